@@ -1,0 +1,114 @@
+#include "base/atomic_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string reason() {
+  return std::strerror(errno);
+}
+
+// Closes on scope exit; write errors that surface only at close are caught by the fsync before it.
+class Descriptor {
+ public:
+  Descriptor(const fs::path& path, int flags)
+      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_) {
+  temporary_ += ".partial";
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder))
+    fail("{}: the folder {} does not exist", path_.string(), folder.string());
+  if (::access(folder.c_str(), W_OK) != 0) {
+    fail("{}: cannot write in {}: {}", path_.string(), folder.string(), reason());
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (!committed_) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::commit() {
+  {
+    const Descriptor file(temporary_, O_RDONLY);
+    if (file.get() < 0 || ::fsync(file.get()) != 0) {
+      fail("{}: cannot write: {}", path_.string(), reason());
+    }
+  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    fail("{}: cannot replace: {}", path_.string(), reason());
+  }
+  committed_ = true;
+  // The rename itself is durable only once the folder is synced. Some file systems refuse to sync
+  // a folder; the file is complete either way, so that is no error.
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const Descriptor directory(folder, O_RDONLY | O_DIRECTORY);
+  if (directory.get() >= 0) ::fsync(directory.get());
+}
+
+void write_file(const fs::path& path, std::span<const std::string_view> parts) {
+  AtomicFile file(path);
+  {
+    const Descriptor out(file.temporary_path(), O_WRONLY | O_CREAT | O_TRUNC);
+    if (out.get() < 0) fail("{}: cannot write: {}", path.string(), reason());
+    for (std::string_view part : parts) {
+      while (!part.empty()) {
+        const ssize_t n = ::write(out.get(), part.data(), part.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) fail("{}: cannot write: {}", path.string(), reason());
+        part.remove_prefix(static_cast<std::size_t>(n));
+      }
+    }
+  }
+  file.commit();
+}
+
+void write_file(const fs::path& path, std::string_view content) {
+  write_file(path, std::span(&content, 1));
+}
+
+std::string read_file(const fs::path& path) {
+  if (fs::is_directory(path)) fail("{}: is a folder, expected a file", path.string());
+  std::ifstream in(path, std::ios::binary);
+  if (!in) fail("{}: cannot open: {}", path.string(), reason());
+  std::string content((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (in.bad()) fail("{}: cannot read: {}", path.string(), reason());
+  return content;
+}
+
+void make_directory(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error || !fs::is_directory(path)) {
+    fail("{}: cannot create the folder: {}", path.string(),
+         error ? error.message() : std::string("a file of that name exists"));
+  }
+  if (::access(path.c_str(), W_OK) != 0)
+    fail("{}: cannot write in this folder: {}", path.string(), reason());
+}
+
+}  // namespace ekgine

@@ -1,0 +1,48 @@
+// Files that appear whole or not at all.
+//
+// A file is written under the temporary name `NAME.partial` beside its final name, synced to the
+// disk and renamed. Until commit() an older file of the final name is untouched; when anything
+// fails (disk full, read-only folder, an exception, a kill) it stays as it was. A `.partial` left
+// by a kill is overwritten by the next attempt.
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+
+namespace ekgine {
+
+class AtomicFile {
+ public:
+  // Prepares to write `path`; creates nothing yet. Errors: the folder is missing or not writable.
+  explicit AtomicFile(std::filesystem::path path);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  // Removes the temporary file unless committed.
+  ~AtomicFile();
+
+  // Where to write before commit(): for libraries (HDF5, gnuplot) that open a file by name.
+  const std::filesystem::path& temporary_path() const { return temporary_; }
+
+  // Syncs the closed temporary file and renames it to the final name. Errors name the final path.
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  bool committed_ = false;
+};
+
+// Writes `content` as the whole of `path`, atomically.
+void write_file(const std::filesystem::path& path, std::string_view content);
+
+// The same for a file made of several parts, written one after another.
+void write_file(const std::filesystem::path& path, std::span<const std::string_view> parts);
+
+// Reads a whole file. Errors: missing, unreadable, a folder.
+std::string read_file(const std::filesystem::path& path);
+
+// Creates a folder and its parents; fails with one line when it cannot be made or written to.
+void make_directory(const std::filesystem::path& path);
+
+}  // namespace ekgine

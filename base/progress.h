@@ -1,0 +1,43 @@
+// Progress of long work on stderr: done of total, rate, elapsed and remaining time.
+//
+// On a terminal one line is redrawn at most ten times a second. Elsewhere (a log file, CI) a line
+// is printed at most every ten seconds, so logs stay readable. finish() leaves a final line.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace ekgine {
+
+class Progress {
+ public:
+  // title: "epoch 2/6"; unit: "sequences" (the rate is printed in it); total: units of the whole
+  // work, of which `done` were there before (resumed work; they do not count towards the rate).
+  Progress(std::string title, std::string unit, std::int64_t total, std::int64_t done = 0);
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();
+
+  // Sets the units done so far and free text shown after the rate, such as "loss 0.213".
+  void update(std::int64_t done, const std::string& note = {});
+
+  // Prints the final line; without it (an exception passes by) the line is left as it stands.
+  void finish(const std::string& note = {});
+
+  // Silences every Progress of the process (--quiet).
+  static void set_quiet(bool quiet);
+
+ private:
+  void draw(bool last);
+
+  std::string title_, unit_, note_;
+  std::int64_t total_, done_, first_;
+  std::chrono::steady_clock::time_point start_, shown_;
+  bool terminal_, finished_ = false;
+};
+
+// 75 → "1:15", 3725 → "1:02:05".
+std::string format_duration(double seconds);
+
+}  // namespace ekgine
