@@ -1,0 +1,84 @@
+// The differentiable operations.
+//
+// Each is a free function that checks its arguments (an Error names the op, the argument and the
+// shapes found and expected), allocates its output on the tape, runs its kernel and records how to
+// go back. Formulas, saved values and costs are in the contract of the kernel of the same name,
+// kernels/NAME.h. Layouts are channels-last: (N,H,W,C), (N,T,C).
+#pragma once
+
+#include "engine/tape.h"
+
+namespace ekgine {
+
+// x (...,C), weight (C), bias (C) -> (...,C)
+Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  double epsilon);
+
+// beats (U,L) in mV -> scalograms (U,S,L,1), S scales 1...S; with mean and std (L), both or none
+// (empty tensors), normalised per time column. Not differentiable: beats are data.
+Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
+                  const Tensor& std);
+
+// x (N,H,W,C), weight (KH,KW,C,O) -> (N,H,W,O); same padding, stride 1, no bias
+Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight);
+
+// Weights and running statistics of a batch normalisation over the last axis; all (C). In training
+// mode batch statistics normalise and update the running ones (running = momentum·running +
+// (1 − momentum)·batch, biased variance); in inference mode the running ones normalise.
+struct BatchNorm {
+  Tensor weight, bias, running_mean, running_variance;
+  double epsilon = 1e-3, momentum = 0.99;
+};
+// x (...,C) -> (...,C)
+Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm);
+// max_pool2d(relu(batch_norm(x))): x (N,H,W,C) -> (N,H/2,W/2,C); backward overwrites x when it can
+Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& norm);
+// global_avg_pool(relu(batch_norm(x))): x (N,H,W,C) -> (N,C); backward overwrites x when it can
+Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchNorm& norm);
+
+// 2×2 windows, stride 2, valid: x (N,H,W,C) -> (N,H/2,W/2,C)
+Tensor max_pool2d(Tape& tape, const Tensor& x);
+
+// Mean over all axes between the first and the last: x (N,...,C) -> (N,C)
+Tensor global_avg_pool(Tape& tape, const Tensor& x);
+
+// x (...,I), weight (I,O), bias (O) or empty -> (...,O)
+Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+// query, key, value (N,T,H,D) -> (N,T,H,D): softmax(query·keyᵀ/√D), dropout, ·value, per head
+Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tensor& value,
+                 double dropout);
+
+// x (N,T,C), weight (K,C), bias (C) -> (N,T,C); same padding, any K ≥ 1, T < K too
+Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias);
+
+// x (...,2C) -> (...,C): first half × σ(second half)
+Tensor glu(Tape& tape, const Tensor& x);
+Tensor swish(Tape& tape, const Tensor& x);
+Tensor relu(Tape& tape, const Tensor& x);
+
+// Zeroes elements with probability `rate` and scales the others by 1/(1 − rate); identity in
+// inference mode and for rate 0.
+Tensor dropout(Tape& tape, const Tensor& x, double rate);
+
+// a + alpha·b, equal shapes
+Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b);
+
+// x (N,T,C) + table (R,C) with R ≥ T: row t of the table is added at position t
+Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table);
+
+// x (U,C), index (B,T) of i32 in [0,U) -> (B,T,C): rows of x, any number of times each
+Tensor gather(Tape& tape, const Tensor& x, const Tensor& index);
+
+struct CrossEntropy {
+  Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B
+  Tensor probabilities;  // (B,C): softmax of the logits; a constant
+};
+// logits (B,C), labels (B) of i32 in [0,C), class_weights (C)
+CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tensor& labels,
+                                   const Tensor& class_weights);
+
+// Softmax over the last axis, for inference; a constant.
+Tensor softmax(Tape& tape, const Tensor& logits);
+
+}  // namespace ekgine

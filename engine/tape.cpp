@@ -1,0 +1,186 @@
+#include "engine/tape.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "kernels/elementwise.h"
+
+namespace ekgine {
+
+Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool dry)
+    : device_(device), mode_(mode), random_(random), dry_(dry) {
+  device_.activations().begin(plan);
+}
+
+Tape::~Tape() {
+  nodes_.clear();
+  slots_.clear();
+  if (!finished_) device_.activations().abandon();
+}
+
+void Tape::finish() {
+  nodes_.clear();
+  slots_.clear();
+  device_.activations().end();
+  finished_ = true;
+}
+
+template <class From>
+Tensor Tape::copy_in(const Shape& shape, std::span<const From> values) {
+  if (static_cast<std::int64_t>(values.size()) != shape.size()) {
+    fail("input: {} values for shape {}", values.size(), shape.text());
+  }
+  const Tensor tensor = empty(shape);
+  run([&]<class B>(B&) {
+    using T = typename B::Scalar;
+    std::transform(values.begin(), values.end(), tensor.data<T>(),
+                   [](From value) { return static_cast<T>(value); });
+  });
+  return tensor;
+}
+
+Tensor Tape::input(const Shape& shape, std::span<const float> values) {
+  return copy_in(shape, values);
+}
+Tensor Tape::input(const Shape& shape, std::span<const double> values) {
+  return copy_in(shape, values);
+}
+
+Tensor Tape::input(const Shape& shape, std::span<const std::int32_t> values) {
+  if (static_cast<std::int64_t>(values.size()) != shape.size()) {
+    fail("input: {} values for shape {}", values.size(), shape.text());
+  }
+  const Tensor tensor = empty(shape, DType::i32);
+  if (!dry_) std::copy(values.begin(), values.end(), tensor.data<std::int32_t>());
+  return tensor;
+}
+
+int Tape::new_value() {
+  slots_.emplace_back();
+  return static_cast<int>(slots_.size()) - 1;
+}
+
+Tensor Tape::use(Parameter& parameter) {
+  Tensor tensor = parameter.value;
+  if (!training() || !parameter.gradient) return tensor;
+  const auto known = std::find_if(slots_.begin(), slots_.end(),
+                                  [&](const Slot& slot) { return slot.parameter == &parameter; });
+  if (known != slots_.end()) {
+    tensor.id_ = static_cast<int>(known - slots_.begin());
+    return tensor;
+  }
+  tensor.id_ = new_value();
+  slots_.back().destination = parameter.gradient;
+  slots_.back().parameter = &parameter;
+  return tensor;
+}
+
+Tensor Tape::leaf(const Tensor& value, const Tensor& gradient) {
+  if (value.shape() != gradient.shape()) {
+    fail("leaf: value {} and gradient {} differ", value.shape().text(), gradient.shape().text());
+  }
+  Tensor tensor = value;
+  tensor.id_ = new_value();
+  slots_.back().destination = gradient;
+  return tensor;
+}
+
+bool Tape::differentiable(std::span<const Tensor> inputs) const {
+  return training() &&
+         std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.id() >= 0; });
+}
+
+Tensor Tape::push(Tensor output, std::initializer_list<Tensor> inputs,
+                  std::function<void(Backward&)> backward) {
+  if (inputs.size() > max_inputs) fail("tape: {} inputs, at most {}", inputs.size(), max_inputs);
+  Node node{};
+  std::transform(inputs.begin(), inputs.end(), node.inputs.begin(), [](const Tensor& t) {
+    return Value{t.id(), t.shape(), t.dtype()};
+  });
+  output.id_ = node.output = new_value();
+  node.backward = std::move(backward);
+  nodes_.push_back(std::move(node));
+  return output;
+}
+
+void Tape::backward(const Tensor& loss) {
+  if (loss.size() != 1)
+    fail("backward: the loss has shape {}, expected one element", loss.shape().text());
+  const Tensor seed = empty(loss.shape());
+  run([&]<class B>(B& b) {
+    kernels::fill(b.context, 1, typename B::Scalar(1), seed.data<typename B::Scalar>());
+  });
+  backward(loss, seed);
+}
+
+void Tape::backward(const Tensor& value, const Tensor& seed) {
+  if (value.id() < 0) fail("backward: the value does not depend on any parameter of this tape");
+  if (value.shape() != seed.shape()) {
+    fail("backward: seed {} for a value {}", seed.shape().text(), value.shape().text());
+  }
+  slots_[static_cast<std::size_t>(value.id())].gradient = seed;
+  for (; !nodes_.empty(); nodes_.pop_back()) {
+    const Node& node = nodes_.back();
+    Tensor& gradient = slots_[static_cast<std::size_t>(node.output)].gradient;
+    if (!gradient) continue;  // nothing depends on it
+    Backward step(*this, node, std::move(gradient));
+    gradient = Tensor();
+    node.backward(step);
+  }
+  for (Slot& slot : slots_) {
+    if (!slot.destination) continue;
+    if (!slot.written) {
+      run([&]<class B>(B& b) {
+        using T = typename B::Scalar;
+        kernels::fill(b.context, slot.destination.size(), T(0), slot.destination.data<T>());
+      });
+    }
+    if (slot.parameter != nullptr) slot.parameter->has_gradient = true;
+  }
+}
+
+Tape::Slot* Backward::slot(int input) const {
+  const int id = node_.inputs[static_cast<std::size_t>(input)].id;
+  return id < 0 ? nullptr : &tape_.slots_[static_cast<std::size_t>(id)];
+}
+
+bool Backward::wants(int input) const {
+  return slot(input) != nullptr;
+}
+
+GradientPlace Backward::gradient(int input) {
+  Tape::Slot* target = slot(input);
+  if (target == nullptr) return {};
+  const bool accumulate = std::exchange(target->written, true);
+  if (target->destination) return {target->destination, accumulate};
+  if (!accumulate) {
+    target->gradient = tape_.empty(node_.inputs[static_cast<std::size_t>(input)].shape);
+  }
+  return {target->gradient, accumulate};
+}
+
+GradientPlace Backward::gradient_over(int input, const Tensor& saved) {
+  Tape::Slot* target = slot(input);
+  if (target == nullptr) return {};
+  if (target->written || target->destination || !saved.sole_owner()) return gradient(input);
+  target->written = true;
+  target->gradient = saved;
+  return {saved, false};
+}
+
+void Backward::pass_through(int input) {
+  Tape::Slot* target = slot(input);
+  if (target == nullptr) return;
+  if (!target->written && !target->destination && dy_.sole_owner()) {
+    target->written = true;
+    target->gradient = dy_;
+    return;
+  }
+  const GradientPlace dx = gradient(input);
+  tape_.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::scale(b.context, dy_.size(), T(1), dy_data<T>(), dx.as<T>());
+  });
+}
+
+}  // namespace ekgine

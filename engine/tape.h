@@ -1,0 +1,173 @@
+// The tape: one training or inference step, recorded as it runs and played backwards.
+//
+//   Tape tape(device, Tape::Mode::training, plan, {seed, step});
+//   Tensor loss = ...ops of engine/ops.h on tape...
+//   tape.backward(loss);      // fills Parameter::gradient
+//   tape.finish();
+//
+// Ops allocate their outputs from the device's activation arena. What backward needs is kept alive
+// by the node that needs it and freed as soon as backward has passed it, so memory follows from
+// reference counts alone and is the same in every step (see Arena).
+#pragma once
+
+#include <array>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "engine/device.h"
+#include "engine/parameter.h"
+#include "kernels/philox.h"
+
+namespace ekgine {
+
+class Backward;
+
+class Tape {
+ public:
+  enum class Mode { training, inference };
+
+  // Opens a step of the device's activation arena under `plan`. `random` names the step's random
+  // bits; its `op` is the first op number. With `dry`, ops check, allocate and record but no kernel
+  // runs: a dry step at the largest shapes plans the memory of all steps without touching any.
+  Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random = {}, bool dry = false);
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+  ~Tape();
+
+  // Closes the step. Without it (an exception passed by) the plan of a traced step is dropped.
+  void finish();
+
+  bool training() const { return mode_ == Mode::training; }
+  Device& device() { return device_; }
+
+  // For callers of ops.
+
+  // A constant of the device's real type, copied and converted from the host.
+  Tensor input(const Shape& shape, std::span<const float> values);
+  Tensor input(const Shape& shape, std::span<const double> values);
+  // An integer constant (labels, indices).
+  Tensor input(const Shape& shape, std::span<const std::int32_t> values);
+  // A weight; using one several times in a step adds its gradients up.
+  Tensor use(Parameter& parameter);
+  // A value whose gradient goes to `gradient` (same shape, caller's memory): for tests.
+  Tensor leaf(const Tensor& value, const Tensor& gradient);
+
+  // Gradients of a value of one element, seeded with 1, or of any value, seeded with `seed`.
+  // Afterwards every leaf and parameter used on the tape has its gradient. Once per tape.
+  void backward(const Tensor& loss);
+  void backward(const Tensor& value, const Tensor& seed);
+
+  // For implementations of ops.
+
+  Tensor empty(const Shape& shape) { return empty(shape, device_.dtype()); }
+  Tensor empty(const Shape& shape, DType type) {
+    return Tensor::allocate(device_.activations(), shape, type);
+  }
+  // The stream of random bits for the next op that draws.
+  RandomKey next_random() { return {random_.seed, random_.step, random_.op++}; }
+  // Runs kernel(back_end), unless the step is dry. Inside: using T = typename B::Scalar.
+  template <class Kernel>
+  void run(const Kernel& kernel) {
+    if (!dry_) device_.run(kernel);
+  }
+  // Makes `output` the value of a new node. `backward(Backward&)` is kept when any input is
+  // differentiable and the mode is training; it captures by value exactly the tensors it needs.
+  template <class Function>
+  Tensor record(Tensor output, std::initializer_list<Tensor> inputs, Function&& backward) {
+    if (!differentiable(inputs)) return output;
+    return push(std::move(output), inputs, std::forward<Function>(backward));
+  }
+
+ private:
+  friend class Backward;
+  static constexpr std::size_t max_inputs = 6;
+  struct Value {
+    int id = -1;
+    Shape shape;
+    DType type = DType::f32;
+  };
+  struct Node {
+    std::array<Value, max_inputs> inputs;
+    int output;
+    std::function<void(Backward&)> backward;
+  };
+  struct Slot {          // of one value
+    Tensor gradient;     // empty until its first contribution
+    Tensor destination;  // where a leaf's gradient goes
+    Parameter* parameter = nullptr;
+    bool written = false;
+  };
+
+  bool differentiable(std::span<const Tensor> inputs) const;
+  bool differentiable(std::initializer_list<Tensor> inputs) const {
+    return differentiable(std::span(inputs.begin(), inputs.size()));
+  }
+  Tensor push(Tensor output, std::initializer_list<Tensor> inputs,
+              std::function<void(Backward&)> backward);
+  int new_value();
+  template <class From>
+  Tensor copy_in(const Shape& shape, std::span<const From> values);
+
+  Device& device_;
+  Mode mode_;
+  RandomKey random_;
+  bool dry_, finished_ = false;
+  std::vector<Node> nodes_;
+  std::vector<Slot> slots_;
+};
+
+// The place of an input's gradient.
+struct GradientPlace {
+  Tensor tensor;  // empty when nobody wants it
+  bool accumulate = false;
+
+  explicit operator bool() const { return static_cast<bool>(tensor); }
+  template <class T>
+  Gradient<T> as() const {
+    return {tensor ? tensor.data<T>() : nullptr, accumulate};
+  }
+};
+
+// What a node's backward function gets: the gradient of its output, and places for the gradients of
+// its inputs, numbered as in record().
+class Backward {
+ public:
+  const Tensor& dy() const { return dy_; }
+  template <class T>
+  const T* dy_data() const {
+    return dy_.data<T>();
+  }
+
+  bool wants(int input) const;
+  // Where the input's gradient goes: assigned by its first consumer, accumulated by the others; no
+  // data when the input is not differentiable. Ask outside run(), since it may allocate.
+  GradientPlace gradient(int input);
+  // The same, over the memory of `saved` where possible: a tensor of the input's shape that
+  // backward reads elementwise and nobody needs afterwards. Saves a buffer where activations are
+  // largest. Takes a new buffer when `saved` is shared or the gradient accumulates.
+  GradientPlace gradient_over(int input, const Tensor& saved);
+  // The input's gradient is dy itself (residual sums): no copy, unless the gradient accumulates.
+  void pass_through(int input);
+
+  template <class Kernel>
+  void run(const Kernel& kernel) {
+    tape_.run(kernel);
+  }
+  Tensor empty(const Shape& shape) { return tape_.empty(shape); }
+
+ private:
+  friend class Tape;
+  Backward(Tape& tape, const Tape::Node& node, Tensor dy)
+      : tape_(tape), node_(node), dy_(std::move(dy)) {}
+  Tape::Slot* slot(int input) const;
+
+  Tape& tape_;
+  const Tape::Node& node_;
+  Tensor dy_;
+};
+
+}  // namespace ekgine

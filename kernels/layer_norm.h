@@ -1,0 +1,47 @@
+// Layer normalisation over the last axis.
+//
+// Ba, Kiros, Hinton: "Layer normalization", 2016 (arXiv:1607.06450).
+//
+//   x, y, dx, dy   (rows, C)     rows = all leading axes
+//   weight, bias, dweight, dbias (C)
+//   mean, rstd     (rows)        saved by forward for backward
+//
+// Forward, per row:
+//   mean = Σ x / C;  variance = Σ (x − mean)² / C  (two passes: a large offset costs no accuracy)
+//   rstd = 1 / √(variance + ε);  x̂ = (x − mean)·rstd;  y = x̂·weight + bias
+//
+// Backward, with g = dy·weight:
+//   dx = rstd·(g − Σ g / C − x̂·Σ(g·x̂) / C)
+//   dweight = Σ_rows dy·x̂;  dbias = Σ_rows dy
+//
+// y, mean, rstd are assigned; each gradient is assigned or accumulated as it says. Deterministic at
+// a given thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct LayerNormShape {
+  std::int64_t rows, channels;  // rows, C
+};
+
+constexpr Cost layer_norm_forward_cost(LayerNormShape s, double element) {
+  const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
+  return {8 * n, 2 * n * element};
+}
+constexpr Cost layer_norm_backward_cost(LayerNormShape s, double element) {
+  const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
+  return {14 * n, 3 * n * element};
+}
+
+template <class T>
+void layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* x, const T* weight,
+                        const T* bias, T* y, T* mean, T* rstd);
+
+template <class T>
+void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight,
+                         const T* mean, const T* rstd, const T* dy, Gradient<T> dx,
+                         Gradient<T> dweight, Gradient<T> dbias);
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,185 @@
+#include "kernels/runtime/arena.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace {
+
+constexpr std::size_t round_up(std::size_t n, std::size_t to) {
+  return (n + to - 1) / to * to;
+}
+
+constexpr std::size_t guard_bytes = Arena::alignment;
+constexpr unsigned char guard_byte = 0xA5;
+constexpr std::uint32_t never = std::numeric_limits<std::uint32_t>::max();
+
+std::byte* reserve_range(const std::string& name, std::size_t bytes) {
+  void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (base == MAP_FAILED) {
+    fail("{}: cannot reserve {} MiB of address space: {}", name, bytes >> 20, std::strerror(errno));
+  }
+  // Large pages make the one first touch cheap; a system without them ignores the advice.
+  ::madvise(base, bytes, MADV_HUGEPAGE);
+  return static_cast<std::byte*>(base);
+}
+
+}  // namespace
+
+Arena::Arena(std::string name, std::size_t reserve, bool guarded)
+    : name_(std::move(name)), reserve_(round_up(reserve, 1 << 21)), guarded_(guarded) {
+  base_ = reserve_range(name_, reserve_);
+}
+
+Arena::~Arena() {
+  ::munmap(base_, reserve_);
+}
+
+void Arena::begin(Plan& plan) {
+  if (plan_ != nullptr) fail("{}: a step is already running", name_);
+  if (live_ != 0) fail("{}: {} blocks of an earlier step are still in use", name_, live_);
+  tracing_ = plan.empty();
+  if (tracing_) {
+    if (sealed_) fail("{}: a new kind of step after the memory was sealed", name_);
+    ++traces_;
+    gaps_.clear();
+    gaps_.emplace(0, reserve_);
+    plan.bytes_ = 0;
+  }
+  plan_ = &plan;
+  event_ = 0;
+  next_block_ = 0;
+}
+
+void Arena::end() {
+  if (plan_ == nullptr) fail("{}: end() without begin()", name_);
+  if (!tracing_ && next_block_ != plan_->blocks_.size()) {
+    fail("{}: the step made {} allocations, planned are {}", name_, next_block_,
+         plan_->blocks_.size());
+  }
+  high_water_ = std::max(high_water_, plan_->bytes_);
+  plan_ = nullptr;
+}
+
+void Arena::abandon() noexcept {
+  // A half-traced plan must not be replayed.
+  if (plan_ != nullptr && tracing_) plan_->blocks_.clear();
+  plan_ = nullptr;
+}
+
+std::size_t Arena::trace_allocate(std::size_t bytes) {
+  auto best = gaps_.end();
+  for (auto gap = gaps_.begin(); gap != gaps_.end(); ++gap) {
+    if (gap->second >= bytes && (best == gaps_.end() || gap->second < best->second)) best = gap;
+  }
+  if (best == gaps_.end()) {
+    fail("{}: {} MiB do not fit into the reservation of {} MiB; use a smaller batch", name_,
+         bytes >> 20, reserve_ >> 20);
+  }
+  const std::size_t offset = best->first;
+  const std::size_t rest = best->second - bytes;
+  gaps_.erase(best);
+  if (rest != 0) gaps_.emplace(offset + bytes, rest);
+  return offset;
+}
+
+std::byte* Arena::allocate(std::size_t bytes) {
+  if (plan_ == nullptr) fail("{}: allocation of {} bytes outside a step", name_, bytes);
+  const std::size_t padded =
+      round_up(std::max<std::size_t>(bytes, 1), alignment) + (guarded_ ? guard_bytes : 0);
+  const std::size_t number = next_block_++;
+  std::size_t offset = 0;
+  if (tracing_) {
+    offset = trace_allocate(padded);
+    plan_->blocks_.push_back({offset, padded, event_++, never});
+    plan_->bytes_ = std::max(plan_->bytes_, offset + padded);
+  } else {
+    if (number >= plan_->blocks_.size()) {
+      fail("{}: allocation {} of {} bytes is not in the plan of this step", name_, number, bytes);
+    }
+    const Plan::Block& block = plan_->blocks_[number];
+    if (padded > block.bytes || block.allocated != event_++) {
+      fail("{}: allocation {} asks for {} bytes as event {}, planned are {} bytes as event {}",
+           name_, number, padded, event_ - 1, block.bytes, block.allocated);
+    }
+    offset = block.offset;
+  }
+  in_use_[offset] = {number, bytes};
+  ++live_;
+  std::byte* block = base_ + offset;
+  if (guarded_) {
+    std::memset(block, 0xFF, bytes);  // NaN in every floating-point format
+    std::memset(block + bytes, guard_byte, guard_bytes);
+  }
+  return block;
+}
+
+void Arena::release(std::byte* block) noexcept {
+  const auto offset = static_cast<std::size_t>(block - base_);
+  const auto found = in_use_.find(offset);
+  if (found == in_use_.end()) {
+    ++faults_;
+    return;
+  }
+  const Live live = found->second;
+  in_use_.erase(found);
+  --live_;
+  if (guarded_) {
+    const std::byte* guard = block + live.bytes;
+    if (!std::all_of(guard, guard + guard_bytes,
+                     [](std::byte b) { return b == std::byte{guard_byte}; })) {
+      ++faults_;
+    }
+  }
+  if (plan_ == nullptr) return;  // released after its step: the range is free again at begin()
+  Plan::Block& planned = plan_->blocks_[live.block];
+  if (!tracing_) {
+    if (planned.released != event_++) ++faults_;
+    return;
+  }
+  planned.released = event_++;
+  // Back into the gaps, merged with its neighbours.
+  auto gap = gaps_.emplace(offset, planned.bytes).first;
+  if (const auto next = std::next(gap);
+      next != gaps_.end() && gap->first + gap->second == next->first) {
+    gap->second += next->second;
+    gaps_.erase(next);
+  }
+  if (gap != gaps_.begin()) {
+    const auto previous = std::prev(gap);
+    if (previous->first + previous->second == gap->first) {
+      previous->second += gap->second;
+      gaps_.erase(gap);
+    }
+  }
+}
+
+Workspace::Workspace(std::size_t reserve) : reserve_(round_up(reserve, 1 << 21)) {
+  base_ = reserve_range("workspace", reserve_);
+}
+
+Workspace::~Workspace() {
+  ::munmap(base_, reserve_);
+}
+
+std::byte* Workspace::take(std::size_t bytes) {
+  const std::size_t padded = round_up(bytes, Arena::alignment);
+  if (padded > reserve_ - used_) {
+    fail("workspace: {} MiB do not fit, {} of {} MiB are in use; use a smaller batch", padded >> 20,
+         used_ >> 20, reserve_ >> 20);
+  }
+  std::byte* block = base_ + used_;
+  used_ += padded;
+  high_water_ = std::max(high_water_, used_);
+  return block;
+}
+
+}  // namespace ekgine

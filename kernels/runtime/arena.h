@@ -1,0 +1,134 @@
+// Memory that is reserved once and never returned during a run.
+//
+// First touch of fresh memory is slow (a page fault per 4 KiB; on virtual machines ten times the
+// cost of using the page), so a training step must reuse the addresses of the step before it.
+//
+// An Arena hands out blocks at offsets of one reserved range. A step is bracketed by begin(plan)
+// and end(). The first step of a plan is *traced*: every allocation takes the smallest free gap
+// that fits, every release returns its block, so blocks whose lifetimes do not overlap share
+// memory. Later steps *replay* the plan: the k-th allocation gets the k-th offset. A replayed step
+// makes the same allocations and releases in the same order, each at most as large as planned
+// (batches may be smaller than the traced one); anything else throws.
+//
+// After seal() no new plan may be traced: the memory of the run is settled.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ekgine {
+
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 64;  // a cache line and an AVX-512 vector
+
+  // The allocations of one kind of step, in order. Made by the step that traces it.
+  class Plan {
+   public:
+    bool empty() const { return blocks_.empty(); }
+    // Bytes from the lowest to the highest address in use at any time of the step.
+    std::size_t bytes() const { return bytes_; }
+
+   private:
+    friend class Arena;
+    struct Block {
+      std::size_t offset, bytes;
+      std::uint32_t allocated, released;  // event numbers
+    };
+    std::vector<Block> blocks_;
+    std::size_t bytes_ = 0;
+  };
+
+  // `reserve` is address space, not memory: pages become resident when first touched.
+  // With `guarded`, blocks are filled with NaN and followed by guard words that release() checks
+  // (for tests: reads of unwritten memory and writes past the end show).
+  Arena(std::string name, std::size_t reserve, bool guarded = false);
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  ~Arena();
+
+  // Starts a step. No block may be in use. An empty plan is traced, another one replayed.
+  void begin(Plan& plan);
+  void end();
+  // Ends a step that an exception cut short; blocks still in use stay valid until released.
+  void abandon() noexcept;
+
+  // Blocks are 64-byte aligned; 0 bytes is valid. Errors: the reservation is full; the plan is
+  // replayed differently; a trace after seal().
+  std::byte* allocate(std::size_t bytes);
+  void release(std::byte* block) noexcept;
+
+  void seal() { sealed_ = true; }
+  bool sealed() const { return sealed_; }
+
+  // Highest number of bytes any plan needed.
+  std::size_t high_water() const { return high_water_; }
+  // Number of steps traced so far: constant once a run has settled.
+  std::int64_t traces() const { return traces_; }
+  // Overwritten guard words and out-of-order releases seen so far (release() cannot throw).
+  std::int64_t faults() const { return faults_; }
+
+ private:
+  std::size_t trace_allocate(std::size_t bytes);
+
+  std::string name_;
+  std::byte* base_ = nullptr;
+  std::size_t reserve_;
+  bool guarded_, sealed_ = false, tracing_ = false;
+  Plan* plan_ = nullptr;
+  std::uint32_t event_ = 0;
+  std::size_t next_block_ = 0;
+  std::size_t live_ = 0;
+  std::map<std::size_t, std::size_t> gaps_;  // offset -> bytes, while tracing
+  struct Live {
+    std::size_t block, bytes;
+  };
+  std::map<std::size_t, Live> in_use_;  // offset -> block number and asked bytes
+  std::size_t high_water_ = 0;
+  std::int64_t traces_ = 0, faults_ = 0;
+};
+
+// Scratch memory of a kernel call: a stack that is empty between calls.
+//
+//   Workspace::Scope scratch(cpu.workspace);
+//   float* partial = scratch.take<float>(threads * channels);
+//
+// Values are undefined. The reservation is fixed, so nothing is ever allocated.
+class Workspace {
+ public:
+  explicit Workspace(std::size_t reserve);
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  ~Workspace();
+
+  class Scope {
+   public:
+    explicit Scope(Workspace& workspace) : workspace_(workspace), mark_(workspace.used_) {}
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    ~Scope() { workspace_.used_ = mark_; }
+
+    // `count` elements, 64-byte aligned, valid until the scope ends.
+    template <class T>
+    T* take(std::size_t count) {
+      return reinterpret_cast<T*>(workspace_.take(count * sizeof(T)));
+    }
+
+   private:
+    Workspace& workspace_;
+    std::size_t mark_;
+  };
+
+  std::size_t high_water() const { return high_water_; }
+
+ private:
+  std::byte* take(std::size_t bytes);
+
+  std::byte* base_ = nullptr;
+  std::size_t reserve_, used_ = 0, high_water_ = 0;
+};
+
+}  // namespace ekgine

@@ -1,0 +1,45 @@
+// Cases of layer_norm: see tests/support/kernel_case.h.
+#pragma once
+
+#include "kernels/layer_norm.h"
+#include "tests/support/kernel_case.h"
+
+namespace ekgine::testing {
+
+inline KernelCase layer_norm_case(std::int64_t rows, std::int64_t channels, double offset = 0) {
+  const kernels::LayerNormShape s{rows, channels};
+  return {
+      .name = "layer_norm " + Shape{rows, channels}.text() + (offset != 0 ? " far from zero" : ""),
+      .inputs = {{.shape = {rows, channels}, .draw = normal(offset, 1)},
+                 {.shape = {channels}, .draw = normal(1, 0.5)},
+                 {.shape = {channels}}},
+      .op = [](Tape& tape,
+               std::span<const Tensor> in) { return layer_norm(tape, in[0], in[1], in[2], 1e-3); },
+      // An offset of 1000 leaves float inputs three digits less; a single channel has the gradient
+      // 0, and rounding errors are multiplied by rstd = 1/√ε.
+      .float_tolerance = offset != 0     ? 1e-3
+                         : channels == 1 ? 1e-4
+                                         : 4e-6,
+      .forward = kernels::layer_norm_forward_cost(s, sizeof(float)),
+      .backward = kernels::layer_norm_backward_cost(s, sizeof(float)),
+  };
+}
+
+inline std::vector<KernelCase> layer_norm_cases() {
+  std::vector<KernelCase> cases;
+  for (const std::int64_t rows : {1, 3, 33}) {
+    for (const std::int64_t channels : {1, 2, 3, 31, 32, 33, 127, 129}) {
+      cases.push_back(layer_norm_case(rows, channels));
+    }
+  }
+  cases.push_back(layer_norm_case(187, 32));
+  cases.push_back(layer_norm_case(5, 64, 1000));
+  return cases;
+}
+
+// What Main_Model does at batch 128.
+inline std::vector<KernelCase> layer_norm_model_cases() {
+  return {layer_norm_case(384, 128)};
+}
+
+}  // namespace ekgine::testing

@@ -1,0 +1,59 @@
+// What most op tests need: running all cases, refusing wrong shapes, evaluating an op directly.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "tests/support/kernel_case.h"
+
+namespace ekgine::testing {
+
+using Op = std::function<Tensor(Tape&, std::span<const Tensor>)>;
+
+// Every fault of every case is a failure of its own.
+inline void expect_no_faults(const std::vector<KernelCase>& cases) {
+  ASSERT_FALSE(cases.empty());
+  for (const KernelCase& c : cases) {
+    for (const std::string& fault : kernel_faults(c)) ADD_FAILURE() << fault;
+  }
+}
+
+// The op, given zeros of these shapes, must refuse with exactly this text.
+inline void expect_op_error(std::initializer_list<Shape> shapes, const Op& op,
+                            const std::string& text) {
+  Device device = Device::cpu(DType::f32);
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::training, plan);
+  std::vector<Tensor> inputs;
+  for (const Shape& shape : shapes) {
+    inputs.push_back(tape.input(shape, std::vector<float>(static_cast<std::size_t>(shape.size()))));
+  }
+  try {
+    op(tape, inputs);
+    ADD_FAILURE() << "no error; expected: " << text;
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), text);
+  }
+}
+
+// Runs an op in double on given values and returns its output.
+inline std::vector<double> evaluate(
+    Tape::Mode mode, const std::vector<std::pair<Shape, std::vector<double>>>& inputs, const Op& op,
+    RandomKey key = {}) {
+  Device device = Device::cpu(DType::f64);
+  Arena::Plan plan;
+  Tape tape(device, mode, plan, key);
+  std::vector<Tensor> tensors;
+  for (const auto& [shape, values] : inputs)
+    tensors.push_back(tape.input(shape, std::span<const double>(values)));
+  const Tensor y = op(tape, tensors);
+  const std::span<double> values = y.span<double>();
+  return {values.begin(), values.end()};
+}
+
+}  // namespace ekgine::testing
