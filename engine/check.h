@@ -22,4 +22,9 @@ inline void check_shape(const Tensor& found, const Shape& expected, const char* 
        found.shape().text(), context.empty() ? "" : "; ", context);
 }
 
+// Throws unless 0 <= rate < 1 (NaN throws too).
+inline void check_dropout_rate(double rate, const char* op) {
+  if (!(rate >= 0 && rate < 1)) fail("{}: dropout rate must be in [0, 1), got {}", op, rate);
+}
+
 }  // namespace ekgine

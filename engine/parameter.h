@@ -1,17 +1,85 @@
-// A named weight of a model, or a named buffer that training updates outside of gradients.
+// The weights of a model: named, typed, and laid out for one-pass updates.
+//
+// All trainable values lie in one array; gradients and both moments of the optimiser lie in three
+// more at the same offsets, so that one launch updates every weight. Buffers (running statistics)
+// have a value but no gradient.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
 #include <string>
 
 #include "engine/tensor.h"
+#include "kernels/philox.h"
 
 namespace ekgine {
 
 struct Parameter {
-  std::string name;  // dotted path, see model/state_dict.h
+  std::string name;  // dotted path: "encoder.0.attention.query.weight"
   Tensor value;
-  Tensor gradient;            // empty for buffers (running statistics)
+  Tensor gradient;            // empty for buffers and in models built for inference
   bool has_gradient = false;  // set by a backward pass, cleared by the optimiser
+};
+
+// Fills the initial values of one parameter from its own stream of random bits. Values are rounded
+// to float, so that models in float and double start equal.
+using Initialiser = std::function<void(std::span<double> values, RandomKey stream)>;
+
+Initialiser constant(double value);
+// Uniform in [−limit, limit).
+Initialiser uniform(double limit);
+// Uniform with limit √(6 / (fan_in + fan_out)): Glorot, Bengio, AISTATS 2010. `shape` is the one
+// the fans are counted from, as Keras counts them: (in, out), or (receptive field..., in, out).
+Initialiser glorot_uniform(const Shape& shape);
+
+class ParameterSet {
+ public:
+  explicit ParameterSet(DType type) : type_(type) {}
+  ParameterSet(const ParameterSet&) = delete;
+  ParameterSet& operator=(const ParameterSet&) = delete;
+
+  // Declares parameters; the references stay valid. Names are unique.
+  Parameter& add(std::string name, const Shape& shape, Initialiser initialiser);
+  Parameter& add_buffer(std::string name, const Shape& shape, double value);
+
+  // Lays out and initialises everything declared; once. A set for inference has values only.
+  enum class Use { training, inference };
+  void allocate(Use use, std::uint64_t seed);
+
+  DType dtype() const { return type_; }
+  std::deque<Parameter>& trainable() { return trainable_; }
+  const std::deque<Parameter>& trainable() const { return trainable_; }
+  std::deque<Parameter>& buffers() { return buffers_; }
+  const std::deque<Parameter>& buffers() const { return buffers_; }
+  // Number of trainable scalars.
+  std::int64_t trainable_count() const;
+
+  // The arrays of all trainable parameters, padding between them included (it stays zero).
+  Tensor values() const { return flat(0); }
+  Tensor gradients() const { return flat(1); }
+  Tensor first_moments() const { return flat(2); }
+  Tensor second_moments() const { return flat(3); }
+  // The piece of such an array that belongs to a parameter.
+  Tensor piece(const Tensor& array, const Parameter& parameter) const;
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  using Memory = std::unique_ptr<std::byte, Free>;
+  static Memory zeroed(std::size_t bytes);
+  Tensor flat(int array) const;
+
+  DType type_;
+  std::deque<Parameter> trainable_, buffers_;
+  std::deque<Initialiser> initialisers_;  // of trainable_, then unused
+  std::deque<double> buffer_values_;
+  std::int64_t elements_ = 0;  // of each of the four arrays
+  Memory arrays_[4], buffer_memory_;
 };
 
 }  // namespace ekgine

@@ -1,0 +1,70 @@
+// HDF5 files, as far as ekgine needs them: groups, one-type datasets, scalar and string attributes.
+//
+// Every failure is an Error of one line that names the file, the object and what was expected; the
+// library's own error stack is not printed. Strings are UTF-8. Data is row-major, converted between
+// file and memory types by HDF5 (a float64 dataset read as float is converted).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ekgine::hdf5 {
+
+// Element types that can be read and written: float, double, std::int8_t, std::uint8_t,
+// std::int32_t, std::int64_t.
+
+class File {
+ public:
+  // Opens an existing file for reading. Errors: missing, not HDF5, truncated.
+  static File open(const std::filesystem::path& path);
+  // Opens a file that lies in memory; the bytes are copied. `name` stands for it in messages.
+  static File open_image(std::span<const std::byte> image, const std::string& name);
+  // Creates a file, replacing one of that name. Write to an AtomicFile's temporary path.
+  static File create(const std::filesystem::path& path);
+  File(File&&) noexcept;
+  File& operator=(File&&) noexcept;
+  ~File();
+
+  // Flushes and closes; errors that only show now (a full disk) are thrown. The destructor closes
+  // without throwing, so a writer calls close() before it commits.
+  void close();
+
+  // Object names are paths from the root: "layers/conv2d/vars/0". Parents are created on write.
+  bool exists(const std::string& name) const;
+  // Names of the members of a group, in name order; "/" is the root.
+  std::vector<std::string> members(const std::string& group) const;
+  bool is_group(const std::string& name) const;
+  // Extents of a dataset; empty for a scalar.
+  std::vector<std::int64_t> shape(const std::string& dataset) const;
+
+  // Reads a whole dataset. Errors: missing; not the `expected` shape, where one is given (-1 in it
+  // matches any extent).
+  template <class T>
+  std::vector<T> read(const std::string& dataset,
+                      std::span<const std::int64_t> expected = {}) const;
+  // Writes a new dataset, chunked along the first axis and deflated when `compress` is set.
+  template <class T>
+  void write(const std::string& dataset, std::span<const T> values,
+             std::span<const std::int64_t> shape, bool compress = false);
+
+  // Attributes of a group or dataset ("/" is the root).
+  bool has_attribute(const std::string& object, const std::string& name) const;
+  std::int64_t read_integer(const std::string& object, const std::string& name) const;
+  double read_number(const std::string& object, const std::string& name) const;
+  std::string read_text(const std::string& object, const std::string& name) const;
+  void write_integer(const std::string& object, const std::string& name, std::int64_t value);
+  void write_number(const std::string& object, const std::string& name, double value);
+  void write_text(const std::string& object, const std::string& name, const std::string& value);
+
+ private:
+  struct Handle;
+  explicit File(std::unique_ptr<Handle> handle);
+  std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace ekgine::hdf5

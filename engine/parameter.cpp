@@ -1,0 +1,143 @@
+#include "engine/parameter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace {
+
+// Parameters start on cache lines, so that no two of them share one.
+constexpr std::int64_t alignment_elements = 16;
+
+// The `step` of random streams that initialise: no training step has this number.
+constexpr std::uint32_t initialisation_step = 0xFFFFFFFF;
+
+std::int64_t padded(std::int64_t n) {
+  return (n + alignment_elements - 1) / alignment_elements * alignment_elements;
+}
+
+void store(const Tensor& tensor, std::span<const double> values) {
+  if (tensor.dtype() == DType::f64) {
+    std::transform(values.begin(), values.end(), tensor.data<double>(),
+                   [](double v) { return static_cast<double>(static_cast<float>(v)); });
+  } else {
+    std::transform(values.begin(), values.end(), tensor.data<float>(),
+                   [](double v) { return static_cast<float>(v); });
+  }
+}
+
+}  // namespace
+
+Initialiser constant(double value) {
+  return [value](std::span<double> values, RandomKey) { std::ranges::fill(values, value); };
+}
+
+Initialiser uniform(double limit) {
+  return [limit](std::span<double> values, RandomKey stream) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values[i] = limit * (2 * random_uniform(stream, i) - 1);
+    }
+  };
+}
+
+Initialiser glorot_uniform(const Shape& shape) {
+  double field = 1;
+  for (int axis = 0; axis + 2 < shape.rank(); ++axis) field *= static_cast<double>(shape[axis]);
+  const double fans =
+      field * static_cast<double>(shape.rank() == 1 ? 2 * shape[0] : shape[-2] + shape[-1]);
+  return uniform(std::sqrt(6 / fans));
+}
+
+Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser initialiser) {
+  Parameter& parameter = trainable_.emplace_back();
+  parameter.name = std::move(name);
+  parameter.value = Tensor::view(nullptr, shape, type_);
+  initialisers_.push_back(std::move(initialiser));
+  return parameter;
+}
+
+Parameter& ParameterSet::add_buffer(std::string name, const Shape& shape, double value) {
+  Parameter& parameter = buffers_.emplace_back();
+  parameter.name = std::move(name);
+  parameter.value = Tensor::view(nullptr, shape, type_);
+  buffer_values_.push_back(value);
+  return parameter;
+}
+
+void ParameterSet::Free::operator()(std::byte* memory) const {
+  ::operator delete (memory, std::align_val_t{Arena::alignment});
+}
+
+ParameterSet::Memory ParameterSet::zeroed(std::size_t bytes) {
+  auto* memory =
+      static_cast<std::byte*>(::operator new (bytes, std::align_val_t{Arena::alignment}));
+  std::memset(memory, 0, bytes);
+  return Memory(memory);
+}
+
+void ParameterSet::allocate(Use use, std::uint64_t seed) {
+  if (arrays_[0]) fail("parameters: allocated twice");
+  const std::size_t element = size_of(type_);
+  for (const Parameter& parameter : trainable_) elements_ += padded(parameter.value.size());
+  const int arrays = use == Use::training ? 4 : 1;
+  for (int i = 0; i < arrays; ++i) {
+    arrays_[i] = zeroed(static_cast<std::size_t>(elements_) * element);
+  }
+  std::size_t offset = 0;
+  std::uint32_t number = 0;
+  std::vector<double> initial;
+  for (Parameter& parameter : trainable_) {
+    const Shape& shape = parameter.value.shape();
+    const auto n = static_cast<std::size_t>(shape.size());
+    parameter.value = Tensor::view(arrays_[0].get() + offset, shape, type_);
+    if (use == Use::training) {
+      parameter.gradient = Tensor::view(arrays_[1].get() + offset, shape, type_);
+    }
+    initial.assign(n, 0);
+    initialisers_[number](initial, {seed, initialisation_step, number});
+    store(parameter.value, initial);
+    offset += static_cast<std::size_t>(padded(shape.size())) * element;
+    ++number;
+  }
+  std::size_t buffer_elements = 0;
+  for (const Parameter& buffer : buffers_) {
+    buffer_elements += static_cast<std::size_t>(padded(buffer.value.size()));
+  }
+  buffer_memory_ = zeroed(buffer_elements * element);
+  offset = 0;
+  number = 0;
+  for (Parameter& buffer : buffers_) {
+    const Shape& shape = buffer.value.shape();
+    buffer.value = Tensor::view(buffer_memory_.get() + offset, shape, type_);
+    initial.assign(static_cast<std::size_t>(shape.size()), buffer_values_[number++]);
+    store(buffer.value, initial);
+    offset += static_cast<std::size_t>(padded(shape.size())) * element;
+  }
+}
+
+std::int64_t ParameterSet::trainable_count() const {
+  std::int64_t count = 0;
+  for (const Parameter& parameter : trainable_) count += parameter.value.size();
+  return count;
+}
+
+Tensor ParameterSet::flat(int array) const {
+  if (!arrays_[array]) fail("parameters: a set for inference has values only");
+  return Tensor::view(arrays_[array].get(), {elements_}, type_);
+}
+
+Tensor ParameterSet::piece(const Tensor& array, const Parameter& parameter) const {
+  const auto bytes_of = [this](const Tensor& tensor) {
+    return type_ == DType::f64 ? reinterpret_cast<std::byte*>(tensor.data<double>())
+                               : reinterpret_cast<std::byte*>(tensor.data<float>());
+  };
+  return Tensor::view(bytes_of(array) + (bytes_of(parameter.value) - arrays_[0].get()),
+                      parameter.value.shape(), type_);
+}
+
+}  // namespace ekgine

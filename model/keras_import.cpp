@@ -1,0 +1,470 @@
+#include "model/keras_import.h"
+
+#include <zip.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hdf5.h"
+#include "model/json_text.h"
+
+namespace ekgine {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using Extents = std::vector<std::int64_t>;
+
+// Far more than any model of this kind has; keeps a damaged size from asking for terabytes.
+constexpr zip_uint64_t largest_member = 1 << 30;
+
+class ZipArchive {
+ public:
+  explicit ZipArchive(const fs::path& path) : path_(path.string()) {
+    int code = 0;
+    archive_.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
+    if (archive_ != nullptr) return;
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    const std::string reason = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    const bool damaged = code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS;
+    fail("{}: {}: {}", path_, damaged ? "not a .keras file (a zip), or truncated" : "cannot open",
+         reason);
+  }
+
+  std::string read(const char* member) const {
+    zip_stat_t info;
+    if (zip_stat(archive_.get(), member, 0, &info) != 0) {
+      fail("{}: not a .keras file: the zip has no {}", path_, member);
+    }
+    if ((info.valid & ZIP_STAT_SIZE) == 0 || info.size > largest_member) {
+      fail("{}: {} has {} bytes, expected at most {}", path_, member, info.size, largest_member);
+    }
+    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(
+        zip_fopen(archive_.get(), member, 0), zip_fclose);
+    if (file == nullptr) {
+      fail("{}: {}: cannot read: {}", path_, member, zip_strerror(archive_.get()));
+    }
+    // One byte more than there is: reading to the end is what checks the CRC.
+    std::string content(info.size + 1, '\0');
+    std::size_t size = 0;
+    while (size < content.size()) {
+      const zip_int64_t n = zip_fread(file.get(), &content[size], content.size() - size);
+      if (n < 0) {
+        fail("{}: {}: cannot read: {}", path_, member, zip_file_strerror(file.get()));
+      }
+      if (n == 0) break;
+      size += static_cast<std::size_t>(n);
+    }
+    if (size != info.size) {
+      fail("{}: {} has {} bytes, expected {}", path_, member, size, info.size);
+    }
+    content.pop_back();
+    return content;
+  }
+
+ private:
+  struct Discard {
+    void operator()(zip_t* archive) const { zip_discard(archive); }
+  };
+  std::string path_;
+  std::unique_ptr<zip_t, Discard> archive_;
+};
+
+json parse(const std::string& text, const std::string& source) {
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    fail("{}: not valid JSON (byte {})", source, error.byte);
+  }
+}
+
+// A layer of config.json. Keeps a reference to it.
+class Layer {
+ public:
+  // `source`: the file and the member of the zip, for messages.
+  Layer(const json& object, const std::string& source)
+      : object_(object), config_(object.at("config")), class_(object.at("class_name")) {
+    // The outermost model has its name in its config only; a Cast has none there.
+    const json& owner = object.contains("name") ? object : config_;
+    name_ = owner.at("name").get<std::string>();
+    where_ = fmt::format("{}: layer {}", source, brief(name_));
+  }
+
+  const std::string& name() const { return name_; }
+  const std::string& class_name() const { return class_; }
+  const json& config() const { return config_; }
+  const std::string& where() const { return where_; }
+
+  const json& setting(const char* key) const {
+    const auto found = config_.find(key);
+    if (found == config_.end()) fail("{}: {} is missing", where_, key);
+    return *found;
+  }
+  // A setting that the model fixes.
+  void require(const char* key, const json& expected) const {
+    const json& found = setting(key);
+    if (found != expected) {
+      fail("{}: {} is {}, expected {}", where_, key, brief(found), brief(expected));
+    }
+  }
+  // A setting that is a size; ModelConfig::check() knows the real bounds.
+  std::int64_t size(const char* key) const {
+    const json& found = setting(key);
+    const std::uint64_t value = found.is_number_unsigned() ? found.get<std::uint64_t>() : 0;
+    if (value < 1 || value > std::uint64_t{1} << 31) {
+      fail("{}: {} must be a positive integer, got {}", where_, key, brief(found));
+    }
+    return static_cast<std::int64_t>(value);
+  }
+
+  // Name of the layer that this one takes as its input.
+  std::string input() const {
+    const json& nodes = object_.at("inbound_nodes");
+    if (nodes.size() != 1 || nodes.at(0).at("args").size() != 1) {
+      fail("{}: expected one input", where_);
+    }
+    return nodes.at(0).at("args").at(0).at("config").at("keras_history").at(0);
+  }
+
+ private:
+  const json& object_;
+  const json& config_;
+  std::string class_, name_, where_;
+};
+
+// The layers of a Functional model one after another, each of which must be of the class that is
+// asked for and take the one before it as its input.
+class Chain {
+ public:
+  Chain(const json& model, const std::string& source) : model_(model, source) {
+    if (model_.class_name() != "Functional") {
+      fail("{} is a {}, expected a Functional model", model_.where(), model_.class_name());
+    }
+    for (const json& layer : model_.setting("layers")) layers_.emplace_back(layer, source);
+  }
+
+  bool next_is(std::string_view class_name) {
+    skip_casts();
+    return next_ < layers_.size() && layers_[next_].class_name() == class_name;
+  }
+
+  // `otherwise`: what else could come here, for the message.
+  const Layer& next(std::string_view class_name, std::string_view otherwise = {}) {
+    if (!next_is(class_name)) {
+      const std::string expected = fmt::format("{}{}", class_name, otherwise);
+      if (next_ == layers_.size()) fail("{} ends, expected {} next", model_.where(), expected);
+      fail("{} is a {}, expected {}", layers_[next_].where(), layers_[next_].class_name(),
+           expected);
+    }
+    check_input();
+    return layers_[next_++];
+  }
+
+  void finish() {
+    skip_casts();
+    if (next_ < layers_.size()) {
+      fail("{} is a {}, expected the end of the model", layers_[next_].where(),
+           layers_[next_].class_name());
+    }
+  }
+
+ private:
+  // Casts of mixed precision: they hold no variable.
+  void skip_casts() {
+    while (next_ < layers_.size() && layers_[next_].class_name() == "Cast") {
+      check_input();
+      ++next_;
+    }
+  }
+  void check_input() const {
+    if (next_ == 0) return;
+    const std::string input = layers_[next_].input(), &previous = layers_[next_ - 1].name();
+    if (input != previous) {
+      fail("{} takes {} as its input, expected {}", layers_[next_].where(), brief(input),
+           brief(previous));
+    }
+  }
+
+  Layer model_;
+  std::vector<Layer> layers_;
+  std::size_t next_ = 0;
+};
+
+// Checks the feature extractor and returns embed_dim.
+std::int64_t read_feature_extractor(const json& model, const std::string& source) {
+  Chain chain(model, source);
+  chain.next("InputLayer").require("batch_shape", {nullptr, 32, 187, 1});
+  std::int64_t channels = 0;
+  for (int stage = 1; stage <= 3; ++stage) {
+    const Layer& conv = chain.next("Conv2D");
+    channels = conv.size("filters");
+    if (stage < 3) conv.require("filters", 32 * stage);
+    conv.require("kernel_size", {3, 3});
+    conv.require("strides", {1, 1});
+    conv.require("padding", "same");
+    conv.require("data_format", "channels_last");
+    conv.require("dilation_rate", {1, 1});
+    conv.require("groups", 1);
+    conv.require("activation", "linear");
+    conv.require("use_bias", false);
+    const Layer& norm = chain.next("BatchNormalization");
+    norm.require("axis", -1);
+    norm.require("momentum", 0.99);
+    norm.require("epsilon", 1e-3);
+    norm.require("center", true);
+    norm.require("scale", true);
+    chain.next("Activation").require("activation", "relu");
+    if (stage == 3) break;
+    const Layer& pool = chain.next("MaxPooling2D");
+    pool.require("pool_size", {2, 2});
+    pool.require("strides", {2, 2});
+    pool.require("padding", "valid");
+    pool.require("data_format", "channels_last");
+  }
+  const Layer& average = chain.next("GlobalAveragePooling2D");
+  average.require("data_format", "channels_last");
+  average.require("keepdims", false);
+  chain.finish();
+  return channels;
+}
+
+std::int64_t read_sequence_length(const Layer& input) {
+  const json& shape = input.setting("batch_shape");
+  const json expected = {nullptr, "T", 32, 187, 1};
+  const bool right = shape.is_array() && shape.size() == 5 && shape[1].is_number_unsigned() &&
+                     std::equal(shape.begin() + 2, shape.end(), expected.begin() + 2);
+  if (!right)
+    fail("{}: batch_shape is {}, expected [null,T,32,187,1]", input.where(), brief(shape));
+  return shape[1].get<std::int64_t>();
+}
+
+// Sets what the config of a ConformerBlock tells; the rest of `config` is known already.
+void read_conformer_block(const Layer& block, ModelConfig& config) {
+  static const std::set<std::string> known = {"name",         "trainable",   "dtype",
+                                              "sequence_len", "embed_dim",   "num_heads",
+                                              "ff_dim",       "kernel_size", "dropout_rate"};
+  for (const auto& [key, value] : block.config().items()) {
+    if (!known.contains(key)) fail("{}: {} is not supported", block.where(), brief(key));
+  }
+  block.require("sequence_len", config.sequence_length);
+  block.require("embed_dim", config.embed_dim);
+  config.num_heads = block.size("num_heads");
+  config.kernel_size = block.size("kernel_size");
+  const std::int64_t ff_dim = block.size("ff_dim");
+  if (ff_dim % config.embed_dim != 0) {
+    fail("{}: ff_dim is {}, expected a multiple of embed_dim, which is {}", block.where(), ff_dim,
+         config.embed_dim);
+  }
+  config.ff_dim_multiplier = ff_dim / config.embed_dim;
+  const json& dropout = block.setting("dropout_rate");
+  if (!dropout.is_number()) {
+    fail("{}: dropout_rate must be a number, got {}", block.where(), brief(dropout));
+  }
+  config.dropout = dropout.get<double>();
+}
+
+ModelConfig read_model(const json& model, const std::string& source) {
+  Chain chain(model, source);
+  ModelConfig config;
+  config.name = "Baseline_Model";
+  config.sequence_length = read_sequence_length(chain.next("InputLayer"));
+  config.embed_dim = read_feature_extractor(chain.next("TimeDistributed").setting("layer"), source);
+  std::int64_t blocks = 0;
+  for (ModelConfig first; chain.next_is("ConformerBlock"); ++blocks) {
+    const Layer& block = chain.next("ConformerBlock");
+    read_conformer_block(block, config);
+    if (blocks == 0) first = config;
+    if (config != first)
+      fail("{} differs from the first block, expected equal ones", block.where());
+  }
+  if (blocks > 0) {
+    config.name = "Main_Model";
+    config.num_blocks = blocks;
+  }
+  const Layer& mean = chain.next("GlobalAveragePooling1D", " or ConformerBlock");
+  mean.require("data_format", "channels_last");
+  mean.require("keepdims", false);
+  const Layer& classifier = chain.next("Dense");
+  classifier.require("units", 5);
+  classifier.require("activation", "softmax");
+  classifier.require("use_bias", true);
+  chain.finish();
+  try {
+    config.check();
+  } catch (const Error& error) {
+    fail("{}: {}", source, error.what());
+  }
+  return config;
+}
+
+// The variables of model.weights.h5, each taken once.
+class Variables {
+ public:
+  Variables(const std::string& image, std::string source)
+      : source_(std::move(source)),
+        file_(hdf5::File::open_image(std::as_bytes(std::span(image)), source_)) {}
+
+  // Moves variable `index` of a layer to an array of the model; `stored` is its shape in Keras.
+  void take(const std::string& layer, int index, const std::string& name, Extents shape,
+            const Extents& stored) {
+    const std::string variable = fmt::format("{}/vars/{}", layer, index);
+    taken_.insert(variable);
+    if (!file_.exists(variable)) {
+      faults_.push_back(fmt::format("{} {} is missing", variable, shape_text(stored)));
+    } else if (const Extents found = file_.shape(variable); found != stored) {
+      faults_.push_back(
+          fmt::format("{} is {}, expected {}", variable, shape_text(found), shape_text(stored)));
+    } else {
+      state_[name] = {std::move(shape), file_.read<float>(variable)};
+    }
+  }
+  void take(const std::string& layer, int index, const std::string& name, const Extents& shape) {
+    take(layer, index, name, shape, shape);
+  }
+
+  void take_norm(const std::string& layer, const std::string& name, std::int64_t channels) {
+    take(layer, 0, name + ".weight", {channels});
+    take(layer, 1, name + ".bias", {channels});
+  }
+  void take_batch_norm(const std::string& layer, const std::string& name, std::int64_t channels) {
+    take_norm(layer, name, channels);
+    take(layer, 2, name + ".running_mean", {channels});
+    take(layer, 3, name + ".running_variance", {channels});
+  }
+  void take_dense(const std::string& layer, const std::string& name, std::int64_t in,
+                  std::int64_t out) {
+    take(layer, 0, name + ".weight", {in, out});
+    take(layer, 1, name + ".bias", {out});
+  }
+  // A convolution of kernel size 1 is a dense layer along the channels.
+  void take_pointwise(const std::string& layer, const std::string& name, std::int64_t in,
+                      std::int64_t out) {
+    take(layer, 0, name + ".weight", {in, out}, {1, in, out});
+    take(layer, 1, name + ".bias", {out});
+  }
+
+  StateDict finish() {
+    if (file_.is_group("layers")) find_unexpected("layers");
+    if (!faults_.empty()) {
+      fail("{}: the variables are not those of config.json: {}", source_, fmt::join(faults_, "; "));
+    }
+    check_finite(state_, source_);
+    return std::move(state_);
+  }
+
+ private:
+  void find_unexpected(const std::string& group) {
+    for (const std::string& member : file_.members(group)) {
+      const std::string name = group + "/" + member;
+      if (file_.is_group(name)) {
+        find_unexpected(name);
+      } else if (!taken_.contains(name)) {
+        faults_.push_back(fmt::format("{} {} is unexpected", name, shape_text(file_.shape(name))));
+      }
+    }
+  }
+
+  std::string source_;
+  hdf5::File file_;
+  StateDict state_;
+  std::set<std::string> taken_;
+  std::vector<std::string> faults_;
+};
+
+// Repeats of a class within a container are numbered from the second one: conv2d, conv2d_1, ...
+std::string repeated(const std::string& stem, std::int64_t index) {
+  return index == 0 ? stem : fmt::format("{}_{}", stem, index);
+}
+
+void take_block(Variables& variables, const ModelConfig& config, std::int64_t index) {
+  const std::string layer = repeated("layers/conformer_block", index);
+  const std::string name = fmt::format("encoder.{}", index);
+  const std::int64_t d = config.embed_dim, heads = config.num_heads, kernel = config.kernel_size;
+  for (const std::string ffn : {"/ffn1", "/ffn2"}) {
+    const std::string to = name + "." + ffn.substr(1);
+    variables.take_norm(layer + ffn + "/layer_norm", to + ".norm", d);
+    variables.take_dense(layer + ffn + "/ffn1", to + ".dense1", d, config.ff_dim_multiplier * d);
+    variables.take_dense(layer + ffn + "/ffn2", to + ".dense2", config.ff_dim_multiplier * d, d);
+  }
+
+  const std::string attention = layer + "/self_attention";
+  variables.take_norm(attention + "/layer_norm", name + ".attention.norm", d);
+  variables.take(attention + "/pos_embedding", 0, name + ".attention.position",
+                 {config.sequence_length, d});
+  for (const std::string projection : {"query", "key", "value"}) {
+    const std::string dense = attention + "/mha/" + projection + "_dense";
+    variables.take(dense, 0, name + ".attention." + projection + ".weight", {d, heads, d});
+    variables.take(dense, 1, name + ".attention." + projection + ".bias", {heads, d});
+  }
+  variables.take(attention + "/mha/output_dense", 0, name + ".attention.output.weight",
+                 {heads, d, d});
+  variables.take(attention + "/mha/output_dense", 1, name + ".attention.output.bias", {d});
+
+  const std::string conv = layer + "/conv_module";
+  variables.take_norm(conv + "/layer_norm", name + ".conv.norm", d);
+  variables.take_pointwise(conv + "/pointwise_conv1", name + ".conv.pointwise1", d, 2 * d);
+  variables.take(conv + "/depthwise_conv", 0, name + ".conv.depthwise.weight", {kernel, d},
+                 {kernel, d, 1});
+  variables.take(conv + "/depthwise_conv", 1, name + ".conv.depthwise.bias", {d});
+  variables.take_batch_norm(conv + "/batch_norm", name + ".conv.batch_norm", d);
+  variables.take_pointwise(conv + "/pointwise_conv2", name + ".conv.pointwise2", d, d);
+
+  variables.take_norm(layer + "/final_layer_norm", name + ".norm", d);
+}
+
+}  // namespace
+
+ModelWeights import_keras(const fs::path& path) {
+  const ZipArchive archive(path);
+  const std::string file = path.string();
+  const auto source = [&](const char* member) { return file + ": " + member; };
+
+  // Checked where a message can name the layer; the rest of the structure is Keras's own and only a
+  // damaged file has it wrong.
+  ModelWeights weights;
+  const char* member = "metadata.json";
+  try {
+    const json metadata = parse(archive.read(member), source(member));
+    const auto version = metadata.at("keras_version").get<std::string>();
+    if (!version.starts_with("3.")) {
+      fail("{}: keras_version is {}, expected 3.x", source(member), brief(version));
+    }
+    member = "config.json";
+    weights.config = read_model(parse(archive.read(member), source(member)), source(member));
+  } catch (const json::exception& error) {
+    fail("{}: not as Keras writes it: {}", source(member), error.what());
+  }
+
+  member = "model.weights.h5";
+  Variables variables(archive.read(member), source(member));
+  const std::int64_t channels[] = {1, 32, 64, weights.config.embed_dim};
+  for (int stage = 0; stage < 3; ++stage) {
+    const std::string extractor = "layers/time_distributed/layer/layers/";
+    variables.take(repeated(extractor + "conv2d", stage), 0,
+                   fmt::format("features.conv{}.weight", stage + 1),
+                   {3, 3, channels[stage], channels[stage + 1]});
+    variables.take_batch_norm(repeated(extractor + "batch_normalization", stage),
+                              fmt::format("features.norm{}", stage + 1), channels[stage + 1]);
+  }
+  if (weights.config.name == "Main_Model") {
+    for (std::int64_t i = 0; i < weights.config.num_blocks; ++i) {
+      take_block(variables, weights.config, i);
+    }
+  }
+  variables.take_dense("layers/dense", "classifier", weights.config.embed_dim, 5);
+  weights.state = variables.finish();
+  return weights;
+}
+
+}  // namespace ekgine

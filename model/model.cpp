@@ -1,0 +1,140 @@
+#include "model/model.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+std::vector<float> to_floats(const Tensor& tensor) {
+  if (tensor.dtype() == DType::f32) {
+    const auto values = tensor.span<float>();
+    return {values.begin(), values.end()};
+  }
+  std::vector<float> floats;
+  floats.reserve(static_cast<std::size_t>(tensor.size()));
+  for (const double value : tensor.span<double>()) floats.push_back(static_cast<float>(value));
+  return floats;
+}
+
+void from_floats(std::span<const float> values, const Tensor& tensor) {
+  if (std::ssize(values) != tensor.size()) {
+    fail("{} values for a tensor {}", values.size(), tensor.shape().text());
+  }
+  if (tensor.dtype() == DType::f32) {
+    std::copy(values.begin(), values.end(), tensor.data<float>());
+  } else {
+    std::copy(values.begin(), values.end(), tensor.data<double>());
+  }
+}
+
+Model::Model(const ModelConfig& config, DType type, ParameterSet::Use use, std::uint64_t seed)
+    : config_((config.check(), config)),
+      parameters_(type),
+      features_(parameters_, "features", config.embed_dim),
+      normalisation_mean_(parameters_.add_buffer("normalisation.mean", {beat_samples},
+                                                 std::numeric_limits<double>::quiet_NaN())),
+      normalisation_std_(parameters_.add_buffer("normalisation.std", {beat_samples},
+                                                std::numeric_limits<double>::quiet_NaN())) {
+  if (config.name == "Main_Model") {
+    for (std::int64_t i = 0; i < config.num_blocks; ++i) {
+      encoder_.push_back(std::make_unique<ConformerBlock>(
+          parameters_, fmt::format("encoder.{}", i), config.sequence_length, config.embed_dim,
+          config.num_heads, config.ff_dim_multiplier * config.embed_dim, config.kernel_size,
+          config.dropout));
+    }
+  }
+  classifier_ = std::make_unique<Dense>(parameters_, "classifier", config.embed_dim, class_count);
+  parameters_.allocate(use, seed);
+}
+
+Tensor Model::encode(Tape& tape, const Tensor& beats) const {
+  const Tensor scalograms = morlet_cwt(tape, beats, scalogram_scales, normalisation_mean_.value,
+                                       normalisation_std_.value);
+  return features_(tape, scalograms);
+}
+
+Tensor Model::classify(Tape& tape, const Tensor& features) const {
+  Tensor x = features;
+  for (const auto& block : encoder_) x = (*block)(tape, x);
+  return (*classifier_)(tape, global_avg_pool(tape, x));
+}
+
+Tensor Model::forward(Tape& tape, const Tensor& beats, const Tensor& index) const {
+  return classify(tape, gather(tape, encode(tape, beats), index));
+}
+
+void Model::set_normalisation(std::span<const double> mean, std::span<const double> std) {
+  // Through float, as weights files hold them: a model gives the same answers after a reload.
+  from_floats(std::vector<float>(mean.begin(), mean.end()), normalisation_mean_.value);
+  from_floats(std::vector<float>(std.begin(), std.end()), normalisation_std_.value);
+}
+
+bool Model::has_normalisation() const {
+  return !std::isnan(to_floats(normalisation_mean_.value).front());
+}
+
+StateDict Model::state() const {
+  StateDict state;
+  const auto add = [&](const Parameter& parameter) {
+    const auto extents = parameter.value.shape().extents();
+    state[parameter.name] = {{extents.begin(), extents.end()}, to_floats(parameter.value)};
+  };
+  for (const Parameter& parameter : parameters_.trainable()) add(parameter);
+  for (const Parameter& buffer : parameters_.buffers()) {
+    if (!buffer.name.starts_with("normalisation.") || has_normalisation()) add(buffer);
+  }
+  return state;
+}
+
+void Model::load(const StateDict& state, const std::string& source) {
+  std::vector<std::string> missing, unexpected, misshaped;
+  std::size_t found = 0;
+  const auto check = [&](const Parameter& parameter) {
+    const auto entry = state.find(parameter.name);
+    if (entry == state.end()) {
+      if (!parameter.name.starts_with("normalisation.")) missing.push_back(parameter.name);
+      return;
+    }
+    ++found;
+    const auto expected = parameter.value.shape().extents();
+    if (!std::ranges::equal(entry->second.shape, expected)) {
+      misshaped.push_back(fmt::format("{} is {}, expected {}", parameter.name,
+                                      shape_text(entry->second.shape), shape_text(expected)));
+    }
+  };
+  for (const Parameter& parameter : parameters_.trainable()) check(parameter);
+  for (const Parameter& buffer : parameters_.buffers()) check(buffer);
+  if (found != state.size()) {
+    for (const auto& [name, array] : state) {
+      const auto is_it = [&name = name](const Parameter& p) { return p.name == name; };
+      if (std::ranges::none_of(parameters_.trainable(), is_it) &&
+          std::ranges::none_of(parameters_.buffers(), is_it)) {
+        unexpected.push_back(name);
+      }
+    }
+  }
+  if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
+    std::vector<std::string> faults;
+    if (!missing.empty()) faults.push_back(fmt::format("missing: {}", fmt::join(missing, ", ")));
+    if (!unexpected.empty()) {
+      faults.push_back(fmt::format("unexpected: {}", fmt::join(unexpected, ", ")));
+    }
+    if (!misshaped.empty()) {
+      faults.push_back(fmt::format("wrong shape: {}", fmt::join(misshaped, ", ")));
+    }
+    fail("{}: weights do not fit {} — {}", source, config_.name, fmt::join(faults, "; "));
+  }
+  const auto take = [&](const Parameter& parameter) {
+    const auto entry = state.find(parameter.name);
+    if (entry != state.end()) from_floats(entry->second.values, parameter.value);
+  };
+  for (const Parameter& parameter : parameters_.trainable()) take(parameter);
+  for (const Parameter& buffer : parameters_.buffers()) take(buffer);
+}
+
+}  // namespace ekgine

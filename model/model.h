@@ -1,0 +1,63 @@
+// A classifier of heartbeats: raw beats in, class logits out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/beat.h"
+#include "engine/ops.h"
+#include "engine/parameter.h"
+#include "model/config.h"
+#include "model/modules.h"
+#include "model/state_dict.h"
+
+namespace ekgine {
+
+class Model {
+ public:
+  // Builds the architecture that `config` names, initialised from `seed`. A model for inference has
+  // no gradients.
+  Model(const ModelConfig& config, DType type, ParameterSet::Use use, std::uint64_t seed);
+
+  const ModelConfig& config() const { return config_; }
+  ParameterSet& parameters() { return parameters_; }
+  const ParameterSet& parameters() const { return parameters_; }
+
+  // Beats (U, beat_samples) in mV → features (U, D).
+  Tensor encode(Tape& tape, const Tensor& beats) const;
+  // Features of sequences (B,T,D) → logits (B,5). T is at most the configured sequence length for
+  // models with a position table, and any number otherwise.
+  Tensor classify(Tape& tape, const Tensor& features) const;
+  // Both, where sequence b consists of the beats index[b,0...T): beats (U, beat_samples),
+  // index (B,T) of i32 in [0,U) → logits (B,5).
+  Tensor forward(Tape& tape, const Tensor& beats, const Tensor& index) const;
+
+  // Mean and standard deviation of the scalograms' columns over the training records (beat_samples
+  // each): what inputs are normalised with. Part of the weights.
+  void set_normalisation(std::span<const double> mean, std::span<const double> std);
+  // False until set or loaded: Keras models carry none, and encode() would return NaN.
+  bool has_normalisation() const;
+
+  // All arrays of the model by name.
+  StateDict state() const;
+  // Takes over all arrays. Strict: one Error lists every missing, unexpected and misshaped name;
+  // only normalisation.* may be absent. `source` names the file.
+  void load(const StateDict& state, const std::string& source);
+
+ private:
+  ModelConfig config_;
+  ParameterSet parameters_;
+  FeatureExtractor features_;
+  std::vector<std::unique_ptr<ConformerBlock>> encoder_;
+  std::unique_ptr<Dense> classifier_;
+  Parameter &normalisation_mean_, &normalisation_std_;
+};
+
+// Copies arrays between a parameter's tensor and float values.
+std::vector<float> to_floats(const Tensor& tensor);
+void from_floats(std::span<const float> values, const Tensor& tensor);
+
+}  // namespace ekgine

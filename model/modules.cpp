@@ -1,0 +1,155 @@
+#include "model/modules.h"
+
+namespace ekgine {
+
+Dense::Dense(ParameterSet& parameters, const std::string& name, std::int64_t in, std::int64_t out)
+    : weight_(parameters.add(name + ".weight", {in, out}, glorot_uniform({in, out}))),
+      bias_(parameters.add(name + ".bias", {out}, constant(0))) {}
+
+Tensor Dense::operator()(Tape& tape, const Tensor& x) const {
+  return linear(tape, x, tape.use(weight_), tape.use(bias_));
+}
+
+LayerNorm::LayerNorm(ParameterSet& parameters, const std::string& name, std::int64_t channels)
+    : weight_(parameters.add(name + ".weight", {channels}, constant(1))),
+      bias_(parameters.add(name + ".bias", {channels}, constant(0))) {}
+
+Tensor LayerNorm::operator()(Tape& tape, const Tensor& x) const {
+  return layer_norm(tape, x, tape.use(weight_), tape.use(bias_), norm_epsilon);
+}
+
+BatchNormParameters::BatchNormParameters(ParameterSet& parameters, const std::string& name,
+                                         std::int64_t channels)
+    : weight_(parameters.add(name + ".weight", {channels}, constant(1))),
+      bias_(parameters.add(name + ".bias", {channels}, constant(0))),
+      running_mean_(parameters.add_buffer(name + ".running_mean", {channels}, 0)),
+      running_variance_(parameters.add_buffer(name + ".running_variance", {channels}, 1)) {}
+
+BatchNorm BatchNormParameters::use(Tape& tape) const {
+  return {tape.use(weight_),       tape.use(bias_), running_mean_.value,
+          running_variance_.value, norm_epsilon,    batch_norm_momentum};
+}
+
+namespace {
+
+constexpr std::int64_t conv1_channels = 32, conv2_channels = 64;
+
+Parameter& conv3x3(ParameterSet& parameters, const std::string& name, std::int64_t in,
+                   std::int64_t out) {
+  const Shape shape{3, 3, in, out};
+  return parameters.add(name + ".weight", shape, glorot_uniform(shape));
+}
+
+}  // namespace
+
+FeatureExtractor::FeatureExtractor(ParameterSet& parameters, const std::string& name,
+                                   std::int64_t embed_dim)
+    : conv1_(conv3x3(parameters, name + ".conv1", 1, conv1_channels)),
+      conv2_(conv3x3(parameters, name + ".conv2", conv1_channels, conv2_channels)),
+      conv3_(conv3x3(parameters, name + ".conv3", conv2_channels, embed_dim)),
+      norm1_(parameters, name + ".norm1", conv1_channels),
+      norm2_(parameters, name + ".norm2", conv2_channels),
+      norm3_(parameters, name + ".norm3", embed_dim) {}
+
+Tensor FeatureExtractor::operator()(Tape& tape, const Tensor& scalograms) const {
+  // Each convolution's output is named by nothing but the op that consumes it, so that backward may
+  // write its gradient over it.
+  Tensor x = batch_norm_relu_max_pool2d(tape, conv2d(tape, scalograms, tape.use(conv1_)),
+                                        norm1_.use(tape));
+  x = batch_norm_relu_max_pool2d(tape, conv2d(tape, x, tape.use(conv2_)), norm2_.use(tape));
+  return batch_norm_relu_global_avg_pool(tape, conv2d(tape, x, tape.use(conv3_)), norm3_.use(tape));
+}
+
+FeedForward::FeedForward(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
+                         std::int64_t ff_dim, double dropout)
+    : norm_(parameters, name + ".norm", embed_dim),
+      dense1_(parameters, name + ".dense1", embed_dim, ff_dim),
+      dense2_(parameters, name + ".dense2", ff_dim, embed_dim),
+      dropout_(dropout) {}
+
+Tensor FeedForward::operator()(Tape& tape, const Tensor& x) const {
+  Tensor h = swish(tape, dense1_(tape, norm_(tape, x)));
+  h = dropout(tape, h, dropout_);
+  return dropout(tape, dense2_(tape, h), dropout_);
+}
+
+SelfAttention::SelfAttention(ParameterSet& parameters, const std::string& name,
+                             std::int64_t sequence_length, std::int64_t embed_dim,
+                             std::int64_t heads, double dropout)
+    : embed_dim_(embed_dim),
+      heads_(heads),
+      norm_(parameters, name + ".norm", embed_dim),
+      position_(parameters.add(name + ".position", {sequence_length, embed_dim}, uniform(0.05))),
+      query_weight_(parameters.add(name + ".query.weight", {embed_dim, heads, embed_dim},
+                                   glorot_uniform({embed_dim, heads, embed_dim}))),
+      query_bias_(parameters.add(name + ".query.bias", {heads, embed_dim}, constant(0))),
+      key_weight_(parameters.add(name + ".key.weight", {embed_dim, heads, embed_dim},
+                                 glorot_uniform({embed_dim, heads, embed_dim}))),
+      key_bias_(parameters.add(name + ".key.bias", {heads, embed_dim}, constant(0))),
+      value_weight_(parameters.add(name + ".value.weight", {embed_dim, heads, embed_dim},
+                                   glorot_uniform({embed_dim, heads, embed_dim}))),
+      value_bias_(parameters.add(name + ".value.bias", {heads, embed_dim}, constant(0))),
+      output_weight_(parameters.add(name + ".output.weight", {heads, embed_dim, embed_dim},
+                                    glorot_uniform({heads, embed_dim, embed_dim}))),
+      output_bias_(parameters.add(name + ".output.bias", {embed_dim}, constant(0))),
+      dropout_(dropout) {}
+
+Tensor SelfAttention::project(Tape& tape, const Tensor& x, Parameter& weight,
+                              Parameter& bias) const {
+  const std::int64_t inner = heads_ * embed_dim_;
+  const Tensor y = linear(tape, x, tape.use(weight).reshape({embed_dim_, inner}),
+                          tape.use(bias).reshape({inner}));
+  return y.reshape({x.shape()[0], x.shape()[1], heads_, embed_dim_});
+}
+
+Tensor SelfAttention::operator()(Tape& tape, const Tensor& x) const {
+  const Tensor normalised = norm_(tape, x);
+  const Tensor query = project(tape, add_position(tape, normalised, tape.use(position_)),
+                               query_weight_, query_bias_);
+  const Tensor key = project(tape, normalised, key_weight_, key_bias_);
+  const Tensor value = project(tape, normalised, value_weight_, value_bias_);
+  const Tensor heads = attention(tape, query, key, value, dropout_);
+  const std::int64_t inner = heads_ * embed_dim_;
+  const Tensor y =
+      linear(tape, heads.reshape({x.shape()[0], x.shape()[1], inner}),
+             tape.use(output_weight_).reshape({inner, embed_dim_}), tape.use(output_bias_));
+  return dropout(tape, y, dropout_);
+}
+
+ConvModule::ConvModule(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
+                       std::int64_t kernel_size, double dropout)
+    : norm_(parameters, name + ".norm", embed_dim),
+      pointwise1_(parameters, name + ".pointwise1", embed_dim, 2 * embed_dim),
+      depthwise_weight_(parameters.add(name + ".depthwise.weight", {kernel_size, embed_dim},
+                                       glorot_uniform({kernel_size, embed_dim, 1}))),
+      depthwise_bias_(parameters.add(name + ".depthwise.bias", {embed_dim}, constant(0))),
+      batch_norm_(parameters, name + ".batch_norm", embed_dim),
+      pointwise2_(parameters, name + ".pointwise2", embed_dim, embed_dim),
+      dropout_(dropout) {}
+
+Tensor ConvModule::operator()(Tape& tape, const Tensor& x) const {
+  Tensor h = glu(tape, pointwise1_(tape, norm_(tape, x)));
+  h = depthwise_conv1d(tape, h, tape.use(depthwise_weight_), tape.use(depthwise_bias_));
+  h = swish(tape, batch_norm(tape, h, batch_norm_.use(tape)));
+  return dropout(tape, pointwise2_(tape, h), dropout_);
+}
+
+ConformerBlock::ConformerBlock(ParameterSet& parameters, const std::string& name,
+                               std::int64_t sequence_length, std::int64_t embed_dim,
+                               std::int64_t heads, std::int64_t ff_dim, std::int64_t kernel_size,
+                               double dropout)
+    : ffn1_(parameters, name + ".ffn1", embed_dim, ff_dim, dropout),
+      attention_(parameters, name + ".attention", sequence_length, embed_dim, heads, dropout),
+      conv_(parameters, name + ".conv", embed_dim, kernel_size, dropout),
+      ffn2_(parameters, name + ".ffn2", embed_dim, ff_dim, dropout),
+      norm_(parameters, name + ".norm", embed_dim) {}
+
+Tensor ConformerBlock::operator()(Tape& tape, const Tensor& x) const {
+  Tensor h = add_scaled(tape, x, 0.5, ffn1_(tape, x));
+  h = add_scaled(tape, h, 1, attention_(tape, h));
+  h = add_scaled(tape, h, 1, conv_(tape, h));
+  h = add_scaled(tape, h, 0.5, ffn2_(tape, h));
+  return norm_(tape, h);
+}
+
+}  // namespace ekgine

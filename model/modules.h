@@ -1,0 +1,124 @@
+// The building blocks of the four architectures: modules own no memory, only references to the
+// parameters they declared. Constants and initialisers are those of Keras 3.8; shapes and names are
+// listed in model/state_dict.h.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "engine/ops.h"
+#include "engine/parameter.h"
+
+namespace ekgine {
+
+inline constexpr double norm_epsilon = 1e-3;         // batch and layer normalisation
+inline constexpr double batch_norm_momentum = 0.99;  // of the running statistics
+
+// Width in → width out on the last axis, with bias.
+class Dense {
+ public:
+  Dense(ParameterSet& parameters, const std::string& name, std::int64_t in, std::int64_t out);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  Parameter &weight_, &bias_;
+};
+
+class LayerNorm {
+ public:
+  LayerNorm(ParameterSet& parameters, const std::string& name, std::int64_t channels);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  Parameter &weight_, &bias_;
+};
+
+// Declares a batch normalisation; ops take it as a BatchNorm.
+class BatchNormParameters {
+ public:
+  BatchNormParameters(ParameterSet& parameters, const std::string& name, std::int64_t channels);
+  BatchNorm use(Tape& tape) const;
+
+ private:
+  Parameter &weight_, &bias_, &running_mean_, &running_variance_;
+};
+
+// Scalograms (U,S,L,1) → features (U,D): three convolutions 3×3, each with batch norm and relu,
+// then 2×2 max pooling twice and a global average.
+class FeatureExtractor {
+ public:
+  FeatureExtractor(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim);
+  Tensor operator()(Tape& tape, const Tensor& scalograms) const;
+
+ private:
+  Parameter &conv1_, &conv2_, &conv3_;
+  BatchNormParameters norm1_, norm2_, norm3_;
+};
+
+// layer norm → dense(ff_dim) → swish → dropout → dense(D) → dropout
+class FeedForward {
+ public:
+  FeedForward(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
+              std::int64_t ff_dim, double dropout);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  LayerNorm norm_;
+  Dense dense1_, dense2_;
+  double dropout_;
+};
+
+// Layer norm, then multi-head attention of each beat to all beats of its sequence. A learned
+// position table is added to what the queries see, and to nothing else. Heads are D wide each.
+class SelfAttention {
+ public:
+  SelfAttention(ParameterSet& parameters, const std::string& name, std::int64_t sequence_length,
+                std::int64_t embed_dim, std::int64_t heads, double dropout);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  Tensor project(Tape& tape, const Tensor& x, Parameter& weight, Parameter& bias) const;
+
+  std::int64_t embed_dim_, heads_;
+  LayerNorm norm_;
+  Parameter &position_, &query_weight_, &query_bias_, &key_weight_, &key_bias_, &value_weight_,
+      &value_bias_, &output_weight_, &output_bias_;
+  double dropout_;
+};
+
+// layer norm → pointwise(2D) → GLU → depthwise convolution along the beats → batch norm → swish →
+// pointwise(D) → dropout
+class ConvModule {
+ public:
+  ConvModule(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
+             std::int64_t kernel_size, double dropout);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  LayerNorm norm_;
+  Dense pointwise1_;
+  Parameter &depthwise_weight_, &depthwise_bias_;
+  BatchNormParameters batch_norm_;
+  Dense pointwise2_;
+  double dropout_;
+};
+
+// Gulati et al.: "Conformer: convolution-augmented transformer for speech recognition", 2020:
+// x += ½·ffn1(x); x += attention(x); x += conv(x); x += ½·ffn2(x); layer norm.
+class ConformerBlock {
+ public:
+  ConformerBlock(ParameterSet& parameters, const std::string& name, std::int64_t sequence_length,
+                 std::int64_t embed_dim, std::int64_t heads, std::int64_t ff_dim,
+                 std::int64_t kernel_size, double dropout);
+  Tensor operator()(Tape& tape, const Tensor& x) const;  // (N,T,D) → (N,T,D)
+
+ private:
+  FeedForward ffn1_;
+  SelfAttention attention_;
+  ConvModule conv_;
+  FeedForward ffn2_;
+  LayerNorm norm_;
+};
+
+}  // namespace ekgine

@@ -1,0 +1,55 @@
+// Named arrays: what a weights file holds and a model loads.
+//
+// Names are dotted paths, the same for every source of weights. Main_Model with D = embed_dim,
+// H = num_heads, F = ff_dim_multiplier·D, T = sequence_length, K = kernel_size:
+//
+//   features.conv{1,2,3}.weight                    (3, 3, in, out); in/out: 1/32, 32/64, 64/D
+//   features.norm{1,2,3}.{weight,bias,running_mean,running_variance}      (out)
+//   encoder.N.ffn{1,2}.norm.{weight,bias}          (D)
+//   encoder.N.ffn{1,2}.dense1.{weight,bias}        (D, F), (F)
+//   encoder.N.ffn{1,2}.dense2.{weight,bias}        (F, D), (D)
+//   encoder.N.attention.norm.{weight,bias}         (D)
+//   encoder.N.attention.position                   (T, D)
+//   encoder.N.attention.{query,key,value}.{weight,bias}   (D, H, D), (H, D)
+//   encoder.N.attention.output.{weight,bias}       (H, D, D), (D)
+//   encoder.N.conv.norm.{weight,bias}              (D)
+//   encoder.N.conv.pointwise1.{weight,bias}        (D, 2D), (2D)
+//   encoder.N.conv.depthwise.{weight,bias}         (K, D), (D)
+//   encoder.N.conv.batch_norm.{weight,bias,running_mean,running_variance}  (D)
+//   encoder.N.conv.pointwise2.{weight,bias}        (D, D), (D)
+//   encoder.N.norm.{weight,bias}                   (D)
+//   classifier.{weight,bias}                       (D, 5), (5)
+//   normalisation.{mean,std}                       (187); absent from imported Keras models
+//
+// Dense weights are (in, out): y = x·W + b. Baseline_Model has features and classifier only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ekgine {
+
+struct NamedArray {
+  std::vector<std::int64_t> shape;
+  std::vector<float> values;  // row-major
+};
+
+using StateDict = std::map<std::string, NamedArray>;
+
+// "(3,3,1,32)"; "()" for a scalar.
+std::string shape_text(std::span<const std::int64_t> shape);
+
+// Number of trainable values: all but running statistics and normalisation.
+std::int64_t count_trainable(const StateDict& state);
+
+// Throws an Error that names the first array with a NaN or an infinity, and where it is; `source`
+// names the file.
+void check_finite(const StateDict& state, const std::string& source);
+
+// A table of names, shapes and sizes, and the number of trainable parameters; ends with a newline.
+std::string describe(const StateDict& state);
+
+}  // namespace ekgine

@@ -1,0 +1,118 @@
+#include "model/config.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/expect_error.h"
+
+namespace ekgine {
+namespace {
+
+using nlohmann::json;
+
+ModelConfig unusual_main() {
+  ModelConfig config;
+  config.sequence_length = 17;
+  config.embed_dim = 24;
+  config.num_heads = 3;
+  config.ff_dim_multiplier = 2;
+  config.kernel_size = 7;
+  config.num_blocks = 5;
+  config.dropout = 0.1;
+  return config;
+}
+
+TEST(ModelConfig, MainModelSurvivesJson) {
+  const ModelConfig config = unusual_main();
+  EXPECT_EQ(config.to_json(), json::parse(R"({
+    "name": "Main_Model", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
+    "ff_dim_multiplier": 2, "kernel_size": 7, "num_blocks": 5, "dropout": 0.1})"));
+  EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+}
+
+TEST(ModelConfig, BaselineModelHasNoConformerSettings) {
+  ModelConfig config;
+  config.name = "Baseline_Model";
+  config.embed_dim = 64;
+  EXPECT_EQ(config.to_json(), json::parse(R"({
+    "name": "Baseline_Model", "sequence_length": 3, "embed_dim": 64})"));
+  EXPECT_EQ(ModelConfig::from_json(config.to_json(), "f"), config);
+  json extra = config.to_json();
+  extra["num_heads"] = 8;
+  EXPECT_ERROR(ModelConfig::from_json(extra, "f"), "f: unknown key 'num_heads' for Baseline_Model");
+  // Nor are they checked.
+  config.num_heads = 0;
+  EXPECT_NO_THROW(config.check());
+}
+
+TEST(ModelConfig, DropoutMayBeWrittenAsAnInteger) {
+  json object = unusual_main().to_json();
+  object["dropout"] = 0;
+  EXPECT_EQ(ModelConfig::from_json(object, "f").dropout, 0);
+}
+
+TEST(ModelConfig, ChecksEveryRange) {
+  EXPECT_NO_THROW(ModelConfig{}.check());
+  EXPECT_NO_THROW(unusual_main().check());
+  const auto with = [](auto member, auto value) {
+    ModelConfig config = unusual_main();
+    config.*member = value;
+    return config;
+  };
+  EXPECT_ERROR(with(&ModelConfig::name, "main_model").check(),
+               "model 'main_model' is unknown (Main_Model, Baseline_Model are there)");
+  EXPECT_ERROR(with(&ModelConfig::sequence_length, 0).check(),
+               "sequence_length must be 1 to 4096, got 0");
+  EXPECT_ERROR(with(&ModelConfig::embed_dim, -1).check(), "embed_dim must be 1 to 4096, got -1");
+  EXPECT_ERROR(with(&ModelConfig::num_heads, 257).check(), "num_heads must be 1 to 256, got 257");
+  EXPECT_ERROR(with(&ModelConfig::ff_dim_multiplier, 65).check(),
+               "ff_dim_multiplier must be 1 to 64, got 65");
+  EXPECT_ERROR(with(&ModelConfig::kernel_size, 256).check(),
+               "kernel_size must be 1 to 255, got 256");
+  EXPECT_ERROR(with(&ModelConfig::kernel_size, 8).check(), "kernel_size must be odd, got 8");
+  EXPECT_ERROR(with(&ModelConfig::num_blocks, 0).check(), "num_blocks must be 1 to 64, got 0");
+  EXPECT_ERROR(with(&ModelConfig::dropout, 1.0).check(), "dropout must be in [0, 1), got 1");
+  EXPECT_ERROR(with(&ModelConfig::dropout, -0.1).check(), "dropout must be in [0, 1), got -0.1");
+  EXPECT_ERROR(with(&ModelConfig::dropout, std::numeric_limits<double>::quiet_NaN()).check(),
+               "dropout must be in [0, 1), got nan");
+}
+
+TEST(ModelConfig, FromJsonIsStrict) {
+  const auto with = [](const char* key, json value) {
+    json object = unusual_main().to_json();
+    object[key] = std::move(value);
+    return object;
+  };
+  const auto read = [](const json& object) { ModelConfig::from_json(object, "w.safetensors"); };
+  EXPECT_ERROR(read(json::array({1, 2})), "w.safetensors: expected a JSON object, got [1,2]");
+  EXPECT_ERROR(read(nullptr), "w.safetensors: expected a JSON object, got null");
+  EXPECT_ERROR(read(json::object()), "w.safetensors: name is missing");
+  EXPECT_ERROR(read(with("name", 3)), "w.safetensors: name must be a text, got 3");
+  EXPECT_ERROR(read(with("name", "LSTM")), "w.safetensors: model 'LSTM' is unknown");
+  EXPECT_ERROR(read(with("embed_dim", 128.0)),
+               "w.safetensors: embed_dim must be an integer, got 128.0");
+  EXPECT_ERROR(read(with("embed_dim", "128")),
+               "w.safetensors: embed_dim must be an integer, got \"128\"");
+  EXPECT_ERROR(read(with("embed_dim", true)),
+               "w.safetensors: embed_dim must be an integer, got true");
+  // 2^64 − 1 would be −1 as a signed number.
+  EXPECT_ERROR(read(with("num_heads", 18446744073709551615u)),
+               "w.safetensors: num_heads must be an integer, got 18446744073709551615");
+  EXPECT_ERROR(read(with("num_heads", 0)), "w.safetensors: num_heads must be 1 to 256, got 0");
+  EXPECT_ERROR(read(with("dropout", "0.1")),
+               "w.safetensors: dropout must be a number, got \"0.1\"");
+  EXPECT_ERROR(read(with("dropout", json::array())),
+               "w.safetensors: dropout must be a number, got []");
+  EXPECT_ERROR(read(with("heads", 8)), "w.safetensors: unknown key 'heads' for Main_Model");
+  const json whole = unusual_main().to_json();
+  for (const auto& [key, value] : whole.items()) {
+    json object = whole;
+    object.erase(key);
+    EXPECT_ERROR(read(object), "w.safetensors: " + key + " is missing");
+  }
+}
+
+}  // namespace
+}  // namespace ekgine

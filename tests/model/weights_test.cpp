@@ -1,0 +1,62 @@
+#include "model/weights.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "model/safetensors.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ekgine {
+namespace {
+
+using testing::TemporaryDirectory;
+
+const StateDict state = {{"classifier.bias", {{5}, {1, 2, 3, 4, 0.1f}}}};
+constexpr const char* baseline =
+    R"({"name": "Baseline_Model", "sequence_length": 3, "embed_dim": 128})";
+
+TEST(ModelWeights, SurviveAFile) {
+  const TemporaryDirectory folder;
+  ModelConfig config;
+  config.num_blocks = 3;
+  config.dropout = 0.15;
+  save_model_weights(folder / "w", config, state);
+  const ModelWeights weights = load_model_weights(folder / "w");
+  EXPECT_EQ(weights.config, config);
+  ASSERT_EQ(weights.state.size(), 1u);
+  EXPECT_EQ(weights.state.at("classifier.bias").shape, (std::vector<std::int64_t>{5}));
+  EXPECT_EQ(weights.state.at("classifier.bias").values, state.at("classifier.bias").values);
+}
+
+TEST(ModelWeights, FilesOfOthersAreRefused) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  const auto load = [&](const Metadata& metadata) {
+    write_safetensors(path, state, metadata);
+    load_model_weights(path);
+  };
+  EXPECT_NO_THROW(load({{"format", "ekgine-weights-1"}, {"model", baseline}}));
+  EXPECT_ERROR(load({}), path + ": not a weights file of ekgine: its metadata has no 'format'");
+  EXPECT_ERROR(load({{"format", "pt"}}),
+               path + ": weights of format 'pt', expected 'ekgine-weights-1'");
+  EXPECT_ERROR(load({{"format", "ekgine-weights-1"}}),
+               path + ": not a weights file of ekgine: its metadata has no 'model'");
+  EXPECT_ERROR(load({{"format", "ekgine-weights-1"}, {"model", "{"}}),
+               path + ": metadata 'model' is not JSON");
+  EXPECT_ERROR(load({{"format", "ekgine-weights-1"}, {"model", "{}"}}),
+               path + ": metadata 'model': name is missing");
+}
+
+TEST(ModelWeights, NotFiniteIsRefused) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  StateDict bad = state;
+  bad.at("classifier.bias").values[2] = std::numeric_limits<float>::quiet_NaN();
+  save_model_weights(path, {}, bad);
+  EXPECT_ERROR(load_model_weights(path), path + ": classifier.bias holds nan at element 2");
+}
+
+}  // namespace
+}  // namespace ekgine
