@@ -1,0 +1,42 @@
+// What the subcommands of the program share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace ekgine {
+
+inline constexpr const char* program_version = "0.1.0";
+
+// Options that every subcommand takes.
+struct CommonOptions {
+  bool json = false;
+  bool quiet = false;
+  std::int64_t threads = 0;  // 0: all cores this process may use
+  std::string device = "auto";
+};
+
+// Adds the common options to a subcommand.
+void add_common_options(CLI::App& command, CommonOptions& common);
+
+// Applies --quiet, --threads and --device: sets the thread budget and returns it. Errors: a device
+// that this build does not have.
+std::int64_t apply(const CommonOptions& common);
+
+// Prints one JSON object and a newline on stdout: all that --json prints there.
+void print_json(const nlohmann::ordered_json& json);
+
+// Prints a line on stderr, unless --quiet.
+void say(const CommonOptions& common, const std::string& text);
+
+// The subcommands, each in the file of its name. Each declares its options in `program` and a
+// callback that does the work; what that throws becomes one line on stderr and the exit status.
+void add_preprocess(CLI::App& program);
+void add_train(CLI::App& program);
+void add_evaluate(CLI::App& program);
+void add_convert(CLI::App& program);
+void add_devices(CLI::App& program);
+
+}  // namespace ekgine

@@ -1,0 +1,60 @@
+// ekgine convert: Keras weights → safetensors.
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "model/keras_import.h"
+#include "model/model.h"
+
+namespace ekgine {
+
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string input, output;
+};
+
+void run(Options& o) {
+  apply(o.common);
+  if (!o.output.ends_with(".safetensors")) {
+    fail("{}: expected a name that ends in .safetensors", o.output);
+  }
+  const ModelWeights weights =
+      o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);
+  // Names and shapes are checked by loading them.
+  Model model(weights.config, DType::f32, ParameterSet::Use::inference, 0);
+  model.load(weights.state, o.input);
+  save_model_weights(o.output, weights.config, weights.state);
+  if (o.common.json) {
+    nlohmann::ordered_json arrays;
+    for (const auto& [name, array] : weights.state) arrays[name] = array.shape;
+    print_json({{"output", o.output},
+                {"model", weights.config.to_json()},
+                {"parameters", count_trainable(weights.state)},
+                {"arrays", arrays}});
+    return;
+  }
+  fmt::print("{}", describe(weights.state));
+  say(o.common, fmt::format("{}: {}", o.output, weights.config.to_json().dump()));
+}
+
+}  // namespace
+
+void add_convert(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "convert",
+      "Convert weights of the Keras models to safetensors and print their names and shapes.\n"
+      "Keras weights carry no normalisation statistics: evaluate them with --normalise-on.");
+  command->add_option("IN", o->input, "A .keras file, or a .safetensors file to check and rewrite")
+      ->required();
+  command->add_option("OUT", o->output, "The .safetensors file to write")->required();
+  add_common_options(*command, o->common);
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,106 @@
+// ekgine evaluate: weights and records → metrics, report, plots.
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "base/progress.h"
+#include "data/splits.h"
+#include "evaluation/evaluation.h"
+#include "model/keras_import.h"
+#include "model/model.h"
+#include "training/evaluate.h"
+#include "training/predict.h"
+
+namespace ekgine {
+
+namespace {
+
+struct Options {
+  CommonOptions common;
+  std::string weights, data, splits, output;
+  std::vector<std::string> records, normalise_on;
+};
+
+void run(Options& o) {
+  apply(o.common);
+  const auto start = std::chrono::steady_clock::now();
+  const ModelWeights weights =
+      o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
+  const Store store(o.data);
+  std::vector<std::string> names = o.records;
+  if (names.empty() && !o.splits.empty()) names = read_split(o.splits).test;
+  if (names.empty()) fail("no records to evaluate: give --records or --splits");
+  store.find(names);  // names all that are missing, before any work
+
+  Device device = Device::cpu(DType::f32);
+  Model model(weights.config, DType::f32, ParameterSet::Use::inference, 0);
+  model.load(weights.state, o.weights);
+  std::string normalisation = "the weights' own";
+  if (!o.normalise_on.empty()) {
+    MemoryDataset training(store, o.normalise_on, weights.config.sequence_length);
+    normalise_on(model, training);
+    normalisation = fmt::format("{} records given with --normalise-on", o.normalise_on.size());
+  } else if (!model.has_normalisation()) {
+    fail(
+        "{}: carries no normalisation statistics; name the records it was trained on with "
+        "--normalise-on",
+        o.weights);
+  }
+
+  std::vector<RecordBeats> records;
+  std::int64_t beats = 0;
+  for (const std::string& name : names) {
+    records.push_back(store.read(name));
+    beats += records.back().size();
+  }
+  Predictor predictor(model, device);
+  Progress progress("evaluate", "beats", beats);
+  const auto predictions = predict_records(predictor, weights.config.sequence_length, records,
+                                           [&](std::int64_t done) { progress.update(done); });
+  progress.finish();
+
+  const EvaluationFacts facts = describe_evaluation(model, o.weights, store, normalisation);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const Evaluation evaluation = o.output.empty() ? evaluate_predictions(facts, predictions)
+                                                 : write_evaluation(o.output, facts, predictions);
+  if (o.common.json) {
+    nlohmann::ordered_json json = metrics_json(evaluation.metrics);
+    json["beats_per_second"] = static_cast<double>(beats) / seconds;
+    json["seconds"] = seconds;
+    if (!o.output.empty()) json["output"] = o.output;
+    print_json(json);
+    return;
+  }
+  fmt::print("{}", format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes));
+  if (!o.output.empty()) say(o.common, fmt::format("written to {}", o.output));
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "evaluate",
+      "Evaluate weights on whole records: accuracy, loss, per-class precision, recall, F1, ROC "
+      "AUC\n"
+      "and average precision, confusion matrix. With --output also report, predictions and plots.");
+  command->add_option("--weights", o->weights, "A .safetensors or .keras file")->required();
+  command->add_option("--data", o->data, "The store (see ekgine preprocess)")->required();
+  command->add_option("--records", o->records, "Records to evaluate: 228,207,...")->delimiter(',');
+  command->add_option("--splits", o->splits, "Take the test records of a splits file instead");
+  command
+      ->add_option("--normalise-on", o->normalise_on,
+                   "Records whose statistics normalise the inputs, where the weights carry none")
+      ->delimiter(',');
+  command->add_option("--output", o->output,
+                      "Folder for report.txt, metrics.json, predictions.h5 and plots");
+  add_common_options(*command, o->common);
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ekgine

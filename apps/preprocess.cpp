@@ -1,0 +1,86 @@
+// ekgine preprocess: WFDB records → store.
+
+#include "data/preprocess.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "apps/command.h"
+#include "base/progress.h"
+
+namespace ekgine {
+
+namespace {
+
+struct Options {
+  CommonOptions common;
+  PreprocessOptions preprocess;
+};
+
+void run(Options& o) {
+  apply(o.common);
+  const auto start = std::chrono::steady_clock::now();
+  o.preprocess.tool = std::string("ekgine ") + program_version;
+  std::unique_ptr<Progress> progress;
+  const StoreInfo info = preprocess(o.preprocess, [&](std::int64_t done, std::int64_t total) {
+    if (!progress) progress = std::make_unique<Progress>("preprocess", "records", total);
+    progress->update(done);
+  });
+  if (progress) progress->finish();
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::int64_t beats = 0;
+  ClassCounts counts{};
+  for (const StoreRecord& record : info.records) {
+    beats += record.beats();
+    for (std::size_t c = 0; c < counts.size(); ++c) counts[c] += record.counts[c];
+  }
+  nlohmann::ordered_json classes;
+  std::string text;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    classes[std::string(class_names[c])] = counts[c];
+    text += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
+  }
+  if (o.common.json) {
+    print_json({{"store", o.preprocess.output.string()},
+                {"records", info.records.size()},
+                {"beats", beats},
+                {"classes", classes},
+                {"seconds", seconds}});
+    return;
+  }
+  say(o.common,
+      fmt::format("{}: {} records, {} beats ({}) in {:.1f} s", o.preprocess.output.string(),
+                  info.records.size(), beats, text, seconds));
+}
+
+}  // namespace
+
+void add_preprocess(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand(
+      "preprocess",
+      "Cut the beats of a WFDB database and write them to a store.\n"
+      "Every annotated beat with 93 samples on both sides becomes 187 samples of the first signal "
+      "in\n"
+      "mV with its class (N, S, V, F, Q). Reads formats 212, 16 and 80 at 360 Hz.");
+  command->add_option("--database", o->preprocess.database, "Folder with .hea, .dat and .atr files")
+      ->required();
+  command
+      ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
+      ->required();
+  command->add_option("--records", o->preprocess.records, "Only these records: 100,101,...")
+      ->delimiter(',');
+  command
+      ->add_option("--label-map", o->preprocess.label_map,
+                   "Classes of the annotation symbols: seed, ec57 or dechazal")
+      ->capture_default_str();
+  command->add_flag("--scalograms", o->preprocess.scalograms,
+                    "Also store the scalograms, for other programs (24 KB a beat)");
+  add_common_options(*command, o->common);
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ekgine

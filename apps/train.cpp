@@ -1,0 +1,218 @@
+// ekgine train: store → run directory.
+
+#include "training/train.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/command.h"
+#include "base/error.h"
+#include "data/splits.h"
+
+namespace ekgine {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  CommonOptions common;
+  TrainOptions train;
+  std::string splits, resume, precision = "f32";
+};
+
+// The first of runs/MODEL-1, runs/MODEL-2, ... that does not exist.
+fs::path next_run_directory(const std::string& model) {
+  for (int number = 1;; ++number) {
+    fs::path path = fs::path("runs") / fmt::format("{}-{}", model, number);
+    if (!fs::exists(path)) return path;
+  }
+}
+
+TrainResult run_or_resume(Options& o, const CLI::App& command) {
+  const auto print = [&o](const std::string& text) { say(o.common, text); };
+  const std::int64_t threads = apply(o.common);
+  if (!o.resume.empty()) {
+    // What a run was started with is in its checkpoint; anything else would be another run.
+    for (const CLI::Option* option : command.get_options()) {
+      const std::string name = option->get_name();
+      if (option->count() > 0 && name != "--resume" && name != "--json" && name != "--quiet") {
+        fail("{}: a resumed run keeps its options; only --json and --quiet go with --resume", name);
+      }
+    }
+    return resume(o.resume, print);
+  }
+  if (o.train.data.empty()) fail("--data is required: the store that ekgine preprocess wrote");
+  if (!o.splits.empty()) {
+    if (!o.train.train_records.empty() || !o.train.validation_records.empty() ||
+        !o.train.test_records.empty()) {
+      fail(
+          "--splits: names the records already; leave out --train-records, --validation-records "
+          "and --test-records");
+    }
+    const Split split = read_split(o.splits);
+    o.train.train_records = split.train;
+    o.train.validation_records = split.validation;
+    o.train.test_records = split.test;
+  }
+  o.train.threads = threads;
+  if (o.train.output.empty()) o.train.output = next_run_directory(o.train.model.name);
+  return train(o.train, print);
+}
+
+void run(Options& o, const CLI::App& command) {
+  const TrainResult result = run_or_resume(o, command);
+  if (o.common.json) {
+    nlohmann::ordered_json json;
+    if (result.evaluation) {
+      json = metrics_json(result.evaluation->metrics);
+      json["evaluated"] = result.evaluated;
+    }
+    json["sequences_per_second"] = result.sequences_per_second;
+    json["seconds"] = result.seconds;
+    json["peak_rss_mb"] = result.peak_rss_mb;
+    json["epochs"] = result.epochs;
+    json["best_epoch"] = result.best_epoch;
+    json["run"] = result.run.string();
+    print_json(json);
+    return;
+  }
+  say(o.common,
+      fmt::format("trained {} epochs in {:.0f} s ({:.0f} sequences/s), peak memory {:.0f} MB",
+                  result.epochs, result.seconds, result.sequences_per_second, result.peak_rss_mb));
+  if (result.evaluation) {
+    const Metrics& m = result.evaluation->metrics;
+    const Baseline baseline = majority_baseline(m);
+    fmt::print(
+        "{} records: accuracy {:.4f}, macro F1 {:.4f} (always the most frequent class: {:.4f}, "
+        "{:.4f})\n",
+        result.evaluated, m.accuracy, m.macro_f1, baseline.accuracy, baseline.macro_f1);
+  }
+  fmt::print("{}\n", result.run.string());
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  TrainOptions& t = o->train;
+  CLI::App* command = program.add_subcommand(
+      "train",
+      "Train a model on a store and evaluate it on held-out records.\n"
+      "Writes a run directory: configuration, checkpoint, weights of the best epoch, history, "
+      "report,\n"
+      "metrics, predictions and plots. Ctrl-C saves a checkpoint; --resume goes on bit for bit.");
+
+  const char* data = "Data";
+  command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
+  command->add_option("--splits", o->splits, "Take the records from a splits file")->group(data);
+  command->add_option("--train-records", t.train_records, "Records to train on: 100,101,...")
+      ->delimiter(',')
+      ->group(data);
+  command
+      ->add_option("--validation-records", t.validation_records,
+                   "Records that choose the best epoch; without any the last one is kept")
+      ->delimiter(',')
+      ->group(data);
+  command
+      ->add_option("--test-records", t.test_records,
+                   "Records that are evaluated once, at the end; else the validation records are")
+      ->delimiter(',')
+      ->group(data);
+  command
+      ->add_flag("--allow-absent-classes", t.allow_absent_classes,
+                 "Train although a class does not occur in the training records")
+      ->group(data);
+
+  const char* model = "Model";
+  command->add_option("--model", t.model.name, "Main_Model (CNN-Conformer) or Baseline_Model")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--sequence-length", t.model.sequence_length, "Beats per sequence")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--embed-dim", t.model.embed_dim, "Width of a beat's features")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--num-heads", t.model.num_heads, "Attention heads, each embed-dim wide")
+      ->capture_default_str()
+      ->group(model);
+  command
+      ->add_option("--ff-dim-multiplier", t.model.ff_dim_multiplier,
+                   "Width of the feed-forward modules, in embed-dim")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--kernel-size", t.model.kernel_size, "Of the convolution along the beats")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--num-blocks", t.model.num_blocks, "Conformer blocks")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--dropout", t.model.dropout, "Dropout rate")
+      ->capture_default_str()
+      ->group(model);
+
+  const char* training = "Training";
+  command->add_option("--epochs", t.epochs, "At most this many")
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--batch-size", t.batch_size, "Sequences per step")
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--learning-rate", t.learning_rate, "Of AdamW, at the start")
+      ->capture_default_str()
+      ->group(training);
+  command
+      ->add_option("--schedule", t.schedule,
+                   "Of the learning rate: cosine (to zero at the last step), plateau (a fifth "
+                   "when the validation loss stalls) or constant")
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--weight-decay", t.weight_decay, "Of AdamW")
+      ->capture_default_str()
+      ->group(training);
+  command
+      ->add_option("--class-weights", t.class_weights,
+                   "Of the loss: none, balanced (inverse frequency) or sqrt (its square root)")
+      ->capture_default_str()
+      ->group(training);
+  command
+      ->add_option("--monitor", t.monitor,
+                   "What of the validation chooses the best epoch: loss, accuracy or macro_f1")
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--patience", t.patience, "Epochs without improvement before stopping")
+      ->capture_default_str()
+      ->group(training);
+  command
+      ->add_option("--shuffle", t.shuffle,
+                   "Order of the sequences: runs (short runs of consecutive ones, shuffled; fast, "
+                   "since neighbours share beats), full (all shuffled) or stream (bounded memory)")
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--run-length", t.run_length, "Sequences per run")
+      ->capture_default_str()
+      ->group(training);
+  command
+      ->add_flag("--encode-each", t.encode_each,
+                 "Encode the beats of every sequence, even those that sequences share")
+      ->group(training);
+  command->add_option("--precision", o->precision, "Of all arithmetic: f32")
+      ->check(CLI::IsMember({"f32"}))
+      ->capture_default_str()
+      ->group(training);
+  command->add_option("--seed", t.seed, "Of initial weights, order and dropout")
+      ->capture_default_str()
+      ->group(training);
+
+  const char* run_group = "Run";
+  command->add_option("--output", t.output, "The run directory [runs/MODEL-NUMBER]")
+      ->group(run_group);
+  command->add_option("--resume", o->resume, "Go on with the run in this directory")
+      ->group(run_group);
+  add_common_options(*command, o->common);
+  command->callback([o, command] { run(*o, *command); });
+}
+
+}  // namespace ekgine

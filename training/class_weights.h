@@ -1,0 +1,19 @@
+// Weights of the classes in the loss.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "data/store.h"
+
+namespace ekgine {
+
+// One weight per class from the number of its training sequences, with n of all:
+//   none      1
+//   balanced  n / (C·n_c), as scikit-learn's "balanced" and the seed: rare classes count as much as
+//             frequent ones
+//   sqrt      √(n / (C·n_c)): rare classes are lifted without drowning the others
+// C counts the classes that occur; those that do not get 0.
+std::vector<float> class_weights(const std::string& kind, const ClassCounts& counts);
+
+}  // namespace ekgine

@@ -1,0 +1,124 @@
+#include "training/options.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+void check_range(const char* option, double value, double low, double high) {
+  if (!(value >= low && value <= high)) {
+    fail("--{} must be {} to {}, got {}", option, low, high, value);
+  }
+}
+
+void check_one_of(const char* option, const std::string& value,
+                  std::initializer_list<std::string_view> choices) {
+  if (std::ranges::find(choices, value) == choices.end()) {
+    fail("--{} must be one of {}, got '{}'", option, fmt::join(choices, ", "), value);
+  }
+}
+
+// Calls field(name, member) for every option; one list for both directions.
+template <class Options, class Field>
+void for_each_field(Options& o, const Field& field) {
+  field("model", o.model.name);
+  field("sequence-length", o.model.sequence_length);
+  field("embed-dim", o.model.embed_dim);
+  field("num-heads", o.model.num_heads);
+  field("ff-dim-multiplier", o.model.ff_dim_multiplier);
+  field("kernel-size", o.model.kernel_size);
+  field("num-blocks", o.model.num_blocks);
+  field("dropout", o.model.dropout);
+  field("data", o.data);
+  field("train-records", o.train_records);
+  field("validation-records", o.validation_records);
+  field("test-records", o.test_records);
+  field("epochs", o.epochs);
+  field("batch-size", o.batch_size);
+  field("learning-rate", o.learning_rate);
+  field("schedule", o.schedule);
+  field("weight-decay", o.weight_decay);
+  field("class-weights", o.class_weights);
+  field("monitor", o.monitor);
+  field("patience", o.patience);
+  field("shuffle", o.shuffle);
+  field("run-length", o.run_length);
+  field("encode-each", o.encode_each);
+  field("allow-absent-classes", o.allow_absent_classes);
+  field("seed", o.seed);
+  field("threads", o.threads);
+}
+
+}  // namespace
+
+void TrainOptions::check() const {
+  model.check();
+  if (train_records.empty()) fail("no training records: give --train-records or --splits");
+  check_range("epochs", static_cast<double>(epochs), 1, 1e6);
+  check_range("batch-size", static_cast<double>(batch_size), 1, 1 << 16);
+  check_range("learning-rate", learning_rate, 1e-12, 10);
+  check_range("weight-decay", weight_decay, 0, 10);
+  check_range("patience", static_cast<double>(patience), 1, 1e6);
+  check_range("run-length", static_cast<double>(run_length), 1, 1 << 20);
+  check_range("threads", static_cast<double>(threads), 1, 1024);
+  check_one_of("schedule", schedule, {"cosine", "plateau", "constant"});
+  check_one_of("class-weights", class_weights, {"none", "balanced", "sqrt"});
+  check_one_of("monitor", monitor, {"loss", "accuracy", "macro_f1"});
+  check_one_of("shuffle", shuffle, {"runs", "full", "stream"});
+}
+
+ordered_json TrainOptions::to_json() const {
+  ordered_json json;
+  for_each_field(*this, [&]<class T>(const char* name, const T& value) {
+    if constexpr (std::is_same_v<T, std::filesystem::path>) {
+      json[name] = value.string();
+    } else {
+      json[name] = value;
+    }
+  });
+  return json;
+}
+
+TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string& source) {
+  TrainOptions options;
+  for_each_field(options, [&]<class T>(const char* name, T& value) {
+    try {
+      if constexpr (std::is_same_v<T, std::filesystem::path>) {
+        value = json.at(name).template get<std::string>();
+      } else {
+        json.at(name).get_to(value);
+      }
+    } catch (const std::exception&) {
+      fail("{}: the option {} is missing or of another type", source, name);
+    }
+  });
+  return options;
+}
+
+std::string TrainOptions::to_toml() const {
+  std::string text = "[train]\n";
+  for_each_field(*this, [&]<class T>(const char* name, const T& value) {
+    if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+      if (!value.empty()) text += fmt::format("{} = \"{}\"\n", name, fmt::join(value, ","));
+    } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
+      text += fmt::format("{} = \"{}\"\n", name, value.string());
+    } else if constexpr (std::is_same_v<T, std::string>) {
+      text += fmt::format("{} = \"{}\"\n", name, value);
+    } else {
+      text += fmt::format("{} = {}\n", name, value);
+    }
+  });
+  return text;
+}
+
+}  // namespace ekgine

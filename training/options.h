@@ -1,0 +1,53 @@
+// What a training run is asked to do.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+
+namespace ekgine {
+
+struct TrainOptions {
+  ModelConfig model;
+
+  std::filesystem::path data;  // the store
+  std::vector<std::string> train_records;
+  std::vector<std::string> validation_records;  // may be empty: no validation
+  std::vector<std::string> test_records;        // may be empty: the report is about validation
+
+  std::int64_t epochs = 6;
+  std::int64_t batch_size = 128;  // sequences
+  double learning_rate = 5e-4;
+  std::string schedule = "cosine";  // cosine, plateau or constant
+  double weight_decay = 0.004;
+  std::string class_weights = "sqrt";  // none, balanced or sqrt
+  // What decides the best epoch and early stopping: loss, accuracy or macro_f1 of validation.
+  std::string monitor = "loss";
+  std::int64_t patience = 5;     // epochs without improvement before stopping
+  std::string shuffle = "runs";  // runs, full or stream
+  std::int64_t run_length = 16;  // consecutive sequences kept together by `runs`
+  bool encode_each = false;      // encode the beats of every sequence, shared or not
+  bool allow_absent_classes = false;
+
+  std::uint64_t seed = 42;
+  std::int64_t threads = 0;  // resolved: at least 1
+
+  std::filesystem::path output;  // the run directory
+
+  // Throws an Error naming the first option out of its range.
+  void check() const;
+
+  // All of the above by the names of the command-line options, but for `output`.
+  nlohmann::ordered_json to_json() const;
+  // The inverse; `source` names the file in messages.
+  static TrainOptions from_json(const nlohmann::ordered_json& json, const std::string& source);
+
+  // The same as a file for --config: a [train] section.
+  std::string to_toml() const;
+};
+
+}  // namespace ekgine

@@ -1,0 +1,367 @@
+#include "training/train.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/sampler.h"
+#include "data/splits.h"
+#include "evaluation/plots.h"
+#include "model/weights.h"
+#include "training/checkpoint.h"
+#include "training/class_weights.h"
+#include "training/evaluate.h"
+#include "training/predict.h"
+#include "training/step.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+// A kill costs at most this much work; a checkpoint takes about 30 ms.
+constexpr std::chrono::minutes checkpoint_interval{2};
+
+constexpr const char* weights_file = "model.safetensors";
+constexpr const char* history_file = "history.jsonl";
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
+// FNV-1a over what the training sequences are made of: records, their beats and labels. A store
+// that was made again with another label map or of other records is noticed at resumption.
+std::string fingerprint(const Dataset& dataset) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  const auto add = [&hash](const void* data, std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i) {
+      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001B3U;
+    }
+  };
+  for (const std::string& name : dataset.index().record_names()) add(name.data(), name.size());
+  for (std::int64_t r = 0; r <= dataset.index().records(); ++r) {
+    const std::int64_t first = dataset.index().first_beat(r);
+    add(&first, sizeof first);
+  }
+  add(dataset.labels().data(), dataset.labels().size_bytes());
+  return fmt::format("{:016x}", hash);
+}
+
+std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
+  if (o.shuffle == "stream") {
+    return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
+  }
+  return std::make_unique<MemoryDataset>(store, o.train_records, o.model.sequence_length);
+}
+
+std::vector<RecordBeats> read_records(const Store& store, const std::vector<std::string>& names) {
+  std::vector<RecordBeats> records;
+  for (const std::string& name : names) records.push_back(store.read(name));
+  return records;
+}
+
+std::int64_t count_beats(std::span<const RecordBeats> records) {
+  std::int64_t beats = 0;
+  for (const RecordBeats& record : records) beats += record.size();
+  return beats;
+}
+
+SamplerOptions sampler_options(const TrainOptions& o) {
+  return {.shuffle = shuffle_from_name(o.shuffle),
+          .batch_size = o.batch_size,
+          .run_length = o.run_length,
+          .seed = o.seed};
+}
+
+class Run {
+ public:
+  Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
+      const std::function<void(const std::string&)>& say);
+  TrainResult execute();
+
+ private:
+  void train_epoch();
+  void finish_epoch(double seconds);
+  double learning_rate() const;
+  void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
+  Evaluation validate(const std::string& title);
+  std::optional<Evaluation> evaluate_best();
+
+  const TrainOptions& options_;
+  fs::path directory_;
+  const std::function<void(const std::string&)>& say_;
+  Clock::time_point start_ = Clock::now();
+  Store store_;
+  std::unique_ptr<Dataset> training_;
+  std::vector<RecordBeats> validation_;
+  Device device_;
+  Model model_;
+  Loader loader_;
+  std::int64_t batches_;  // of an epoch
+  std::unique_ptr<TrainingStep> step_;
+  std::unique_ptr<Predictor> predictor_;
+  ordered_json options_json_;
+  TrainingState state_;
+  std::vector<double> epoch_rates_;  // sequences/s of whole epochs of this process
+};
+
+Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
+         const std::function<void(const std::string&)>& say)
+    : options_(options),
+      directory_(std::move(directory)),
+      say_(say),
+      store_(options.data),
+      training_(open_training_set(store_, options)),
+      validation_(read_records(store_, options.validation_records)),
+      device_(Device::cpu(DType::f32)),
+      model_(options.model, DType::f32, ParameterSet::Use::training, options.seed),
+      loader_(*training_, sampler_options(options), !options.encode_each),
+      batches_(loader_.batches()) {
+  store_.find(options.test_records);
+  if (!options.allow_absent_classes) require_all_classes(*training_, "training");
+  const ClassCounts& counts = training_->class_counts();
+  step_ =
+      std::make_unique<TrainingStep>(model_, device_, class_weights(options.class_weights, counts),
+                                     options.seed, options.batch_size, loader_.max_beats());
+  predictor_ = std::make_unique<Predictor>(model_, device_);
+  device_.activations().seal();
+
+  options_json_ = options.to_json();
+  options_json_["data-fingerprint"] = fingerprint(*training_);
+  if (checkpoint != nullptr) {
+    if (checkpoint->options.at("data-fingerprint") != options_json_["data-fingerprint"]) {
+      fail("{}: the training records are not those that {} was started with", options.data.string(),
+           directory_.string());
+    }
+    restore(*checkpoint, directory_, model_);
+    state_ = checkpoint->state;
+  } else {
+    state_.plateau.rate = options.learning_rate;
+  }
+  state_.stopping.patience = options.patience;
+  std::string classes;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    classes += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
+  }
+  say_(fmt::format("{}: {} parameters; {} training sequences ({}); {} threads", options.model.name,
+                   model_.parameters().trainable_count(), training_->index().sequences(), classes,
+                   options.threads));
+  if (checkpoint == nullptr) normalise_on(model_, *training_);
+}
+
+double Run::learning_rate() const {
+  if (options_.schedule == "cosine") {
+    return cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_);
+  }
+  return state_.plateau.rate;
+}
+
+void Run::train_epoch() {
+  const std::int64_t total = training_->index().sequences();
+  Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs), "sequences",
+                    total, state_.sequences);
+  const Clock::time_point start = Clock::now();
+  Clock::time_point saved = start;
+  const bool whole = state_.batch == 0;
+  loader_.start(state_.epoch, state_.batch);
+  while (const Batch* batch = loader_.next()) {
+    const TrainingStep::Result result =
+        step_->run({batch->beats, batch->index, batch->labels}, state_.step + 1,
+                   {.learning_rate = learning_rate(), .weight_decay = options_.weight_decay});
+    const std::int64_t n = std::ssize(batch->labels);
+    ++state_.step;
+    ++state_.batch;
+    state_.loss_sum += result.loss * static_cast<double>(n);
+    state_.correct += result.correct;
+    state_.sequences += n;
+    const auto done = static_cast<double>(state_.sequences);
+    progress.update(state_.sequences,
+                    fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / done,
+                                static_cast<double>(state_.correct) / done));
+    if (interrupted()) {
+      save();
+      throw_if_interrupted();
+    }
+    if (Clock::now() - saved > checkpoint_interval) {
+      save();
+      saved = Clock::now();
+    }
+  }
+  const double seconds = seconds_since(start);
+  progress.finish();
+  if (whole) epoch_rates_.push_back(static_cast<double>(total) / seconds);
+  if (!validation_.empty()) save();  // validation takes a while: a kill must not cost the epoch
+  finish_epoch(seconds);
+}
+
+Evaluation Run::validate(const std::string& title) {
+  Progress progress(title, "beats", count_beats(validation_));
+  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, validation_,
+                                           [&](std::int64_t beats) { progress.update(beats); });
+  EvaluationFacts facts;
+  facts.class_names.assign(class_names.begin(), class_names.end());
+  Evaluation evaluation = evaluate_predictions(facts, predictions);
+  const Metrics& m = evaluation.metrics;
+  progress.finish(
+      fmt::format("loss {:.4f} accuracy {:.4f} macro F1 {:.4f}", m.loss, m.accuracy, m.macro_f1));
+  return evaluation;
+}
+
+void Run::finish_epoch(double seconds) {
+  const double rate = learning_rate();
+  const auto sequences = static_cast<double>(state_.sequences);
+  const double loss = state_.loss_sum / sequences;
+  ordered_json line = {{"epoch", state_.epoch + 1},
+                       {"loss", loss},
+                       {"accuracy", static_cast<double>(state_.correct) / sequences},
+                       {"learning_rate", rate},
+                       {"seconds", seconds}};
+  double monitored = loss;
+  double plateau_loss = loss;
+  if (!validation_.empty()) {
+    const Metrics metrics = validate("  validation").metrics;
+    line["validation_loss"] = metrics.loss;
+    line["validation_accuracy"] = metrics.accuracy;
+    line["validation_macro_f1"] = metrics.macro_f1;
+    plateau_loss = metrics.loss;
+    monitored = options_.monitor == "loss"       ? metrics.loss
+                : options_.monitor == "accuracy" ? -metrics.accuracy
+                                                 : -metrics.macro_f1;
+  }
+  ++state_.epoch;
+  state_.batch = 0;
+  state_.loss_sum = 0;
+  state_.correct = 0;
+  state_.sequences = 0;
+  state_.history.push_back(line);
+  if (options_.schedule == "plateau" && state_.plateau.observe(plateau_loss)) {
+    say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
+  }
+  // Without validation there is nothing to choose by: the last epoch's weights are kept.
+  const bool improved = state_.stopping.observe(state_.epoch, monitored);
+  if (improved || validation_.empty()) {
+    state_.stopping.best_epoch = state_.epoch;
+    save_model_weights(directory_ / weights_file, options_.model, model_.state());
+  }
+  // History before the checkpoint: a kill between the two repeats the epoch and its line.
+  std::string lines;
+  for (const ordered_json& entry : state_.history) lines += entry.dump() + '\n';
+  write_file(directory_ / history_file, lines);
+  save();
+}
+
+std::optional<Evaluation> Run::evaluate_best() {
+  const bool test = !options_.test_records.empty();
+  if (!test && validation_.empty()) return std::nullopt;
+  const fs::path weights = directory_ / weights_file;
+  model_.load(load_model_weights(weights).state, weights.string());
+  const std::vector<RecordBeats> records =
+      test ? read_records(store_, options_.test_records) : validation_;
+  Progress progress(test ? "test" : "validation", "beats", count_beats(records));
+  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, records,
+                                           [&](std::int64_t beats) { progress.update(beats); });
+  progress.finish();
+
+  EvaluationFacts facts = describe_evaluation(
+      model_,
+      fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
+      store_, fmt::format("{} training records", options_.train_records.size()));
+  std::vector<EpochValues> epochs;
+  for (const ordered_json& line : state_.history) {
+    const auto value = [&line](const char* key) {
+      return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
+    };
+    epochs.push_back({.train_loss = line["loss"],
+                      .train_accuracy = value("accuracy"),
+                      .validation_loss = value("validation_loss"),
+                      .validation_accuracy = value("validation_accuracy"),
+                      .validation_macro_f1 = value("validation_macro_f1"),
+                      .learning_rate = line["learning_rate"]});
+  }
+  for (std::string& note :
+       draw_history(directory_, facts.model, epochs, state_.stopping.best_epoch)) {
+    facts.notes.push_back(std::move(note));
+  }
+  if (!test) {
+    facts.notes.push_back(
+        "The records evaluated are the validation records that chose the epoch: "
+        "figures on records never used are likely lower.");
+  }
+  return write_evaluation(directory_, facts, predictions);
+}
+
+TrainResult Run::execute() {
+  try {
+    while (state_.epoch < options_.epochs && !(state_.stopping.stop() && !validation_.empty())) {
+      train_epoch();
+    }
+  } catch (const Interrupted&) {
+    throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
+                                  state_.step, directory_.string()));
+  }
+  if (state_.epoch < options_.epochs) {
+    say_(fmt::format("stopped early: no improvement for {} epochs", state_.stopping.patience));
+  }
+  TrainResult result;
+  result.run = directory_;
+  result.evaluation = evaluate_best();
+  result.evaluated = options_.test_records.empty() ? "validation" : "test";
+  result.epochs = state_.epoch;
+  result.best_epoch = state_.stopping.best_epoch;
+  if (epoch_rates_.size() > 1) epoch_rates_.erase(epoch_rates_.begin());
+  // Over equal numbers of sequences, the rate over all is the harmonic mean.
+  double time_per_sequence = 0;
+  for (const double rate : epoch_rates_) {
+    time_per_sequence += 1 / rate / static_cast<double>(epoch_rates_.size());
+  }
+  result.sequences_per_second = time_per_sequence > 0 ? 1 / time_per_sequence : 0;
+  result.seconds = seconds_since(start_);
+  result.peak_rss_mb = peak_rss_mb();
+  return result;
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say) {
+  options.check();
+  const Split split{options.train_records, options.validation_records, options.test_records};
+  check_split(split, "records");
+  if (fs::exists(options.output / "config.toml") || fs::exists(options.output / weights_file)) {
+    fail("{}: holds a run already; choose another --output, or go on with it by --resume {}",
+         options.output.string(), options.output.string());
+  }
+  make_directory(options.output);
+  Run run(options, options.output, nullptr, say);
+  write_file(options.output / "config.toml", options.to_toml());
+  write_split(options.output / "splits.json", split);
+  return run.execute();
+}
+
+TrainResult resume(const fs::path& directory, const std::function<void(const std::string&)>& say) {
+  const Checkpoint checkpoint = load_checkpoint(directory);
+  const TrainOptions options =
+      TrainOptions::from_json(checkpoint.options, (directory / "checkpoint.safetensors").string());
+  Run run(options, directory, &checkpoint, say);
+  return run.execute();
+}
+
+}  // namespace ekgine

@@ -1,0 +1,43 @@
+// A training run, from the store to a run directory.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "evaluation/evaluation.h"
+#include "training/options.h"
+
+namespace ekgine {
+
+struct TrainResult {
+  std::filesystem::path run;             // the run directory
+  std::int64_t epochs = 0;               // completed
+  std::int64_t best_epoch = 0;           // whose weights model.safetensors holds
+  double sequences_per_second = 0;       // over whole epochs, without the first if there are more;
+                                         // validation not counted
+  double seconds = 0;                    // of this process
+  double peak_rss_mb = 0;                // of this process, 10⁶ bytes
+  std::optional<Evaluation> evaluation;  // of test or else validation records; none without both
+  std::string evaluated;                 // "test" or "validation"
+};
+
+// Trains as the options say and writes the run directory, which must not hold a run yet:
+//   config.toml, splits.json       at the start
+//   checkpoint.safetensors, .json  after every epoch, on Ctrl-C and every few minutes
+//   history.jsonl                  a line per epoch
+//   model.safetensors              weights of the best epoch so far (the last one without
+//   validation) report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors
+//   on the test records or else the validation records
+// Messages for the user go to `say`. Errors: options, store and records, a class absent from the
+// training records, a loss that is not finite. Throws Interrupted after saving a checkpoint.
+TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say);
+
+// Goes on with a run that was cut short, bit for bit as if it had not been. A run that is complete
+// is evaluated again. Errors: no checkpoint; the store has changed since.
+TrainResult resume(const std::filesystem::path& run,
+                   const std::function<void(const std::string&)>& say);
+
+}  // namespace ekgine
