@@ -106,9 +106,10 @@ std::byte* Arena::allocate(std::size_t bytes) {
       fail("{}: allocation {} of {} bytes is not in the plan of this step", name_, number, bytes);
     }
     const Plan::Block& block = plan_->blocks_[number];
-    if (padded > block.bytes || block.allocated != event_++) {
+    const std::uint32_t event = event_++;
+    if (padded > block.bytes || block.allocated != event) {
       fail("{}: allocation {} asks for {} bytes as event {}, planned are {} bytes as event {}",
-           name_, number, padded, event_ - 1, block.bytes, block.allocated);
+           name_, number, padded, event, block.bytes, block.allocated);
     }
     offset = block.offset;
   }

@@ -57,6 +57,18 @@ struct Gradient {
   void put(std::int64_t i, T value) const { data[i] = accumulate ? data[i] + value : value; }
 };
 
+// Calls body(put), where put(i, value) assigns or adds element i of the gradient. The choice is
+// made once, outside of body's loops: inside it would keep many of them from being vectorised.
+template <class T, class Body>
+void assign_or_add(Gradient<T> gradient, const Body& body) {
+  T* const data = gradient.data;
+  if (gradient.accumulate) {
+    body([data](std::int64_t i, T value) { data[i] += value; });
+  } else {
+    body([data](std::int64_t i, T value) { data[i] = value; });
+  }
+}
+
 // What a kernel must do at least, for rooflines: floating-point operations (a fused multiply-add is
 // two) and bytes moved to and from memory if every operand crosses once.
 struct Cost {

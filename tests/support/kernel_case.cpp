@@ -52,6 +52,14 @@ std::vector<std::vector<double>> draw_inputs(const KernelCase& c) {
   return values;
 }
 
+std::vector<bool> differentiable_inputs(const KernelCase& c) {
+  std::vector<bool> wanted;
+  for (const KernelInput& input : c.inputs) {
+    wanted.push_back(input.differentiable && input.integers.empty());
+  }
+  return wanted;
+}
+
 struct Result {
   std::vector<double> output;
   std::vector<std::vector<double>> gradients;  // per input; empty where not wanted
@@ -66,15 +74,28 @@ std::vector<double> widen(std::span<const T> values) {
 // How often the op is recorded: y = op, or y = op + ½·op on the same leaves.
 enum class Use { once, twice };
 
+// One for all runs: mapping fresh memory for each would take most of the tests' time, and workspace
+// left over from another run shows reads of what was never written better than zeros do.
+template <class T>
+Device& guarded_device() {
+  static Device device = [] {
+    Device::Options options;
+    options.activation_reserve = std::size_t{1} << 32;
+    options.workspace_reserve = std::size_t{1} << 32;
+    options.guarded = true;
+    return Device::cpu(dtype_of<T>(), options);
+  }();
+  return device;
+}
+
 template <class T>
 Result run(const KernelCase& c, const std::vector<std::vector<double>>& values,
            const std::vector<bool>& wanted, Use use, bool gradients, int repetitions = 1) {
+  // Nothing to go back to: an op on constants records no node.
+  gradients = gradients && std::find(wanted.begin(), wanted.end(), true) != wanted.end();
   Result result;
-  Device::Options options;
-  options.activation_reserve = std::size_t{1} << 32;
-  options.workspace_reserve = std::size_t{1} << 32;
-  options.guarded = true;
-  Device device = Device::cpu(dtype_of<T>(), options);
+  Device& device = guarded_device<T>();
+  const std::int64_t faults_before = device.activations().faults();
   Arena::Plan plan;
   for (int repetition = 0; repetition < repetitions; ++repetition) {
     std::vector<Guarded<T>> real, gradient;
@@ -131,10 +152,9 @@ Result run(const KernelCase& c, const std::vector<std::vector<double>>& values,
       if (!array.intact()) result.faults.push_back("wrote past the end of an input");
     }
   }
-  if (device.activations().faults() != 0) {
-    result.faults.push_back(
-        fmt::format("{} memory faults: overwritten guard words, or releases in another order",
-                    device.activations().faults()));
+  if (const auto faults = device.activations().faults() - faults_before; faults != 0) {
+    result.faults.push_back(fmt::format(
+        "{} memory faults: overwritten guard words, or releases in another order", faults));
   }
   return result;
 }
@@ -173,10 +193,7 @@ std::vector<std::string> kernel_faults(const KernelCase& c) {
   };
   const auto values = draw_inputs(c);
   const std::size_t inputs = values.size();
-  std::vector<bool> wanted(inputs);
-  for (std::size_t i = 0; i < inputs; ++i) {
-    wanted[i] = c.inputs[i].differentiable && c.inputs[i].integers.empty();
-  }
+  const std::vector<bool> wanted = differentiable_inputs(c);
 
   const Result reference = run<double>(c, values, wanted, Use::once, true);
   report_all(reference, "double");
@@ -290,6 +307,13 @@ std::vector<std::string> kernel_faults(const KernelCase& c) {
     }
   }
   return faults;
+}
+
+std::vector<std::vector<double>> kernel_results(const KernelCase& c) {
+  Result result = run<float>(c, draw_inputs(c), differentiable_inputs(c), Use::once, true);
+  std::vector<std::vector<double>> results = std::move(result.gradients);
+  results.insert(results.begin(), std::move(result.output));
+  return results;
 }
 
 }  // namespace ekgine::testing

@@ -56,4 +56,8 @@ inline std::ostream& operator<<(std::ostream& out, const KernelCase& c) {
 // - replaying the memory plan gives the same bits, with no fault in the arena.
 std::vector<std::string> kernel_faults(const KernelCase& c);
 
+// The output of the case in float, then the gradient of each input (empty where there is none):
+// equal bits give equal values.
+std::vector<std::vector<double>> kernel_results(const KernelCase& c);
+
 }  // namespace ekgine::testing

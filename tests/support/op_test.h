@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "tests/support/kernel_case.h"
+#include "tests/support/thread_count.h"
 
 namespace ekgine::testing {
 
@@ -20,6 +21,25 @@ inline void expect_no_faults(const std::vector<KernelCase>& cases) {
   ASSERT_FALSE(cases.empty());
   for (const KernelCase& c : cases) {
     for (const std::string& fault : kernel_faults(c)) ADD_FAILURE() << fault;
+  }
+}
+
+// Kernels that promise the same bits at any thread count: the case, large enough for several
+// threads, gives them.
+inline void expect_same_bits_at_any_thread_count(const KernelCase& c) {
+  std::vector<std::vector<double>> expected;
+  for (const int threads : {1, 2, 3, 7}) {
+    const ThreadCount count(threads);
+    const std::vector<std::vector<double>> found = kernel_results(c);
+    if (threads == 1) {
+      expected = found;
+      continue;
+    }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_TRUE(found[i] == expected[i])
+          << c.name << ": " << (i == 0 ? "output" : fmt::format("gradient of input {}", i - 1))
+          << " at " << threads << " threads is not what one thread gives";
+    }
   }
 }
 

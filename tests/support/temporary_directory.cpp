@@ -1,6 +1,8 @@
 #include "tests/support/temporary_directory.h"
 
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <system_error>
 
@@ -22,6 +24,15 @@ TemporaryDirectory::~TemporaryDirectory() {
     if (entry->is_directory()) fs::permissions(*entry, fs::perms::owner_all, ignored);
   }
   fs::remove_all(path_, ignored);
+}
+
+void write_bytes(const fs::path& path, std::string_view bytes) {
+  // Some file systems sync a file that is truncated and rewritten, but not a new one.
+  fs::remove(path);
+  std::ofstream out(path, std::ios::binary);
+  out.write(bytes.data(), std::ssize(bytes));
+  out.close();
+  if (!out) throw std::runtime_error("cannot write " + path.string());
 }
 
 }  // namespace ekgine::testing

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace ekgine::testing {
 
@@ -19,5 +20,8 @@ class TemporaryDirectory {
  private:
   std::filesystem::path path_;
 };
+
+// Writes a file without the sync that makes ekgine's own writing slow: tests write thousands.
+void write_bytes(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace ekgine::testing

@@ -1,0 +1,31 @@
+#include "kernels/add_position.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
+  check_shape(x.shape().rank() == 3, "add_position", "x", "(N,T,C)", x);
+  if (table.shape().rank() != 2 || table.shape()[1] != x.shape()[2] ||
+      table.shape()[0] < x.shape()[1]) {
+    fail("add_position: table must be (R,C)=(R,{}) with R >= T = {}, got {}; x is (N,T,C)={}",
+         x.shape()[2], x.shape()[1], table.shape().text(), x.shape().text());
+  }
+  const kernels::AddPositionShape s{x.shape()[0], x.shape()[1], x.shape()[2], table.shape()[0]};
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::add_position_forward(b.context, s, x.data<T>(), table.data<T>(), y.data<T>());
+  });
+  return tape.record(y, {x, table}, [s](Backward& node) {
+    const GradientPlace dtable = node.gradient(1);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::add_position_backward(b.context, s, node.dy_data<T>(), dtable.as<T>());
+    });
+    node.pass_through(0);  // last: x's gradient becomes dy's memory
+  });
+}
+
+}  // namespace ekgine

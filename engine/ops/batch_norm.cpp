@@ -1,0 +1,130 @@
+#include "kernels/batch_norm.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+#include "kernels/batch_norm_relu_pool.h"
+
+namespace ekgine {
+
+namespace {
+
+void check_norm(const char* op, const Tensor& x, const BatchNorm& norm) {
+  const Shape channels{x.shape()[-1]};
+  const std::string context = "x is (...,C)=" + x.shape().text();
+  check_shape(norm.weight, channels, op, "weight", "(C)", context);
+  check_shape(norm.bias, channels, op, "bias", "(C)", context);
+  check_shape(norm.running_mean, channels, op, "running_mean", "(C)", context);
+  check_shape(norm.running_variance, channels, op, "running_variance", "(C)", context);
+}
+
+// What x is normalised with.
+struct Statistics {
+  Tensor mean, rstd;
+};
+
+// Of the batch when training, which updates the running ones; otherwise the running ones.
+Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
+  const std::int64_t channels = x.shape()[-1];
+  const Statistics found{tape.training() ? tape.empty({channels}) : norm.running_mean,
+                         tape.empty({channels})};
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    if (tape.training()) {
+      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
+                                     static_cast<T>(norm.epsilon), static_cast<T>(norm.momentum),
+                                     x.data<T>(), found.mean.data<T>(), found.rstd.data<T>(),
+                                     norm.running_mean.data<T>(), norm.running_variance.data<T>());
+    } else {
+      kernels::batch_norm_rstd(channels, static_cast<T>(norm.epsilon),
+                               norm.running_variance.data<T>(), found.rstd.data<T>());
+    }
+  });
+  return found;
+}
+
+kernels::BatchNormReluPoolShape image_shape(const char* op, const Tensor& x,
+                                            const BatchNorm& norm) {
+  check_shape(x.shape().rank() == 4 && x.size() > 0, op, "x", "(N,H,W,C) with at least one element",
+              x);
+  check_norm(op, x, norm);
+  return {x.shape()[0], x.shape()[1], x.shape()[2], x.shape()[3]};
+}
+
+}  // namespace
+
+Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
+  check_shape(x.shape().rank() >= 1 && x.size() > 0, "batch_norm", "x",
+              "(...,C) with at least one element", x);
+  check_norm("batch_norm", x, norm);
+
+  const kernels::BatchNormShape s{x.shape().rows(), x.shape()[-1]};
+  const Tensor weight = norm.weight, bias = norm.bias;
+  const Tensor y = tape.empty(x.shape());
+  const auto [mean, rstd] = statistics(tape, x, norm);
+  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::batch_norm_forward(b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(),
+                                weight.data<T>(), bias.data<T>(), y.data<T>());
+  });
+  return tape.record(
+      y, {x, weight, bias}, [s, x, weight, mean = mean, rstd = rstd](Backward& node) {
+        const GradientPlace dx = node.gradient_over(0, x);
+        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
+        node.run([&]<class B>(B& b) {
+          using T = typename B::Scalar;
+          kernels::batch_norm_backward(b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(),
+                                       weight.data<T>(), node.dy_data<T>(), dx.as<T>(),
+                                       dweight.as<T>(), dbias.as<T>());
+        });
+      });
+}
+
+Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& norm) {
+  const auto s = image_shape("batch_norm_relu_max_pool2d", x, norm);
+  const Tensor weight = norm.weight, bias = norm.bias;
+  const Tensor y = tape.empty({s.n, s.h / 2, s.w / 2, s.c});
+  const auto [mean, rstd] = statistics(tape, x, norm);
+  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<T>(), mean.data<T>(),
+                                                rstd.data<T>(), weight.data<T>(), bias.data<T>(),
+                                                y.data<T>());
+  });
+  return tape.record(
+      y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
+        const GradientPlace dx = node.gradient_over(0, x);
+        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
+        node.run([&]<class B>(B& b) {
+          using T = typename B::Scalar;
+          kernels::batch_norm_relu_max_pool2d_backward(
+              b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(), weight.data<T>(),
+              bias.data<T>(), node.dy_data<T>(), dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+        });
+      });
+}
+
+Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchNorm& norm) {
+  const auto s = image_shape("batch_norm_relu_global_avg_pool", x, norm);
+  const Tensor weight = norm.weight, bias = norm.bias;
+  const Tensor y = tape.empty({s.n, s.c});
+  const auto [mean, rstd] = statistics(tape, x, norm);
+  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<T>(), mean.data<T>(),
+                                                     rstd.data<T>(), weight.data<T>(),
+                                                     bias.data<T>(), y.data<T>());
+  });
+  return tape.record(
+      y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
+        const GradientPlace dx = node.gradient_over(0, x);
+        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
+        node.run([&]<class B>(B& b) {
+          using T = typename B::Scalar;
+          kernels::batch_norm_relu_global_avg_pool_backward(
+              b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(), weight.data<T>(),
+              bias.data<T>(), node.dy_data<T>(), dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+        });
+      });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,35 @@
+#include "kernels/conv2d.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight) {
+  check_shape(x.shape().rank() == 4, "conv2d", "x", "(N,H,W,C)", x);
+  check_shape(weight.shape().rank() == 4 && weight.shape()[2] == x.shape()[3], "conv2d", "weight",
+              fmt::format("(KH,KW,C,O) with C={}", x.shape()[3]), weight);
+
+  const kernels::Conv2dShape s{.n = x.shape()[0],
+                               .h = x.shape()[1],
+                               .w = x.shape()[2],
+                               .c = x.shape()[3],
+                               .kernel_h = weight.shape()[0],
+                               .kernel_w = weight.shape()[1],
+                               .o = weight.shape()[3]};
+  const Tensor y = tape.empty({s.n, s.h, s.w, s.o});
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::conv2d_forward(b.context, s, x.data<T>(), weight.data<T>(), y.data<T>());
+  });
+  return tape.record(y, {x, weight}, [s, x, weight](Backward& node) {
+    const GradientPlace dx = node.gradient(0), dweight = node.gradient(1);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::conv2d_backward(b.context, s, x.data<T>(), weight.data<T>(), node.dy_data<T>(),
+                               dx.as<T>(), dweight.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,37 @@
+#include "kernels/depthwise_conv1d.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_shape(x.shape().rank() == 3, "depthwise_conv1d", "x", "(N,T,C)", x);
+  const std::string context = "x is (N,T,C)=" + x.shape().text();
+  const std::int64_t channels = x.shape()[2];
+  const std::int64_t width = weight.shape().rank() == 2 ? weight.shape()[0] : 0;
+  if (width < 1 || weight.shape()[1] != channels) {
+    fail("depthwise_conv1d: weight must be (K,C)=(K,{}) with K >= 1, got {}; {}", channels,
+         weight.shape().text(), context);
+  }
+  check_shape(bias, {channels}, "depthwise_conv1d", "bias", "(C)", context);
+
+  const kernels::DepthwiseConv1dShape s{x.shape()[0], x.shape()[1], channels, width};
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::depthwise_conv1d_forward(b.context, s, x.data<T>(), weight.data<T>(), bias.data<T>(),
+                                      y.data<T>());
+  });
+  return tape.record(y, {x, weight, bias}, [=](Backward& node) {
+    const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::depthwise_conv1d_backward(b.context, s, x.data<T>(), weight.data<T>(),
+                                         node.dy_data<T>(), dx.as<T>(), dweight.as<T>(),
+                                         dbias.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,27 @@
+#include "kernels/dropout.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor dropout(Tape& tape, const Tensor& x, double rate) {
+  check_dropout_rate(rate, "dropout");
+  if (rate == 0 || !tape.training()) return x;
+  const kernels::Dropout drop{rate, tape.next_random()};
+  const std::int64_t n = x.size();
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::dropout(b.context, n, drop, x.data<T>(), Gradient<T>{y.data<T>()});
+  });
+  return tape.record(y, {x}, [n, drop](Backward& node) {
+    const GradientPlace dx = node.gradient(0);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::dropout(b.context, n, drop, node.dy_data<T>(), dx.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

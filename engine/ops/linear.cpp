@@ -1,0 +1,33 @@
+#include "kernels/linear.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_shape(x.shape().rank() >= 1, "linear", "x", "(...,I)", x);
+  check_shape(weight.shape().rank() == 2 && weight.shape()[0] == x.shape()[-1], "linear", "weight",
+              fmt::format("(I,O) with I={}", x.shape()[-1]), weight);
+  const kernels::LinearShape s{x.shape().rows(), x.shape()[-1], weight.shape()[1]};
+  if (bias) {
+    check_shape(bias, {s.out}, "linear", "bias", "(O)", "weight is (I,O)=" + weight.shape().text());
+  }
+
+  const Tensor y = tape.empty(x.shape().with_last(s.out));
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::linear_forward(b.context, s, x.data<T>(), weight.data<T>(),
+                            bias ? bias.data<T>() : nullptr, y.data<T>());
+  });
+  return tape.record(y, {x, weight, bias}, [s, x, weight](Backward& node) {
+    const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::linear_backward(b.context, s, x.data<T>(), weight.data<T>(), node.dy_data<T>(),
+                               dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,33 @@
+#include "kernels/morlet_cwt.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
+                  const Tensor& std) {
+  check_shape(beats.shape().rank() == 2 && beats.shape()[1] >= 1, "morlet_cwt", "beats",
+              "(U,L) with L of at least 1", beats);
+  if (scales < 1) fail("morlet_cwt: scales must be at least 1, got {}", scales);
+  if (static_cast<bool>(mean) != static_cast<bool>(std)) {
+    fail("morlet_cwt: mean and std must be given both or not at all");
+  }
+  const std::int64_t signals = beats.shape()[0], length = beats.shape()[1];
+  if (mean) {
+    const std::string context = "beats are (U,L)=" + beats.shape().text();
+    check_shape(mean, {length}, "morlet_cwt", "mean", "(L)", context);
+    check_shape(std, {length}, "morlet_cwt", "std", "(L)", context);
+  }
+
+  const Tensor y = tape.empty({signals, scales, length, 1});
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::morlet_cwt(b.context, {signals, length, scales}, beats.data<T>(),
+                        mean ? mean.data<T>() : nullptr, std ? std.data<T>() : nullptr,
+                        y.data<T>());
+  });
+  return y;
+}
+
+}  // namespace ekgine

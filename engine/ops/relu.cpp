@@ -1,0 +1,23 @@
+#include "kernels/relu.h"
+
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor relu(Tape& tape, const Tensor& x) {
+  const std::int64_t n = x.size();
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::relu_forward(b.context, n, x.data<T>(), y.data<T>());
+  });
+  return tape.record(y, {x}, [n, y](Backward& node) {
+    const GradientPlace dx = node.gradient(0);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::relu_backward(b.context, n, y.data<T>(), node.dy_data<T>(), dx.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

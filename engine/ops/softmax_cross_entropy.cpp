@@ -1,0 +1,49 @@
+#include "kernels/softmax_cross_entropy.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tensor& labels,
+                                   const Tensor& class_weights) {
+  check_shape(logits.shape().rank() == 2 && logits.size() > 0, "softmax_cross_entropy", "logits",
+              "(B,C) with B, C >= 1", logits);
+  const kernels::SoftmaxShape s{logits.shape()[0], logits.shape()[1]};
+  const std::string context = "logits are (B,C)=" + logits.shape().text();
+  check_shape(labels, {s.rows}, "softmax_cross_entropy", "labels", "(B)", context);
+  check_shape(class_weights, {s.classes}, "softmax_cross_entropy", "class_weights", "(C)", context);
+
+  const Tensor loss = tape.empty({1});
+  const Tensor probabilities = tape.empty(logits.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::softmax_cross_entropy_forward(b.context, s, logits.data<T>(),
+                                           labels.data<std::int32_t>(), class_weights.data<T>(),
+                                           probabilities.data<T>(), loss.data<T>());
+  });
+  const Tensor recorded = tape.record(loss, {logits}, [=](Backward& node) {
+    const GradientPlace dlogits = node.gradient(0);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::softmax_cross_entropy_backward(b.context, s, probabilities.data<T>(),
+                                              labels.data<std::int32_t>(), class_weights.data<T>(),
+                                              node.dy_data<T>(), dlogits.as<T>());
+    });
+  });
+  return {recorded, probabilities};
+}
+
+Tensor softmax(Tape& tape, const Tensor& logits) {
+  check_shape(logits.shape().rank() >= 1 && logits.shape()[-1] > 0, "softmax", "logits",
+              "(...,C) with C >= 1", logits);
+  const kernels::SoftmaxShape s{logits.shape().rows(), logits.shape()[-1]};
+  const Tensor probabilities = tape.empty(logits.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::softmax(b.context, s, logits.data<T>(), probabilities.data<T>());
+  });
+  return probabilities;
+}
+
+}  // namespace ekgine

@@ -1,0 +1,22 @@
+#include "kernels/swish.h"
+
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor swish(Tape& tape, const Tensor& x) {
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::swish_forward(b.context, x.size(), x.data<T>(), y.data<T>());
+  });
+  return tape.record(y, {x}, [x](Backward& node) {
+    const GradientPlace dx = node.gradient_over(0, x);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::swish_backward(b.context, x.size(), x.data<T>(), node.dy_data<T>(), dx.as<T>());
+    });
+  });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,40 @@
+#include "kernels/adamw.h"
+
+#include <cmath>
+
+namespace ekgine::kernels {
+
+namespace {
+
+constexpr std::int64_t grain = 1 << 13;
+
+}  // namespace
+
+template <class T>
+void adamw(const Cpu&, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
+           const T* gradient, T* weight, T* m, T* v) {
+  const auto t = static_cast<double>(step);
+  const double unbiased =
+      std::sqrt(1 - std::pow(settings.beta2, t)) / (1 - std::pow(settings.beta1, t));
+  const T rate = static_cast<T>(settings.learning_rate * unbiased);
+  const T decay = static_cast<T>(settings.learning_rate * settings.weight_decay);
+  const T new1 = static_cast<T>(1 - settings.beta1), new2 = static_cast<T>(1 - settings.beta2);
+  const T epsilon = static_cast<T>(settings.epsilon);
+  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
+#pragma omp simd
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T g = gradient[i];
+      const T decayed = weight[i] - decay * weight[i];
+      m[i] += (g - m[i]) * new1;
+      v[i] += (g * g - v[i]) * new2;
+      weight[i] = decayed - rate * m[i] / (std::sqrt(v[i]) + epsilon);
+    }
+  });
+}
+
+template void adamw(const Cpu&, std::int64_t, const AdamWSettings&, std::int64_t, const float*,
+                    float*, float*, float*);
+template void adamw(const Cpu&, std::int64_t, const AdamWSettings&, std::int64_t, const double*,
+                    double*, double*, double*);
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,36 @@
+// One step of AdamW over flat arrays: Adam with decoupled weight decay.
+//
+// Kingma, Ba: "Adam: a method for stochastic optimization", ICLR 2015 (the efficient form that ends
+// section 2); Loshchilov, Hutter: "Decoupled weight decay regularization", ICLR 2019. Order,
+// constants and the place of ε are those of Keras 3.8's AdamW.
+//
+//   weight, m, v, gradient (n)     step t = 1, 2, ...
+//
+//   weight −= lr·weight_decay·weight
+//   m += (gradient − m)·(1 − β₁);  v += (gradient² − v)·(1 − β₂)
+//   weight −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m / (√v + ε)
+//
+// weight, m, v are updated in place; m and v start at 0. The decay applies to every element.
+// Deterministic: the same bits at any thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct AdamWSettings {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double epsilon = 1e-7;
+  double weight_decay = 0.004;
+};
+
+constexpr Cost adamw_cost(std::int64_t n, double element) {
+  return {14 * static_cast<double>(n), 7 * static_cast<double>(n) * element};
+}
+
+template <class T>
+void adamw(const Cpu& cpu, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
+           const T* gradient, T* weight, T* m, T* v);
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,41 @@
+// Adds a learned vector per position.
+//
+// Gehring, Auli, Grangier, Yarats, Dauphin: "Convolutional sequence to sequence learning", ICML
+// 2017 (learned absolute positions).
+//
+//   x, y, dx, dy   (N, T, C)
+//   table, dtable  (R, C)     R ≥ T; rows from T on are not used
+//
+// Forward:  y[n,t] = x[n,t] + table[t]
+// Backward: dx = dy (the caller passes it on);  dtable[t] = Σ_n dy[n,t] for t < T, 0 for t ≥ T
+//
+// y is assigned; dtable is assigned or accumulated as it says. Each sum is taken in the order of n:
+// the same bits at any thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct AddPositionShape {
+  std::int64_t sequences, positions, channels, rows;  // N, T, C, R
+};
+
+constexpr Cost add_position_forward_cost(AddPositionShape s, double element) {
+  const double tc = static_cast<double>(s.positions) * static_cast<double>(s.channels);
+  const double n = static_cast<double>(s.sequences) * tc;
+  return {n, (2 * n + tc) * element};
+}
+constexpr Cost add_position_backward_cost(AddPositionShape s, double element) {
+  const double n = static_cast<double>(s.sequences) * static_cast<double>(s.positions) *
+                   static_cast<double>(s.channels);
+  return {n, (n + static_cast<double>(s.rows) * static_cast<double>(s.channels)) * element};
+}
+
+template <class T>
+void add_position_forward(const Cpu& cpu, AddPositionShape s, const T* x, const T* table, T* y);
+
+template <class T>
+void add_position_backward(const Cpu& cpu, AddPositionShape s, const T* dy, Gradient<T> dtable);
+
+}  // namespace ekgine::kernels

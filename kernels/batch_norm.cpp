@@ -1,0 +1,211 @@
+#include "kernels/batch_norm.h"
+
+#include <cmath>
+
+#include "kernels/runtime/channels.h"
+
+namespace ekgine::kernels {
+
+namespace {
+
+// Elements of a block: it fits the first-level cache, where its second pass finds it.
+constexpr std::int64_t block_elements = 16384;
+constexpr std::int64_t row_grain = 256;
+
+// Mean and sum of squared deviations of some rows, per channel.
+struct Moments {
+  double* mean;     // (C)
+  double* squares;  // (C)
+  double count;
+};
+
+// Chan, Golub, LeVeque: adds `count` rows, whose moments are given by functions of the channel.
+template <class Mean, class Squares>
+void merge(Moments& into, std::int64_t first, std::int64_t channels, double count, const Mean& mean,
+           const Squares& squares) {
+  const double total = into.count + count;
+  const double share = count / total, weight = into.count * share;
+  for (std::int64_t c = first; c < first + channels; ++c) {
+    const double delta = mean(c) - into.mean[c];
+    into.mean[c] += delta * share;
+    into.squares[c] += squares(c) + delta * delta * weight;
+  }
+}
+
+// Adds `rows` rows of x to the moments. The mean of the first pass serves as the origin of the
+// second, whose sum of deviations then removes the rounding error that it has: with an offset of
+// 1e5 that would be as large as the deviations.
+template <class T>
+void add_block(Moments& moments, std::int64_t rows, std::int64_t channels, const T* x) {
+  const T scale = T(1) / static_cast<T>(rows);
+  const double count = static_cast<double>(rows);
+  for_channel_tiles(channels, [&](std::int64_t first, auto width) {
+    T origin[channel_tile] = {}, sum[channel_tile] = {}, squares[channel_tile] = {};
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const T* xr = x + r * channels + first;
+#pragma omp simd
+      for (std::int64_t k = 0; k < width; ++k) origin[k] += xr[k];
+    }
+    for (std::int64_t k = 0; k < width; ++k) origin[k] *= scale;
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const T* xr = x + r * channels + first;
+#pragma omp simd
+      for (std::int64_t k = 0; k < width; ++k) {
+        const T deviation = xr[k] - origin[k];
+        sum[k] += deviation;
+        squares[k] += deviation * deviation;
+      }
+    }
+    const auto rest = [&](std::int64_t c) { return static_cast<double>(sum[c - first]) / count; };
+    merge(
+        moments, first, width, count,
+        [&](std::int64_t c) { return static_cast<double>(origin[c - first]) + rest(c); },
+        [&](std::int64_t c) {
+          return static_cast<double>(squares[c - first]) - count * rest(c) * rest(c);
+        });
+  });
+  moments.count += count;
+}
+
+}  // namespace
+
+template <class T>
+void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
+                           T* mean, T* rstd, T* running_mean, T* running_variance) {
+  const std::int64_t channels = s.channels;
+  const std::int64_t block = std::max<std::int64_t>(1, block_elements / channels);
+  Workspace::Scope scratch(cpu.workspace);
+  const int threads = thread_count();
+  double* sums = scratch.take<double>(static_cast<std::size_t>(threads * 2 * channels));
+  auto* counts = scratch.take<double>(static_cast<std::size_t>(threads));
+  std::fill_n(sums, threads * 2 * channels, 0.0);
+  const auto part_moments = [&](int part, double count) {
+    double* mine = sums + part * 2 * channels;
+    return Moments{mine, mine + channels, count};
+  };
+  const int parts =
+      parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int part) {
+        Moments moments = part_moments(part, 0);
+        for (std::int64_t r = begin; r < end; r += block) {
+          add_block(moments, std::min(block, end - r), channels, x + r * channels);
+        }
+        counts[part] = moments.count;
+      });
+  Moments total = part_moments(0, counts[0]);
+  for (int part = 1; part < parts; ++part) {
+    const Moments moments = part_moments(part, counts[part]);
+    merge(
+        total, 0, channels, moments.count, [&](std::int64_t c) { return moments.mean[c]; },
+        [&](std::int64_t c) { return moments.squares[c]; });
+    total.count += moments.count;
+  }
+  for (std::int64_t c = 0; c < channels; ++c) {
+    const double variance = total.squares[c] / total.count;
+    mean[c] = static_cast<T>(total.mean[c]);
+    rstd[c] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
+    running_mean[c] = momentum * running_mean[c] + (1 - momentum) * mean[c];
+    running_variance[c] =
+        momentum * running_variance[c] + (1 - momentum) * static_cast<T>(variance);
+  }
+}
+
+template <class T>
+void batch_norm_rstd(std::int64_t channels, T epsilon, const T* variance, T* rstd) {
+  for (std::int64_t c = 0; c < channels; ++c) rstd[c] = 1 / std::sqrt(variance[c] + epsilon);
+}
+
+template <class T>
+void batch_norm_forward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
+                        const T* weight, const T* bias, T* y) {
+  const std::int64_t channels = s.channels;
+  Workspace::Scope scratch(cpu.workspace);
+  T* factor = scratch.take<T>(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c) factor[c] = weight[c] * rstd[c];
+  parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const T* xr = x + r * channels;
+      T* yr = y + r * channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) yr[c] = (xr[c] - mean[c]) * factor[c] + bias[c];
+    }
+  });
+}
+
+template <class T>
+void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
+                         const T* weight, const T* dy, Gradient<T> dx, Gradient<T> dweight,
+                         Gradient<T> dbias) {
+  const std::int64_t channels = s.channels;
+  Workspace::Scope scratch(cpu.workspace);
+  const int threads = thread_count();
+  // Σ dy·x̂ and Σ dy per part: (parts, 2, C).
+  T* partial = scratch.take<T>(static_cast<std::size_t>(threads * 2 * channels));
+  const int parts =
+      parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int part) {
+        T* mine = partial + part * 2 * channels;
+        for_channel_tiles(channels, [&](std::int64_t first, auto width) {
+          T sum_gx[channel_tile] = {}, sum_g[channel_tile] = {};
+          const T* m = mean + first;
+          for (std::int64_t r = begin; r < end; ++r) {
+            const T* xr = x + r * channels + first;
+            const T* g = dy + r * channels + first;
+#pragma omp simd
+            for (std::int64_t k = 0; k < width; ++k) {
+              sum_gx[k] += g[k] * (xr[k] - m[k]);
+              sum_g[k] += g[k];
+            }
+          }
+          for (std::int64_t k = 0; k < width; ++k) {
+            mine[first + k] = sum_gx[k] * rstd[first + k];
+            mine[channels + first + k] = sum_g[k];
+          }
+        });
+      });
+  T* factor = scratch.take<T>(static_cast<std::size_t>(channels));   // weight·rstd
+  T* slope = scratch.take<T>(static_cast<std::size_t>(channels));    // rstd·dweight/R
+  T* average = scratch.take<T>(static_cast<std::size_t>(channels));  // dbias/R
+  for (std::int64_t c = 0; c < channels; ++c) {
+    T sum_gx = 0, sum_g = 0;
+    for (int part = 0; part < parts; ++part) {
+      sum_gx += partial[part * 2 * channels + c];
+      sum_g += partial[(part * 2 + 1) * channels + c];
+    }
+    if (dweight) dweight.put(c, sum_gx);
+    if (dbias) dbias.put(c, sum_g);
+    factor[c] = weight[c] * rstd[c];
+    slope[c] = rstd[c] * sum_gx / static_cast<T>(s.rows);
+    average[c] = sum_g / static_cast<T>(s.rows);
+  }
+  if (!dx) return;
+  parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const T* xr = x + r * channels;
+      const T* g = dy + r * channels;
+      T* dxr = dx.data + r * channels;
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const T value = factor[c] * (g[c] - average[c] - (xr[c] - mean[c]) * slope[c]);
+        dxr[c] = dx.accumulate ? dxr[c] + value : value;
+      }
+    }
+  });
+}
+
+template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, const float*, float*,
+                                    float*, float*, float*);
+template void batch_norm_statistics(const Cpu&, BatchNormShape, double, double, const double*,
+                                    double*, double*, double*, double*);
+template void batch_norm_rstd(std::int64_t, float, const float*, float*);
+template void batch_norm_rstd(std::int64_t, double, const double*, double*);
+template void batch_norm_forward(const Cpu&, BatchNormShape, const float*, const float*,
+                                 const float*, const float*, const float*, float*);
+template void batch_norm_forward(const Cpu&, BatchNormShape, const double*, const double*,
+                                 const double*, const double*, const double*, double*);
+template void batch_norm_backward(const Cpu&, BatchNormShape, const float*, const float*,
+                                  const float*, const float*, const float*, Gradient<float>,
+                                  Gradient<float>, Gradient<float>);
+template void batch_norm_backward(const Cpu&, BatchNormShape, const double*, const double*,
+                                  const double*, const double*, const double*, Gradient<double>,
+                                  Gradient<double>, Gradient<double>);
+
+}  // namespace ekgine::kernels

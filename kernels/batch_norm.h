@@ -1,0 +1,70 @@
+// Batch normalisation over the last axis.
+//
+// Ioffe, Szegedy: "Batch normalization", ICML 2015 (arXiv:1502.03167).
+//
+//   x, y, dx, dy              (R,C)   R = all leading axes
+//   weight, bias, dweight, dbias (C)
+//   mean, rstd                (C)     statistics that normalise, kept for backward
+//   running_mean, running_variance (C)
+//
+// Statistics, per channel:
+//   mean = Σ_R x / R;  variance = Σ_R (x − mean)² / R;  rstd = 1/√(variance + ε)
+//   running = momentum·running + (1 − momentum)·batch      (biased variance, as Keras does)
+// taken block by block, two passes over each while it is in cache (never E[x²] − E[x]²), and merged
+// in double by
+//   Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample
+//   variances", 1982.
+//
+// Forward:  x̂ = (x − mean)·rstd;  y = x̂·weight + bias, computed as (x − mean)·(weight·rstd) + bias
+//
+// Backward, of batch statistics (mean and rstd depend on x):
+//   dbias = Σ_R dy;  dweight = Σ_R dy·x̂
+//   dx = weight·rstd·(dy − dbias/R − x̂·dweight/R)
+//
+// Inference normalises with the running statistics and has no backward. A NaN in x makes the
+// statistics of its channel NaN. Outputs are assigned (running statistics updated in place); each
+// gradient is assigned or accumulated as it says, and dx may be assigned over x. Deterministic at a
+// given thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct BatchNormShape {
+  std::int64_t rows, channels;  // R ≥ 1, C
+
+  constexpr double size() const {
+    return static_cast<double>(rows) * static_cast<double>(channels);
+  }
+};
+
+constexpr Cost batch_norm_statistics_cost(BatchNormShape s, double element) {
+  return {4 * s.size(), s.size() * element};
+}
+constexpr Cost batch_norm_forward_cost(BatchNormShape s, double element) {
+  return {7 * s.size(), 3 * s.size() * element};
+}
+constexpr Cost batch_norm_backward_cost(BatchNormShape s, double element) {
+  return {9 * s.size(), 5 * s.size() * element};
+}
+
+// Of the batch: mean and rstd assigned; the running statistics updated.
+template <class T>
+void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
+                           T* mean, T* rstd, T* running_mean, T* running_variance);
+
+// rstd (C) = 1/√(variance + ε): of running statistics.
+template <class T>
+void batch_norm_rstd(std::int64_t channels, T epsilon, const T* variance, T* rstd);
+
+template <class T>
+void batch_norm_forward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
+                        const T* weight, const T* bias, T* y);
+
+template <class T>
+void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
+                         const T* weight, const T* dy, Gradient<T> dx, Gradient<T> dweight,
+                         Gradient<T> dbias);
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,317 @@
+#include "kernels/batch_norm_relu_pool.h"
+
+#include "kernels/runtime/channels.h"
+
+namespace ekgine::kernels {
+
+namespace {
+
+// Written so that a NaN stays one, and so that it is one instruction.
+template <class T>
+T relu(T v) {
+  return T(0) > v ? T(0) : v;
+}
+
+// Per-channel factors of the affine map, for one tile of channels in registers:
+// v = (x − mean)·factor + bias.
+template <class T>
+struct Affine {
+  const T* mean;
+  const T* factor;
+  const T* bias;
+
+  Affine from(std::int64_t first) const { return {mean + first, factor + first, bias + first}; }
+  T operator()(T x, std::int64_t k) const { return (x - mean[k]) * factor[k] + bias[k]; }
+};
+
+template <class T>
+Affine<T> affine(std::int64_t channels, const T* mean, const T* rstd, const T* weight,
+                 const T* bias, Workspace::Scope& scratch) {
+  T* factor = scratch.take<T>(static_cast<std::size_t>(channels));
+  for (std::int64_t c = 0; c < channels; ++c) factor[c] = weight[c] * rstd[c];
+  return {mean, factor, bias};
+}
+
+// Σ g and Σ g·(x − mean) per part of the work and channel. Sums of a few hundred terms are added
+// up in registers, and those in double: millions of terms lose no digits.
+class PartialSums {
+ public:
+  PartialSums(std::int64_t channels, Workspace::Scope& scratch)
+      : channels_(channels),
+        sums_(scratch.take<double>(static_cast<std::size_t>(thread_count() * 2 * channels))) {
+    std::fill_n(sums_, thread_count() * 2 * channels, 0.0);
+  }
+  void add(int part, std::int64_t c, double g, double gx) {
+    sums_[part * 2 * channels_ + c] += g;
+    sums_[(part * 2 + 1) * channels_ + c] += gx;
+  }
+  double g(int parts, std::int64_t c) const { return total(parts, c); }
+  double gx(int parts, std::int64_t c) const { return total(parts, channels_ + c); }
+
+ private:
+  double total(int parts, std::int64_t i) const {
+    double sum = 0;
+    for (int part = 0; part < parts; ++part) sum += sums_[part * 2 * channels_ + i];
+    return sum;
+  }
+
+  std::int64_t channels_;
+  double* sums_;
+};
+
+// dx = factor·(g − average − (x − mean)·slope), per channel.
+template <class T>
+struct Correction {
+  const T* mean;
+  const T* factor;
+  const T* average;  // dbias/M
+  const T* slope;    // rstd·dweight/M
+
+  Correction from(std::int64_t first) const {
+    return {mean + first, factor + first, average + first, slope + first};
+  }
+  T operator()(T g, T x, std::int64_t k) const {
+    return factor[k] * (g - average[k] - (x - mean[k]) * slope[k]);
+  }
+};
+
+// Puts dweight and dbias and returns what dx needs.
+template <class T>
+Correction<T> finish_sums(BatchNormReluPoolShape s, const PartialSums& sums, int parts,
+                          const Affine<T>& map, const T* rstd, Gradient<T> dweight,
+                          Gradient<T> dbias, Workspace::Scope& scratch) {
+  T* average = scratch.take<T>(static_cast<std::size_t>(s.c));
+  T* slope = scratch.take<T>(static_cast<std::size_t>(s.c));
+  const double count = static_cast<double>(s.n * s.h * s.w);
+  for (std::int64_t c = 0; c < s.c; ++c) {
+    const double g = sums.g(parts, c), gx = sums.gx(parts, c) * static_cast<double>(rstd[c]);
+    if (dweight) dweight.put(c, static_cast<T>(gx));
+    if (dbias) dbias.put(c, static_cast<T>(g));
+    average[c] = static_cast<T>(g / count);
+    slope[c] = static_cast<T>(static_cast<double>(rstd[c]) * gx / count);
+  }
+  return {map.mean, map.factor, average, slope};
+}
+
+}  // namespace
+
+template <class T>
+void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                        const T* mean, const T* rstd, const T* weight,
+                                        const T* bias, T* y) {
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
+  parallel_for(s.n * rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
+      T* y_row = y + row * columns * s.c;
+      for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+        const Affine<T> v = map.from(first);
+        for (std::int64_t j = 0; j < columns; ++j) {
+          const T* top = x_top + 2 * j * s.c + first;
+          const T* bottom = top + x_row;
+          T* out = y_row + j * s.c + first;
+#pragma omp simd
+          for (std::int64_t k = 0; k < width; ++k) {
+            const T upper = std::max(v(top[k], k), v(top[s.c + k], k));
+            const T lower = std::max(v(bottom[k], k), v(bottom[s.c + k], k));
+            out[k] = relu(std::max(upper, lower));
+          }
+        }
+      });
+    }
+  });
+}
+
+template <class T>
+void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                         const T* mean, const T* rstd, const T* weight,
+                                         const T* bias, const T* dy, Gradient<T> dx,
+                                         Gradient<T> dweight, Gradient<T> dbias) {
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
+  PartialSums sums(s.c, scratch);
+  const int parts =
+      parallel_for(s.n * rows, 1, [&](std::int64_t begin, std::int64_t end, int part) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
+          const T* dy_row = dy + row * columns * s.c;
+          for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+            const Affine<T> v = map.from(first);
+            T sum_g[channel_tile] = {}, sum_gx[channel_tile] = {};
+            for (std::int64_t j = 0; j < columns; ++j) {
+              const T* top = x_top + 2 * j * s.c + first;
+              const T* bottom = top + x_row;
+              const T* g_out = dy_row + j * s.c + first;
+#pragma omp simd
+              for (std::int64_t k = 0; k < width; ++k) {
+                T best = v(top[k], k), winner = top[k];
+                const auto consider = [&](T candidate) {
+                  const T value = v(candidate, k);
+                  winner = value > best ? candidate : winner;
+                  best = value > best ? value : best;
+                };
+                consider(top[s.c + k]);
+                consider(bottom[k]);
+                consider(bottom[s.c + k]);
+                const T g = best > 0 ? g_out[k] : T(0);
+                sum_g[k] += g;
+                sum_gx[k] += g * (winner - v.mean[k]);
+              }
+            }
+            for (std::int64_t k = 0; k < width; ++k) sums.add(part, first + k, sum_g[k], sum_gx[k]);
+          });
+        }
+      });
+  const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
+  if (!dx) return;
+
+  assign_or_add(dx, [&](auto put) {
+    // Elements outside of every window have g = 0.
+    const auto correct = [&](std::int64_t offset, std::int64_t pixels) {
+      for (std::int64_t i = offset; i < offset + pixels * s.c; i += s.c) {
+#pragma omp simd
+        for (std::int64_t c = 0; c < s.c; ++c) put(i + c, correction(T(0), x[i + c], c));
+      }
+    };
+    const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
+    parallel_for(s.n * bands, 1, [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t band = begin; band < end; ++band) {
+        const std::int64_t n = band / bands, i = band % bands;
+        const std::int64_t offset = (n * s.h + 2 * i) * x_row;
+        if (i == rows) {
+          correct(offset, s.w);
+          continue;
+        }
+        const T* dy_row = dy + (n * rows + i) * columns * s.c;
+        for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+          const Affine<T> v = map.from(first);
+          const Correction<T> d = correction.from(first);
+          for (std::int64_t j = 0; j < columns; ++j) {
+            const std::int64_t top = offset + 2 * j * s.c + first, bottom = top + x_row;
+            const T* g_out = dy_row + j * s.c + first;
+#pragma omp simd
+            for (std::int64_t k = 0; k < width; ++k) {
+              const T x0 = x[top + k], x1 = x[top + s.c + k];
+              const T x2 = x[bottom + k], x3 = x[bottom + s.c + k];
+              const T v0 = v(x0, k), v1 = v(x1, k), v2 = v(x2, k), v3 = v(x3, k);
+              const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
+              const T dy_k = g_out[k], g = std::max(best012, v3) > 0 ? dy_k : T(0);
+              // The first that reaches the maximum wins.
+              const bool won3 = v3 > best012, won2 = (v2 > best01) & !won3;
+              const bool won1 = (v1 > v0) & !won2 & !won3;
+              put(top + k, d((won1 | won2 | won3) ? T(0) : g, x0, k));
+              put(top + s.c + k, d(won1 ? g : T(0), x1, k));
+              put(bottom + k, d(won2 ? g : T(0), x2, k));
+              put(bottom + s.c + k, d(won3 ? g : T(0), x3, k));
+            }
+          }
+        });
+        if (s.w % 2 != 0) {
+          correct(offset + (s.w - 1) * s.c, 1);
+          correct(offset + x_row + (s.w - 1) * s.c, 1);
+        }
+      }
+    });
+  });
+}
+
+template <class T>
+void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                             const T* mean, const T* rstd, const T* weight,
+                                             const T* bias, T* y) {
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const std::int64_t pixels = s.h * s.w;
+  parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+        const Affine<T> v = map.from(first);
+        T sum[channel_tile] = {};
+        for (std::int64_t i = 0; i < pixels; ++i) {
+          const T* in = x + (n * pixels + i) * s.c + first;
+#pragma omp simd
+          for (std::int64_t k = 0; k < width; ++k) sum[k] += relu(v(in[k], k));
+        }
+        for (std::int64_t k = 0; k < width; ++k) {
+          y[n * s.c + first + k] = sum[k] / static_cast<T>(pixels);
+        }
+      });
+    }
+  });
+}
+
+template <class T>
+void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                              const T* mean, const T* rstd, const T* weight,
+                                              const T* bias, const T* dy, Gradient<T> dx,
+                                              Gradient<T> dweight, Gradient<T> dbias) {
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const std::int64_t pixels = s.h * s.w;
+  const T share = T(1) / static_cast<T>(pixels);
+  PartialSums sums(s.c, scratch);
+  const int parts = parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int part) {
+    for (std::int64_t n = begin; n < end; ++n) {
+      for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+        const Affine<T> v = map.from(first);
+        // dy is the same for the whole image: it is multiplied in afterwards.
+        T positive[channel_tile] = {}, sum_x[channel_tile] = {};
+        for (std::int64_t i = 0; i < pixels; ++i) {
+          const T* in = x + (n * pixels + i) * s.c + first;
+#pragma omp simd
+          for (std::int64_t k = 0; k < width; ++k) {
+            const T on = v(in[k], k) > 0 ? T(1) : T(0);
+            positive[k] += on;
+            sum_x[k] += on * (in[k] - v.mean[k]);
+          }
+        }
+        for (std::int64_t k = 0; k < width; ++k) {
+          const double g = static_cast<double>(dy[n * s.c + first + k] * share);
+          sums.add(part, first + k, g * static_cast<double>(positive[k]),
+                   g * static_cast<double>(sum_x[k]));
+        }
+      });
+    }
+  });
+  const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
+  if (!dx) return;
+  assign_or_add(dx, [&](auto put) {
+    parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t n = begin; n < end; ++n) {
+        for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+          const Affine<T> v = map.from(first);
+          const Correction<T> d = correction.from(first);
+          const T* g_out = dy + n * s.c + first;
+          for (std::int64_t p = 0; p < pixels; ++p) {
+            const std::int64_t i = (n * pixels + p) * s.c + first;
+#pragma omp simd
+            for (std::int64_t k = 0; k < width; ++k) {
+              const T dy_k = g_out[k] * share, g = v(x[i + k], k) > 0 ? dy_k : T(0);
+              put(i + k, d(g, x[i + k], k));
+            }
+          }
+        });
+      }
+    });
+  });
+}
+
+#define EKGINE_INSTANTIATE(T)                                                                    \
+  template void batch_norm_relu_max_pool2d_forward(const Cpu&, BatchNormReluPoolShape, const T*, \
+                                                   const T*, const T*, const T*, const T*, T*);  \
+  template void batch_norm_relu_max_pool2d_backward(                                             \
+      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*,      \
+      const T*, Gradient<T>, Gradient<T>, Gradient<T>);                                          \
+  template void batch_norm_relu_global_avg_pool_forward(                                         \
+      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*, T*); \
+  template void batch_norm_relu_global_avg_pool_backward(                                        \
+      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*,      \
+      const T*, Gradient<T>, Gradient<T>, Gradient<T>);
+EKGINE_INSTANTIATE(float)
+EKGINE_INSTANTIATE(double)
+#undef EKGINE_INSTANTIATE
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,81 @@
+// Batch normalisation, rectifier and pooling in one pass.
+//
+// Between two convolutions these three follow each other and do next to no arithmetic, so their
+// time is the memory that they move. Fused, the normalised and rectified images never exist:
+// forward reads x and writes the pooled y, and backward recomputes both from x. The statistics come
+// from kernels/batch_norm.h; the composition batch_norm → relu → max_pool2d or global_avg_pool is
+// the specification, and the tests compare with it.
+//
+//   x, dx        (N,H,W,C)
+//   y, dy        (N,⌊H/2⌋,⌊W/2⌋,C) of max_pool2d, (N,C) of global_avg_pool
+//   mean, rstd, weight, bias, dweight, dbias (C), as in kernels/batch_norm.h
+//
+// Forward, with v = (x − mean)·(weight·rstd) + bias (weight may be negative: the maximum is that of
+// v, not of x):
+//   max_pool2d:       y = max(0, max v over the 2×2 window); a last odd row or column of x is in no
+//                     window
+//   global_avg_pool:  y = Σ_{h,w} max(0, v) / (H·W)
+//
+// Backward, with M = N·H·W, x̂ = (x − mean)·rstd and g the gradient of v:
+//   max_pool2d:       g = dy at the first maximum of a window in row-major order if it is positive,
+//                     otherwise 0
+//   global_avg_pool:  g = dy/(H·W) where v > 0, otherwise 0
+//   dbias = Σ g;  dweight = Σ g·x̂;  dx = weight·rstd·(g − dbias/M − x̂·dweight/M) everywhere, also
+//   where no window is
+//
+// y is assigned; each gradient is assigned or accumulated as it says, and dx may be assigned over
+// x. Deterministic at a given thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct BatchNormReluPoolShape {
+  std::int64_t n, h, w, c;  // N, H, W, C
+
+  constexpr double in() const { return static_cast<double>(n * h * w) * static_cast<double>(c); }
+  constexpr double pooled() const {
+    return static_cast<double>(n * (h / 2) * (w / 2)) * static_cast<double>(c);
+  }
+};
+
+// Statistics included.
+constexpr Cost batch_norm_relu_max_pool2d_forward_cost(BatchNormReluPoolShape s, double element) {
+  return {9 * s.in(), (2 * s.in() + s.pooled()) * element};
+}
+constexpr Cost batch_norm_relu_max_pool2d_backward_cost(BatchNormReluPoolShape s, double element) {
+  return {12 * s.in(), (3 * s.in() + 2 * s.pooled()) * element};
+}
+constexpr Cost batch_norm_relu_global_avg_pool_forward_cost(BatchNormReluPoolShape s,
+                                                            double element) {
+  return {9 * s.in(), 2 * s.in() * element};
+}
+constexpr Cost batch_norm_relu_global_avg_pool_backward_cost(BatchNormReluPoolShape s,
+                                                             double element) {
+  return {12 * s.in(), 3 * s.in() * element};
+}
+
+template <class T>
+void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                        const T* mean, const T* rstd, const T* weight,
+                                        const T* bias, T* y);
+
+template <class T>
+void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                         const T* mean, const T* rstd, const T* weight,
+                                         const T* bias, const T* dy, Gradient<T> dx,
+                                         Gradient<T> dweight, Gradient<T> dbias);
+
+template <class T>
+void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                             const T* mean, const T* rstd, const T* weight,
+                                             const T* bias, T* y);
+
+template <class T>
+void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+                                              const T* mean, const T* rstd, const T* weight,
+                                              const T* bias, const T* dy, Gradient<T> dx,
+                                              Gradient<T> dweight, Gradient<T> dbias);
+
+}  // namespace ekgine::kernels

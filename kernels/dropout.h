@@ -1,0 +1,43 @@
+// Dropout: zeroes elements at random and scales the others so that the expectation stays.
+//
+// Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov: "Dropout: a simple way to prevent
+// neural networks from overfitting", JMLR 15, 2014 (in its inverted form).
+//
+//   x, y (n)
+//
+// Element i is kept when word i of the key's random stream (kernels/philox.h) is at least
+// threshold = ⌊rate·2³²⌋, so one Philox block decides four elements:
+//
+//   y[i] = x[i]·factor[i],  factor[i] = 1/(1 − rate) if kept, else 0;  y[i] = 0 even for x[i] = NaN
+//
+// Backward is the same map: dx = dropout(dy) with the same rate and key. Nothing is saved.
+//
+// y is assigned or accumulated as it says. Deterministic: the same bits at any thread count.
+#pragma once
+
+#include "kernels/philox.h"
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+// Which elements are dropped: a pure function of the element's number.
+struct Dropout {
+  double rate = 0;  // in [0, 1)
+  RandomKey key = {};
+
+  constexpr std::uint32_t threshold() const { return static_cast<std::uint32_t>(rate * 0x1p32); }
+  constexpr double scale() const { return 1 / (1 - rate); }
+};
+
+// factor[0...count) for the elements first, first + 1, ...
+template <class T>
+void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t count, T* factor);
+
+constexpr Cost dropout_cost(std::int64_t n, double element) {
+  return {static_cast<double>(n), 2 * static_cast<double>(n) * element};
+}
+
+template <class T>
+void dropout(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y);
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,48 @@
+// Picks rows of a matrix, any number of times each: sequences of beats from encoded beats.
+//
+//   x, dx   (U, C)
+//   index   (P)        P picks, each in [0, U)
+//   y, dy   (P, C)
+//
+// Forward:  y[p] = x[index[p]]
+// Backward: dx[u] = Σ_{p: index[p] = u} dy[p]; 0 where no pick names u
+//
+// Saved for backward, in place of index: its inverse. The picks of row u are
+//   picks[offsets[u]], ..., picks[offsets[u+1] − 1], in ascending order:  offsets (U+1), picks (P)
+// so that every row of dx is summed by one thread in fixed order instead of scattered into.
+//
+// y, offsets, picks are assigned; dx is assigned or accumulated as it says. Deterministic: the same
+// bits at any thread count.
+#pragma once
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct GatherShape {
+  std::int64_t rows, channels, picks;  // U, C, P
+};
+
+constexpr Cost gather_forward_cost(GatherShape s, double element) {
+  const double n = static_cast<double>(s.picks) * static_cast<double>(s.channels);
+  return {0, 2 * n * element + 4 * static_cast<double>(s.picks)};
+}
+constexpr Cost gather_backward_cost(GatherShape s, double element) {
+  const double c = static_cast<double>(s.channels), p = static_cast<double>(s.picks);
+  const double u = static_cast<double>(s.rows);
+  return {p * c, (p + u) * c * element + 4 * (p + u)};
+}
+
+// Errors: an index outside [0, U), before anything is written.
+template <class T>
+void gather_forward(const Cpu& cpu, GatherShape s, const T* x, const std::int32_t* index, T* y);
+
+// Errors: as gather_forward.
+void gather_inverse(const Cpu& cpu, GatherShape s, const std::int32_t* index, std::int32_t* offsets,
+                    std::int32_t* picks);
+
+template <class T>
+void gather_backward(const Cpu& cpu, GatherShape s, const std::int32_t* offsets,
+                     const std::int32_t* picks, const T* dy, Gradient<T> dx);
+
+}  // namespace ekgine::kernels

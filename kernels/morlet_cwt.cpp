@@ -1,0 +1,187 @@
+#include "kernels/morlet_cwt.h"
+
+#include <array>
+#include <cmath>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "kernels/runtime/onednn.h"
+
+namespace ekgine::kernels {
+
+namespace {
+
+constexpr int table_size = 1024;
+constexpr double support = 8;
+
+// The integrated wavelet Ψ and the distance h of its points. Every operation is the one PyWavelets
+// does, in its order: whether ⌊i/(s·h)⌋ lands on one side of a whole number hangs on the last bit.
+struct IntegratedWavelet {
+  std::array<double, table_size> values;
+  double step;
+};
+
+IntegratedWavelet integrate_wavelet() {
+  const double spacing = 2 * support / (table_size - 1);
+  const auto point = [&](int i) { return i == table_size - 1 ? support : i * spacing + -support; };
+  IntegratedWavelet wavelet;
+  wavelet.step = point(1) - point(0);
+  double sum = 0;
+  for (int i = 0; i < table_size; ++i) {
+    const double t = point(i);
+    sum += std::exp(-t * t / 2) * std::cos(5 * t);
+    wavelet.values[static_cast<std::size_t>(i)] = sum * wavelet.step;
+  }
+  return wavelet;
+}
+
+// f_s: the integrated wavelet stretched to scale s, reversed.
+std::vector<double> filter(const IntegratedWavelet& wavelet, std::int64_t scale) {
+  const double s = static_cast<double>(scale);
+  const auto points = static_cast<std::int64_t>(std::ceil(s * (2 * support) + 1));
+  std::vector<double> taps;
+  for (std::int64_t i = 0; i < points; ++i) {
+    const auto index = static_cast<std::size_t>(static_cast<double>(i) / (s * wavelet.step));
+    if (index < table_size) taps.push_back(wavelet.values[index]);
+  }
+  return {taps.rbegin(), taps.rend()};
+}
+
+std::vector<double> compute_matrix(std::int64_t length, std::int64_t scales) {
+  const IntegratedWavelet wavelet = integrate_wavelet();
+  std::vector<double> matrix(static_cast<std::size_t>(length * length * scales));
+  for (std::int64_t s = 1; s <= scales; ++s) {
+    const std::vector<double> taps = filter(wavelet, s);
+    const auto count = static_cast<std::int64_t>(taps.size());
+    const auto tap = [&](std::int64_t i) {
+      return i < 0 || i >= count ? 0.0 : taps[static_cast<std::size_t>(i)];
+    };
+    const double factor = -std::sqrt(static_cast<double>(s));
+    const std::int64_t front = (count - 2) / 2;  // cropped from the differences of the convolution
+    for (std::int64_t m = 0; m < length; ++m) {
+      for (std::int64_t t = 0; t < length; ++t) {
+        const std::int64_t i = t + front - m;
+        matrix[static_cast<std::size_t>((m * scales + s - 1) * length + t)] =
+            factor * (tap(i + 1) - tap(i));
+      }
+    }
+  }
+  return matrix;
+}
+
+using Size = std::pair<std::int64_t, std::int64_t>;  // L, S
+
+void coefficients(const Cpu&, MorletCwtShape s, const double* x, double* c) {
+  const double* matrix = morlet_cwt_matrix(s.length, s.scales).data();
+  const std::int64_t columns = s.scales * s.length;
+  // Blocks of columns that stay in cache while every signal is multiplied with them.
+  constexpr std::int64_t block = 512;
+  parallel_for((columns + block - 1) / block, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    const std::int64_t last = std::min(columns, end * block);
+    for (std::int64_t first = begin * block; first < last; first += block) {
+      const std::int64_t width = std::min(block, last - first);
+      for (std::int64_t u = 0; u < s.signals; ++u) {
+        double* cu = c + u * columns + first;
+        std::fill_n(cu, width, 0.0);
+        for (std::int64_t m = 0; m < s.length; ++m) {
+          const double value = x[u * s.length + m];
+          const double* row = matrix + m * columns + first;
+#pragma omp simd
+          for (std::int64_t i = 0; i < width; ++i) cu[i] += value * row[i];
+        }
+      }
+    }
+  });
+}
+
+// The product in float, and the matrix in the layout that it wants.
+struct Product {
+  onednn::Primitive primitive;
+  onednn::Desc x, matrix, c;
+};
+
+Product make_product(MorletCwtShape s) {
+  const std::int64_t columns = s.scales * s.length;
+  Product product;
+  product.x = onednn::floats({s.signals, s.length}, onednn::Layout::ab);
+  product.matrix = onednn::floats({s.length, columns}, onednn::Layout::ab);
+  product.c = onednn::floats({s.signals, columns}, onednn::Layout::ab);
+  product.primitive = onednn::Primitive::make<dnnl::matmul>(
+      {{product.x, product.matrix, product.c}, onednn::attributes(), onednn::engine()});
+  return product;
+}
+
+std::span<const float> float_matrix(std::int64_t length, std::int64_t scales) {
+  static std::mutex mutex;
+  static std::map<Size, std::vector<float>> matrices;
+  const std::lock_guard lock(mutex);
+  std::vector<float>& matrix = matrices[{length, scales}];
+  if (matrix.empty()) {
+    const std::span<const double> exact = morlet_cwt_matrix(length, scales);
+    matrix.assign(exact.begin(), exact.end());
+  }
+  return matrix;
+}
+
+void coefficients(const Cpu& cpu, MorletCwtShape s, const float* x, float* c) {
+  if (s.signals == 0) return;
+  static thread_local onednn::PerShape<std::array<std::int64_t, 3>, Product> products;
+  const Product& product =
+      products.get({s.signals, s.length, s.scales}, [&] { return make_product(s); });
+  product.primitive.run(
+      cpu,
+      {{DNNL_ARG_SRC, onednn::wrap(product.x, x)},
+       {DNNL_ARG_WEIGHTS, onednn::wrap(product.matrix, float_matrix(s.length, s.scales).data())},
+       {DNNL_ARG_DST, onednn::wrap(product.c, c)}});
+}
+
+}  // namespace
+
+std::span<const double> morlet_cwt_matrix(std::int64_t length, std::int64_t scales) {
+  static std::mutex mutex;
+  static std::map<Size, std::vector<double>> matrices;
+  const std::lock_guard lock(mutex);
+  std::vector<double>& matrix = matrices[{length, scales}];
+  if (matrix.empty()) matrix = compute_matrix(length, scales);
+  return matrix;
+}
+
+template <class T>
+void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c) {
+  coefficients(cpu, s, x, c);
+}
+
+template <class T>
+void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, T* y) {
+  // Blocks of signals whose coefficients stay in cache until their modulus is taken.
+  constexpr std::int64_t block = 64;
+  for (std::int64_t first = 0; first < s.signals; first += block) {
+    const std::int64_t signals = std::min(block, s.signals - first);
+    T* y0 = y + first * s.scales * s.length;
+    coefficients(cpu, {signals, s.length, s.scales}, x + first * s.length, y0);
+    parallel_for(signals * s.scales, 64, [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t r = begin; r < end; ++r) {
+        T* yr = y0 + r * s.length;
+        if (mean == nullptr) {
+#pragma omp simd
+          for (std::int64_t t = 0; t < s.length; ++t) yr[t] = std::abs(yr[t]);
+        } else {
+#pragma omp simd
+          for (std::int64_t t = 0; t < s.length; ++t) {
+            yr[t] = (std::abs(yr[t]) - mean[t]) / std[t];
+          }
+        }
+      }
+    });
+  }
+}
+
+template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const float*, float*);
+template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const double*, double*);
+template void morlet_cwt(const Cpu&, MorletCwtShape, const float*, const float*, const float*,
+                         float*);
+template void morlet_cwt(const Cpu&, MorletCwtShape, const double*, const double*, const double*,
+                         double*);
+
+}  // namespace ekgine::kernels

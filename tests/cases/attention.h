@@ -1,0 +1,59 @@
+// Cases of attention: see tests/support/kernel_case.h.
+#pragma once
+
+#include <fmt/format.h>
+
+#include "kernels/attention.h"
+#include "tests/support/kernel_case.h"
+
+namespace ekgine::testing {
+
+inline KernelCase attention_case(std::int64_t sequences, std::int64_t positions, std::int64_t heads,
+                                 std::int64_t width, double dropout = 0, double deviation = 1) {
+  const kernels::AttentionShape s{sequences, positions, heads, width};
+  const Shape shape{sequences, positions, heads, width};
+  return {
+      .name = "attention " + shape.text() +
+              (dropout != 0 ? fmt::format(" dropout {}", dropout) : "") +
+              (deviation != 1 ? fmt::format(" deviation {}", deviation) : ""),
+      .inputs = {{.shape = shape, .draw = normal(0, deviation)},
+                 {.shape = shape, .draw = normal(0, deviation)},
+                 {.shape = shape}},
+      .op =
+          [dropout](Tape& tape, std::span<const Tensor> in) {
+            return attention(tape, in[0], in[1], in[2], dropout);
+          },
+      // Rounding errors of the scores grow with the scores and are exponentiated. With a single
+      // position softmax is constant: the gradient of query and key is 0 but for rounding.
+      .float_tolerance = deviation > 1    ? 1e-4
+                         : positions == 1 ? 4e-5
+                                          : 8e-6,
+      .random = dropout != 0,
+      .forward = kernels::attention_forward_cost(s, sizeof(float)),
+      .backward = kernels::attention_backward_cost(s, sizeof(float)),
+  };
+}
+
+inline std::vector<KernelCase> attention_cases() {
+  std::vector<KernelCase> cases;
+  for (const std::int64_t positions : {1, 2, 3, 31, 32, 33}) {
+    cases.push_back(attention_case(2, positions, 3, 5));
+  }
+  for (const std::int64_t width : {1, 2, 3, 31, 32, 33, 127, 129}) {
+    cases.push_back(attention_case(1, 3, 2, width));
+  }
+  cases.push_back(attention_case(1, 129, 1, 7));  // several tiles of keys and queries, ragged
+  cases.push_back(attention_case(1, 187, 1, 4, 0.2));
+  cases.push_back(attention_case(3, 3, 2, 16, 0.2));
+  cases.push_back(attention_case(2, 7, 3, 4, 0.75));
+  cases.push_back(attention_case(2, 5, 1, 8, 0, 3));
+  return cases;
+}
+
+// What Main_Model does at batch 128; then many positions.
+inline std::vector<KernelCase> attention_model_cases() {
+  return {attention_case(128, 3, 8, 128, 0.2), attention_case(8, 128, 8, 128, 0.2),
+          attention_case(1, 1024, 8, 128, 0.2)};
+}
+
+}  // namespace ekgine::testing

@@ -1,0 +1,47 @@
+// Cases of conv2d: see tests/support/kernel_case.h.
+#pragma once
+
+#include "kernels/conv2d.h"
+#include "tests/support/kernel_case.h"
+
+namespace ekgine::testing {
+
+// With `data`, x is differentiable too: the first layer of a model needs dweight only.
+inline KernelCase conv2d_case(kernels::Conv2dShape s, bool data = true) {
+  const Shape x{s.n, s.h, s.w, s.c}, weight{s.kernel_h, s.kernel_w, s.c, s.o};
+  return {
+      .name = "conv2d " + x.text() + " * " + weight.text(),
+      .inputs = {{.shape = x, .differentiable = data}, {.shape = weight}},
+      .op = [](Tape& tape, std::span<const Tensor> in) { return conv2d(tape, in[0], in[1]); },
+      .forward = kernels::conv2d_forward_cost(s, sizeof(float)),
+      .backward = kernels::conv2d_backward_cost(s, sizeof(float), data),
+  };
+}
+
+inline std::vector<KernelCase> conv2d_cases() {
+  std::vector<KernelCase> cases;
+  // The model's channels, and ones that fill no vector.
+  for (const auto& [c, o] : {std::pair{1, 32}, {32, 64}, {64, 128}, {1, 1}, {3, 5}, {17, 33}}) {
+    cases.push_back(conv2d_case({2, 5, 7, c, 3, 3, o}));
+  }
+  // The model's images and ones smaller than the kernel.
+  cases.push_back(conv2d_case({1, 32, 187, 1, 3, 3, 32}, false));
+  cases.push_back(conv2d_case({1, 8, 46, 64, 3, 3, 16}));
+  cases.push_back(conv2d_case({3, 1, 1, 4, 3, 3, 4}));
+  cases.push_back(conv2d_case({3, 2, 1, 16, 3, 3, 16}));
+  cases.push_back(conv2d_case({2, 1, 31, 2, 3, 3, 3}));
+  // Other kernels: even ones pad one more at the end.
+  for (const auto& [kernel_h, kernel_w] : {std::pair{1, 1}, {2, 2}, {1, 4}, {5, 3}, {4, 7}}) {
+    cases.push_back(conv2d_case({2, 6, 9, 3, kernel_h, kernel_w, 4}));
+    cases.push_back(conv2d_case({1, 6, 9, 16, kernel_h, kernel_w, 32}));
+  }
+  return cases;
+}
+
+// What Main_Model does at batch 128.
+inline std::vector<KernelCase> conv2d_model_cases() {
+  return {conv2d_case({384, 32, 187, 1, 3, 3, 32}, false), conv2d_case({384, 16, 93, 32, 3, 3, 64}),
+          conv2d_case({384, 8, 46, 64, 3, 3, 128})};
+}
+
+}  // namespace ekgine::testing

@@ -1,0 +1,122 @@
+#include "kernels/batch_norm_relu_pool.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/cases/batch_norm_relu_pool.h"
+#include "tests/support/op_test.h"
+
+namespace ekgine::testing {
+namespace {
+
+TEST(BatchNormReluPool, Kernel) {
+  expect_no_faults(batch_norm_relu_pool_cases());
+}
+
+// What one step leaves behind: output, gradients of x, weight and bias, running statistics.
+using Arrays = std::vector<std::vector<double>>;
+
+// Records op on x (or on a copy made by another op, which backward may overwrite) in double.
+Arrays step(const Shape& shape, const Op& op, bool overwrite,
+            const std::function<void(std::vector<double>&)>& change = {}) {
+  Random random(5);
+  Arrays values;
+  const std::vector<KernelInput> inputs = batch_norm_inputs(shape);
+  for (const KernelInput& input : inputs) {
+    auto& v = values.emplace_back(static_cast<std::size_t>(input.shape.size()));
+    for (double& x : v) x = input.draw ? input.draw(random) : random.normal();
+  }
+  if (change) change(values[0]);
+  Arrays gradients = values;
+  Device device = Device::cpu(DType::f64, {.activation_reserve = std::size_t{1} << 30,
+                                           .workspace_reserve = std::size_t{1} << 30,
+                                           .guarded = true});
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::training, plan);
+  std::vector<Tensor> in;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    in.push_back(Tensor::view(values[i].data(), inputs[i].shape, DType::f64));
+    if (!inputs[i].differentiable) continue;
+    in.back() =
+        tape.leaf(in.back(), Tensor::view(gradients[i].data(), inputs[i].shape, DType::f64));
+  }
+  if (overwrite) in[0] = add_scaled(tape, in[0], 0, in[0]);
+  Tensor y = op(tape, in);
+  in[0] = Tensor();  // the tape alone holds it, as in a model
+  std::vector<double> seed(static_cast<std::size_t>(y.size()));
+  for (double& v : seed) v = random.normal();
+  Arrays result{{y.span<double>().begin(), y.span<double>().end()}};
+  tape.backward(y, Tensor::view(seed.data(), y.shape(), DType::f64));
+  result.insert(result.end(), {gradients[0], gradients[1], gradients[2], values[3], values[4]});
+  y = Tensor();
+  tape.finish();
+  EXPECT_EQ(device.activations().faults(), 0);
+  return result;
+}
+
+void expect_equal(const Arrays& found, const Arrays& expected, const std::string& what) {
+  static const char* const names[] = {"output", "dx",           "dweight",
+                                      "dbias",  "running_mean", "running_variance"};
+  ASSERT_EQ(found.size(), expected.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_THAT(found[i], ::testing::Pointwise(::testing::DoubleNear(1e-12), expected[i]))
+        << names[i] << " of " << what;
+  }
+}
+
+Tensor fused(Pool pool, Tape& tape, std::span<const Tensor> in) {
+  return pool == Pool::max ? batch_norm_relu_max_pool2d(tape, in[0], batch_norm_of(in))
+                           : batch_norm_relu_global_avg_pool(tape, in[0], batch_norm_of(in));
+}
+
+Tensor composed(Pool pool, Tape& tape, std::span<const Tensor> in) {
+  const Tensor y = relu(tape, batch_norm(tape, in[0], batch_norm_of(in)));
+  return pool == Pool::max ? max_pool2d(tape, y) : global_avg_pool(tape, y);
+}
+
+Op bind(Tensor (*op)(Pool, Tape&, std::span<const Tensor>), Pool pool) {
+  return [=](Tape& tape, std::span<const Tensor> in) { return op(pool, tape, in); };
+}
+
+// The composition of the three ops is the specification, in and out of place.
+TEST(BatchNormReluPool, IsTheComposition) {
+  for (const Pool pool : {Pool::max, Pool::average}) {
+    for (const Shape& shape :
+         {Shape{2, 4, 6, 3}, Shape{3, 5, 7, 32}, Shape{1, 31, 33, 5}, Shape{2, 2, 187, 40}}) {
+      const std::string what = shape.text() + (pool == Pool::max ? " max" : " average");
+      const Arrays expected = step(shape, bind(composed, pool), false);
+      expect_equal(step(shape, bind(fused, pool), false), expected, what);
+      expect_equal(step(shape, bind(fused, pool), true), expected, what + " in place");
+    }
+  }
+}
+
+// Equal maxima: the first takes the gradient. Coarse values make ties in most windows.
+TEST(BatchNormReluPool, BreaksTiesAsTheComposition) {
+  const auto coarse = [](std::vector<double>& x) {
+    for (double& v : x) v = std::round(v);
+  };
+  const Shape shape{2, 6, 9, 33};
+  expect_equal(step(shape, bind(fused, Pool::max), true, coarse),
+               step(shape, bind(composed, Pool::max), false, coarse), "ties");
+}
+
+TEST(BatchNormReluPool, NamesTheShapesItRefuses) {
+  expect_op_error({{2, 4, 6}, {6}, {6}, {6}, {6}}, bind(fused, Pool::max),
+                  "batch_norm_relu_max_pool2d: x must be (N,H,W,C) with at least one element, got "
+                  "(2,4,6)");
+  expect_op_error({{0, 4, 6, 2}, {2}, {2}, {2}, {2}}, bind(fused, Pool::average),
+                  "batch_norm_relu_global_avg_pool: x must be (N,H,W,C) with at least one element, "
+                  "got (0,4,6,2)");
+  expect_op_error({{2, 4, 6, 3}, {3}, {3}, {3}, {2}}, bind(fused, Pool::max),
+                  "batch_norm_relu_max_pool2d: running_variance must be (C)=(3), got (2); x is "
+                  "(...,C)=(2,4,6,3)");
+  expect_op_error({{2, 4, 6, 3}, {3}, {4}, {3}, {3}}, bind(fused, Pool::average),
+                  "batch_norm_relu_global_avg_pool: bias must be (C)=(3), got (4); x is "
+                  "(...,C)=(2,4,6,3)");
+}
+
+}  // namespace
+}  // namespace ekgine::testing

@@ -1,0 +1,39 @@
+#include "kernels/conv2d.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/cases/conv2d.h"
+#include "tests/support/op_test.h"
+
+namespace ekgine::testing {
+namespace {
+
+const auto convolve = [](Tape& tape, std::span<const Tensor> in) {
+  return conv2d(tape, in[0], in[1]);
+};
+
+TEST(Conv2d, Kernel) {
+  expect_no_faults(conv2d_cases());
+}
+
+// Cross-correlation, not convolution: the kernel is not turned; zeros lie around the image; an even
+// kernel reaches one further down and to the right. Powers of ten show which element met which tap.
+TEST(Conv2d, LaysTheKernelOnTheImageAsItIs) {
+  const std::pair<Shape, std::vector<double>> image{{1, 2, 3, 1}, {1, 2, 3, 4, 5, 6}};
+  EXPECT_EQ(evaluate(Tape::Mode::inference,
+                     {image, {{3, 3, 1, 1}, {1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}}}, convolve),
+            (std::vector<double>{540210000, 654321000, 65032000, 540210, 654321, 65032}));
+  EXPECT_EQ(evaluate(Tape::Mode::inference, {image, {{2, 2, 1, 1}, {1, 10, 100, 1e3}}}, convolve),
+            (std::vector<double>{5421, 6532, 603, 54, 65, 6}));
+}
+
+TEST(Conv2d, NamesTheShapesItRefuses) {
+  expect_op_error({{2, 5, 7}, {3, 3, 1, 4}}, convolve, "conv2d: x must be (N,H,W,C), got (2,5,7)");
+  expect_op_error({{2, 5, 7, 2}, {3, 3, 1, 4}}, convolve,
+                  "conv2d: weight must be (KH,KW,C,O) with C=2, got (3,3,1,4)");
+  expect_op_error({{2, 5, 7, 2}, {3, 3, 2}}, convolve,
+                  "conv2d: weight must be (KH,KW,C,O) with C=2, got (3,3,2)");
+}
+
+}  // namespace
+}  // namespace ekgine::testing

@@ -1,0 +1,61 @@
+#include "kernels/elementwise.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <vector>
+
+#include "tests/cases/elementwise.h"
+#include "tests/support/op_test.h"
+
+namespace ekgine::testing {
+namespace {
+
+TEST(AddScaled, Kernel) {
+  expect_no_faults(elementwise_cases());
+}
+
+TEST(AddScaled, GivesTheSameBitsAtAnyThreadCount) {
+  expect_same_bits_at_any_thread_count(elementwise_model_cases().front());
+}
+
+TEST(AddScaled, AddsExactly) {
+  const std::vector<double> y = evaluate(
+      Tape::Mode::inference, {{{3}, {1, 2, 3}}, {{3}, {10, 20, -30}}},
+      [](Tape& tape, std::span<const Tensor> in) { return add_scaled(tape, in[0], 0.5, in[1]); });
+  EXPECT_EQ(y, (std::vector<double>{6, 12, -12}));
+}
+
+TEST(AddScaled, NamesTheShapesItRefuses) {
+  expect_op_error(
+      {{2, 3}, {3, 2}},
+      [](Tape& tape, std::span<const Tensor> in) { return add_scaled(tape, in[0], 1, in[1]); },
+      "add_scaled: b must be the shape of a=(2,3), got (3,2)");
+}
+
+TEST(Scale, AssignsOrAddsAndDoesNothingUnasked) {
+  Workspace workspace(1 << 16);
+  const Cpu cpu{workspace};
+  const std::vector<float> x = {1, -2, 3};
+  std::vector<float> y(3, std::numeric_limits<float>::quiet_NaN());
+  kernels::scale(cpu, 3, 2.0F, x.data(), Gradient<float>{y.data(), false});
+  EXPECT_EQ(y, (std::vector<float>{2, -4, 6}));
+  kernels::scale(cpu, 3, 0.5F, x.data(), Gradient<float>{y.data(), true});
+  EXPECT_EQ(y, (std::vector<float>{2.5, -5, 7.5}));
+  kernels::scale(cpu, 3, 1.0F, x.data(), Gradient<float>{});
+}
+
+TEST(Fill, WritesEveryElementAndNoOther) {
+  Workspace workspace(1 << 16);
+  const Cpu cpu{workspace};
+  for (const std::int64_t n : {0, 1, 33, 100003}) {
+    std::vector<double> y(static_cast<std::size_t>(n) + 1, -1);
+    kernels::fill(cpu, n, 4.5, y.data());
+    EXPECT_EQ(y.back(), -1);
+    y.pop_back();
+    EXPECT_EQ(y, std::vector<double>(static_cast<std::size_t>(n), 4.5));
+  }
+}
+
+}  // namespace
+}  // namespace ekgine::testing

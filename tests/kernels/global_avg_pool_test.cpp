@@ -1,0 +1,30 @@
+#include "kernels/global_avg_pool.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/cases/global_avg_pool.h"
+#include "tests/support/op_test.h"
+
+namespace ekgine::testing {
+namespace {
+
+const auto pool = [](Tape& tape, std::span<const Tensor> in) {
+  return global_avg_pool(tape, in[0]);
+};
+
+TEST(GlobalAvgPool, Kernel) {
+  expect_no_faults(global_avg_pool_cases());
+}
+
+TEST(GlobalAvgPool, AveragesAllAxesInTheMiddle) {
+  EXPECT_EQ(evaluate(Tape::Mode::inference, {{{2, 1, 2, 2}, {1, 10, 3, 20, 5, 0, -5, 1}}}, pool),
+            (std::vector<double>{2, 15, 0, 0.5}));
+}
+
+TEST(GlobalAvgPool, NamesTheShapeItRefuses) {
+  expect_op_error({{7}}, pool,
+                  "global_avg_pool: x must be (N,...,C) with at least one element, got (7)");
+}
+
+}  // namespace
+}  // namespace ekgine::testing

@@ -1,0 +1,106 @@
+#include "tests/support/wfdb_writer.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ekgine::testing {
+
+namespace {
+
+char byte(int value) {
+  return static_cast<char>(static_cast<unsigned char>(value & 0xFF));
+}
+
+int code_of(char symbol) {
+  constexpr std::string_view symbols = " NLRaVFJASEj/Q~ | sT*D\"=pB^t+u?![]en@xf()r";
+  const std::size_t code = symbols.find(symbol);
+  if (symbol == ' ' || code == std::string_view::npos)
+    throw std::invalid_argument("no such symbol");
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+std::string encode_wfdb_samples(int format, const std::vector<int>& samples) {
+  std::string bytes;
+  if (format == 16) {
+    for (const int s : samples) bytes += {byte(s), byte(s >> 8)};
+  } else if (format == 80) {
+    for (const int s : samples) bytes += byte(s + 128);
+  } else if (format == 212) {
+    for (std::size_t i = 0; i < samples.size(); i += 2) {
+      const int first = samples[i] & 0xFFF;
+      const bool pair = i + 1 < samples.size();
+      const int second = pair ? samples[i + 1] & 0xFFF : 0;
+      bytes += {byte(first), byte((first >> 8) | (second >> 8) << 4)};
+      if (pair) bytes += byte(second);
+    }
+  } else {
+    throw std::invalid_argument("no such format");
+  }
+  return bytes;
+}
+
+std::string annotation_word(int code, int low) {
+  const int word = code << 10 | (low & 0x3FF);
+  return {byte(word), byte(word >> 8)};
+}
+
+std::string encode_wfdb_annotations(const std::vector<TestAnnotation>& annotations) {
+  std::string bytes;
+  std::int64_t time = 0;
+  for (const TestAnnotation& annotation : annotations) {
+    std::int64_t step = annotation.sample - time;
+    time = annotation.sample;
+    if (step < 0 || step > 1023) {
+      const int skip = static_cast<int>(step);
+      bytes += annotation_word(59, 0);
+      bytes += {byte(skip >> 16), byte(skip >> 24), byte(skip), byte(skip >> 8)};
+      step = 0;
+    }
+    bytes += annotation_word(code_of(annotation.symbol), static_cast<int>(step));
+  }
+  return bytes + annotation_word(0, 0);
+}
+
+void write_wfdb_record(const std::filesystem::path& folder, const TestRecord& record) {
+  std::string header = fmt::format("{} {} {} {}\r\n", record.name, record.signals.size(),
+                                   record.frequency, record.signals.at(0).size());
+  std::vector<int> interleaved(record.signals.size() * record.signals[0].size());
+  for (std::size_t s = 0; s < record.signals.size(); ++s) {
+    int sum = 0;
+    for (std::size_t i = 0; i < record.signals[s].size(); ++i) {
+      interleaved[i * record.signals.size() + s] = record.signals[s][i];
+      sum += record.signals[s][i];
+    }
+    header += fmt::format("{}.dat {} {} 11 {} {} {} 0 LEAD{}\r\n", record.name, record.format,
+                          record.gain, record.adc_zero, record.signals[s][0],
+                          static_cast<std::int16_t>(sum), s);
+  }
+  write_bytes(folder / (record.name + ".hea"), header + "# synthetic\r\n");
+  write_bytes(folder / (record.name + ".dat"), encode_wfdb_samples(record.format, interleaved));
+  write_bytes(folder / (record.name + ".atr"), encode_wfdb_annotations(record.annotations));
+}
+
+TestRecord random_record(const std::string& name, int beats, const std::string& symbols,
+                         std::uint64_t seed) {
+  TestRecord record;
+  record.name = name;
+  Random random(seed);
+  record.signals.resize(2);
+  for (std::vector<int>& signal : record.signals) {
+    signal.resize(static_cast<std::size_t>(300 * beats));
+    for (int& sample : signal) sample = 1024 + static_cast<int>(random.integer(-200, 200));
+  }
+  for (int i = 0; i < beats; ++i) {
+    record.annotations.push_back(
+        {150 + 300 * i, symbols[static_cast<std::size_t>(i) % symbols.size()]});
+  }
+  return record;
+}
+
+}  // namespace ekgine::testing
