@@ -1,0 +1,49 @@
+// Beats: windows of the ECG around the R waves that a cardiologist marked.
+//
+// Annotations are taken in file order. One whose symbol is in the label map is a beat; its R sample
+// p is kept when 93 < p < length - 93; the window is samples p - 93 ... p + 93.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/beat.h"
+#include "data/labels.h"
+#include "data/wfdb_annotations.h"
+
+namespace ekgine {
+
+constexpr std::int64_t beat_half = beat_samples / 2;  // samples on either side of R
+constexpr double beat_frequency = 360;                // Hz: what 187 samples are a beat at
+
+// The kept beats of one record, in time order.
+struct RecordBeats {
+  std::string name;  // of the record
+  std::string lead;  // of the signal they are cut from
+  // (n, 187) mV. Samples are multiples of 1/gain of a few bits' width: float holds them to 6e-8,
+  // far below the amplifier's noise and the rounding of the float model that reads them.
+  std::vector<float> beats;
+  std::vector<std::int32_t> labels;     // (n) classes of the label map
+  std::vector<char> symbols;            // (n) annotation symbols
+  std::vector<std::int64_t> r_samples;  // (n) positions of R in the record
+
+  std::int64_t size() const { return std::ssize(labels); }
+  std::span<const float> beat(std::int64_t i) const {
+    return std::span(beats).subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
+  }
+};
+
+// Cuts the beats out of a signal in mV. The annotations must lie inside the signal.
+RecordBeats cut_beats(std::string name, std::span<const double> signal,
+                      std::span<const WfdbAnnotation> annotations, const LabelMap& map);
+
+// Reads the first signal and the annotations of record `name` in `database` and cuts its beats.
+// Errors (see the WFDB readers), and: an annotation beyond the signal; a sampling frequency other
+// than 360 Hz; fewer than three beats.
+RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
+                              const LabelMap& map);
+
+}  // namespace ekgine

@@ -1,0 +1,166 @@
+#include "data/loader.h"
+
+#include <algorithm>
+
+namespace ekgine {
+
+namespace {
+
+constexpr int buffers = 4;  // one with the consumer, one being made, two waiting
+
+}  // namespace
+
+Loader::Loader(Dataset& dataset, SamplerOptions options, bool share_beats)
+    : dataset_(dataset),
+      sampler_(dataset.index(), options),
+      share_beats_(share_beats),
+      max_beats_(share_beats ? sampler_.max_distinct_beats()
+                             : std::min(options.batch_size, dataset.index().sequences()) *
+                                   dataset.index().length()) {
+  const auto size =
+      static_cast<std::size_t>(std::min(options.batch_size, dataset.index().sequences()));
+  const auto used = size * static_cast<std::size_t>(dataset.index().length());
+  for (int i = 0; i < buffers; ++i) {
+    auto batch = std::make_unique<Batch>();
+    batch->beats.reserve(static_cast<std::size_t>(max_beats_ * beat_samples));
+    batch->beat_ids.reserve(used);  // before duplicates are removed
+    batch->index.reserve(used);
+    batch->labels.reserve(size);
+    batch->sequences.reserve(size);
+    free_.push_back(std::move(batch));
+  }
+  thread_ = std::thread([this] { work(); });
+}
+
+Loader::~Loader() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_worker_.notify_all();
+  thread_.join();
+}
+
+void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    epoch_ = epoch;
+    first_batch_ = first_batch;
+    ended_ = false;
+    failure_ = nullptr;
+    while (!ready_.empty()) {
+      free_.push_back(std::move(ready_.front()));
+      ready_.pop_front();
+    }
+    if (current_) free_.push_back(std::move(current_));
+  }
+  wake_worker_.notify_all();
+}
+
+const Batch* Loader::next() {
+  std::unique_lock lock(mutex_);
+  if (current_) {
+    free_.push_back(std::move(current_));
+    wake_worker_.notify_all();
+  }
+  wake_consumer_.wait(lock, [this] { return !ready_.empty() || ended_; });
+  if (!ready_.empty()) {
+    current_ = std::move(ready_.front());
+    ready_.pop_front();
+    return current_.get();
+  }
+  if (failure_) std::rethrow_exception(failure_);
+  return nullptr;
+}
+
+void Loader::work() {
+  std::int64_t generation = 0;
+  std::int64_t number = 0;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_worker_.wait(
+        lock, [&] { return stop_ || generation != generation_ || (!ended_ && !free_.empty()); });
+    if (stop_) return;
+    const bool restart = generation != generation_;
+    if (restart) {
+      generation = generation_;
+      number = first_batch_;
+      // The buffer that was being made is free again by now, so there is one.
+    }
+    const std::int64_t epoch = epoch_;
+    std::unique_ptr<Batch> batch = std::move(free_.front());
+    free_.pop_front();
+    lock.unlock();
+
+    bool made = false;
+    std::exception_ptr failure;
+    try {
+      if (restart) sampler_.start(epoch, number);
+      made = sampler_.next(batch->sequences);
+      if (made) fill(*batch);
+      batch->number = number++;
+    } catch (...) {
+      failure = std::current_exception();
+    }
+
+    lock.lock();
+    if (generation != generation_) {  // start() was called meanwhile
+      free_.push_back(std::move(batch));
+      continue;
+    }
+    if (made && !failure) {
+      ready_.push_back(std::move(batch));
+    } else {
+      free_.push_back(std::move(batch));
+      failure_ = failure;
+      ended_ = true;
+    }
+    wake_consumer_.notify_all();
+  }
+}
+
+void Loader::fill(Batch& batch) {
+  dataset_.hold(sampler_.records_held());
+  const SequenceIndex& sequences = dataset_.index();
+  const std::int64_t length = sequences.length();
+
+  batch.beat_ids.clear();
+  batch.labels.clear();
+  for (const std::int64_t s : batch.sequences) {
+    const std::int64_t first = sequences.first_beat_of(s);
+    for (std::int64_t b = first; b < first + length; ++b) {
+      batch.beat_ids.push_back(static_cast<std::int32_t>(b));
+    }
+    batch.labels.push_back(dataset_.labels()[static_cast<std::size_t>(first + length - 1)]);
+  }
+
+  batch.index.resize(batch.beat_ids.size());
+  if (share_beats_) {
+    // index holds the beats' numbers until their places are known.
+    batch.index = batch.beat_ids;
+    std::sort(batch.beat_ids.begin(), batch.beat_ids.end());
+    batch.beat_ids.erase(std::unique(batch.beat_ids.begin(), batch.beat_ids.end()),
+                         batch.beat_ids.end());
+    for (std::int32_t& place : batch.index) {
+      place = static_cast<std::int32_t>(
+          std::lower_bound(batch.beat_ids.begin(), batch.beat_ids.end(), place) -
+          batch.beat_ids.begin());
+    }
+  } else {
+    for (std::size_t i = 0; i < batch.index.size(); ++i) {
+      batch.index[i] = static_cast<std::int32_t>(i);
+    }
+  }
+
+  batch.beats.resize(batch.beat_ids.size() * beat_samples);
+  float* beat = batch.beats.data();
+  for (const std::int64_t id : batch.beat_ids) {
+    const std::int64_t record = sequences.record_of_beat(id);
+    const float* from =
+        dataset_.beats(record).data() + (id - sequences.first_beat(record)) * beat_samples;
+    beat = std::copy_n(from, beat_samples, beat);
+  }
+}
+
+}  // namespace ekgine

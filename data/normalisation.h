@@ -1,0 +1,26 @@
+// Mean and standard deviation of scalograms per time column.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace ekgine {
+
+// Pooled over beats and scales: a column t gathers the moduli |c_s[t]| of all beats and all 32
+// scales. The standard deviation is that of the population (divided by the number of values).
+struct Normalisation {
+  std::vector<double> mean, std;  // (187)
+};
+
+// Of all beats of `dataset`, which is the training set: held-out records must not leak into what
+// the model is given. Moduli in float, sums in double: per block of beats the mean and then the
+// squared deviations from it, blocks merged in order (Chan, Golub, LeVeque 1979), so that the bits
+// depend neither on the number of threads nor on where the beats are kept. `progress` is called
+// with the beats done, one call at a time, from any thread. Errors: a column that is constant,
+// whose standard deviation would be zero. Throws Interrupted on Ctrl-C.
+Normalisation compute_normalisation(Dataset& dataset,
+                                    const std::function<void(std::int64_t)>& progress = {});
+
+}  // namespace ekgine

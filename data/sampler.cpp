@@ -1,0 +1,226 @@
+#include "data/sampler.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "base/error.h"
+#include "kernels/philox.h"
+
+namespace ekgine {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, Shuffle>, 4> names = {{
+    {"none", Shuffle::none},
+    {"full", Shuffle::full},
+    {"runs", Shuffle::runs},
+    {"stream", Shuffle::stream},
+}};
+
+// Streams of random words that no op of a training step uses (ops count up from 0).
+constexpr std::uint32_t records_stream = 0xE000'0000;
+constexpr std::uint32_t section_stream = 0xF000'0000;  // plus the section's number
+
+// Uniform integers. std::shuffle and std::uniform_int_distribution give other numbers with every
+// standard library; these are the same everywhere.
+class UniformIntegers {
+ public:
+  explicit UniformIntegers(RandomKey key) : key_(key) {}
+
+  // Uniform in [0, n), 1 <= n < 2^32: a multiplication, and a rejection that makes it exactly
+  // uniform (Lemire: "Fast random integer generation in an interval", 2019).
+  std::int64_t below(std::int64_t n) {
+    const auto range = static_cast<std::uint32_t>(n);
+    std::uint64_t product = std::uint64_t{word()} * range;
+    if (static_cast<std::uint32_t>(product) < range) {
+      const std::uint32_t threshold = (0 - range) % range;
+      while (static_cast<std::uint32_t>(product) < threshold) {
+        product = std::uint64_t{word()} * range;
+      }
+    }
+    return static_cast<std::int64_t>(product >> 32);
+  }
+
+  // Fisher-Yates, from the back.
+  template <class T>
+  void shuffle(std::vector<T>& values) {
+    for (std::int64_t i = std::ssize(values) - 1; i > 0; --i) {
+      std::swap(values[static_cast<std::size_t>(i)],
+                values[static_cast<std::size_t>(below(i + 1))]);
+    }
+  }
+
+ private:
+  std::uint32_t word() {
+    if (next_ % 4 == 0) block_ = philox(key_, next_ / 4);
+    return block_[next_++ % 4];
+  }
+
+  RandomKey key_;
+  std::uint64_t next_ = 0;
+  std::array<std::uint32_t, 4> block_{};
+};
+
+struct Run {
+  std::int64_t begin, end;  // sequences
+};
+
+// Cuts [begin, end) every `length` from `phase` on, 1 <= phase <= length. Pieces at the ends that
+// are shorter than half a length join their neighbours.
+void cut_runs(std::int64_t begin, std::int64_t end, std::int64_t length, std::int64_t phase,
+              std::vector<Run>& runs) {
+  const std::int64_t least = (length + 1) / 2;
+  std::int64_t cut = begin + phase;
+  if (phase < least) cut += length;
+  while (begin < end) {
+    if (end - cut < least) cut = end;
+    runs.push_back({begin, cut});
+    begin = cut;
+    cut += length;
+  }
+}
+
+}  // namespace
+
+Shuffle shuffle_from_name(std::string_view name) {
+  std::string all;
+  for (const auto& [text, shuffle] : names) {
+    if (text == name) return shuffle;
+    all += (all.empty() ? "" : ", ") + std::string(text);
+  }
+  fail("shuffle '{}' does not exist ({} do)", name, all);
+}
+
+std::string_view shuffle_name(Shuffle shuffle) {
+  return names[static_cast<std::size_t>(shuffle)].first;
+}
+
+Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
+    : index_(index), options_(options) {
+  if (options.batch_size < 1) fail("batch size {}: expected 1 or more", options.batch_size);
+  if (options.run_length < 1) fail("run length {}: expected 1 or more", options.run_length);
+  if (options.stream_records < 1) {
+    fail("streaming {} records at a time: expected 1 or more", options.stream_records);
+  }
+  switch (options.shuffle) {
+    case Shuffle::none:
+      section_records_ = 1;
+      break;
+    case Shuffle::full:
+    case Shuffle::runs:
+      section_records_ = index.records();
+      break;
+    case Shuffle::stream:
+      section_records_ = options.stream_records;
+      break;
+  }
+  start(0);
+}
+
+std::int64_t Sampler::batches() const {
+  return (index_.sequences() + options_.batch_size - 1) / options_.batch_size;
+}
+
+std::int64_t Sampler::max_distinct_beats() const {
+  const std::int64_t batch = std::min(options_.batch_size, index_.sequences());
+  const std::int64_t overlap = index_.length() - 1;
+  // A stretch of n consecutive sequences has n + T - 1 beats: the more stretches, the more beats.
+  // The most that fit into a batch: the shortest there can be, one cut by the batch at either end.
+  std::vector<std::int64_t> shortest;
+  if (options_.shuffle == Shuffle::none || options_.shuffle == Shuffle::runs) {
+    const std::int64_t least = (options_.run_length + 1) / 2;
+    for (std::int64_t r = 0; r < index_.records(); ++r) {
+      const std::int64_t n = index_.first_sequence(r + 1) - index_.first_sequence(r);
+      if (options_.shuffle == Shuffle::none || n < 2 * least) {
+        shortest.push_back(n);
+      } else {
+        const std::int64_t runs = std::min(n / least, batch);
+        shortest.insert(shortest.end(), static_cast<std::size_t>(runs), least);
+      }
+    }
+    std::sort(shortest.begin(), shortest.end());
+  } else {
+    shortest.assign(static_cast<std::size_t>(batch), 1);
+  }
+  std::int64_t stretches = 0, sequences = 0;
+  for (const std::int64_t n : shortest) {
+    if (sequences >= batch) break;
+    sequences += n;
+    ++stretches;
+  }
+  // Both ends of the batch may cut a stretch: one more than whole ones alone would make.
+  stretches = std::min(stretches + 1, batch);
+  return std::min(batch + stretches * overlap, index_.beats());
+}
+
+void Sampler::start(std::int64_t epoch, std::int64_t first_batch) {
+  epoch_ = epoch;
+  records_.resize(static_cast<std::size_t>(index_.records()));
+  std::iota(records_.begin(), records_.end(), 0);
+  if (options_.shuffle == Shuffle::stream) {
+    UniformIntegers({options_.seed, static_cast<std::uint32_t>(epoch), records_stream})
+        .shuffle(records_);
+  }
+  section_begin_ = section_end_ = 0;
+  order_.clear();
+  position_ = 0;
+  std::int64_t skip = first_batch * options_.batch_size;
+  for (enter_section(); !order_.empty() && skip >= std::ssize(order_); enter_section()) {
+    skip -= std::ssize(order_);
+  }
+  position_ = static_cast<std::size_t>(std::min(skip, std::ssize(order_)));
+}
+
+// Puts the sequences of the next section in order; leaves nothing after the last section.
+void Sampler::enter_section() {
+  section_begin_ = section_end_;
+  section_end_ = std::min(section_begin_ + section_records_, index_.records());
+  order_.clear();
+  position_ = 0;
+  if (section_begin_ == section_end_) return;
+
+  const auto section = static_cast<std::uint32_t>(section_begin_ / section_records_);
+  UniformIntegers random(
+      {options_.seed, static_cast<std::uint32_t>(epoch_), section_stream + section});
+  std::vector<Run> runs;
+  for (std::int64_t i = section_begin_; i < section_end_; ++i) {
+    const std::int64_t r = records_[static_cast<std::size_t>(i)];
+    const std::int64_t begin = index_.first_sequence(r), end = index_.first_sequence(r + 1);
+    if (options_.shuffle == Shuffle::runs) {
+      cut_runs(begin, end, options_.run_length, 1 + random.below(options_.run_length), runs);
+    } else {
+      runs.push_back({begin, end});
+    }
+  }
+  if (options_.shuffle == Shuffle::runs) random.shuffle(runs);
+  for (const Run& run : runs) {
+    for (std::int64_t s = run.begin; s < run.end; ++s) order_.push_back(s);
+  }
+  if (options_.shuffle == Shuffle::full || options_.shuffle == Shuffle::stream) {
+    random.shuffle(order_);
+  }
+}
+
+bool Sampler::next(std::vector<std::int64_t>& sequences) {
+  sequences.clear();
+  held_.clear();
+  while (std::ssize(sequences) < options_.batch_size) {
+    if (position_ == order_.size()) {
+      enter_section();
+      if (order_.empty()) break;
+    }
+    held_.insert(held_.end(), records_.begin() + section_begin_, records_.begin() + section_end_);
+    const std::size_t count =
+        std::min(order_.size() - position_,
+                 static_cast<std::size_t>(options_.batch_size) - sequences.size());
+    const auto from = order_.begin() + static_cast<std::ptrdiff_t>(position_);
+    sequences.insert(sequences.end(), from, from + static_cast<std::ptrdiff_t>(count));
+    position_ += count;
+  }
+  return !sequences.empty();
+}
+
+}  // namespace ekgine

@@ -1,0 +1,76 @@
+// In which order an epoch visits the sequences of a dataset.
+//
+// Orders are pure functions of (seed, epoch): Fisher-Yates on Philox words, the same on every
+// machine and for any number of threads. An epoch is cut into batches of exactly B sequences; the
+// last may be smaller. Four ways:
+//
+//   none    as they stand: for evaluation
+//   full    a random permutation of all sequences
+//   runs    runs of about L consecutive sequences, permuted. Neighbours share beats, so a batch of
+//           runs holds fewer distinct beats than B·T, at the price of mixing patients less. Every
+//           record is cut every L sequences from a random phase of its own; what would be shorter
+//           than L/2 at its ends joins the run beside it. So runs are L/2 to 2L long, except in
+//           records that are shorter themselves.
+//   stream  for stores larger than memory: the records are permuted and taken K at a time, and the
+//           sequences of these K are permuted. At most 2K records are needed at any time.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "data/dataset.h"
+
+namespace ekgine {
+
+enum class Shuffle { none, full, runs, stream };
+
+// The way of that name. Errors list the names there are.
+Shuffle shuffle_from_name(std::string_view name);
+std::string_view shuffle_name(Shuffle shuffle);
+
+struct SamplerOptions {
+  Shuffle shuffle = Shuffle::full;
+  std::int64_t batch_size = 128;    // B
+  std::int64_t run_length = 16;     // L, of `runs`
+  std::int64_t stream_records = 8;  // K, of `stream`
+  std::uint64_t seed = 0;
+};
+
+class Sampler {
+ public:
+  // Errors: a batch size, run length or number of records below 1.
+  Sampler(const SequenceIndex& index, SamplerOptions options);
+
+  const SamplerOptions& options() const { return options_; }
+  std::int64_t batches() const;  // of an epoch
+
+  // Upper bound of the distinct beats in any batch of any epoch.
+  std::int64_t max_distinct_beats() const;
+
+  // Goes to a batch of an epoch.
+  void start(std::int64_t epoch, std::int64_t first_batch = 0);
+
+  // The sequences of the next batch; false at the end of the epoch (and `sequences` is empty).
+  bool next(std::vector<std::int64_t>& sequences);
+
+  // Records that the last batch and later ones of its section may touch; see Dataset::hold.
+  const std::vector<std::int64_t>& records_held() const { return held_; }
+
+ private:
+  void enter_section();
+
+  SequenceIndex index_;
+  SamplerOptions options_;
+  std::int64_t epoch_ = 0;
+  // The records in the order of the epoch. A section is some of them, one after another, whose
+  // sequences are put in order together: all, `stream_records` or, without shuffling, one.
+  std::vector<std::int64_t> records_;
+  std::int64_t section_records_ = 1;
+  std::int64_t section_begin_ = 0, section_end_ = 0;  // in records_
+  std::vector<std::int64_t> order_;                   // of the section's sequences
+  std::size_t position_ = 0;                          // in order_
+  std::vector<std::int64_t> held_;
+};
+
+}  // namespace ekgine

@@ -1,0 +1,309 @@
+#include "data/store.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <numeric>
+#include <set>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/hdf5.h"
+#include "data/json_file.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* format_name = "ekgine store";
+constexpr const char* metadata_name = "metadata.json";
+
+fs::path record_path(const fs::path& folder, const std::string& record) {
+  return folder / (record + ".h5");
+}
+
+// The first file in `folder` that no store has, or nothing.
+std::string foreign_file(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    std::string name = entry.path().filename().string();
+    if (name.ends_with(".partial")) name.resize(name.size() - std::strlen(".partial"));
+    if (!entry.is_regular_file() || (name != metadata_name && !name.ends_with(".h5"))) {
+      return entry.path().filename().string();
+    }
+  }
+  return {};
+}
+
+// Errors name the dataset and the beat.
+void check_finite(const std::string& where, const std::vector<float>& values, std::int64_t row) {
+  // One pass without branches: a sum of 0·x is 0 unless some x is not finite.
+  float probe = 0;
+  for (const float v : values) probe += 0 * v;
+  if (probe == 0) return;
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
+  const std::int64_t at = bad - values.begin();
+  fail("{}: beat {}, value {} is {}, expected a finite number", where, at / row, at % row, *bad);
+}
+
+std::vector<std::int32_t> read_labels_of(const hdf5::File& file, const std::string& path,
+                                         const StoreRecord& entry) {
+  const std::int64_t shape[] = {entry.beats()};
+  std::vector<std::int32_t> labels = file.read<std::int32_t>("labels", shape);
+  ClassCounts counts{};
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] < 0 || labels[i] >= class_count) {
+      fail("{}:labels: beat {} has label {}, expected 0 to {}", path, i, labels[i],
+           class_count - 1);
+    }
+    ++counts[static_cast<std::size_t>(labels[i])];
+  }
+  if (counts != entry.counts) {
+    fail("{}:labels: the counts per class ({}) disagree with {} ({})", path,
+         fmt::join(counts, ", "), metadata_name, fmt::join(entry.counts, ", "));
+  }
+  return labels;
+}
+
+hdf5::File open_record(const fs::path& path, const std::string& record) {
+  hdf5::File file = hdf5::File::open(path);
+  if (const std::int64_t version = file.read_integer("/", "version"); version != store_version) {
+    fail("{}: is of store version {}, expected {}", path.string(), version, store_version);
+  }
+  if (const std::string name = file.read_text("/", "record"); name != record) {
+    fail("{}: holds record {}, expected {}", path.string(), name, record);
+  }
+  return file;
+}
+
+}  // namespace
+
+std::int64_t StoreRecord::beats() const {
+  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+}
+
+Store::Store(fs::path folder) : folder_(std::move(folder)) {
+  if (!fs::is_directory(folder_)) fail("{}: the store does not exist", folder_.string());
+  const fs::path path = folder_ / metadata_name;
+  if (!fs::exists(path)) fail("{}: is not a store: {} is missing", folder_.string(), metadata_name);
+  const nlohmann::json json = read_json(path);
+  if (const auto format = json_value<std::string>(path, json, "format", "a text");
+      format != format_name) {
+    fail("{}: the format is '{}', expected '{}'", path.string(), format, format_name);
+  }
+  if (const auto version = json_value<std::int64_t>(path, json, "version", "an integer");
+      version != store_version) {
+    fail("{}: is of store version {}, expected {}; run 'ekgine preprocess' again", path.string(),
+         version, store_version);
+  }
+  info_.label_map = json_value<std::string>(path, json, "label_map", "a text");
+  info_.source = json_value<std::string>(path, json, "source", "a text");
+  info_.tool = json_value<std::string>(path, json, "tool", "a text");
+  info_.scalograms = json_value<bool>(path, json, "scalograms", "true or false");
+  const auto records = json_value<std::vector<nlohmann::json>>(path, json, "records", "a list");
+  std::set<std::string> seen;
+  for (const nlohmann::json& item : records) {
+    StoreRecord record;
+    record.name = json_value<std::string>(path, item, "name", "a text");
+    const auto counts =
+        json_value<std::vector<std::int64_t>>(path, item, "counts", "a list of integers");
+    if (counts.size() != record.counts.size() ||
+        std::any_of(counts.begin(), counts.end(), [](std::int64_t n) { return n < 0; })) {
+      fail("{}: 'counts' of record {} are not {} counts", path.string(), record.name, class_count);
+    }
+    std::copy(counts.begin(), counts.end(), record.counts.begin());
+    if (!seen.insert(record.name).second) {
+      fail("{}: record {} is listed twice", path.string(), record.name);
+    }
+    info_.records.push_back(std::move(record));
+  }
+  if (info_.records.empty()) fail("{}: lists no records", path.string());
+}
+
+std::vector<std::string> Store::record_names() const {
+  std::vector<std::string> names;
+  for (const StoreRecord& record : info_.records) names.push_back(record.name);
+  return names;
+}
+
+std::vector<StoreRecord> Store::find(const std::vector<std::string>& names) const {
+  std::vector<StoreRecord> found;
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    const auto entry = std::find_if(info_.records.begin(), info_.records.end(),
+                                    [&](const StoreRecord& r) { return r.name == name; });
+    if (entry == info_.records.end()) {
+      missing.push_back(name);
+    } else {
+      found.push_back(*entry);
+    }
+  }
+  if (!missing.empty()) {
+    fail("{}: record{} {} {} not in the store, which has {}", folder_.string(),
+         missing.size() > 1 ? "s" : "", fmt::join(missing, ", "), missing.size() > 1 ? "are" : "is",
+         fmt::join(record_names(), ", "));
+  }
+  return found;
+}
+
+const StoreRecord& Store::entry(const std::string& record) const {
+  const auto entry = std::find_if(info_.records.begin(), info_.records.end(),
+                                  [&](const StoreRecord& r) { return r.name == record; });
+  if (entry == info_.records.end()) find({record});  // fails, and says what there is
+  return *entry;
+}
+
+RecordBeats Store::read(const std::string& record) const {
+  const StoreRecord& expected = entry(record);
+  const std::int64_t n = expected.beats();
+  const fs::path path = record_path(folder_, record);
+  const std::string name = path.string();
+  const hdf5::File file = open_record(path, record);
+  RecordBeats beats;
+  beats.name = record;
+  beats.lead = file.read_text("/", "lead");
+  beats.labels = read_labels_of(file, name, expected);
+  const std::int64_t beats_shape[] = {n, beat_samples};
+  beats.beats = file.read<float>("beats", beats_shape);
+  check_finite(name + ":beats", beats.beats, beat_samples);
+  const std::int64_t shape[] = {n};
+  const std::vector<std::int8_t> symbols = file.read<std::int8_t>("symbols", shape);
+  beats.symbols.assign(symbols.begin(), symbols.end());
+  beats.r_samples = file.read<std::int64_t>("r_samples", shape);
+  const auto unsorted = std::is_sorted_until(beats.r_samples.begin(), beats.r_samples.end());
+  if (unsorted != beats.r_samples.end()) {
+    fail("{}:r_samples: beat {} comes before the one before it", name,
+         unsorted - beats.r_samples.begin());
+  }
+  return beats;
+}
+
+std::vector<std::int32_t> Store::read_labels(const std::string& record) const {
+  const StoreRecord& expected = entry(record);
+  const fs::path path = record_path(folder_, record);
+  return read_labels_of(open_record(path, record), path.string(), expected);
+}
+
+std::vector<float> Store::read_scalograms(const std::string& record) const {
+  const StoreRecord& expected = entry(record);
+  if (!info_.scalograms) {
+    fail("{}: was written without scalograms; run 'ekgine preprocess --scalograms'",
+         folder_.string());
+  }
+  const fs::path path = record_path(folder_, record);
+  const hdf5::File file = open_record(path, record);
+  const std::int64_t shape[] = {expected.beats(), scalogram_scales, beat_samples};
+  std::vector<float> values = file.read<float>("scalograms", shape);
+  check_finite(path.string() + ":scalograms", values, scalogram_scales * beat_samples);
+  return values;
+}
+
+StoreWriter::StoreWriter(fs::path folder) : folder_(std::move(folder)) {
+  // "store/" names the same folder as "store".
+  if (!folder_.has_filename()) folder_ = folder_.parent_path();
+  partial_ = folder_;
+  partial_ += ".partial";
+  if (fs::exists(folder_) && !fs::is_directory(folder_)) {
+    fail("{}: is a file, expected a folder for the store", folder_.string());
+  }
+  for (const fs::path& place : {folder_, partial_}) {
+    if (!fs::is_directory(place)) continue;
+    if (const std::string other = foreign_file(place); !other.empty()) {
+      fail("{}: holds {}, which is no part of a store; choose another folder", place.string(),
+           other);
+    }
+  }
+  std::error_code ignored;
+  fs::remove_all(partial_, ignored);  // left by a kill
+  make_directory(partial_);
+}
+
+StoreWriter::~StoreWriter() {
+  std::error_code ignored;
+  if (!committed_) fs::remove_all(partial_, ignored);
+}
+
+void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms) const {
+  const std::int64_t n = record.size();
+  AtomicFile atomic(record_path(partial_, record.name));
+  hdf5::File file = hdf5::File::create(atomic.temporary_path());
+  file.write_integer("/", "version", store_version);
+  file.write_text("/", "record", record.name);
+  file.write_text("/", "lead", record.lead);
+  file.write_number("/", "sampling_frequency", beat_frequency);
+  const std::int64_t beats_shape[] = {n, beat_samples};
+  file.write<float>("beats", record.beats, beats_shape);
+  file.write_text("beats", "units", "mV");
+  const std::int64_t shape[] = {n};
+  file.write<std::int32_t>("labels", record.labels, shape);
+  const std::vector<std::int8_t> symbols(record.symbols.begin(), record.symbols.end());
+  file.write<std::int8_t>("symbols", symbols, shape);
+  file.write<std::int64_t>("r_samples", record.r_samples, shape);
+  if (!scalograms.empty()) {
+    const std::int64_t scalograms_shape[] = {n, scalogram_scales, beat_samples};
+    file.write<float>("scalograms", scalograms, scalograms_shape);
+  }
+  file.close();
+  atomic.commit();
+}
+
+void StoreWriter::commit(const StoreInfo& info) {
+  nlohmann::ordered_json json;
+  json["format"] = format_name;
+  json["version"] = store_version;
+  json["tool"] = info.tool;
+  json["source"] = info.source;
+  json["label_map"] = info.label_map;
+  json["classes"] = class_names;
+  json["sampling_frequency"] = beat_frequency;
+  json["beat_samples"] = beat_samples;
+  json["units"] = "mV";
+  json["scalograms"] = info.scalograms;
+  // One key, and one record, a line: for people too.
+  const auto line = [](const nlohmann::ordered_json& value) {
+    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  };
+  std::string text = "{\n";
+  for (const auto& [key, value] : json.items())
+    text += fmt::format("  \"{}\": {},\n", key, line(value));
+  text += "  \"records\": [";
+  for (const StoreRecord& record : info.records) {
+    text += fmt::format(
+        "{}\n    {}", &record == info.records.data() ? "" : ",",
+        line({{"name", record.name}, {"beats", record.beats()}, {"counts", record.counts}}));
+  }
+  text += "\n  ]\n}\n";
+  write_file(partial_ / metadata_name, text);
+
+  const bool replaces = fs::exists(folder_);
+  if (!replaces) {
+    if (::rename(partial_.c_str(), folder_.c_str()) != 0) {
+      fail("{}: cannot create: {}", folder_.string(), std::strerror(errno));
+    }
+    committed_ = true;
+    return;
+  }
+  // The old store and the new change places in one step where the file system can do that, so that
+  // there is a whole store at any moment.
+  if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) == 0) {
+    committed_ = true;
+    fs::remove_all(partial_);
+    return;
+  }
+  fs::path old = folder_;
+  old += ".old.partial";
+  if (::rename(folder_.c_str(), old.c_str()) != 0 ||
+      ::rename(partial_.c_str(), folder_.c_str()) != 0) {
+    fail("{}: cannot replace: {}", folder_.string(), std::strerror(errno));
+  }
+  committed_ = true;
+  fs::remove_all(old);
+}
+
+}  // namespace ekgine

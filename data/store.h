@@ -1,0 +1,87 @@
+// The store: what `ekgine preprocess` makes of a database, and training reads.
+//
+// A folder with one HDF5 file per record and `metadata.json`, which says what they are and is
+// written last; docs/formats.md lists every dataset, attribute and key. Reading is strict: a store
+// of another version, a missing or truncated file, datasets that are missing or disagree with each
+// other or with metadata.json, and values that are no finite numbers are errors.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/beat.h"
+#include "data/beats.h"
+#include "data/labels.h"
+
+namespace ekgine {
+
+constexpr std::int64_t store_version = 1;
+
+using ClassCounts = std::array<std::int64_t, class_count>;
+
+struct StoreRecord {
+  std::string name;
+  ClassCounts counts{};  // beats per class
+
+  std::int64_t beats() const;
+};
+
+struct StoreInfo {
+  std::string label_map;  // name of the map behind the labels
+  std::string source;     // the database folder
+  std::string tool;       // what wrote the store: "ekgine 0.1.0"
+  bool scalograms = false;
+  std::vector<StoreRecord> records;  // in the order of the database's RECORDS
+};
+
+class Store {
+ public:
+  // Reads and checks metadata.json. Record files are opened when they are read.
+  explicit Store(std::filesystem::path folder);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  const StoreInfo& info() const { return info_; }
+  std::vector<std::string> record_names() const;
+
+  // Entries of info().records by name. Errors name all records that the store does not have.
+  std::vector<StoreRecord> find(const std::vector<std::string>& names) const;
+
+  RecordBeats read(const std::string& record) const;
+  // (n) labels alone.
+  std::vector<std::int32_t> read_labels(const std::string& record) const;
+  // (n, 32, 187). Errors: the store was written without scalograms.
+  std::vector<float> read_scalograms(const std::string& record) const;
+
+ private:
+  const StoreRecord& entry(const std::string& record) const;
+
+  std::filesystem::path folder_;
+  StoreInfo info_;
+};
+
+// Writes a store beside its final place (`FOLDER.partial`) and puts it there whole: until commit()
+// a store of that name is untouched, and afterwards it is gone.
+class StoreWriter {
+ public:
+  // Errors: the place is not writable; `folder` exists and holds other things than a store.
+  explicit StoreWriter(std::filesystem::path folder);
+  StoreWriter(const StoreWriter&) = delete;
+  StoreWriter& operator=(const StoreWriter&) = delete;
+  // Removes what was written unless committed.
+  ~StoreWriter();
+
+  // Writes one record; `scalograms` is (n, 32, 187) or empty. Any thread may call.
+  void add(const RecordBeats& record, const std::vector<float>& scalograms = {}) const;
+
+  // Writes metadata.json and puts the store in its place.
+  void commit(const StoreInfo& info);
+
+ private:
+  std::filesystem::path folder_, partial_;
+  bool committed_ = false;
+};
+
+}  // namespace ekgine

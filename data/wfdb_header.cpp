@@ -1,0 +1,212 @@
+#include "data/wfdb_header.h"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace {
+
+constexpr std::string_view blank = " \t";
+
+// Of samples and offsets: beyond any recording, far from overflow in sums of products.
+constexpr std::int64_t largest = 1'000'000'000'000;
+
+// The fields of one line, taken from left to right. Errors name file and line.
+class Line {
+ public:
+  Line(const std::string& file, int number, std::string_view text)
+      : file_(file), number_(number), rest_(text) {
+    skip_blanks();
+  }
+
+  bool empty() const { return rest_.empty(); }
+  int number() const { return number_; }
+  std::string_view rest() const { return rest_; }
+
+  // The next field, up to a blank.
+  std::string_view take() {
+    const std::string_view field = rest_.substr(0, rest_.find_first_of(blank));
+    rest_.remove_prefix(field.size());
+    skip_blanks();
+    return field;
+  }
+
+  template <class... Args>
+  [[noreturn]] void refuse(fmt::format_string<Args...> text, Args&&... args) const {
+    fail("{}:{}: {}", file_, number_, fmt::format(text, std::forward<Args>(args)...));
+  }
+
+  // The number that `field` is, whole. `what` names it in errors.
+  template <class T>
+  T number(std::string_view field, const char* what) const {
+    T value{};
+    const std::string_view digits = field.starts_with('+') ? field.substr(1) : field;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    bool fits = error == std::errc() && end == digits.data() + digits.size();
+    if constexpr (std::is_floating_point_v<T>) fits = fits && std::isfinite(value);
+    if (!fits) {
+      refuse("the {} is '{}', expected {}", what, field,
+             std::is_floating_point_v<T> ? "a number" : "an integer");
+    }
+    return value;
+  }
+
+ private:
+  void skip_blanks() {
+    rest_.remove_prefix(std::min(rest_.find_first_not_of(blank), rest_.size()));
+  }
+
+  const std::string& file_;
+  int number_;
+  std::string_view rest_;
+};
+
+// Cuts `text` at the first of `separators` and returns what stands before it.
+std::string_view cut(std::string_view& text, std::string_view separators) {
+  const std::string_view front = text.substr(0, text.find_first_of(separators));
+  text.remove_prefix(front.size());
+  return front;
+}
+
+// "NAME SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"; returns the number of signals.
+int read_record_line(Line& line, WfdbHeader& header) {
+  header.record = line.take();
+  if (header.record.find('/') != std::string::npos) {
+    line.refuse("record {} has several segments, which is not supported", header.record);
+  }
+  if (line.empty()) line.refuse("the number of signals is missing");
+  const int signals = line.number<int>(line.take(), "number of signals");
+  if (signals < 1) line.refuse("the number of signals is {}, expected 1 or more", signals);
+  if (!line.empty()) {
+    std::string_view field = line.take();
+    header.sampling_frequency = line.number<double>(cut(field, "/"), "sampling frequency");
+    if (header.sampling_frequency <= 0) {
+      line.refuse("the sampling frequency is {} Hz, expected a positive number",
+                  header.sampling_frequency);
+    }
+  }
+  if (!line.empty()) {
+    const auto samples = line.number<std::int64_t>(line.take(), "number of samples");
+    if (samples < 0 || samples > largest) {
+      line.refuse("the number of samples is {}, expected 0 to {}", samples, largest);
+    }
+    if (samples > 0) header.samples = samples;  // 0 says "not known"
+  }
+  return signals;
+}
+
+// "FORMAT[xSAMPLES][:SKEW][+OFFSET]"
+void read_format(const Line& line, std::string_view field, WfdbSignal& signal) {
+  signal.format = line.number<int>(cut(field, "x:+"), "format");
+  if (signal.format != 212 && signal.format != 16 && signal.format != 80) {
+    line.refuse("format {} is not supported (212, 16, 80 are)", signal.format);
+  }
+  while (!field.empty()) {
+    const char kind = field.front();
+    field.remove_prefix(1);
+    const std::string_view value = cut(field, "x:+");
+    if (kind == 'x' && line.number<int>(value, "number of samples per frame") != 1) {
+      line.refuse("{} samples per frame are not supported (1 is)", value);
+    }
+    if (kind == ':' && line.number<int>(value, "skew") != 0) {
+      line.refuse("a skew of {} samples is not supported (0 is)", value);
+    }
+    if (kind == '+') {
+      signal.byte_offset = line.number<std::int64_t>(value, "byte offset");
+      if (signal.byte_offset < 0 || signal.byte_offset > largest) {
+        line.refuse("the byte offset is {}, expected 0 to {}", signal.byte_offset, largest);
+      }
+    }
+  }
+}
+
+// "GAIN[(BASELINE)][/UNITS]"; returns whether a baseline was given.
+bool read_gain(const Line& line, std::string_view field, WfdbSignal& signal) {
+  const double gain = line.number<double>(cut(field, "(/"), "gain");
+  if (gain != 0) signal.gain = gain;  // 0 says "not calibrated": the default is assumed
+  bool has_baseline = false;
+  if (field.starts_with('(')) {
+    field.remove_prefix(1);
+    signal.baseline = line.number<int>(cut(field, ")"), "baseline");
+    if (field.empty()) line.refuse("')' is missing after the baseline");
+    field.remove_prefix(1);
+    has_baseline = true;
+  }
+  if (field.starts_with('/')) {
+    signal.units = field.substr(1);
+  } else if (!field.empty()) {
+    line.refuse("found '{}' after the gain, expected '/' and the units", field);
+  }
+  return has_baseline;
+}
+
+// "FILE FORMAT [GAIN [RESOLUTION [ZERO [INITIAL [CHECKSUM [BLOCK [DESCRIPTION]]]]]]]"
+WfdbSignal read_signal_line(Line& line) {
+  WfdbSignal signal;
+  signal.line = line.number();
+  signal.file = line.take();
+  if (line.empty()) line.refuse("the format of the signal is missing");
+  read_format(line, line.take(), signal);
+  const bool has_baseline = !line.empty() && read_gain(line, line.take(), signal);
+  if (!line.empty()) signal.adc_resolution = line.number<int>(line.take(), "ADC resolution");
+  if (!line.empty()) signal.adc_zero = line.number<int>(line.take(), "ADC zero");
+  if (!has_baseline) signal.baseline = signal.adc_zero;
+  if (!line.empty()) signal.initial_value = line.number<int>(line.take(), "initial value");
+  if (!line.empty()) {
+    signal.checksum = line.number<int>(line.take(), "checksum");
+    if (*signal.checksum < std::numeric_limits<std::int16_t>::min() ||
+        *signal.checksum > std::numeric_limits<std::uint16_t>::max()) {
+      line.refuse("the checksum is {}, expected 16 bits", *signal.checksum);
+    }
+  }
+  if (!line.empty()) line.number<int>(line.take(), "block size");
+  signal.description = line.rest();
+  return signal;
+}
+
+}  // namespace
+
+WfdbHeader read_wfdb_header(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  const std::string name = path.string();
+  WfdbHeader header;
+  header.path = path;
+  int signals = -1;  // not yet known
+  int number = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view content = cut(rest, "\n");
+    if (!rest.empty()) rest.remove_prefix(1);
+    if (content.ends_with('\r')) content.remove_suffix(1);
+    ++number;
+    if (content.find('\0') != std::string_view::npos) {
+      fail("{}:{}: found a zero byte, expected text", name, number);
+    }
+    if (content.starts_with('#')) {
+      header.comments.emplace_back(content.substr(1));
+      continue;
+    }
+    Line line(name, number, content);
+    if (line.empty()) continue;
+    if (signals < 0) {
+      signals = read_record_line(line, header);
+    } else if (std::ssize(header.signals) < signals) {
+      header.signals.push_back(read_signal_line(line));
+    } else {
+      line.refuse("found '{}' after the {} announced signals", content, signals);
+    }
+  }
+  if (signals < 0) fail("{}:{}: the record line is missing", name, number + 1);
+  if (std::ssize(header.signals) < signals) {
+    fail("{}:{}: the line of signal {} is missing, {} signals are announced", name, number + 1,
+         header.signals.size(), signals);
+  }
+  return header;
+}
+
+}  // namespace ekgine

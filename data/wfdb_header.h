@@ -1,0 +1,50 @@
+// WFDB record headers (`100.hea`): which signals a record has and how their samples are stored.
+//
+// The format is described in header(5) of the WFDB Applications Guide (Moody, PhysioNet). A record
+// line, then one line per signal, then comments:
+//
+//   100 2 360 650000
+//   100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII
+//   # 69 M 1085 1629 x1
+//
+// Optional fields take the defaults of that page. Not supported, and refused by name: multi-segment
+// records, several samples per frame, skewed signals; nothing in MIT-BIH uses them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ekgine {
+
+struct WfdbSignal {
+  std::string file;              // beside the header
+  int format = 0;                // 212, 16 or 80
+  std::int64_t byte_offset = 0;  // of the first sample in `file`
+  double gain = 200;             // ADC units per physical unit; physical = (adc - baseline) / gain
+  int baseline = 0;              // ADC value of physical zero
+  std::string units = "mV";
+  int adc_resolution = 12;  // bits; 0: unknown
+  int adc_zero = 0;         // ADC value of the middle of the input range
+  std::optional<int> initial_value;
+  std::optional<int> checksum;  // the samples' sum in 16-bit two's complement
+  std::string description;      // the lead: "MLII"
+  int line = 0;                 // where it stands in the header, from 1
+};
+
+struct WfdbHeader {
+  std::filesystem::path path;  // of the .hea file
+  std::string record;
+  double sampling_frequency = 250;      // Hz, per signal
+  std::optional<std::int64_t> samples;  // per signal; absent: as many as the files hold
+  std::vector<WfdbSignal> signals;
+  std::vector<std::string> comments;  // without the leading "#"
+};
+
+// Reads a .hea file. Errors name the file and line: missing, truncated (fewer signal lines than
+// announced), a field that is no number, an unsupported format or feature.
+WfdbHeader read_wfdb_header(const std::filesystem::path& path);
+
+}  // namespace ekgine

@@ -1,0 +1,162 @@
+#include "data/wfdb_signal.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace {
+
+// The value that marks a sample as not measured.
+int unmeasured(int format) {
+  return format == 212 ? -2048 : format == 16 ? -32768 : -128;
+}
+
+// Millivolts per physical unit of a signal.
+double millivolts(const WfdbHeader& header, const WfdbSignal& signal) {
+  if (signal.units == "mV") return 1;
+  if (signal.units == "uV") return 1e-3;
+  if (signal.units == "V") return 1e3;
+  fail("{}:{}: the units are '{}', expected a voltage (mV, uV, V)", header.path.string(),
+       signal.line, signal.units);
+}
+
+// 12 bits, two's complement.
+std::int16_t sign_extend_12(int value) {
+  return static_cast<std::int16_t>((value ^ 0x800) - 0x800);
+}
+
+}  // namespace
+
+std::int64_t wfdb_bytes(int format, std::int64_t count) {
+  if (format == 212) return count + (count + 1) / 2;
+  return format == 16 ? 2 * count : count;
+}
+
+std::vector<std::int16_t> decode_wfdb_samples(int format, std::string_view bytes,
+                                              std::int64_t count) {
+  std::vector<std::int16_t> samples(static_cast<std::size_t>(count));
+  const auto* b = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::int16_t* s = samples.data();
+  switch (format) {
+    case 16:
+      for (std::int64_t i = 0; i < count; ++i) {
+        s[i] = static_cast<std::int16_t>(b[2 * i] | b[2 * i + 1] << 8);
+      }
+      break;
+    case 80:
+      for (std::int64_t i = 0; i < count; ++i) s[i] = static_cast<std::int16_t>(b[i] - 128);
+      break;
+    case 212: {
+      const std::int64_t pairs = count / 2;
+      for (std::int64_t i = 0; i < pairs; ++i) {
+        s[2 * i] = sign_extend_12(b[3 * i] | (b[3 * i + 1] & 0x0F) << 8);
+        s[2 * i + 1] = sign_extend_12(b[3 * i + 2] | (b[3 * i + 1] & 0xF0) << 4);
+      }
+      // An odd last sample takes two bytes.
+      if (count % 2 != 0)
+        s[count - 1] = sign_extend_12(b[3 * pairs] | (b[3 * pairs + 1] & 0x0F) << 8);
+      break;
+    }
+    default:
+      fail("signal format {} is not supported (212, 16, 80 are)", format);
+  }
+  return samples;
+}
+
+std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t signal) {
+  const std::string name = header.path.string();
+  if (signal >= header.signals.size()) {
+    fail("{}: signal {} is missing, the record has {}", name, signal, header.signals.size());
+  }
+  const WfdbSignal& wanted = header.signals[signal];
+
+  // The signals that share the file, in their order.
+  std::vector<const WfdbSignal*> group;
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < header.signals.size(); ++i) {
+    const WfdbSignal& other = header.signals[i];
+    if (other.file != wanted.file) continue;
+    if (other.format != wanted.format) {
+      fail("{}:{}: format {} disagrees with {} of the same file {} (line {})", name, other.line,
+           other.format, wanted.format, other.file, wanted.line);
+    }
+    if (other.byte_offset != wanted.byte_offset) {
+      fail("{}:{}: byte offset {} disagrees with {} of the same file {} (line {})", name,
+           other.line, other.byte_offset, wanted.byte_offset, other.file, wanted.line);
+    }
+    if (i == signal) place = group.size();
+    group.push_back(&other);
+  }
+  const auto interleaved = static_cast<std::int64_t>(group.size());
+  const int format = wanted.format;
+  const std::int64_t offset = wanted.byte_offset;
+
+  const std::filesystem::path path = header.path.parent_path() / wanted.file;
+  const std::string bytes = read_file(path);
+  const std::int64_t size = std::max<std::int64_t>(0, std::ssize(bytes) - offset);
+  const std::int64_t held = format == 212  ? size / 3 * 2 + size % 3 / 2
+                            : format == 16 ? size / 2
+                                           : size;
+  const std::int64_t length = header.samples.value_or(held / interleaved);
+  if (length == 0) fail("{}: holds no samples", path.string());
+  const std::int64_t expected = offset + wfdb_bytes(format, length * interleaved);
+  // Some writers complete an odd last sample of format 212 to the three bytes of a pair.
+  const int padding = format == 212 && length * interleaved % 2 != 0 ? 1 : 0;
+  if (std::ssize(bytes) < expected || std::ssize(bytes) > expected + padding) {
+    fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
+         path.string(), std::ssize(bytes) < expected ? "truncated" : "too long", bytes.size(),
+         expected, length, interleaved, format, name);
+  }
+
+  const std::vector<std::int16_t> all =
+      decode_wfdb_samples(format, std::string_view(bytes).substr(static_cast<std::size_t>(offset)),
+                          length * interleaved);
+
+  for (std::int64_t i = 0; i < interleaved; ++i) {
+    const WfdbSignal& s = *group[static_cast<std::size_t>(i)];
+    if (s.initial_value && all[static_cast<std::size_t>(i)] != *s.initial_value) {
+      fail("{}: the first sample of signal {} is {}, {}:{} says {}", path.string(), s.description,
+           all[static_cast<std::size_t>(i)], name, s.line, *s.initial_value);
+    }
+    if (!s.checksum) continue;
+    std::uint32_t sum = 0;
+    for (std::int64_t k = i; k < std::ssize(all); k += interleaved) {
+      sum += static_cast<std::uint32_t>(all[static_cast<std::size_t>(k)]);
+    }
+    if (static_cast<std::uint16_t>(sum) != static_cast<std::uint16_t>(*s.checksum)) {
+      fail("{}: the checksum of signal {} is {}, {}:{} says {}", path.string(), s.description,
+           static_cast<std::int16_t>(sum), name, s.line, *s.checksum);
+    }
+  }
+
+  std::vector<std::int16_t> samples(static_cast<std::size_t>(length));
+  for (std::size_t k = 0; k < samples.size(); ++k) samples[k] = all[k * group.size() + place];
+  return samples;
+}
+
+std::vector<double> read_wfdb_millivolts(const WfdbHeader& header, std::size_t signal) {
+  const std::vector<std::int16_t> samples = read_wfdb_signal(header, signal);
+  const WfdbSignal& s = header.signals[signal];
+  const double scale = millivolts(header, s);
+  const int missing = unmeasured(s.format);
+  std::vector<double> values(samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (samples[i] == missing) {
+      fail("{}: sample {} of signal {} is {}, which marks it as not measured (NaN)",
+           (header.path.parent_path() / s.file).string(), i, s.description, missing);
+    }
+    // A division, as in the definition: multiplying by 1/gain rounds differently.
+    values[i] = (static_cast<double>(samples[i]) - s.baseline) / s.gain * scale;
+    if (!std::isfinite(values[i])) {
+      fail("{}:{}: the gain {} makes sample {} of signal {} infinite", header.path.string(), s.line,
+           s.gain, i, s.description);
+    }
+  }
+  return values;
+}
+
+}  // namespace ekgine

@@ -1,0 +1,163 @@
+#include "data/preprocess.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/atomic_file.h"
+#include "base/interrupt.h"
+#include "data/scalogram.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/wfdb_writer.h"
+
+namespace ekgine {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::random_record;
+using testing::TemporaryDirectory;
+using testing::write_bytes;
+
+class Preprocess : public ::testing::Test {
+ protected:
+  Preprocess() {
+    fs::create_directory(options_.database);
+    std::uint64_t seed = 0;
+    for (const char* name : {"c", "a", "d", "b"}) {
+      write_wfdb_record(options_.database,
+                        random_record(name, 6 + static_cast<int>(seed), "NAVFQ", 1 + seed));
+      ++seed;
+    }
+  }
+
+  TemporaryDirectory folder_;
+  PreprocessOptions options_{folder_ / "database", folder_ / "store", {}, "seed", "test 1", false};
+};
+
+TEST_F(Preprocess, WritesEveryRecord) {
+  std::vector<std::int64_t> seen;
+  preprocess(options_, [&](std::int64_t done, std::int64_t total) {
+    EXPECT_EQ(total, 4);
+    seen.push_back(done);
+  });
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3, 4));
+  const Store store(options_.output);
+  EXPECT_THAT(store.record_names(), ElementsAre("a", "b", "c", "d"));
+  EXPECT_EQ(store.info().tool, "test 1");
+  EXPECT_EQ(store.info().source, options_.database.string());
+  for (const std::string& name : store.record_names()) {
+    const RecordBeats expected = read_record_beats(options_.database, name, label_map("seed"));
+    const RecordBeats found = store.read(name);
+    EXPECT_EQ(found.beats, expected.beats);
+    EXPECT_EQ(found.labels, expected.labels);
+    EXPECT_EQ(found.symbols, expected.symbols);
+    EXPECT_EQ(found.r_samples, expected.r_samples);
+    EXPECT_EQ(found.lead, "LEAD0");
+  }
+}
+
+TEST_F(Preprocess, FollowsRecordsAndTheList) {
+  write_bytes(options_.database / "RECORDS", "d\nb\r\na\n");
+  EXPECT_THAT(database_records(options_.database), ElementsAre("d", "b", "a"));
+  preprocess(options_);
+  EXPECT_THAT(Store(options_.output).record_names(), ElementsAre("d", "b", "a"));
+  options_.records = {"c", "a"};
+  preprocess(options_);
+  EXPECT_THAT(Store(options_.output).record_names(), ElementsAre("c", "a"));
+}
+
+TEST_F(Preprocess, WritesScalogramsWhenAsked) {
+  options_.scalograms = true;
+  preprocess(options_);
+  const Store store(options_.output);
+  Workspace workspace(std::size_t{1} << 30);
+  for (const std::string& name : store.record_names()) {
+    const RecordBeats record = store.read(name);
+    std::vector<float> expected(static_cast<std::size_t>(record.size() * scalogram_size));
+    compute_scalograms({workspace}, record.beats, expected);
+    const std::vector<float> found = store.read_scalograms(name);
+    ASSERT_EQ(found.size(), expected.size());
+    // One thread or several may round differently.
+    for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-5);
+  }
+}
+
+TEST_F(Preprocess, GivesTheSameBytesOnAnyNumberOfThreads) {
+  std::vector<std::string> files[2];
+  const int before = thread_count();
+  for (const int threads : {1, 3}) {
+    set_thread_count(threads);
+    preprocess(options_);
+    for (const char* name : {"a.h5", "b.h5", "c.h5", "d.h5", "metadata.json"}) {
+      files[threads == 3].push_back(read_file(options_.output / name));
+    }
+  }
+  set_thread_count(before);
+  EXPECT_TRUE(files[0] == files[1]);
+}
+
+TEST_F(Preprocess, NamesWhatIsWrong) {
+  const auto refuses = [this](const std::string& expected) {
+    EXPECT_ERROR(preprocess(options_), expected);
+    EXPECT_FALSE(fs::exists(options_.output));
+    EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+  };
+  options_.records = {"x", "a", "y"};
+  refuses(options_.database.string() + ": records x, y do not exist (no .hea file)");
+  options_.records = {"../a"};
+  refuses(": record ../a does not exist (no .hea file)");
+  options_.records = {"a", "b", "a"};
+  refuses("record a is named twice");
+  options_.records = {};
+  options_.label_map = "none";
+  refuses("label map 'none' does not exist");
+  options_.label_map = "seed";
+  fs::remove(options_.database / "c.dat");
+  refuses("c.dat: cannot open: No such file or directory");
+  fs::create_directory(folder_ / "empty");
+  EXPECT_ERROR(database_records(folder_ / "empty"),
+               "empty: holds no records (no RECORDS, no .hea files)");
+  EXPECT_ERROR(database_records(folder_ / "absent"), "absent: the database does not exist");
+}
+
+TEST_F(Preprocess, LeavesTheOldStoreWhenItFails) {
+  preprocess(options_);
+  const std::string before = read_file(options_.output / "a.h5");
+  write_wfdb_record(options_.database, random_record("a", 9, "N", 77));
+  {
+    const testing::FileSizeLimit full(3000);
+    EXPECT_ERROR(preprocess(options_),
+                 AllOf(HasSubstr("store.partial/"), HasSubstr("File too large")));
+  }
+  fs::resize_file(options_.database / "d.atr", 7);
+  EXPECT_ERROR(preprocess(options_), "d.atr: truncated after 7 bytes");
+  EXPECT_EQ(read_file(options_.output / "a.h5"), before);
+  EXPECT_THAT(Store(options_.output).record_names(), ElementsAre("a", "b", "c", "d"));
+  EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+}
+
+// In a process of its own: there is no way back from a signal that has arrived.
+TEST_F(Preprocess, StopsWhenInterrupted) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const fs::path output = options_.output;
+  const auto interrupted_run = [&] {
+    install_interrupt_handlers();
+    try {
+      preprocess(options_, [](std::int64_t, std::int64_t) { std::raise(SIGTERM); });
+    } catch (const Interrupted&) {
+      std::exit(fs::exists(output) || fs::exists(folder_ / "store.partial") ? 3 : 42);
+    }
+    std::exit(1);
+  };
+  set_thread_count(1);  // the second signal would end the process
+  EXPECT_EXIT(interrupted_run(), ::testing::ExitedWithCode(42), "");
+}
+
+}  // namespace
+}  // namespace ekgine

@@ -1,0 +1,293 @@
+#include "data/store.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "base/atomic_file.h"
+#include "base/hdf5.h"
+#include "data/json_file.h"
+#include "data/scalogram.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ekgine {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using testing::TemporaryDirectory;
+using testing::write_bytes;
+using Shape = std::vector<std::int64_t>;
+
+RecordBeats make_record(const std::string& name, std::int64_t n, std::uint64_t seed) {
+  testing::Random random(seed);
+  RecordBeats record;
+  record.name = name;
+  record.lead = "MLII";
+  for (std::int64_t i = 0; i < n; ++i) {
+    for (std::int64_t t = 0; t < beat_samples; ++t) {
+      record.beats.push_back(static_cast<float>(random.uniform(-2, 2)));
+    }
+    record.labels.push_back(static_cast<std::int32_t>(random.integer(0, 4)));
+    record.symbols.push_back("NSVFQ"[record.labels.back()]);
+    record.r_samples.push_back(100 + 300 * i);
+  }
+  return record;
+}
+
+StoreRecord entry_of(const RecordBeats& record) {
+  StoreRecord entry;
+  entry.name = record.name;
+  for (const std::int32_t label : record.labels) ++entry.counts[static_cast<std::size_t>(label)];
+  return entry;
+}
+
+void expect_equal(const RecordBeats& a, const RecordBeats& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.lead, b.lead);
+  EXPECT_EQ(a.beats, b.beats);
+  EXPECT_EQ(a.labels, b.labels);
+  EXPECT_EQ(a.symbols, b.symbols);
+  EXPECT_EQ(a.r_samples, b.r_samples);
+}
+
+class StoreFolder : public ::testing::Test {
+ protected:
+  StoreFolder() { write_store(); }
+
+  void write_store() const {
+    StoreWriter writer(path_);
+    StoreInfo info{"seed", "somewhere", "ekgine test", false, {}};
+    for (const RecordBeats& record : records_) {
+      writer.add(record);
+      info.records.push_back(entry_of(record));
+    }
+    writer.commit(info);
+  }
+
+  // Rewrites the file of record 100 with one thing changed.
+  void rewrite(const std::function<void(RecordBeats&)>& change,
+               const std::string& without = {}) const {
+    RecordBeats record = records_[0];
+    change(record);
+    const auto n = std::ssize(record.labels);
+    hdf5::File file = hdf5::File::create(path_ / "100.h5");
+    file.write_integer("/", "version", version_);
+    file.write_text("/", "record", record.name);
+    file.write_text("/", "lead", "MLII");
+    if (without != "beats") {
+      file.write<float>("beats", record.beats,
+                        Shape{std::ssize(record.beats) / beat_samples, beat_samples});
+    }
+    if (without != "labels") file.write<std::int32_t>("labels", record.labels, Shape{n});
+    const std::vector<std::int8_t> symbols(record.symbols.begin(), record.symbols.end());
+    if (without != "symbols") {
+      file.write<std::int8_t>("symbols", symbols, Shape{std::ssize(symbols)});
+    }
+    if (without != "r_samples") {
+      file.write<std::int64_t>("r_samples", record.r_samples, Shape{std::ssize(record.r_samples)});
+    }
+    file.close();
+  }
+
+  // Replaces `from` in metadata.json.
+  void edit_metadata(const std::string& from, const std::string& to) const {
+    std::string text = read_file(path_ / "metadata.json");
+    const std::size_t at = text.find(from);
+    ASSERT_NE(at, std::string::npos) << from << " in " << text;
+    write_bytes(path_ / "metadata.json", text.replace(at, from.size(), to));
+  }
+
+  std::string name(const std::string& file) const { return (path_ / file).string(); }
+
+  TemporaryDirectory folder_;
+  const fs::path path_ = folder_ / "store";
+  const std::vector<RecordBeats> records_ = {make_record("100", 20, 1), make_record("x-2", 5, 2)};
+  std::int64_t version_ = store_version;
+};
+
+TEST_F(StoreFolder, GivesBackWhatWasWritten) {
+  const Store store(path_);
+  EXPECT_EQ(store.info().label_map, "seed");
+  EXPECT_EQ(store.info().source, "somewhere");
+  EXPECT_EQ(store.info().tool, "ekgine test");
+  EXPECT_FALSE(store.info().scalograms);
+  EXPECT_EQ(store.record_names(), (std::vector<std::string>{"100", "x-2"}));
+  for (const RecordBeats& record : records_) {
+    expect_equal(store.read(record.name), record);
+    EXPECT_EQ(store.read_labels(record.name), record.labels);
+  }
+  EXPECT_EQ(store.info().records[0].counts, entry_of(records_[0]).counts);
+  EXPECT_EQ(store.info().records[0].beats(), 20);
+  EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+}
+
+TEST_F(StoreFolder, HoldsScalograms) {
+  std::vector<float> scalograms(static_cast<std::size_t>(5 * scalogram_size));
+  testing::Random random(3);
+  for (float& value : scalograms) value = static_cast<float>(random.uniform());
+  {
+    StoreWriter writer(path_);
+    writer.add(records_[1], scalograms);
+    writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
+  }
+  EXPECT_EQ(Store(path_).read_scalograms("x-2"), scalograms);
+  scalograms[3 * scalogram_size + 7] = std::numeric_limits<float>::infinity();
+  {
+    StoreWriter writer(path_);
+    writer.add(records_[1], scalograms);
+    writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
+  }
+  EXPECT_ERROR(Store(path_).read_scalograms("x-2"),
+               "x-2.h5:scalograms: beat 3, value 7 is inf, expected a finite number");
+  write_store();
+  EXPECT_ERROR(Store(path_).read_scalograms("x-2"),
+               "store: was written without scalograms; run 'ekgine preprocess --scalograms'");
+}
+
+TEST_F(StoreFolder, NamesRecordsThatDoNotExist) {
+  const Store store(path_);
+  EXPECT_EQ(store.find({"x-2"}).at(0).beats(), 5);
+  EXPECT_ERROR(store.find({"100", "7", "8"}),
+               path_.string() + ": records 7, 8 are not in the store, which has 100, x-2");
+  EXPECT_ERROR(store.read("7"), path_.string() + ": record 7 is not in the store, which has");
+}
+
+TEST_F(StoreFolder, RefusesDamagedMetadata) {
+  const std::string whole = read_file(path_ / "metadata.json");
+  const auto refuses = [&](const std::string& from, const std::string& to,
+                           const std::string& expected) {
+    write_bytes(path_ / "metadata.json", whole);
+    edit_metadata(from, to);
+    EXPECT_ERROR(Store{path_}, name("metadata.json") + expected);
+  };
+  refuses("\"version\": 1", "\"version\": 2",
+          ": is of store version 2, expected 1; run 'ekgine preprocess' again");
+  refuses("\"version\": 1", "\"version\": \"1\"", ": 'version' is not an integer");
+  refuses("ekgine store", "another store", ": the format is 'another store', expected 'ekgine");
+  refuses("\"format\"", "\"form\"", ": 'format' is missing");
+  refuses("\"label_map\"", "\"labels\"", ": 'label_map' is missing");
+  refuses("\"scalograms\": false", "\"scalograms\": 0", ": 'scalograms' is not true or false");
+  refuses("\"records\": [", "\"records\": 1, \"x\": [", ": 'records' is not a list");
+  refuses("\"counts\":[", "\"counts\":[-1, 1, 1, 1, 1], \"x\": [",
+          ": 'counts' of record 100 are not 5 counts");
+  refuses("\"counts\":[", "\"counts\":[1, ", ": 'counts' of record 100 are not 5 counts");
+  refuses("\"x-2\"", "\"100\"", ": record 100 is listed twice");
+  refuses("\"name\":\"100\"", "\"name\":100", ": 'name' is not a text");
+  for (std::size_t size = 0; size + 2 < whole.size(); ++size) {
+    write_bytes(path_ / "metadata.json", std::string_view(whole).substr(0, size));
+    EXPECT_ERROR(Store{path_}, name("metadata.json") + ": not JSON: unexpected at byte ");
+  }
+  fs::remove(path_ / "metadata.json");
+  EXPECT_ERROR(Store{path_}, path_.string() + ": is not a store: metadata.json is missing");
+  EXPECT_ERROR(Store{folder_ / "absent"}, "absent: the store does not exist");
+}
+
+TEST_F(StoreFolder, RefusesDamagedRecords) {
+  const auto refuses = [&](const std::function<void(RecordBeats&)>& change,
+                           const std::string& expected, const std::string& without = {}) {
+    rewrite(change, without);
+    EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + expected);
+  };
+  const auto nothing = [](RecordBeats&) {};
+  rewrite(nothing);
+  expect_equal(Store(path_).read("100"), records_[0]);
+  for (const char* dataset : {"beats", "labels", "symbols", "r_samples"}) {
+    refuses(nothing, fmt::format(":{}: the dataset is missing", dataset), dataset);
+  }
+  refuses([](RecordBeats& r) { r.beats.resize(19 * 187); },
+          ":beats: the shape is (19, 187), expected (20, 187)");
+  refuses([](RecordBeats& r) { r.symbols.pop_back(); },
+          ":symbols: the shape is (19), expected (20)");
+  refuses([](RecordBeats& r) { r.r_samples.push_back(9999); },
+          ":r_samples: the shape is (21), expected (20)");
+  refuses([](RecordBeats& r) { r.labels.pop_back(); }, ":labels: the shape is (19), expected (20)");
+  refuses([](RecordBeats& r) { r.labels[3] = 5; }, ":labels: beat 3 has label 5, expected 0 to 4");
+  refuses([](RecordBeats& r) { r.labels[3] = -1; }, ":labels: beat 3 has label -1");
+  refuses([](RecordBeats& r) { r.labels[0] = (r.labels[0] + 1) % 5; },
+          ":labels: the counts per class (");
+  refuses([](RecordBeats& r) { r.beats[4 * 187 + 5] = std::numeric_limits<float>::quiet_NaN(); },
+          ":beats: beat 4, value 5 is nan, expected a finite number");
+  refuses([](RecordBeats& r) { r.beats[19 * 187 + 186] = -std::numeric_limits<float>::infinity(); },
+          ":beats: beat 19, value 186 is -inf, expected a finite number");
+  refuses([](RecordBeats& r) { std::swap(r.r_samples[4], r.r_samples[5]); },
+          ":r_samples: beat 5 comes before the one before it");
+  refuses([](RecordBeats& r) { r.name = "101"; }, ": holds record 101, expected 100");
+  version_ = 7;
+  refuses(nothing, ": is of store version 7, expected 1");
+  fs::remove(path_ / "100.h5");
+  EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + ": does not exist");
+}
+
+TEST_F(StoreFolder, RefusesEveryTruncatedRecord) {
+  const std::string whole = read_file(path_ / "100.h5");
+  const Store store(path_);
+  for (std::size_t size = 0; size < whole.size(); size += 97) {
+    write_bytes(path_ / "100.h5", std::string_view(whole).substr(0, size));
+    EXPECT_ERROR(store.read("100"), name("100.h5") + ": ");
+  }
+}
+
+TEST_F(StoreFolder, IsUntouchedUntilTheNewOneIsWhole) {
+  const auto still_there = [&] {
+    EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+    for (const RecordBeats& record : records_) expect_equal(Store(path_).read(record.name), record);
+  };
+  {
+    const StoreWriter writer(path_);
+    writer.add(make_record("100", 3, 9));
+  }
+  still_there();
+  {
+    const testing::FileSizeLimit full(30000);  // less than a beat's 748 bytes by 100
+    const StoreWriter writer(path_);
+    EXPECT_ERROR(writer.add(make_record("100", 100, 9)),
+                 ::testing::AllOf(HasSubstr("store.partial/100.h5"), HasSubstr("File too large")));
+  }
+  still_there();
+  {
+    StoreWriter writer(path_);
+    const RecordBeats record = make_record("7", 3, 9);
+    writer.add(record);
+    writer.commit({"ec57", "", "", false, {entry_of(record)}});
+  }
+  EXPECT_EQ(Store(path_).record_names(), std::vector<std::string>{"7"});
+  EXPECT_FALSE(fs::exists(path_ / "100.h5"));
+  EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+}
+
+TEST_F(StoreFolder, OverwritesWhatAKillLeft) {
+  fs::create_directory(folder_ / "store.partial");
+  write_bytes(folder_ / "store.partial/100.h5.partial", "half a file");
+  write_store();
+  EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+  expect_equal(Store(path_).read("100"), records_[0]);
+}
+
+TEST_F(StoreFolder, NeverReplacesWhatIsNoStore) {
+  write_bytes(path_ / "notes.txt", "mine");
+  EXPECT_ERROR(StoreWriter{path_},
+               path_.string() + ": holds notes.txt, which is no part of a store");
+  EXPECT_EQ(read_file(path_ / "notes.txt"), "mine");
+  fs::create_directories(folder_ / "other.partial/data");
+  EXPECT_ERROR(StoreWriter{folder_ / "other"}, "other.partial: holds data, which is no part");
+  write_bytes(folder_ / "file", "mine");
+  EXPECT_ERROR(StoreWriter{folder_ / "file"}, "file: is a file, expected a folder for the store");
+  // Not even root can make a folder there.
+  EXPECT_ERROR(StoreWriter{"/proc/store"}, "/proc/store.partial: cannot create the folder: ");
+}
+
+TEST_F(StoreFolder, MakesItsParents) {
+  StoreWriter writer(folder_ / "a/b/c/");
+  writer.add(records_[1]);
+  writer.commit({"seed", "", "", false, {entry_of(records_[1])}});
+  EXPECT_EQ(Store(folder_ / "a/b/c").read("x-2").size(), 5);
+}
+
+}  // namespace
+}  // namespace ekgine
