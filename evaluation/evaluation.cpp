@@ -1,0 +1,75 @@
+#include "evaluation/evaluation.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/atomic_file.h"
+#include "evaluation/format.h"
+#include "evaluation/plots.h"
+
+namespace ekgine {
+
+namespace {
+
+// The sequences of all records, one record after another.
+struct Pooled {
+  explicit Pooled(std::span<const RecordPredictions> records) {
+    for (const RecordPredictions& record : records) {
+      probabilities.insert(probabilities.end(), record.probabilities.begin(),
+                           record.probabilities.end());
+      labels.insert(labels.end(), record.labels.begin(), record.labels.end());
+    }
+  }
+  std::vector<float> probabilities;
+  std::vector<std::int32_t> labels;
+};
+
+Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredictions> records,
+                    const Pooled& all) {
+  Evaluation evaluation;
+  for (const RecordPredictions& record : records) {
+    evaluation.records.push_back(
+        {record.record, compute_metrics(record.probabilities, record.labels, facts.class_names)});
+  }
+  evaluation.metrics = compute_metrics(all.probabilities, all.labels, facts.class_names);
+  evaluation.notes = facts.notes;
+  return evaluation;
+}
+
+}  // namespace
+
+Evaluation evaluate_predictions(const EvaluationFacts& facts,
+                                std::span<const RecordPredictions> records) {
+  check_facts(facts);
+  check_records(records, facts.class_names.size());
+  return evaluate(facts, records, Pooled(records));
+}
+
+Evaluation write_evaluation(const std::filesystem::path& directory, const EvaluationFacts& facts,
+                            std::span<const RecordPredictions> records) {
+  check_facts(facts);
+  check_records(records, facts.class_names.size());
+  make_directory(directory);
+
+  const Pooled all(records);
+  Evaluation evaluation = evaluate(facts, records, all);
+  const Metrics& metrics = evaluation.metrics;
+
+  write_predictions(directory / "predictions.h5", records, facts.class_names);
+  write_file(directory / "metrics.json", metrics_json(metrics).dump(2) + '\n');
+
+  const std::string subtitle =
+      fmt::format("{}{}{} record{}, {} sequence{}", facts.model, facts.model.empty() ? "" : "; ",
+                  records.size(), records.size() == 1 ? "" : "s", grouped(metrics.sequences),
+                  metrics.sequences == 1 ? "" : "s");
+  for (std::string& note :
+       draw_evaluation(directory, subtitle, metrics, all.probabilities, all.labels)) {
+    evaluation.notes.push_back(std::move(note));
+  }
+  write_file(directory / "report.txt",
+             format_report(facts, metrics, evaluation.records, evaluation.notes));
+  return evaluation;
+}
+
+}  // namespace ekgine

@@ -1,0 +1,80 @@
+#include "evaluation/predictions.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+#include <set>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/hdf5.h"
+#include "evaluation/metrics.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+
+void check_records(std::span<const RecordPredictions> records, std::size_t class_count) {
+  if (records.empty()) fail("no records to evaluate");
+  std::set<std::string> names;
+  for (const RecordPredictions& record : records) {
+    if (record.record.empty() || record.record == "." ||
+        record.record.find('/') != std::string::npos) {
+      fail("record \"{}\": not a name for a group in predictions.h5", record.record);
+    }
+    const std::string where = fmt::format("record {}: ", record.record);
+    if (!names.insert(record.record).second) fail("{}given twice", where);
+    check_predictions(where, record.probabilities, record.labels, class_count);
+    if (!record.r_samples.empty() && record.r_samples.size() != record.labels.size()) {
+      fail("{}{} R samples, expected {} as there are labels", where, record.r_samples.size(),
+           record.labels.size());
+    }
+  }
+}
+
+void write_predictions(const fs::path& path, std::span<const RecordPredictions> records,
+                       std::span<const std::string> class_names) {
+  check_records(records, class_names.size());
+  AtomicFile target(path);
+  hdf5::File file = hdf5::File::create(target.temporary_path());
+  file.write_text("/", "classes", fmt::format("{}", fmt::join(class_names, ",")));
+  for (const RecordPredictions& record : records) {
+    const auto n = static_cast<std::int64_t>(record.labels.size());
+    const std::array matrix{n, static_cast<std::int64_t>(class_names.size())};
+    const std::array column{n};
+    file.write<float>(record.record + "/probabilities", record.probabilities, matrix);
+    file.write<std::int32_t>(record.record + "/labels", record.labels, column);
+    if (!record.r_samples.empty()) {
+      file.write<std::int64_t>(record.record + "/r_samples", record.r_samples, column);
+    }
+  }
+  file.close();
+  target.commit();
+}
+
+std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_t class_count) {
+  const hdf5::File file = hdf5::File::open(path);
+  std::vector<RecordPredictions> records;
+  for (const std::string& name : file.members("/")) {
+    if (!file.is_group(name)) fail("{}: /{} is a dataset, expected a group", path.string(), name);
+    RecordPredictions record;
+    record.record = name;
+    const std::array<std::int64_t, 2> matrix{-1, static_cast<std::int64_t>(class_count)};
+    record.probabilities = file.read<float>(name + "/probabilities", matrix);
+    const std::array column{file.shape(name + "/probabilities").front()};
+    record.labels = file.read<std::int32_t>(name + "/labels", column);
+    if (file.exists(name + "/r_samples")) {
+      record.r_samples = file.read<std::int64_t>(name + "/r_samples", column);
+    }
+    records.push_back(std::move(record));
+  }
+  if (records.empty()) fail("{}: holds no records", path.string());
+  try {
+    check_records(records, class_count);
+  } catch (const Error& error) {
+    fail("{}: {}", path.string(), error.what());
+  }
+  return records;
+}
+
+}  // namespace ekgine

@@ -1,0 +1,42 @@
+// predictions.h5: a model's probabilities for every sequence of every record evaluated.
+//
+// A group per record, named as the record, with
+//   probabilities  (n, C) float32
+//   labels         (n) int32, 0 … C−1
+//   r_samples      (n) int64, the sample of the R peak of the sequence's last (labelled) beat
+// and the root attribute `classes`, the class names joined by commas. The layout is the seed's with
+// the last two added, so its files are read too.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ekgine {
+
+struct RecordPredictions {
+  std::string record;
+  std::vector<float> probabilities;     // (n, C)
+  std::vector<std::int32_t> labels;     // (n)
+  std::vector<std::int64_t> r_samples;  // (n); empty when read from a file without them
+};
+
+// Fails when a name is empty, repeated or no HDF5 group name, r_samples is neither n long nor
+// empty, or a record's probabilities and labels fail check_predictions(). The text begins with
+// "record NAME: ".
+void check_records(std::span<const RecordPredictions> records, std::size_t class_count);
+
+// Writes the whole file, atomically; r_samples are left out where they are empty.
+// Errors: as check_records(); the file cannot be written.
+void write_predictions(const std::filesystem::path& path,
+                       std::span<const RecordPredictions> records,
+                       std::span<const std::string> class_names);
+
+// Reads such a file, records in name order. Errors: missing, not HDF5, no records, datasets missing
+// or of another shape, values that fail check_records(); each names the file.
+std::vector<RecordPredictions> read_predictions(const std::filesystem::path& path,
+                                                std::size_t class_count);
+
+}  // namespace ekgine
