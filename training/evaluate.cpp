@@ -8,8 +8,7 @@
 namespace ekgine {
 
 void normalise_on(Model& model, Dataset& training) {
-  Workspace workspace(std::size_t{1} << 30);
-  const Normalisation statistics = compute_normalisation(Cpu{workspace}, training);
+  const Normalisation statistics = compute_normalisation(training);
   model.set_normalisation(statistics.mean, statistics.std);
 }
 
