@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/progress.h"
+#include "data/splits.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine {
@@ -33,6 +34,20 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
   command.add_option("--device", common.device, "Where to compute: auto, cpu or cuda")
       ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
       ->capture_default_str();
+}
+
+CLI::Option* add_records_option(CLI::App& command, const std::string& name,
+                                std::vector<std::string>& records, const std::string& description) {
+  return command.add_option_function<std::string>(
+      name,
+      [&records, name](const std::string& list) {
+        try {
+          records = parse_records(list, name);
+        } catch (const Error& error) {
+          fail_usage("{}", error.what());
+        }
+      },
+      description);
 }
 
 std::int64_t apply(const CommonOptions& common) {

@@ -1,10 +1,14 @@
 // What the subcommands of the program share.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace ekgine {
 
@@ -20,6 +24,17 @@ struct CommonOptions {
 
 // Adds the common options to a subcommand.
 void add_common_options(CLI::App& command, CommonOptions& common);
+
+// Adds an option that takes record names separated by commas. An empty name and one named twice are
+// wrong usage.
+CLI::Option* add_records_option(CLI::App& command, const std::string& name,
+                                std::vector<std::string>& records, const std::string& description);
+
+// Ends the program with status 2 and this line.
+template <class... Args>
+[[noreturn]] void fail_usage(fmt::format_string<Args...> text, Args&&... args) {
+  throw CLI::ValidationError(fmt::format(text, std::forward<Args>(args)...));
+}
 
 // Applies --quiet, --threads and --device: sets the thread budget and returns it. Errors: a device
 // that this build does not have.

@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "apps/command.h"
-#include "base/error.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 
@@ -21,7 +20,7 @@ struct Options {
 void run(Options& o) {
   apply(o.common);
   if (!o.output.ends_with(".safetensors")) {
-    fail("{}: expected a name that ends in .safetensors", o.output);
+    fail_usage("{}: expected a name that ends in .safetensors", o.output);
   }
   const ModelWeights weights =
       o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "data/splits.h"
@@ -26,6 +28,9 @@ struct Options {
 };
 
 void run(Options& o) {
+  if (o.records.empty() && o.splits.empty()) {
+    fail_usage("no records to evaluate: give --records or --splits");
+  }
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
@@ -33,7 +38,7 @@ void run(Options& o) {
   const Store store(o.data);
   std::vector<std::string> names = o.records;
   if (names.empty() && !o.splits.empty()) names = read_split(o.splits).test;
-  if (names.empty()) fail("no records to evaluate: give --records or --splits");
+  if (names.empty()) fail("{}: names no test records", o.splits);
   store.find(names);  // names all that are missing, before any work
 
   Device device = Device::cpu(DType::f32);
@@ -51,6 +56,8 @@ void run(Options& o) {
         o.weights);
   }
 
+  std::optional<OutputDirectory> output;
+  if (!o.output.empty()) output.emplace(o.output);
   std::vector<RecordBeats> records;
   std::int64_t beats = 0;
   for (const std::string& name : names) {
@@ -91,12 +98,12 @@ void add_evaluate(CLI::App& program) {
       "and average precision, confusion matrix. With --output also report, predictions and plots.");
   command->add_option("--weights", o->weights, "A .safetensors or .keras file")->required();
   command->add_option("--data", o->data, "The store (see ekgine preprocess)")->required();
-  command->add_option("--records", o->records, "Records to evaluate: 228,207,...")->delimiter(',');
-  command->add_option("--splits", o->splits, "Take the test records of a splits file instead");
-  command
-      ->add_option("--normalise-on", o->normalise_on,
-                   "Records whose statistics normalise the inputs, where the weights carry none")
-      ->delimiter(',');
+  CLI::Option* records =
+      add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
+  command->add_option("--splits", o->splits, "Take the test records of a splits file instead")
+      ->excludes(records);
+  add_records_option(*command, "--normalise-on", o->normalise_on,
+                     "Records whose statistics normalise the inputs, where the weights carry none");
   command->add_option("--output", o->output,
                       "Folder for report.txt, metrics.json, predictions.h5 and plots");
   add_common_options(*command, o->common);

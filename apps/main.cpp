@@ -10,6 +10,7 @@
 #include <string>
 
 #include "apps/command.h"
+#include "apps/config_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 
@@ -44,10 +45,10 @@ int main(int argc, char** argv) {
       "Trains and evaluates neural networks that classify the heartbeats of ECG recordings.");
   program.name("ekgine");
   program.set_version_flag("--version", std::string("ekgine ") + program_version);
-  program.set_config("--config", "",
-                     "Read options from a TOML file: a [SUBCOMMAND] section with the names below");
-  program.allow_config_extras(CLI::config_extras_mode::error);
-  program.require_subcommand(1);
+  program.set_config(
+      "--config", "",
+      "Read options from a TOML file: a section [SUBCOMMAND] of its options by name");
+  program.config_formatter(config_file(program));
   program.fallthrough();
   program.footer("Start with: ekgine preprocess --help");
   add_preprocess(program);
@@ -57,10 +58,15 @@ int main(int argc, char** argv) {
   add_devices(program);
   try {
     program.parse(argc, argv);
+    // Not left to CLI11, which would hide a misspelt subcommand behind this.
+    if (program.get_subcommands().empty()) throw CLI::RequiredError("a subcommand");
     return 0;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
-    return report((std::string(error.what()) + " (see ekgine --help)").c_str(), status_usage);
+    const auto chosen = program.get_subcommands();
+    const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
+    return report(fmt::format("{} (see ekgine{} --help)", error.what(), command).c_str(),
+                  status_usage);
   } catch (const Interrupted& interrupt) {
     return report(interrupt.what(), status_interrupted);
   } catch (const std::bad_alloc&) {

@@ -71,8 +71,8 @@ void add_preprocess(CLI::App& program) {
   command
       ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
       ->required();
-  command->add_option("--records", o->preprocess.records, "Only these records: 100,101,...")
-      ->delimiter(',');
+  add_records_option(*command, "--records", o->preprocess.records,
+                     "Only these records: 100,101,...");
   command
       ->add_option("--label-map", o->preprocess.label_map,
                    "Classes of the annotation symbols: seed, ec57 or dechazal")

@@ -38,16 +38,18 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
     for (const CLI::Option* option : command.get_options()) {
       const std::string name = option->get_name();
       if (option->count() > 0 && name != "--resume" && name != "--json" && name != "--quiet") {
-        fail("{}: a resumed run keeps its options; only --json and --quiet go with --resume", name);
+        fail_usage("{}: a resumed run keeps its options; only --json and --quiet go with --resume",
+                   name);
       }
     }
     return resume(o.resume, print);
   }
-  if (o.train.data.empty()) fail("--data is required: the store that ekgine preprocess wrote");
+  if (o.train.data.empty())
+    fail_usage("--data is required: the store that ekgine preprocess wrote");
   if (!o.splits.empty()) {
     if (!o.train.train_records.empty() || !o.train.validation_records.empty() ||
         !o.train.test_records.empty()) {
-      fail(
+      fail_usage(
           "--splits: names the records already; leave out --train-records, --validation-records "
           "and --test-records");
     }
@@ -58,6 +60,11 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
   }
   o.train.threads = threads;
   if (o.train.output.empty()) o.train.output = next_run_directory(o.train.model.name);
+  try {
+    o.train.check();
+  } catch (const Error& error) {
+    fail_usage("{}", error.what());
+  }
   return train(o.train, print);
 }
 
@@ -107,18 +114,14 @@ void add_train(CLI::App& program) {
   const char* data = "Data";
   command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
   command->add_option("--splits", o->splits, "Take the records from a splits file")->group(data);
-  command->add_option("--train-records", t.train_records, "Records to train on: 100,101,...")
-      ->delimiter(',')
+  add_records_option(*command, "--train-records", t.train_records,
+                     "Records to train on: 100,101,...")
       ->group(data);
-  command
-      ->add_option("--validation-records", t.validation_records,
-                   "Records that choose the best epoch; without any the last one is kept")
-      ->delimiter(',')
+  add_records_option(*command, "--validation-records", t.validation_records,
+                     "Records that choose the best epoch; without any the last one is kept")
       ->group(data);
-  command
-      ->add_option("--test-records", t.test_records,
-                   "Records that are evaluated once, at the end; else the validation records are")
-      ->delimiter(',')
+  add_records_option(*command, "--test-records", t.test_records,
+                     "Records that are evaluated once, at the end; else the validation records are")
       ->group(data);
   command
       ->add_flag("--allow-absent-classes", t.allow_absent_classes,

@@ -120,4 +120,20 @@ void make_directory(const fs::path& path) {
     fail("{}: cannot write in this folder: {}", path.string(), reason());
 }
 
+OutputDirectory::OutputDirectory(const fs::path& path) {
+  for (fs::path folder = path; !folder.empty() && !fs::exists(folder);
+       folder = folder.parent_path()) {
+    if (folder.has_filename()) made_.push_back(folder);  // not for the "" after a final slash
+  }
+  make_directory(path);
+}
+
+OutputDirectory::~OutputDirectory() {
+  // Removing a folder fails when something is in it, which is the point.
+  std::error_code ignored;
+  for (const fs::path& folder : made_) {
+    if (!fs::remove(folder, ignored)) break;
+  }
+}
+
 }  // namespace ekgine

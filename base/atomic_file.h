@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace ekgine {
 
@@ -44,5 +45,19 @@ std::string read_file(const std::filesystem::path& path);
 
 // Creates a folder and its parents; fails with one line when it cannot be made or written to.
 void make_directory(const std::filesystem::path& path);
+
+// A folder for results, made (see make_directory) before the work that fills it starts, so that one
+// that cannot be made is no news at the end. When the scope ends and nothing was put into it, the
+// folders it made are removed: work that fails leaves none behind.
+class OutputDirectory {
+ public:
+  explicit OutputDirectory(const std::filesystem::path& path);
+  OutputDirectory(const OutputDirectory&) = delete;
+  OutputDirectory& operator=(const OutputDirectory&) = delete;
+  ~OutputDirectory();
+
+ private:
+  std::vector<std::filesystem::path> made_;  // innermost first
+};
 
 }  // namespace ekgine

@@ -4,12 +4,6 @@
 
 namespace ekgine::kernels {
 
-namespace {
-
-constexpr std::int64_t grain = 1 << 13;
-
-}  // namespace
-
 template <class T>
 void adamw(const Cpu&, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
            const T* gradient, T* weight, T* m, T* v) {
@@ -20,7 +14,7 @@ void adamw(const Cpu&, std::int64_t n, const AdamWSettings& settings, std::int64
   const T decay = static_cast<T>(settings.learning_rate * settings.weight_decay);
   const T new1 = static_cast<T>(1 - settings.beta1), new2 = static_cast<T>(1 - settings.beta2);
   const T epsilon = static_cast<T>(settings.epsilon);
-  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(n, grain_of(14), [&](std::int64_t begin, std::int64_t end, int) {
 #pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) {
       const T g = gradient[i];

@@ -2,21 +2,10 @@
 
 namespace ekgine::kernels {
 
-namespace {
-
-constexpr std::int64_t element_grain = 1 << 14;
-
-// Least share of a thread when each item is worth `elements` elements.
-constexpr std::int64_t grain(std::int64_t elements) {
-  return 1 + element_grain / std::max<std::int64_t>(elements, 1);
-}
-
-}  // namespace
-
 template <class T>
 void add_position_forward(const Cpu&, AddPositionShape s, const T* x, const T* table, T* y) {
   const std::int64_t width = s.positions * s.channels;  // of a sequence; the table is one
-  parallel_for(s.sequences, grain(width), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.sequences, grain_of(width), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = begin; n < end; ++n) {
       const T* xn = x + n * width;
       T* yn = y + n * width;
@@ -31,7 +20,7 @@ void add_position_backward(const Cpu&, AddPositionShape s, const T* dy, Gradient
   if (!dtable) return;
   const std::int64_t width = s.positions * s.channels;
   if (!dtable.accumulate) std::fill_n(dtable.data, s.rows * s.channels, T(0));
-  parallel_for(width, grain(s.sequences), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(width, grain_of(s.sequences), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = 0; n < s.sequences; ++n) {
       const T* dyn = dy + n * width;
 #pragma omp simd

@@ -19,11 +19,6 @@ struct Rows {
   T* operator[](std::int64_t t) const { return data + t * stride; }
 };
 
-// Sequences times heads per thread at least: some 65536 products.
-constexpr std::int64_t head_grain(AttentionShape s) {
-  return 1 + (1 << 16) / std::max<std::int64_t>(s.positions * s.positions * s.width, 1);
-}
-
 // Scratch of each thread apart: a multiple of a cache line.
 constexpr std::int64_t padded(std::int64_t n) {
   return (n + 15) / 16 * 16;
@@ -120,11 +115,12 @@ void attention_forward(const Cpu& cpu, AttentionShape s, const Dropout& dropout,
                        const T* key, const T* value, T* y, T* logsumexp) {
   const std::int64_t positions = s.positions, width = s.width, stride = s.heads * s.width;
   const T scale = T(1) / std::sqrt(static_cast<T>(width));
+  const std::int64_t head_grain = grain_of(positions * positions * (4 * width + 14));
   Workspace::Scope scratch(cpu.workspace);
   // Whole rows of scores for a tile of queries, and a row of dropout factors.
   const std::int64_t share = padded((query_tile + 1) * positions);
   T* all = scratch.take<T>(static_cast<std::size_t>(thread_count() * share));
-  parallel_for(s.sequences * s.heads, head_grain(s),
+  parallel_for(s.sequences * s.heads, head_grain,
                [&](std::int64_t begin, std::int64_t end, int part) {
                  T* scores = all + part * share;
                  T* factor = scores + query_tile * positions;
@@ -168,13 +164,14 @@ void attention_backward(const Cpu& cpu, AttentionShape s, const Dropout& dropout
                         Gradient<T> dquery, Gradient<T> dkey, Gradient<T> dvalue) {
   const std::int64_t positions = s.positions, width = s.width, stride = s.heads * s.width;
   const T scale = T(1) / std::sqrt(static_cast<T>(width));
+  const std::int64_t head_grain = grain_of(positions * positions * (10 * width + 15));
   Workspace::Scope scratch(cpu.workspace);
   // Tiles of f·p and ds/√D, and a row of f; a row's delta.
   const std::int64_t tile = query_tile * key_tile;
   const std::int64_t share = padded(2 * tile + key_tile + positions);
   T* all = scratch.take<T>(static_cast<std::size_t>(thread_count() * share));
   parallel_for(
-      s.sequences * s.heads, head_grain(s), [&](std::int64_t begin, std::int64_t end, int part) {
+      s.sequences * s.heads, head_grain, [&](std::int64_t begin, std::int64_t end, int part) {
         T* kept = all + part * share;
         T* dscores = kept + tile;
         T* factor = dscores + tile;
@@ -184,8 +181,10 @@ void attention_backward(const Cpu& cpu, AttentionShape s, const Dropout& dropout
           const std::int64_t offset = head_offset(s, pair);
           const Rows<const T> q{query + offset, stride}, k{key + offset, stride},
               v{value + offset, stride}, out{y + offset, stride}, dout{dy + offset, stride};
-          const Rows<T> dq{dquery.data + offset, stride}, dk{dkey.data + offset, stride},
-              dv{dvalue.data + offset, stride};
+          const auto gradient = [&](const Gradient<T>& g) {
+            return Rows<T>{g ? g.data + offset : nullptr, stride};
+          };
+          const Rows<T> dq = gradient(dquery), dk = gradient(dkey), dv = gradient(dvalue);
           if (dquery && !dquery.accumulate) clear_rows(width, positions, dq);
           if (dkey && !dkey.accumulate) clear_rows(width, positions, dk);
           if (dvalue && !dvalue.accumulate) clear_rows(width, positions, dv);

@@ -8,9 +8,11 @@ namespace ekgine::kernels {
 
 namespace {
 
-// Elements of a block: it fits the first-level cache, where its second pass finds it.
-constexpr std::int64_t block_elements = 16384;
-constexpr std::int64_t row_grain = 256;
+// Rows of a block: few enough for sums in float, and for the block to be in the second-level cache
+// when its second pass comes.
+std::int64_t block_rows(std::int64_t channels) {
+  return std::clamp<std::int64_t>(16384 / channels, 1, 256);
+}
 
 // Mean and sum of squared deviations of some rows, per channel.
 struct Moments {
@@ -73,7 +75,7 @@ template <class T>
 void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance) {
   const std::int64_t channels = s.channels;
-  const std::int64_t block = std::max<std::int64_t>(1, block_elements / channels);
+  const std::int64_t block = block_rows(channels);
   Workspace::Scope scratch(cpu.workspace);
   const int threads = thread_count();
   double* sums = scratch.take<double>(static_cast<std::size_t>(threads * 2 * channels));
@@ -83,8 +85,8 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
     double* mine = sums + part * 2 * channels;
     return Moments{mine, mine + channels, count};
   };
-  const int parts =
-      parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int part) {
+  const int parts = parallel_for(
+      s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int part) {
         Moments moments = part_moments(part, 0);
         for (std::int64_t r = begin; r < end; r += block) {
           add_block(moments, std::min(block, end - r), channels, x + r * channels);
@@ -121,7 +123,7 @@ void batch_norm_forward(const Cpu& cpu, BatchNormShape s, const T* x, const T* m
   Workspace::Scope scratch(cpu.workspace);
   T* factor = scratch.take<T>(static_cast<std::size_t>(channels));
   for (std::int64_t c = 0; c < channels; ++c) factor[c] = weight[c] * rstd[c];
-  parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* xr = x + r * channels;
       T* yr = y + r * channels;
@@ -140,27 +142,27 @@ void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* 
   const int threads = thread_count();
   // Σ dy·x̂ and Σ dy per part: (parts, 2, C).
   T* partial = scratch.take<T>(static_cast<std::size_t>(threads * 2 * channels));
-  const int parts =
-      parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int part) {
-        T* mine = partial + part * 2 * channels;
-        for_channel_tiles(channels, [&](std::int64_t first, auto width) {
-          T sum_gx[channel_tile] = {}, sum_g[channel_tile] = {};
-          const T* m = mean + first;
-          for (std::int64_t r = begin; r < end; ++r) {
-            const T* xr = x + r * channels + first;
-            const T* g = dy + r * channels + first;
+  const int parts = parallel_for(s.rows, grain_of(2 * channels),
+                                 [&](std::int64_t begin, std::int64_t end, int part) {
+                                   T* mine = partial + part * 2 * channels;
+                                   for_channel_tiles(channels, [&](std::int64_t first, auto width) {
+                                     T sum_gx[channel_tile] = {}, sum_g[channel_tile] = {};
+                                     const T* m = mean + first;
+                                     for (std::int64_t r = begin; r < end; ++r) {
+                                       const T* xr = x + r * channels + first;
+                                       const T* g = dy + r * channels + first;
 #pragma omp simd
-            for (std::int64_t k = 0; k < width; ++k) {
-              sum_gx[k] += g[k] * (xr[k] - m[k]);
-              sum_g[k] += g[k];
-            }
-          }
-          for (std::int64_t k = 0; k < width; ++k) {
-            mine[first + k] = sum_gx[k] * rstd[first + k];
-            mine[channels + first + k] = sum_g[k];
-          }
-        });
-      });
+                                       for (std::int64_t k = 0; k < width; ++k) {
+                                         sum_gx[k] += g[k] * (xr[k] - m[k]);
+                                         sum_g[k] += g[k];
+                                       }
+                                     }
+                                     for (std::int64_t k = 0; k < width; ++k) {
+                                       mine[first + k] = sum_gx[k] * rstd[first + k];
+                                       mine[channels + first + k] = sum_g[k];
+                                     }
+                                   });
+                                 });
   T* factor = scratch.take<T>(static_cast<std::size_t>(channels));   // weight·rstd
   T* slope = scratch.take<T>(static_cast<std::size_t>(channels));    // rstd·dweight/R
   T* average = scratch.take<T>(static_cast<std::size_t>(channels));  // dbias/R
@@ -177,7 +179,7 @@ void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* 
     average[c] = sum_g / static_cast<T>(s.rows);
   }
   if (!dx) return;
-  parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* xr = x + r * channels;
       const T* g = dy + r * channels;

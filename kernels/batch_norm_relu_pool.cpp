@@ -102,7 +102,7 @@ void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
-  parallel_for(s.n * rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
       T* y_row = y + row * columns * s.c;
@@ -133,8 +133,8 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
   PartialSums sums(s.c, scratch);
-  const int parts =
-      parallel_for(s.n * rows, 1, [&](std::int64_t begin, std::int64_t end, int part) {
+  const int parts = parallel_for(
+      s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int part) {
         for (std::int64_t row = begin; row < end; ++row) {
           const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
           const T* dy_row = dy + row * columns * s.c;
@@ -177,7 +177,7 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
       }
     };
     const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
-    parallel_for(s.n * bands, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    parallel_for(s.n * bands, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t band = begin; band < end; ++band) {
         const std::int64_t n = band / bands, i = band % bands;
         const std::int64_t offset = (n * s.h + 2 * i) * x_row;
@@ -225,7 +225,7 @@ void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolSh
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
   const std::int64_t pixels = s.h * s.w;
-  parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n, grain_of(pixels * s.c), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = begin; n < end; ++n) {
       for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
         const Affine<T> v = map.from(first);
@@ -253,33 +253,34 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
   const std::int64_t pixels = s.h * s.w;
   const T share = T(1) / static_cast<T>(pixels);
   PartialSums sums(s.c, scratch);
-  const int parts = parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int part) {
-    for (std::int64_t n = begin; n < end; ++n) {
-      for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
-        const Affine<T> v = map.from(first);
-        // dy is the same for the whole image: it is multiplied in afterwards.
-        T positive[channel_tile] = {}, sum_x[channel_tile] = {};
-        for (std::int64_t i = 0; i < pixels; ++i) {
-          const T* in = x + (n * pixels + i) * s.c + first;
+  const int parts = parallel_for(
+      s.n, grain_of(pixels * s.c), [&](std::int64_t begin, std::int64_t end, int part) {
+        for (std::int64_t n = begin; n < end; ++n) {
+          for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+            const Affine<T> v = map.from(first);
+            // dy is the same for the whole image: it is multiplied in afterwards.
+            T positive[channel_tile] = {}, sum_x[channel_tile] = {};
+            for (std::int64_t i = 0; i < pixels; ++i) {
+              const T* in = x + (n * pixels + i) * s.c + first;
 #pragma omp simd
-          for (std::int64_t k = 0; k < width; ++k) {
-            const T on = v(in[k], k) > 0 ? T(1) : T(0);
-            positive[k] += on;
-            sum_x[k] += on * (in[k] - v.mean[k]);
-          }
-        }
-        for (std::int64_t k = 0; k < width; ++k) {
-          const double g = static_cast<double>(dy[n * s.c + first + k] * share);
-          sums.add(part, first + k, g * static_cast<double>(positive[k]),
-                   g * static_cast<double>(sum_x[k]));
+              for (std::int64_t k = 0; k < width; ++k) {
+                const T on = v(in[k], k) > 0 ? T(1) : T(0);
+                positive[k] += on;
+                sum_x[k] += on * (in[k] - v.mean[k]);
+              }
+            }
+            for (std::int64_t k = 0; k < width; ++k) {
+              const double g = static_cast<double>(dy[n * s.c + first + k] * share);
+              sums.add(part, first + k, g * static_cast<double>(positive[k]),
+                       g * static_cast<double>(sum_x[k]));
+            }
+          });
         }
       });
-    }
-  });
   const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
   if (!dx) return;
   assign_or_add(dx, [&](auto put) {
-    parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+    parallel_for(s.n, grain_of(pixels * s.c), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t n = begin; n < end; ++n) {
         for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
           const Affine<T> v = map.from(first);

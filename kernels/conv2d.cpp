@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernels/elementwise.h"
+#include "kernels/runtime/channels.h"
 #include "kernels/runtime/onednn.h"
 
 namespace ekgine::kernels {
@@ -14,29 +15,33 @@ namespace {
 // y[n,h,v,:] (+)= Σ_{i,j} x[n, h+i−top, v+j−left, :]·w[i,j,:,:]
 void correlate(Conv2dShape s, std::int64_t top, std::int64_t left, const double* x, const double* w,
                double* y, bool accumulate) {
-  parallel_for(s.n * s.h, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t n = row / s.h, h = row % s.h;
-      for (std::int64_t v = 0; v < s.w; ++v) {
-        double* out = y + (row * s.w + v) * s.o;
-        if (!accumulate) std::fill_n(out, s.o, 0.0);
-        for (std::int64_t i = 0; i < s.kernel_h; ++i) {
-          const std::int64_t source_h = h + i - top;
-          if (source_h < 0 || source_h >= s.h) continue;
-          for (std::int64_t j = 0; j < s.kernel_w; ++j) {
-            const std::int64_t source_w = v + j - left;
-            if (source_w < 0 || source_w >= s.w) continue;
-            const double* in = x + ((n * s.h + source_h) * s.w + source_w) * s.c;
-            const double* weights = w + (i * s.kernel_w + j) * s.c * s.o;
-            for (std::int64_t c = 0; c < s.c; ++c) {
+  const auto pixel = [&](std::int64_t row, std::int64_t v, std::int64_t first, auto width) {
+    const std::int64_t n = row / s.h, h = row % s.h;
+    double sum[channel_tile] = {};
+    for (std::int64_t i = std::max<std::int64_t>(0, top - h);
+         i < std::min(s.kernel_h, s.h + top - h); ++i) {
+      for (std::int64_t j = std::max<std::int64_t>(0, left - v);
+           j < std::min(s.kernel_w, s.w + left - v); ++j) {
+        const double* in = x + ((n * s.h + h + i - top) * s.w + v + j - left) * s.c;
+        const double* weights = w + (i * s.kernel_w + j) * s.c * s.o + first;
+        for (std::int64_t c = 0; c < s.c; ++c) {
 #pragma omp simd
-              for (std::int64_t o = 0; o < s.o; ++o) out[o] += in[c] * weights[c * s.o + o];
-            }
-          }
+          for (std::int64_t k = 0; k < width; ++k) sum[k] += in[c] * weights[c * s.o + k];
         }
       }
     }
-  });
+    double* out = y + (row * s.w + v) * s.o + first;
+    for (std::int64_t k = 0; k < width; ++k) out[k] = accumulate ? out[k] + sum[k] : sum[k];
+  };
+  parallel_for(s.n * s.h, grain_of(s.w * s.weights()),
+               [&](std::int64_t begin, std::int64_t end, int) {
+                 for (std::int64_t row = begin; row < end; ++row) {
+                   for (std::int64_t v = 0; v < s.w; ++v) {
+                     for_channel_tiles(
+                         s.o, [&](std::int64_t first, auto width) { pixel(row, v, first, width); });
+                   }
+                 }
+               });
 }
 
 void forward(const Cpu&, Conv2dShape s, const double* x, const double* w, double* y) {
@@ -65,33 +70,37 @@ void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* 
                       Gradient<double> dw) {
   const std::int64_t top = (s.kernel_h - 1) / 2, left = (s.kernel_w - 1) / 2;
   const std::int64_t taps = s.kernel_h * s.kernel_w;
-  parallel_for(taps * s.c, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t tap = row / s.c, c = row % s.c;
-      const std::int64_t down = tap / s.kernel_w - top, right = tap % s.kernel_w - left;
-      double* out = dw.data + row * s.o;
-      if (!dw.accumulate) std::fill_n(out, s.o, 0.0);
-      for (std::int64_t n = 0; n < s.n; ++n) {
-        for (std::int64_t h = std::max<std::int64_t>(0, -down); h < std::min(s.h, s.h - down);
-             ++h) {
-          for (std::int64_t v = std::max<std::int64_t>(0, -right); v < std::min(s.w, s.w - right);
-               ++v) {
-            const double value = x[((n * s.h + h + down) * s.w + v + right) * s.c + c];
-            const double* dyo = dy + ((n * s.h + h) * s.w + v) * s.o;
+  const auto tap_sum = [&](std::int64_t row, std::int64_t first, auto width) {
+    const std::int64_t tap = row / s.c, c = row % s.c;
+    const std::int64_t down = tap / s.kernel_w - top, right = tap % s.kernel_w - left;
+    double sum[channel_tile] = {};
+    for (std::int64_t n = 0; n < s.n; ++n) {
+      for (std::int64_t h = std::max<std::int64_t>(0, -down); h < std::min(s.h, s.h - down); ++h) {
+        for (std::int64_t v = std::max<std::int64_t>(0, -right); v < std::min(s.w, s.w - right);
+             ++v) {
+          const double value = x[((n * s.h + h + down) * s.w + v + right) * s.c + c];
+          const double* out = dy + ((n * s.h + h) * s.w + v) * s.o + first;
 #pragma omp simd
-            for (std::int64_t o = 0; o < s.o; ++o) out[o] += value * dyo[o];
-          }
+          for (std::int64_t k = 0; k < width; ++k) sum[k] += value * out[k];
         }
       }
     }
-  });
+    for (std::int64_t k = 0; k < width; ++k) dw.put(row * s.o + first + k, sum[k]);
+  };
+  parallel_for(taps * s.c, grain_of(s.n * s.h * s.w * s.o),
+               [&](std::int64_t begin, std::int64_t end, int) {
+                 for (std::int64_t row = begin; row < end; ++row) {
+                   for_channel_tiles(
+                       s.o, [&](std::int64_t first, auto width) { tap_sum(row, first, width); });
+                 }
+               });
 }
 
 // Float: oneDNN.
 
 // A batch is worked through in chunks of so many images. The copies that Winograd's algorithm needs
 // stay in cache, and however many images a batch has, at most this many shapes are ever prepared.
-constexpr std::int64_t chunk_images = 16;
+constexpr std::int64_t chunk_images = 32;
 
 enum class Pass { forward, backward_data, backward_weights };
 

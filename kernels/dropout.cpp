@@ -7,7 +7,6 @@ namespace ekgine::kernels {
 namespace {
 
 constexpr std::int64_t chunk = 256;  // elements whose words are drawn together
-constexpr std::int64_t grain = 1 << 12;
 
 }  // namespace
 
@@ -42,7 +41,7 @@ void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t c
 template <class T>
 void dropout(const Cpu&, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y) {
   if (!y) return;
-  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(n, grain_of(10), [&](std::int64_t begin, std::int64_t end, int) {
     std::array<T, chunk> factor;
     for (std::int64_t i = begin; i < end; i += chunk) {
       const std::int64_t m = std::min(end - i, chunk);

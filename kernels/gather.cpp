@@ -6,10 +6,6 @@ namespace ekgine::kernels {
 
 namespace {
 
-constexpr std::int64_t row_grain(GatherShape s) {
-  return 1 + (1 << 14) / std::max<std::int64_t>(s.channels, 1);
-}
-
 void check_index(GatherShape s, const std::int32_t* index) {
   for (std::int64_t p = 0; p < s.picks; ++p) {
     if (index[p] < 0 || index[p] >= s.rows) {
@@ -23,7 +19,7 @@ void check_index(GatherShape s, const std::int32_t* index) {
 template <class T>
 void gather_forward(const Cpu&, GatherShape s, const T* x, const std::int32_t* index, T* y) {
   check_index(s, index);
-  parallel_for(s.picks, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.picks, grain_of(s.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t p = begin; p < end; ++p) {
       std::copy_n(x + index[p] * s.channels, s.channels, y + p * s.channels);
     }
@@ -46,7 +42,7 @@ template <class T>
 void gather_backward(const Cpu&, GatherShape s, const std::int32_t* offsets,
                      const std::int32_t* picks, const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(s.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t u = begin; u < end; ++u) {
       T* dxu = dx.data + u * s.channels;
       if (!dx.accumulate) std::fill_n(dxu, s.channels, T(0));

@@ -6,7 +6,7 @@ namespace ekgine::kernels {
 
 template <class T>
 void global_avg_pool_forward(const Cpu&, GlobalAvgPoolShape s, const T* x, T* y) {
-  parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n, grain_of(s.positions * s.c), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = begin; n < end; ++n) {
       for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
         T sum[channel_tile] = {};
@@ -26,7 +26,7 @@ void global_avg_pool_forward(const Cpu&, GlobalAvgPoolShape s, const T* x, T* y)
 template <class T>
 void global_avg_pool_backward(const Cpu&, GlobalAvgPoolShape s, const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  parallel_for(s.n * s.positions, 64, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n * s.positions, grain_of(s.c), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* g = dy + row / s.positions * s.c;
       T* out = dx.data + row * s.c;

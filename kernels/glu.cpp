@@ -4,18 +4,9 @@
 
 namespace ekgine::kernels {
 
-namespace {
-
-// Rows per thread at least: some 4096 exponentials.
-constexpr std::int64_t row_grain(GluShape s) {
-  return 1 + (1 << 12) / std::max<std::int64_t>(s.channels, 1);
-}
-
-}  // namespace
-
 template <class T>
 void glu_forward(const Cpu&, GluShape s, const T* x, T* y) {
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(13 * s.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* a = x + r * 2 * s.channels;
       const T* b = a + s.channels;
@@ -28,7 +19,7 @@ void glu_forward(const Cpu&, GluShape s, const T* x, T* y) {
 template <class T>
 void glu_backward(const Cpu&, GluShape s, const T* x, const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(13 * s.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* dyr = dy + r * s.channels;
       const std::int64_t a = r * 2 * s.channels, b = a + s.channels;

@@ -19,7 +19,7 @@ struct Matrix {
 
 void multiply(const Cpu&, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<double> a,
               Matrix<double> b, const double* bias, Gradient<double> c) {
-  parallel_for(m, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(m, grain_of(n * k), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       double* row = c.data + i * n;
       if (!c.accumulate) std::fill_n(row, n, 0.0);
@@ -84,14 +84,15 @@ void sum_rows(const Cpu& cpu, std::int64_t rows, std::int64_t columns, const T* 
               Gradient<T> sum) {
   Workspace::Scope scratch(cpu.workspace);
   T* partial = scratch.take<T>(static_cast<std::size_t>(thread_count() * columns));
-  const int parts = parallel_for(rows, 64, [&](std::int64_t begin, std::int64_t end, int part) {
-    T* mine = partial + part * columns;
-    std::fill_n(mine, columns, T(0));
-    for (std::int64_t r = begin; r < end; ++r) {
+  const int parts =
+      parallel_for(rows, grain_of(columns), [&](std::int64_t begin, std::int64_t end, int part) {
+        T* mine = partial + part * columns;
+        std::fill_n(mine, columns, T(0));
+        for (std::int64_t r = begin; r < end; ++r) {
 #pragma omp simd
-      for (std::int64_t c = 0; c < columns; ++c) mine[c] += x[r * columns + c];
-    }
-  });
+          for (std::int64_t c = 0; c < columns; ++c) mine[c] += x[r * columns + c];
+        }
+      });
   for (std::int64_t c = 0; c < columns; ++c) {
     T total = 0;
     for (int part = 0; part < parts; ++part) total += partial[part * columns + c];

@@ -15,7 +15,7 @@ bool beats(T b, T a) {
 template <class T>
 void max_pool2d_forward(const Cpu&, MaxPool2dShape s, const T* x, T* y) {
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
-  parallel_for(s.n * rows, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n * rows, grain_of(2 * x_row), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
       const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
       for (std::int64_t j = 0; j < columns; ++j) {
@@ -39,7 +39,7 @@ template <class T>
 void max_pool2d_backward(const Cpu&, MaxPool2dShape s, const T* x, const T* dy, Gradient<T> dx) {
   if (!dx) return;
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
-  parallel_for(s.n, 1, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.n, grain_of(s.h * x_row), [&](std::int64_t begin, std::int64_t end, int) {
     if (!dx.accumulate) std::fill(dx.data + begin * s.h * x_row, dx.data + end * s.h * x_row, T(0));
     for (std::int64_t row = begin * rows; row < end * rows; ++row) {
       const std::int64_t offset = (row / rows * s.h + row % rows * 2) * x_row;

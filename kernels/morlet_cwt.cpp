@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "kernels/runtime/channels.h"
 #include "kernels/runtime/onednn.h"
 
 namespace ekgine::kernels {
@@ -75,23 +76,20 @@ using Size = std::pair<std::int64_t, std::int64_t>;  // L, S
 void coefficients(const Cpu&, MorletCwtShape s, const double* x, double* c) {
   const double* matrix = morlet_cwt_matrix(s.length, s.scales).data();
   const std::int64_t columns = s.scales * s.length;
-  // Blocks of columns that stay in cache while every signal is multiplied with them.
-  constexpr std::int64_t block = 512;
-  parallel_for((columns + block - 1) / block, 1, [&](std::int64_t begin, std::int64_t end, int) {
-    const std::int64_t last = std::min(columns, end * block);
-    for (std::int64_t first = begin * block; first < last; first += block) {
-      const std::int64_t width = std::min(block, last - first);
-      for (std::int64_t u = 0; u < s.signals; ++u) {
-        double* cu = c + u * columns + first;
-        std::fill_n(cu, width, 0.0);
+  // Tiles of columns whose part of the matrix stays in cache for all signals.
+  for_channel_tiles(columns, [&](std::int64_t first, auto width) {
+    const auto products = [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t u = begin; u < end; ++u) {
+        double sum[channel_tile] = {};
         for (std::int64_t m = 0; m < s.length; ++m) {
-          const double value = x[u * s.length + m];
           const double* row = matrix + m * columns + first;
 #pragma omp simd
-          for (std::int64_t i = 0; i < width; ++i) cu[i] += value * row[i];
+          for (std::int64_t k = 0; k < width; ++k) sum[k] += x[u * s.length + m] * row[k];
         }
+        std::copy_n(sum, width, c + u * columns + first);
       }
-    }
+    };
+    parallel_for(s.signals, grain_of(s.length * width), products);
   });
 }
 
@@ -155,25 +153,26 @@ void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c)
 template <class T>
 void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, T* y) {
   // Blocks of signals whose coefficients stay in cache until their modulus is taken.
-  constexpr std::int64_t block = 64;
+  constexpr std::int64_t block = 128;
   for (std::int64_t first = 0; first < s.signals; first += block) {
     const std::int64_t signals = std::min(block, s.signals - first);
     T* y0 = y + first * s.scales * s.length;
     coefficients(cpu, {signals, s.length, s.scales}, x + first * s.length, y0);
-    parallel_for(signals * s.scales, 64, [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t r = begin; r < end; ++r) {
-        T* yr = y0 + r * s.length;
-        if (mean == nullptr) {
+    parallel_for(signals * s.scales, grain_of(s.length),
+                 [&](std::int64_t begin, std::int64_t end, int) {
+                   for (std::int64_t r = begin; r < end; ++r) {
+                     T* yr = y0 + r * s.length;
+                     if (mean == nullptr) {
 #pragma omp simd
-          for (std::int64_t t = 0; t < s.length; ++t) yr[t] = std::abs(yr[t]);
-        } else {
+                       for (std::int64_t t = 0; t < s.length; ++t) yr[t] = std::abs(yr[t]);
+                     } else {
 #pragma omp simd
-          for (std::int64_t t = 0; t < s.length; ++t) {
-            yr[t] = (std::abs(yr[t]) - mean[t]) / std[t];
-          }
-        }
-      }
-    });
+                       for (std::int64_t t = 0; t < s.length; ++t) {
+                         yr[t] = (std::abs(yr[t]) - mean[t]) / std[t];
+                       }
+                     }
+                   }
+                 });
   }
 }
 

@@ -8,10 +8,6 @@ namespace ekgine::kernels {
 
 namespace {
 
-constexpr std::int64_t row_grain(SoftmaxShape s) {
-  return 1 + (1 << 12) / std::max<std::int64_t>(s.classes, 1);
-}
-
 // Where a row's logits lie on the logarithmic scale: p = e^(z − largest) / sum.
 template <class T>
 struct Normaliser {
@@ -35,7 +31,7 @@ Normaliser<T> softmax_row(std::int64_t classes, const T* z, T* p) {
 template <class T>
 void softmax(const Cpu&, SoftmaxShape s, const T* logits, T* probabilities) {
   if (s.classes == 0) return;
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(14 * s.classes), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       softmax_row(s.classes, logits + r * s.classes, probabilities + r * s.classes);
     }
@@ -54,7 +50,7 @@ void softmax_cross_entropy_forward(const Cpu& cpu, SoftmaxShape s, const T* logi
   }
   Workspace::Scope scratch(cpu.workspace);
   T* row_loss = scratch.take<T>(static_cast<std::size_t>(s.rows));
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(14 * s.classes), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* z = logits + r * s.classes;
       const auto [largest, sum] = softmax_row(s.classes, z, probabilities + r * s.classes);
@@ -72,7 +68,7 @@ void softmax_cross_entropy_backward(const Cpu&, SoftmaxShape s, const T* probabi
                                     const T* dloss, Gradient<T> dlogits) {
   if (!dlogits) return;
   const T scale = *dloss / static_cast<T>(s.rows);
-  parallel_for(s.rows, row_grain(s), [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(s.rows, grain_of(14 * s.classes), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T weight = scale * class_weights[labels[r]];
       for (std::int64_t c = 0; c < s.classes; ++c) {

@@ -4,15 +4,9 @@
 
 namespace ekgine::kernels {
 
-namespace {
-
-constexpr std::int64_t grain = 1 << 12;
-
-}  // namespace
-
 template <class T>
 void swish_forward(const Cpu&, std::int64_t n, const T* x, T* y) {
-  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(n, grain_of(13), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] * sigmoid(x[i]).value;
   });
 }
@@ -20,7 +14,7 @@ void swish_forward(const Cpu&, std::int64_t n, const T* x, T* y) {
 template <class T>
 void swish_backward(const Cpu&, std::int64_t n, const T* x, const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
+  parallel_for(n, grain_of(13), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t i = begin; i < end; ++i) {
       const Sigmoid<T> s = sigmoid(x[i]);
       dx.put(i, dy[i] * s.value * (T(1) + x[i] * s.complement));

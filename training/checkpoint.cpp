@@ -68,6 +68,10 @@ TrainingState state_from_json(const ordered_json& json) {
 
 }  // namespace
 
+bool has_checkpoint(const fs::path& directory) {
+  return fs::exists(arrays_path(directory));
+}
+
 void save_checkpoint(const fs::path& directory, const ordered_json& options,
                      const TrainingState& state, const Model& model) {
   std::deque<std::vector<float>> converted;  // owns values that are not float already
@@ -108,7 +112,7 @@ void save_checkpoint(const fs::path& directory, const ordered_json& options,
 
 Checkpoint load_checkpoint(const fs::path& directory) {
   const fs::path path = arrays_path(directory);
-  if (!fs::exists(path)) {
+  if (!has_checkpoint(directory)) {
     fail("{}: no checkpoint.safetensors there, expected a run directory", directory.string());
   }
   WeightsFile file = read_safetensors(path);

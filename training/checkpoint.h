@@ -30,6 +30,8 @@ struct TrainingState {
   nlohmann::ordered_json history = nlohmann::ordered_json::array();
 };
 
+bool has_checkpoint(const std::filesystem::path& directory);
+
 // Writes both files into `directory`.
 void save_checkpoint(const std::filesystem::path& directory, const nlohmann::ordered_json& options,
                      const TrainingState& state, const Model& model);

@@ -28,6 +28,17 @@ void check_one_of(const char* option, const std::string& value,
   }
 }
 
+// A basic string of TOML. Control characters, which it would have to escape, are no part of names
+// that the command line takes.
+std::string toml_string(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
 // Calls field(name, member) for every option; one list for both directions.
 template <class Options, class Field>
 void for_each_field(Options& o, const Field& field) {
@@ -111,9 +122,9 @@ std::string TrainOptions::to_toml() const {
     if constexpr (std::is_same_v<T, std::vector<std::string>>) {
       if (!value.empty()) text += fmt::format("{} = \"{}\"\n", name, fmt::join(value, ","));
     } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-      text += fmt::format("{} = \"{}\"\n", name, value.string());
+      text += fmt::format("{} = {}\n", name, toml_string(value.string()));
     } else if constexpr (std::is_same_v<T, std::string>) {
-      text += fmt::format("{} = \"{}\"\n", name, value);
+      text += fmt::format("{} = {}\n", name, toml_string(value));
     } else {
       text += fmt::format("{} = {}\n", name, value);
     }

@@ -31,7 +31,7 @@ class TrainingStep {
     std::int64_t correct;  // sequences whose class was the most probable one
   };
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
-  // seed and the step alone. Errors: a loss that is not finite; nothing is updated then.
+  // seed and the step alone. Errors: a loss that is not finite; no weight is updated then.
   Result run(const BatchView& batch, std::int64_t step, const kernels::AdamWSettings& settings);
 
  private:

@@ -96,13 +96,14 @@ class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
       const std::function<void(const std::string&)>& say);
+  void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
   TrainResult execute();
 
  private:
+  void train_epochs();
   void train_epoch();
   void finish_epoch(double seconds);
   double learning_rate() const;
-  void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
   Evaluation validate(const std::string& title);
   std::optional<Evaluation> evaluate_best();
 
@@ -309,21 +310,25 @@ std::optional<Evaluation> Run::evaluate_best() {
   return write_evaluation(directory_, facts, predictions);
 }
 
-TrainResult Run::execute() {
-  try {
-    while (state_.epoch < options_.epochs && !(state_.stopping.stop() && !validation_.empty())) {
-      train_epoch();
-    }
-  } catch (const Interrupted&) {
-    throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
-                                  state_.step, directory_.string()));
+void Run::train_epochs() {
+  while (state_.epoch < options_.epochs && !(state_.stopping.stop() && !validation_.empty())) {
+    train_epoch();
   }
   if (state_.epoch < options_.epochs) {
     say_(fmt::format("stopped early: no improvement for {} epochs", state_.stopping.patience));
   }
+}
+
+TrainResult Run::execute() {
   TrainResult result;
+  try {
+    train_epochs();
+    result.evaluation = evaluate_best();
+  } catch (const Interrupted&) {
+    throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
+                                  state_.step, directory_.string()));
+  }
   result.run = directory_;
-  result.evaluation = evaluate_best();
   result.evaluated = options_.test_records.empty() ? "validation" : "test";
   result.epochs = state_.epoch;
   result.best_epoch = state_.stopping.best_epoch;
@@ -345,14 +350,16 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
   options.check();
   const Split split{options.train_records, options.validation_records, options.test_records};
   check_split(split, "records");
-  if (fs::exists(options.output / "config.toml") || fs::exists(options.output / weights_file)) {
+  if (has_checkpoint(options.output) || fs::exists(options.output / weights_file)) {
     fail("{}: holds a run already; choose another --output, or go on with it by --resume {}",
          options.output.string(), options.output.string());
   }
-  make_directory(options.output);
+  const OutputDirectory output(options.output);
   Run run(options, options.output, nullptr, say);
   write_file(options.output / "config.toml", options.to_toml());
   write_split(options.output / "splits.json", split);
+  // From here on the run is there: killed earlier, it is started again; killed later, resumed.
+  run.save();
   return run.execute();
 }
 

@@ -26,11 +26,11 @@ struct TrainResult {
 
 // Trains as the options say and writes the run directory, which must not hold a run yet:
 //   config.toml, splits.json       at the start
-//   checkpoint.safetensors, .json  after every epoch, on Ctrl-C and every few minutes
+//   checkpoint.safetensors, .json  at the start, after every epoch, on Ctrl-C, every two minutes
 //   history.jsonl                  a line per epoch
-//   model.safetensors              weights of the best epoch so far (the last one without
-//   validation) report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors
-//   on the test records or else the validation records
+//   model.safetensors              weights of the best epoch so far (the last without validation)
+//   report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors on the test
+//                                  records or else the validation records
 // Messages for the user go to `say`. Errors: options, store and records, a class absent from the
 // training records, a loss that is not finite. Throws Interrupted after saving a checkpoint.
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say);

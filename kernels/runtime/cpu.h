@@ -45,6 +45,12 @@ int parallel_for(std::int64_t n, std::int64_t grain, const Body& body) {
   return parts;
 }
 
+// The grain for items of so many operations each: waking another thread pays from some ten
+// thousands on.
+constexpr std::int64_t grain_of(std::int64_t operations) {
+  return std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, operations));
+}
+
 // Where a kernel puts a gradient: `data` null when nobody asked for it; `accumulate` says whether
 // the kernel adds to what is there or assigns (then what was there is never read).
 template <class T>

@@ -22,14 +22,18 @@ inline std::vector<KernelCase> conv2d_cases() {
   std::vector<KernelCase> cases;
   // The model's channels, and ones that fill no vector.
   for (const auto& [c, o] : {std::pair{1, 32}, {32, 64}, {64, 128}, {1, 1}, {3, 5}, {17, 33}}) {
-    cases.push_back(conv2d_case({2, 5, 7, c, 3, 3, o}));
+    cases.push_back(conv2d_case({2, 3, 5, c, 3, 3, o}));
   }
   // The model's images and ones smaller than the kernel.
-  cases.push_back(conv2d_case({1, 32, 187, 1, 3, 3, 32}, false));
-  cases.push_back(conv2d_case({1, 8, 46, 64, 3, 3, 16}));
+  cases.push_back(conv2d_case({1, 32, 187, 1, 3, 3, 3}, false));
+  cases.push_back(conv2d_case({1, 8, 46, 16, 3, 3, 16}));
   cases.push_back(conv2d_case({3, 1, 1, 4, 3, 3, 4}));
   cases.push_back(conv2d_case({3, 2, 1, 16, 3, 3, 16}));
   cases.push_back(conv2d_case({2, 1, 31, 2, 3, 3, 3}));
+  // More images than the float kernel takes at a time.
+  cases.push_back(conv2d_case({16, 2, 3, 1, 3, 3, 2}));
+  cases.push_back(conv2d_case({17, 2, 3, 1, 3, 3, 2}));
+  cases.push_back(conv2d_case({35, 3, 2, 16, 3, 3, 16}));
   // Other kernels: even ones pad one more at the end.
   for (const auto& [kernel_h, kernel_w] : {std::pair{1, 1}, {2, 2}, {1, 4}, {5, 3}, {4, 7}}) {
     cases.push_back(conv2d_case({2, 6, 9, 3, kernel_h, kernel_w, 4}));

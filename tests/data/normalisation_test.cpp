@@ -9,6 +9,7 @@
 #include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/thread_count.h"
 
 namespace ekgine {
 namespace {
@@ -82,17 +83,15 @@ TEST(Normalisation, HasTheSameBitsOnAnyNumberOfThreadsAndStreamed) {
   testing::write_test_store(folder / "store", records);
   MemoryDataset memory(records, 3);
   StreamedDataset streamed(Store(folder / "store"), testing::names_of(records), 3);
-  const int before = thread_count();
   const Normalisation expected = compute_normalisation(memory);
   for (const int threads : {1, 2, 5}) {
-    set_thread_count(threads);
+    const testing::ThreadCount count(threads);
     for (Dataset* dataset : {static_cast<Dataset*>(&memory), static_cast<Dataset*>(&streamed)}) {
       const Normalisation found = compute_normalisation(*dataset);
       EXPECT_EQ(found.mean, expected.mean) << threads << " threads";
       EXPECT_EQ(found.std, expected.std) << threads << " threads";
     }
   }
-  set_thread_count(before);
 }
 
 TEST(Normalisation, RefusesConstantColumns) {

@@ -11,6 +11,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/support/thread_count.h"
 #include "tests/support/wfdb_writer.h"
 
 namespace ekgine {
@@ -90,15 +91,13 @@ TEST_F(Preprocess, WritesScalogramsWhenAsked) {
 
 TEST_F(Preprocess, GivesTheSameBytesOnAnyNumberOfThreads) {
   std::vector<std::string> files[2];
-  const int before = thread_count();
   for (const int threads : {1, 3}) {
-    set_thread_count(threads);
+    const testing::ThreadCount count(threads);
     preprocess(options_);
     for (const char* name : {"a.h5", "b.h5", "c.h5", "d.h5", "metadata.json"}) {
       files[threads == 3].push_back(read_file(options_.output / name));
     }
   }
-  set_thread_count(before);
   EXPECT_TRUE(files[0] == files[1]);
 }
 
@@ -155,7 +154,7 @@ TEST_F(Preprocess, StopsWhenInterrupted) {
     }
     std::exit(1);
   };
-  set_thread_count(1);  // the second signal would end the process
+  const testing::ThreadCount one(1);  // a second signal would end the process
   EXPECT_EXIT(interrupted_run(), ::testing::ExitedWithCode(42), "");
 }
 

@@ -20,7 +20,8 @@ using Arrays = std::vector<std::vector<double>>;
 
 // Records op on x (or on a copy made by another op, which backward may overwrite) in double.
 Arrays step(const Shape& shape, const Op& op, bool overwrite,
-            const std::function<void(std::vector<double>&)>& change = {}) {
+            const std::function<void(std::vector<double>&)>& change = {},
+            std::size_t* memory = nullptr) {
   Random random(5);
   Arrays values;
   const std::vector<KernelInput> inputs = batch_norm_inputs(shape);
@@ -53,6 +54,7 @@ Arrays step(const Shape& shape, const Op& op, bool overwrite,
   y = Tensor();
   tape.finish();
   EXPECT_EQ(device.activations().faults(), 0);
+  if (memory != nullptr) *memory = plan.bytes();
   return result;
 }
 
@@ -101,6 +103,33 @@ TEST(BatchNormReluPool, BreaksTiesAsTheComposition) {
   const Shape shape{2, 6, 9, 33};
   expect_equal(step(shape, bind(fused, Pool::max), true, coarse),
                step(shape, bind(composed, Pool::max), false, coarse), "ties");
+}
+
+// The gradient of x takes the memory of x: activations are largest here.
+TEST(BatchNormReluPool, OverwritesItsInputInBackward) {
+  for (const Pool pool : {Pool::max, Pool::average}) {
+    std::size_t in_place = 0, copied = 0;
+    step({8, 16, 16, 32}, bind(fused, pool), true, {}, &in_place);
+    step({8, 16, 16, 32}, bind(composed, pool), true, {}, &copied);
+    const std::size_t x_bytes = std::size_t{8} * 16 * 16 * 32 * sizeof(double);
+    EXPECT_LT(in_place, x_bytes * 3 / 2);
+    EXPECT_GT(copied, x_bytes * 2) << "the comparison shows nothing";
+  }
+}
+
+// Parts of the work differ with the number of threads; nothing but rounding may.
+TEST(BatchNormReluPool, IsTheSameForAnyNumberOfThreads) {
+  const Shape shape{5, 14, 22, 40};
+  const int threads = thread_count();
+  for (const Pool pool : {Pool::max, Pool::average}) {
+    set_thread_count(1);
+    const Arrays expected = step(shape, bind(fused, pool), true);
+    for (const int n : {2, 3, 7}) {
+      set_thread_count(n);
+      expect_equal(step(shape, bind(fused, pool), true), expected, fmt::format("{} threads", n));
+    }
+  }
+  set_thread_count(threads);
 }
 
 TEST(BatchNormReluPool, NamesTheShapesItRefuses) {

@@ -27,6 +27,17 @@ TEST(Conv2d, LaysTheKernelOnTheImageAsItIs) {
             (std::vector<double>{5421, 6532, 603, 54, 65, 6}));
 }
 
+// Winograd's algorithm (3×3 between multiples of 16 channels) rounds more than the plain sum does,
+// but must not lose more than a digit; an offset is what its differences would amplify.
+TEST(Conv2d, WinogradIsAccurate) {
+  for (const double offset : {0.0, 100.0}) {
+    KernelCase c = conv2d_case({2, 11, 13, 32, 3, 3, 32});
+    c.inputs[0].draw = normal(offset, 1);
+    c.float_tolerance = 4e-6;
+    expect_no_faults({c});
+  }
+}
+
 TEST(Conv2d, NamesTheShapesItRefuses) {
   expect_op_error({{2, 5, 7}, {3, 3, 1, 4}}, convolve, "conv2d: x must be (N,H,W,C), got (2,5,7)");
   expect_op_error({{2, 5, 7, 2}, {3, 3, 1, 4}}, convolve,

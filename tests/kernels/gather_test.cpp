@@ -45,7 +45,7 @@ TEST(Gather, AddsUpRepeatedRowsAndAssignsZeroToMissingOnes) {
 }
 
 TEST(Gather, GivesTheSameBitsAtAnyThreadCount) {
-  expect_same_bits_at_any_thread_count(gather_case(600, 128, 400, 3));
+  expect_same_bits_at_any_thread_count(gather_case(1100, 128, 400, 3));
 }
 
 TEST(Gather, NamesTheIndexItRefuses) {

@@ -1,0 +1,29 @@
+#include <gtest/gtest.h>
+
+#include "tests/apps/program.h"
+
+namespace ekgine::testing {
+namespace {
+
+TEST(Devices, ListsTheProcessor) {
+  const ProcessResult result = ekgine({"devices", "--threads", "3"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out, ::testing::StartsWith("cpu   "));
+  EXPECT_THAT(result.out, ::testing::HasSubstr(", 3 threads, "));
+  EXPECT_THAT(result.out, ::testing::HasSubstr("\ncuda  not in this build\n"));
+}
+
+TEST(Devices, AsJson) {
+  const ProcessResult result = ekgine({"devices", "--json", "--threads", "3"});
+  expect_success(result);
+  const auto json = nlohmann::json::parse(result.out);
+  ASSERT_EQ(json.at("devices").size(), 1u);
+  const auto& cpu = json.at("devices")[0];
+  EXPECT_EQ(cpu.at("device"), "cpu");
+  EXPECT_EQ(cpu.at("threads"), 3);
+  EXPECT_GT(cpu.at("memory_gb"), 0);
+}
+
+}  // namespace
+}  // namespace ekgine::testing

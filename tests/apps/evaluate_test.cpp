@@ -1,0 +1,205 @@
+#include <gtest/gtest.h>
+#include <zip.h>
+
+#include "model/weights.h"
+#include "tests/apps/program.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+// A zip file of one member.
+void write_zip(const std::string& path, const std::string& member, const std::string& content) {
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, nullptr);
+  ASSERT_NE(archive, nullptr);
+  zip_source_t* source = zip_source_buffer(archive, content.data(), content.size(), 0);
+  ASSERT_GE(zip_file_add(archive, member.c_str(), source, 0), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+}
+
+class Evaluate : public SmallStore {
+ protected:
+  Evaluate() {
+    const ProcessResult result =
+        ekgine(training(path("run")) + Arguments{"--test-records", "903", "--json"});
+    expect_success(result);
+    trained_ = json::parse(result.out);
+  }
+
+  Arguments evaluation(const std::string& weights) const {
+    return {"evaluate", "--weights", weights, "--data", store_, "--quiet"};
+  }
+  void refuses(const std::string& weights, const std::string& text) const {
+    SCOPED_TRACE(text);
+    expect_one_line(
+        ekgine(evaluation(weights) + Arguments{"--records", "903", "--output", path("new")}), 1,
+        text);
+    EXPECT_FALSE(fs::exists(path("new")));
+  }
+
+  json trained_;
+  const std::string weights_ = path("run/model.safetensors");
+};
+
+TEST_F(Evaluate, GivesTheFiguresOfTheRun) {
+  const ProcessResult result =
+      ekgine(evaluation(weights_) + Arguments{"--records", "903", "--json"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  const json found = json::parse(result.out);
+  for (const char* key :
+       {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion"}) {
+    EXPECT_EQ(found.at(key), trained_.at(key)) << key;
+  }
+  EXPECT_GT(found.at("beats_per_second"), 0);
+  // The records of a splits file are its test records.
+  const ProcessResult split =
+      ekgine(evaluation(weights_) + Arguments{"--splits", path("run/splits.json"), "--json"});
+  expect_success(split);
+  EXPECT_EQ(json::parse(split.out).at("loss"), found.at("loss"));
+}
+
+TEST_F(Evaluate, WritesReportPredictionsAndPlots) {
+  const ProcessResult result =
+      ekgine(evaluation(weights_) +
+             Arguments{"--records", "903,901", "--output", path("deep/evaluation")});
+  expect_success(result);
+  EXPECT_THAT(content_of(path("deep/evaluation")),
+              AllOf(IsSupersetOf({"metrics.json", "predictions.h5", "report.txt"}),
+                    Each(Not(HasSubstr(".partial")))));
+  EXPECT_EQ(result.out, read("deep/evaluation/report.txt"));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("accuracy"), HasSubstr(weights_), HasSubstr("903")));
+  EXPECT_EQ(read("deep/evaluation/metrics.json").find("nan"), std::string::npos);
+}
+
+TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
+  ModelWeights weights = load_model_weights(weights_);
+  weights.state.erase("normalisation.mean");
+  weights.state.erase("normalisation.std");
+  save_model_weights(path("bare.safetensors"), weights.config, weights.state);
+  refuses(path("bare.safetensors"),
+          path("bare.safetensors") +
+              ": carries no normalisation statistics; name the records it "
+              "was trained on with --normalise-on");
+  const auto loss = [&](const std::string& file, const Arguments& more) {
+    const ProcessResult result =
+        ekgine(evaluation(file) + Arguments{"--records", "903", "--json"} + more);
+    expect_success(result);
+    return json::parse(result.out).at("loss");
+  };
+  EXPECT_EQ(loss(path("bare.safetensors"), {"--normalise-on", "901,902"}), trained_.at("loss"));
+  EXPECT_NE(loss(path("bare.safetensors"), {"--normalise-on", "903"}), trained_.at("loss"));
+  EXPECT_NE(loss(weights_, {"--normalise-on", "903"}), trained_.at("loss"));
+  // One of the two alone is none.
+  weights = load_model_weights(weights_);
+  weights.state.erase("normalisation.std");
+  save_model_weights(path("half.safetensors"), weights.config, weights.state);
+  refuses(path("half.safetensors"), "normalisation");
+}
+
+TEST_F(Evaluate, RefusesWeightsThatDoNotFit) {
+  refuses(path("none.safetensors"), path("none.safetensors") + ": cannot open");
+  write_bytes(path("text.safetensors"), "hello, these are weights, are they not?");
+  refuses(path("text.safetensors"), path("text.safetensors") + ": ");
+  const std::string whole = read("run/model.safetensors");
+  write_bytes(path("cut.safetensors"), whole.substr(0, whole.size() - 100));
+  refuses(path("cut.safetensors"), path("cut.safetensors") + ": ");
+  refuses(path("run/checkpoint.safetensors"),
+          ": weights of format 'ekgine-checkpoint-1', expected 'ekgine-weights-1'");
+
+  ModelWeights weights = load_model_weights(weights_);
+  weights.state.erase("features.norm2.bias");
+  weights.state["encoder.1.norm.bias"] = {{4}, {0, 0, 0, 0}};
+  weights.state["classifier.weight"].shape = {5, 4};
+  save_model_weights(path("odd.safetensors"), weights.config, weights.state);
+  refuses(path("odd.safetensors"),
+          path("odd.safetensors") +
+              ": weights do not fit Main_Model — missing: features.norm2.bias; unexpected: "
+              "encoder.1.norm.bias; wrong shape: classifier.weight is (5,4), expected (4,5)");
+}
+
+TEST_F(Evaluate, RefusesFilesThatAreNotKeras) {
+  refuses(path("none.keras"), path("none.keras") + ": cannot open");
+  write_bytes(path("text.keras"), "this is not a zip file");
+  refuses(path("text.keras"), path("text.keras") + ": ");
+  write_bytes(path("empty.keras"), "");
+  refuses(path("empty.keras"), path("empty.keras") + ": ");
+  write_zip(path("zip.keras"), "readme.txt", "no model");
+  refuses(path("zip.keras"), path("zip.keras") + ": ");
+  write_zip(path("layers.keras"), "metadata.json", R"({"keras_version": "3.8.0"})");
+  refuses(path("layers.keras"), path("layers.keras") + ": ");
+}
+
+TEST_F(Evaluate, RefusesRecordsAndPlaces) {
+  const auto refuses_arguments = [&](const Arguments& arguments, int status,
+                                     const std::string& text) {
+    SCOPED_TRACE(text);
+    expect_one_line(ekgine(evaluation(weights_) + arguments), status, text);
+  };
+  refuses_arguments({}, 2, "no records to evaluate: give --records or --splits");
+  refuses_arguments({"--records", "801,903,802"}, 1,
+                    store_ + ": records 801, 802 are not in the store, which has 901, 902, 903");
+  refuses_arguments({"--records", "903,903"}, 2, "--records: record 903 is named twice");
+  refuses_arguments({"--records", "903", "--splits", path("run/splits.json")}, 2, "--splits");
+  refuses_arguments({"--splits", path("none.json")}, 1, path("none.json"));
+  refuses_arguments({"--records", "903", "--normalise-on", "801"}, 1, "record 801 is not");
+  refuses_arguments({"--records", "903", "--output", "/proc/ekgine"}, 1,
+                    "/proc/ekgine: cannot create the folder");
+  refuses_arguments({"--records", "903", "--output", weights_}, 1,
+                    weights_ + ": cannot create the folder");
+}
+
+TEST_F(Evaluate, AFullDiskLeavesTheOldReport) {
+  const std::string report = read("run/report.txt"), predictions = read("run/predictions.h5");
+  const std::vector<std::string> files = content_of(path("run"));
+  expect_one_line(
+      ekgine(evaluation(weights_) + Arguments{"--records", "901", "--output", path("run")},
+             {.directory = {}, .environment = {}, .file_size_limit = 512}),
+      1, path("run/"));
+  EXPECT_EQ(read("run/report.txt"), report);
+  EXPECT_TRUE(read("run/predictions.h5") == predictions);
+  EXPECT_EQ(content_of(path("run")), files);
+}
+
+TEST_F(Evaluate, ConvertRewritesWeights) {
+  const ProcessResult text = ekgine({"convert", weights_, path("copy.safetensors")});
+  expect_success(text);
+  EXPECT_TRUE(read("copy.safetensors") == read("run/model.safetensors"));
+  EXPECT_THAT(text.out, AllOf(HasSubstr("encoder.0.attention.query.weight  "),
+                              HasSubstr(" trainable parameters\n")));
+  const ProcessResult result = ekgine({"convert", weights_, path("copy.safetensors"), "--json"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  const json summary = json::parse(result.out);
+  EXPECT_EQ(summary.at("model").at("embed_dim"), 4);
+  EXPECT_EQ(summary.at("arrays").at("classifier.weight"), json({4, 5}));
+  EXPECT_GT(summary.at("parameters"), 20000);
+
+  fs::remove(path("copy.safetensors"));
+  expect_one_line(ekgine({"convert", weights_, path("copy.npz")}), 2,
+                  path("copy.npz") + ": expected a name that ends in .safetensors");
+  write_bytes(path("text.keras"), "this is not a zip file");
+  expect_one_line(ekgine({"convert", path("text.keras"), path("copy.safetensors")}), 1,
+                  path("text.keras") + ": ");
+  expect_one_line(
+      ekgine({"convert", weights_, path("none/copy.safetensors")}), 1,
+      path("none/copy.safetensors") + ": the folder " + path("none") + " does not exist");
+  EXPECT_FALSE(fs::exists(path("copy.safetensors")));
+  write_bytes(path("copy.safetensors"), "old");
+  expect_one_line(ekgine({"convert", weights_, path("copy.safetensors")},
+                         {.directory = {}, .environment = {}, .file_size_limit = 4096}),
+                  1, path("copy.safetensors") + ": cannot write: File too large");
+  EXPECT_EQ(read("copy.safetensors"), "old");
+  EXPECT_FALSE(fs::exists(path("copy.safetensors.partial")));
+}
+
+}  // namespace
+}  // namespace ekgine::testing

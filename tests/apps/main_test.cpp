@@ -1,0 +1,62 @@
+#include <gtest/gtest.h>
+
+#include "tests/apps/program.h"
+
+namespace ekgine::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(Program, HelpExplainsEverySubcommand) {
+  const ProcessResult all = ekgine({"--help"});
+  EXPECT_EQ(all.status, 0);
+  EXPECT_EQ(all.err, "");
+  const std::pair<const char*, std::vector<const char*>> subcommands[] = {
+      {"preprocess", {"--database", "--output", "--records", "--label-map", "--scalograms"}},
+      {"train",
+       {"--data", "--splits", "--train-records", "--validation-records", "--test-records",
+        "--model", "--embed-dim", "--dropout", "--epochs", "--batch-size", "--learning-rate",
+        "--schedule", "--class-weights", "--shuffle", "--precision", "--seed", "--output",
+        "--resume"}},
+      {"evaluate", {"--weights", "--data", "--records", "--splits", "--normalise-on", "--output"}},
+      {"convert", {"IN", "OUT", ".keras"}},
+      {"devices", {}}};
+  for (const auto& [name, words] : subcommands) {
+    EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + name + " "));
+    const ProcessResult one = ekgine({name, "--help"});
+    EXPECT_EQ(one.status, 0) << name;
+    EXPECT_EQ(one.err, "") << name;
+    for (const char* word : words) EXPECT_THAT(one.out, HasSubstr(word)) << name;
+    for (const char* word : {"--json", "--quiet", "--threads", "--device"}) {
+      EXPECT_THAT(one.out, HasSubstr(word)) << name;
+    }
+  }
+}
+
+TEST(Program, TellsItsVersion) {
+  const ProcessResult result = ekgine({"--version"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.out, "ekgine 0.1.0\n");
+}
+
+TEST(Program, WrongUsageIsOneLineAndStatus2) {
+  expect_one_line(ekgine({}), 2, "a subcommand is required (see ekgine --help)");
+  expect_one_line(ekgine({"trian"}), 2, "The following argument was not expected: trian");
+  expect_one_line(ekgine({"--fast"}), 2, "The following argument was not expected: --fast");
+  expect_one_line(ekgine({"devices", "--fast"}), 2,
+                  AllOf(HasSubstr("The following argument was not expected: --fast"),
+                        HasSubstr("(see ekgine devices --help)")));
+  expect_one_line(ekgine({"preprocess", "--output", "x"}), 2, "--database is required");
+  expect_one_line(ekgine({"devices", "--threads", "many"}), 2, "--threads");
+  expect_one_line(ekgine({"devices", "--threads", "-1"}), 2, "--threads");
+  expect_one_line(ekgine({"devices", "--device", "tpu"}), 2, "--device");
+}
+
+TEST(Program, SaysThatThereIsNoCuda) {
+  expect_one_line(ekgine({"devices", "--device", "cuda"}), 1,
+                  "--device cuda: this build has no CUDA back end; use --device cpu");
+}
+
+}  // namespace
+}  // namespace ekgine::testing

@@ -1,0 +1,146 @@
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "data/store.h"
+#include "tests/apps/program.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+TEST_F(SmallStore, PreprocessTellsWhatItMade) {
+  const ProcessResult text =
+      ekgine({"preprocess", "--database", database_, "--output", path("again")});
+  expect_success(text);
+  EXPECT_EQ(text.out, "");
+  EXPECT_THAT(text.err, ::testing::HasSubstr(path("again") +
+                                             ": 3 records, 54 beats (N 18, S 9, V 10, F 9, Q 8)"));
+  const ProcessResult result = ekgine({"preprocess", "--database", database_, "--output",
+                                       path("again"), "--records", "903,901", "--json"});
+  expect_success(result);
+  auto json = nlohmann::json::parse(result.out);
+  EXPECT_GT(json.at("seconds"), 0);
+  json.erase("seconds");
+  EXPECT_EQ(json, nlohmann::json::parse(R"({"store": ")" + path("again") +
+                                        R"(", "records": 2, "beats": 36,
+                "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5}})"));
+  EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
+  EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "metadata.json"));
+}
+
+// Everything that can be wrong with a record ends in one line that names the file, and no store.
+TEST_F(SmallStore, PreprocessRefusesDamagedRecords) {
+  const struct {
+    const char* file;
+    std::function<void(std::string&)> damage;  // cleared: the file is removed
+    const char* text;
+  } cases[] = {
+      {"902.hea", [](std::string& s) { s.clear(); }, "902 does not exist"},
+      {"902.dat", [](std::string& s) { s.clear(); }, "902.dat: cannot open"},
+      {"902.atr", [](std::string& s) { s.clear(); }, "902.atr: cannot open"},
+      {"902.dat", [](std::string& s) { s.resize(s.size() / 2); },
+       "902.dat: truncated: 8100 bytes, expected 16200"},
+      {"902.hea", [](std::string& s) { s.resize(s.find('\n') + 1); }, "902.hea"},
+      {"902.atr", [](std::string& s) { s.resize(s.size() - 2); }, "902.atr"},
+      {"902.hea", [](std::string& s) { s.replace(s.find("5400"), 4, "5402"); },
+       "902.dat: truncated: 16200 bytes, expected 16206"},
+      {"902.hea", [](std::string& s) { s.replace(s.find("212"), 3, "310"); },
+       "902.hea:2: format 310 is not supported (212, 16, 80 are)"},
+      {"902.hea", [](std::string& s) { s.replace(s.find("212"), 3, "16"); }, "902.hea:3: format"},
+      {"902.dat", [](std::string& s) { s[1000] = static_cast<char>(s[1000] ^ 1); },
+       "902.dat: the checksum of signal"},
+      {"902.atr",
+       [](std::string& s) {
+         s = encode_wfdb_annotations({{200, 'N'}, {500, 'N'}, {900, 'N'}, {5400, 'V'}});
+       },
+       "902.atr: annotation 3 ('V') is at sample 5400, beyond the signal's 5400 samples"},
+      {"902.atr",
+       [](std::string& s) {
+         s = encode_wfdb_annotations({{200, 'N'}, {500, '+'}, {900, 'N'}});
+       },
+       "902.atr: has 2 beats (label map seed), expected 3 or more"}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.file) + ": " + c.text);
+    const fs::path file = fs::path(database_) / c.file;
+    const std::string whole = read_file(file);
+    std::string damaged = whole;
+    c.damage(damaged);
+    if (damaged.empty()) {
+      fs::remove(file);
+    } else {
+      write_bytes(file, damaged);
+    }
+    // Where the record is asked for by name; else one without a header is none.
+    expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new"),
+                            "--records", "901,902,903"}),
+                    1, c.text);
+    write_bytes(file, whole);
+    EXPECT_THAT(content_of(folder_.path()),
+                ::testing::Each(::testing::Not(::testing::HasSubstr("new"))));
+  }
+}
+
+TEST_F(SmallStore, PreprocessRefusesSamplesThatWereNotMeasured) {
+  TestRecord record = random_record("902", 18, "NNV/FA", 2);
+  record.signals[0][700] = -2048;  // what format 212 has for NaN
+  write_wfdb_record(database_, record);
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new")}), 1,
+                  "902.dat: sample 700 of signal LEAD0 is -2048, which marks it as not measured");
+  EXPECT_FALSE(fs::exists(path("new")));
+}
+
+TEST_F(SmallStore, PreprocessNamesAllRecordsThatDoNotExist) {
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new"),
+                          "--records", "901,800,801"}),
+                  1, database_ + ": records 800, 801 do not exist");
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new"),
+                          "--records", "901,,902"}),
+                  2, "--records: found an empty record name");
+  expect_one_line(ekgine({"preprocess", "--database", path("no"), "--output", path("new")}), 1,
+                  path("no") + ": the database does not exist");
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new"),
+                          "--label-map", "aami"}),
+                  1, "aami");
+  EXPECT_FALSE(fs::exists(path("new")));
+}
+
+TEST_F(SmallStore, PreprocessLeavesTheOldStoreWhenItFails) {
+  const auto old_store = [this] {
+    std::vector<std::string> files;
+    for (const std::string& name : content_of(store_)) files.push_back(read("store/" + name));
+    return files;
+  };
+  const std::vector<std::string> before = old_store();
+  ASSERT_EQ(before.size(), 4u);
+
+  // A disk that fills up.
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", store_},
+                         {.directory = {}, .environment = {}, .file_size_limit = 8192}),
+                  1, store_);
+  EXPECT_EQ(old_store(), before);
+
+  // A place that cannot be written.
+  write_bytes(path("file"), "");
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("file")}), 1,
+                  path("file") + ": is a file, expected a folder");
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("file/store")}),
+                  1, path("file/store"));
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", "/proc/store"}), 1,
+                  "/proc/store");
+  // A folder with other things in it.
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", database_}), 1,
+                  "which is no part of a store; choose another folder");
+
+  write_bytes(fs::path(database_) / "902.dat", "");
+  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", store_}), 1,
+                  "902.dat");
+  EXPECT_EQ(old_store(), before);
+  EXPECT_THAT(content_of(folder_.path()),
+              ::testing::Each(::testing::Not(::testing::HasSubstr(".partial"))));
+}
+
+}  // namespace
+}  // namespace ekgine::testing

@@ -1,0 +1,89 @@
+// The program as a user runs it, and small recordings for it to work on.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "tests/support/process.h"
+#include "tests/support/temporary_directory.h"
+#include "tests/support/wfdb_writer.h"
+
+namespace ekgine::testing {
+
+using Arguments = std::vector<std::string>;
+
+inline Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+inline ProcessResult ekgine(const Arguments& arguments, const ProcessOptions& options = {}) {
+  Process process(EKGINE_PROGRAM, arguments, options);
+  ProcessResult result = process.wait();
+  EXPECT_FALSE(result.timed_out) << "ekgine " << ::testing::PrintToString(arguments);
+  return result;
+}
+
+inline void expect_success(const ProcessResult& result) {
+  EXPECT_EQ(result.status, 0) << "signal " << result.signal << "\n" << result.err;
+}
+
+// The program ended with this status and nothing but one line on stderr, which begins with
+// "ekgine: " and contains (or matches) `text`.
+template <class Text>
+void expect_one_line(const ProcessResult& result, int status, const Text& text) {
+  EXPECT_EQ(result.status, status) << "signal " << result.signal;
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, ::testing::StartsWith("ekgine: "));
+  EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
+  if constexpr (std::is_convertible_v<Text, std::string>) {
+    EXPECT_THAT(result.err, ::testing::HasSubstr(text));
+  } else {
+    EXPECT_THAT(result.err, text);
+  }
+}
+
+// Names of all files and folders below `folder`, sorted.
+inline std::vector<std::string> content_of(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    names.push_back(std::filesystem::relative(entry.path(), folder).string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// A folder with `database`, three short records whose beats are of all five classes, and `store`,
+// what `ekgine preprocess` made of it.
+class SmallStore : public ::testing::Test {
+ protected:
+  SmallStore() {
+    std::filesystem::create_directory(database_);
+    write_wfdb_record(database_, random_record("901", 22, "NAVF/N", 1));
+    write_wfdb_record(database_, random_record("902", 18, "NNV/FA", 2));
+    write_wfdb_record(database_, random_record("903", 14, "VNAF/N", 3));
+    expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  }
+
+  // A training run of a fraction of a second.
+  Arguments training(const std::string& output) const {
+    return {"train",    "--data",      store_, "--train-records", "901,902", "--embed-dim",
+            "4",        "--num-heads", "1",    "--kernel-size",   "3",       "--batch-size",
+            "16",       "--epochs",    "1",    "--threads",       "1",       "--quiet",
+            "--output", output};
+  }
+
+  std::string path(const std::string& name) const { return folder_ / name; }
+  std::string read(const std::string& name) const { return read_file(folder_ / name); }
+
+  TemporaryDirectory folder_;
+  const std::string database_ = folder_ / "database", store_ = folder_ / "store";
+};
+
+}  // namespace ekgine::testing

@@ -1,0 +1,423 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "base/hdf5.h"
+#include "data/store.h"
+#include "model/safetensors.h"
+#include "tests/apps/program.h"
+#include "tests/support/random.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::duration;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+
+class Train : public SmallStore {
+ protected:
+  std::string model_of(const std::string& run) const { return read(run + "/model.safetensors"); }
+
+  // The arrays of a run's checkpoint and what else decides how it goes on, as one text. Seconds are
+  // left out: they differ from run to run.
+  std::string checkpoint_of(const std::string& run) const {
+    const WeightsFile file = read_safetensors(folder_ / (run + "/checkpoint.safetensors"));
+    json state = json::parse(file.metadata.at("state"));
+    for (json& epoch : state.at("history")) epoch.erase("seconds");
+    std::string text = file.metadata.at("options") + state.dump();
+    for (const auto& [name, array] : file.arrays) {
+      text += name + shape_text(array.shape);
+      text.append(reinterpret_cast<const char*>(array.values.data()),
+                  array.values.size() * sizeof(float));
+    }
+    return text;
+  }
+
+  void expect_same_run(const std::string& a, const std::string& b) const {
+    EXPECT_TRUE(model_of(a) == model_of(b)) << "weights of " << a << " and " << b;
+    EXPECT_TRUE(checkpoint_of(a) == checkpoint_of(b)) << "checkpoints of " << a << " and " << b;
+    EXPECT_EQ(read(a + "/metrics.json"), read(b + "/metrics.json"));
+  }
+
+  // Refused before work starts: one line, and no run directory.
+  void refuses(const Arguments& arguments, const std::string& text, int status = 1) const {
+    SCOPED_TRACE(text);
+    expect_one_line(ekgine(training(path("new")) + arguments), status, text);
+    EXPECT_FALSE(fs::exists(path("new")));
+  }
+};
+
+TEST_F(Train, WritesARunDirectory) {
+  const ProcessResult result =
+      ekgine(training(path("run")) + Arguments{"--epochs", "2", "--test-records", "903", "--json"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  const json summary = json::parse(result.out);
+  for (const char* key : {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes",
+                          "confusion", "sequences_per_second", "seconds", "peak_rss_mb", "epochs",
+                          "best_epoch", "run", "evaluated"}) {
+    EXPECT_TRUE(summary.contains(key)) << key;
+  }
+  EXPECT_EQ(summary.at("run"), path("run"));
+  EXPECT_EQ(summary.at("epochs"), 2);
+  EXPECT_EQ(summary.at("best_epoch"), 2);  // the last one, without validation
+  EXPECT_EQ(summary.at("evaluated"), "test");
+  EXPECT_EQ(summary.at("sequences"), 12);
+  EXPECT_GT(summary.at("sequences_per_second"), 0);
+  EXPECT_EQ(summary.at("classes").at("N").at("support").get<int>() +
+                summary.at("classes").at("S").at("support").get<int>() +
+                summary.at("classes").at("V").at("support").get<int>() +
+                summary.at("classes").at("F").at("support").get<int>() +
+                summary.at("classes").at("Q").at("support").get<int>(),
+            12);
+
+  EXPECT_THAT(content_of(path("run")),
+              AllOf(IsSupersetOf({"checkpoint.json", "checkpoint.safetensors", "config.toml",
+                                  "history.jsonl", "metrics.json", "model.safetensors",
+                                  "predictions.h5", "report.txt", "splits.json"}),
+                    Each(Not(HasSubstr(".partial")))));
+  EXPECT_EQ(json::parse(read("run/metrics.json")).at("accuracy"), summary.at("accuracy"));
+  EXPECT_EQ(json::parse(read("run/splits.json")),
+            json::parse(R"({"train_records": ["901", "902"], "validation_records": [],
+                            "test_records": ["903"]})"));
+  std::istringstream lines(read("run/history.jsonl"));
+  std::vector<json> history;
+  for (std::string line; std::getline(lines, line);) history.push_back(json::parse(line));
+  ASSERT_EQ(history.size(), 2u);
+  EXPECT_EQ(history[1].at("epoch"), 2);
+  EXPECT_LT(history[1].at("learning_rate"), history[0].at("learning_rate"));  // cosine
+  const hdf5::File predictions = hdf5::File::open(folder_ / "run/predictions.h5");
+  EXPECT_THAT(predictions.members("/"), ElementsAre("903"));
+  EXPECT_EQ(predictions.shape("903/probabilities"), (std::vector<std::int64_t>{12, 5}));
+}
+
+TEST_F(Train, SaysWhatItDoes) {
+  ProcessResult result = ekgine({"train", "--data", store_, "--train-records", "901,902",
+                                 "--validation-records", "903", "--embed-dim", "4", "--num-heads",
+                                 "1", "--epochs", "1", "--output", path("run")});
+  expect_success(result);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("parameters; 36 training sequences ("), HasSubstr("epoch 1/1 ["),
+                    HasSubstr("] 36/36 "), HasSubstr(" sequences/s "), HasSubstr("validation [")));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("validation records: accuracy "),
+                                HasSubstr("\n" + path("run") + "\n")));
+  // Without anything held out there is nothing to report.
+  result = ekgine(training(path("alone")) + Arguments{"--json"});
+  expect_success(result);
+  EXPECT_FALSE(json::parse(result.out).contains("accuracy"));
+  EXPECT_FALSE(fs::exists(path("alone/report.txt")));
+}
+
+TEST_F(Train, NumbersRunsWithoutOutput) {
+  Arguments arguments = training("");
+  arguments.resize(arguments.size() - 2);  // no --output
+  for (const char* run : {"runs/Main_Model-1", "runs/Main_Model-2"}) {
+    const ProcessResult result =
+        ekgine(arguments + Arguments{"--json"}, {.directory = folder_.path(), .environment = {}});
+    expect_success(result);
+    EXPECT_EQ(json::parse(result.out).at("run"), run);
+    EXPECT_TRUE(fs::exists(folder_ / run / "model.safetensors"));
+  }
+}
+
+TEST_F(Train, ConfigOfARunRepeatsItBitForBit) {
+  expect_success(ekgine(training(path("a")) + Arguments{"--test-records", "903", "--learning-rate",
+                                                        "0.0123456789", "--seed",
+                                                        "18446744073709551615", "--dropout", "0.3",
+                                                        "--shuffle", "full", "--encode-each"}));
+  expect_success(
+      ekgine({"train", "--config", path("a/config.toml"), "--output", path("b"), "--quiet"}));
+  EXPECT_EQ(read("a/config.toml"), read("b/config.toml"));
+  expect_same_run("a", "b");
+  // And another seed gives another model.
+  expect_success(ekgine({"train", "--config", path("a/config.toml"), "--output", path("c"),
+                         "--quiet", "--seed", "1"}));
+  EXPECT_FALSE(model_of("a") == model_of("c"));
+}
+
+TEST_F(Train, TakesRecordsFromASplitsFile) {
+  write_bytes(path("splits.json"), R"({"train_records": ["901"], "validation_records": ["902"],
+                                       "test_records": ["903"]})");
+  const ProcessResult result =
+      ekgine({"train", "--data", store_, "--splits", path("splits.json"), "--embed-dim", "4",
+              "--num-heads", "1", "--epochs", "1", "--output", path("run"), "--json", "--quiet"});
+  expect_success(result);
+  EXPECT_EQ(json::parse(result.out).at("evaluated"), "test");
+  refuses({"--splits", path("splits.json")},
+          "--splits: names the records already; leave out --train-records", 2);
+}
+
+TEST_F(Train, EveryWayOfShufflingAndEveryModelTrains) {
+  const Arguments variants[] = {{"--shuffle", "stream"},
+                                {"--shuffle", "full", "--class-weights", "balanced"},
+                                {"--model", "Baseline_Model", "--class-weights", "none"},
+                                {"--sequence-length", "5", "--num-blocks", "2"},
+                                {"--schedule", "plateau", "--validation-records", "903"},
+                                {"--schedule", "constant", "--sequence-length", "1"}};
+  for (std::size_t i = 0; i < std::size(variants); ++i) {
+    SCOPED_TRACE(::testing::PrintToString(variants[i]));
+    const std::string run = "run" + std::to_string(i);
+    expect_success(ekgine(training(path(run)) + variants[i]));
+    EXPECT_TRUE(fs::exists(path(run + "/model.safetensors")));
+  }
+}
+
+// --- Interrupted, killed, resumed ---------------------------------------------------------------
+
+class Resume : public Train {
+ protected:
+  // Several epochs with validation and a test at the end.
+  Arguments long_training(const std::string& output) const {
+    return training(output) +
+           Arguments{"--epochs",  "3",  "--validation-records", "903", "--batch-size", "4",
+                     "--dropout", "0.2"};
+  }
+  // What a user does with a run that was cut short: nothing was there yet, or it is resumed.
+  Arguments go_on(const std::string& run) const {
+    if (fs::exists(fs::path(run) / "checkpoint.safetensors")) {
+      return {"train", "--resume", run, "--quiet"};
+    }
+    return long_training(run);
+  }
+};
+
+TEST_F(Resume, KilledAtRandomMomentsGivesTheSameBits) {
+  const auto start = std::chrono::steady_clock::now();
+  expect_success(ekgine(long_training(path("whole"))));
+  const duration<double> whole = std::chrono::steady_clock::now() - start;
+
+  Random random(20240607);
+  int kills = 0, runs = 0;
+  const auto run = [&] { return "killed" + std::to_string(runs); };
+  while (kills < 6) {
+    Process process(EKGINE_PROGRAM, go_on(path(run())));
+    std::this_thread::sleep_for(whole * random.uniform(0, 0.6));
+    process.send(SIGKILL);
+    const ProcessResult result = process.wait();
+    if (result.signal == SIGKILL) {
+      ++kills;
+    } else {  // it was faster: the next one is killed more often
+      expect_success(result);
+      expect_same_run("whole", run());
+      ++runs;
+    }
+  }
+  const ProcessResult result = ekgine(go_on(path(run())));
+  expect_success(result);
+  expect_same_run("whole", run());
+}
+
+TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
+  expect_success(ekgine(long_training(path("whole"))));
+  const std::string run = path("run");
+  Random random(7);
+  for (int interrupts = 0; interrupts < 4; ++interrupts) {
+    Process process(EKGINE_PROGRAM, go_on(run));
+    const bool first = interrupts == 0;
+    while (first && !fs::exists(run + "/checkpoint.safetensors")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    if (!first) std::this_thread::sleep_for(std::chrono::milliseconds(random.integer(30, 120)));
+    process.send(interrupts % 2 == 0 ? SIGINT : SIGTERM);
+    const ProcessResult result = process.wait();
+    if (result.signal != 0) continue;  // it had not yet come to catching signals
+    expect_one_line(
+        result, 130,
+        ::testing::MatchesRegex("ekgine: interrupted after step [0-9]+; go on with: ekgine train "
+                                "--resume " +
+                                run + "\n"));
+    const json checkpoint = json::parse(read("run/checkpoint.json"));
+    EXPECT_THAT(result.err,
+                HasSubstr("after step " + checkpoint.at("state").at("step").dump() + ";"));
+    if (first) {  // in the middle of an epoch
+      EXPECT_GT(checkpoint.at("state").at("batch"), 0);
+    }
+  }
+  expect_success(ekgine(go_on(run)));
+  expect_same_run("whole", "run");
+  // A run that is complete is evaluated again, and stays what it is.
+  expect_success(ekgine(go_on(run)));
+  expect_same_run("whole", "run");
+}
+
+TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
+  expect_one_line(ekgine({"train", "--resume", path("none")}), 1,
+                  path("none") + ": no checkpoint.safetensors there, expected a run directory");
+  expect_success(ekgine(training(path("run"))));
+  expect_one_line(ekgine({"train", "--resume", path("run"), "--epochs", "9"}), 2,
+                  "--epochs: a resumed run keeps its options");
+  expect_one_line(ekgine(training(path("run"))), 1,
+                  path("run") +
+                      ": holds a run already; choose another --output, or go on with it "
+                      "by --resume " +
+                      path("run"));
+
+  const std::string file = path("run/checkpoint.safetensors"), whole = read_file(file);
+  write_bytes(file, whole.substr(0, whole.size() / 2));
+  expect_one_line(ekgine({"train", "--resume", path("run")}), 1, file);
+  write_bytes(file, "");
+  expect_one_line(ekgine({"train", "--resume", path("run")}), 1, file);
+  write_bytes(file, read("run/model.safetensors"));
+  expect_one_line(ekgine({"train", "--resume", path("run")}), 1,
+                  file +
+                      ": is no checkpoint of this version (format ekgine-checkpoint-1 expected, "
+                      "found ekgine-weights-1)");
+  write_bytes(file, whole);
+
+  // The store has other labels now.
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--label-map",
+                         "seed", "--records", "901,903,902", "--quiet"}));
+  expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
+  write_wfdb_record(database_, random_record("902", 18, "NVN/FA", 2));
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  expect_one_line(
+      ekgine({"train", "--resume", path("run")}), 1,
+      store_ + ": the training records are not those that " + path("run") + " was started with");
+  expect_success(ekgine(
+      {"preprocess", "--database", database_, "--output", store_, "--records", "901", "--quiet"}));
+  expect_one_line(ekgine({"train", "--resume", path("run")}), 1,
+                  store_ + ": record 902 is not in the store, which has 901");
+}
+
+TEST_F(Resume, AFullDiskLeavesTheOldFiles) {
+  const std::string run = path("run");
+  const ProcessOptions full_disk{.directory = {}, .environment = {}, .file_size_limit = 32768};
+  // The first checkpoint does not fit.
+  expect_one_line(ekgine(long_training(run), full_disk), 1,
+                  run + "/checkpoint.safetensors: cannot write: File too large");
+  EXPECT_THAT(content_of(run), ElementsAre("config.toml", "splits.json"));
+  {
+    Process process(EKGINE_PROGRAM, go_on(run));
+    while (!fs::exists(run + "/checkpoint.json")) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    process.send(SIGINT);
+    EXPECT_EQ(process.wait().status, 130);
+  }
+  const std::string checkpoint = read("run/checkpoint.safetensors");
+  const std::vector<std::string> files = content_of(run);
+  expect_one_line(ekgine(go_on(run), full_disk), 1, ": cannot write: File too large");
+  EXPECT_TRUE(read("run/checkpoint.safetensors") == checkpoint);
+  EXPECT_EQ(content_of(run), files);
+  // There is room again.
+  expect_success(ekgine(go_on(run)));
+  expect_success(ekgine(long_training(path("whole"))));
+  expect_same_run("whole", "run");
+}
+
+// --- Refused ------------------------------------------------------------------------------------
+
+TEST_F(Train, RefusesOptionsOutOfRange) {
+  refuses({"--epochs", "0"}, "--epochs must be 1 to 1000000, got 0", 2);
+  refuses({"--batch-size", "0"}, "--batch-size must be 1 to 65536, got 0", 2);
+  refuses({"--learning-rate", "-1"}, "--learning-rate must be", 2);
+  refuses({"--learning-rate", "nan"}, "--learning-rate must be", 2);
+  refuses({"--epochs", "many"}, "--epochs", 2);
+  refuses({"--class-weights", "inverse"},
+          "--class-weights must be one of none, balanced, sqrt, got 'inverse'", 2);
+  refuses({"--shuffle", "some"}, "--shuffle must be one of runs, full, stream, got 'some'", 2);
+  refuses({"--schedule", "step"}, "--schedule must be one of", 2);
+  refuses({"--model", "LSTM"}, "model 'LSTM' is unknown (Main_Model, Baseline_Model are there)", 2);
+  refuses({"--kernel-size", "4"}, "kernel_size must be odd, got 4", 2);
+  refuses({"--dropout", "1"}, "dropout must be in [0, 1), got 1", 2);
+  refuses({"--precision", "bf16"}, "--precision", 2);
+  expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");
+  expect_one_line(ekgine({"train", "--data", store_, "--output", path("new")}), 2,
+                  "no training records: give --train-records or --splits");
+}
+
+TEST_F(Train, RefusesRecordsThatDoNotFit) {
+  refuses({"--test-records", "800,903,801"},
+          store_ + ": records 800, 801 are not in the store, which has 901, 902, 903");
+  refuses({"--validation-records", "903", "--test-records", "903"},
+          "records: record 903 is among both the validation and the test records");
+  refuses({"--test-records", "902"},
+          "records: record 902 is among both the training and the test records");
+  refuses({"--sequence-length", "20"}, "record 902 has 18 beats, too few for sequences of 20");
+  refuses({"--test-records", "903", "--sequence-length", "16"},
+          "record 903 has 14 beats, too few for sequences of 16");
+  expect_one_line(
+      ekgine({"train", "--data", store_, "--train-records", "901,801", "--output", path("new")}), 1,
+      store_ + ": record 801 is not in the store, which has 901, 902, 903");
+  expect_one_line(
+      ekgine({"train", "--data", path("none"), "--train-records", "901", "--output", path("new")}),
+      1, path("none") + ": the store does not exist");
+  EXPECT_FALSE(fs::exists(path("new")));
+}
+
+TEST_F(Train, RefusesAClassThatIsAbsent) {
+  write_wfdb_record(database_, random_record("901", 22, "NAF", 1));
+  write_wfdb_record(database_, random_record("902", 22, "NAF", 1));
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  refuses({"--test-records", "903"},
+          "classes V, Q have no sequence in the training records 901, 902");
+  expect_success(ekgine(training(path("run")) + Arguments{"--allow-absent-classes"}));
+}
+
+TEST_F(Train, RefusesADamagedStore) {
+  const std::string metadata = read("store/metadata.json"), record = read("store/902.h5");
+  std::string other = metadata;
+  other.replace(other.find("\"version\": 1"), 12, "\"version\": 2");
+  write_bytes(path("store/metadata.json"), other);
+  refuses({}, store_ + "/metadata.json: is of store version 2, expected 1");
+  write_bytes(path("store/metadata.json"), "{");
+  refuses({}, store_ + "/metadata.json");
+  write_bytes(path("store/metadata.json"), metadata);
+
+  write_bytes(path("store/902.h5"), record.substr(0, record.size() / 2));
+  refuses({}, store_ + "/902.h5");
+  refuses({"--shuffle", "stream"}, store_ + "/902.h5");
+  fs::remove(path("store/902.h5"));
+  refuses({}, store_ + "/902.h5");
+  write_bytes(path("store/902.h5"), record);
+
+  const RecordBeats beats = Store(store_).read("902");
+  const std::int64_t n = beats.size(), shape[] = {n, beat_samples}, labels_shape[] = {n};
+  for (const bool with_beats : {false, true}) {
+    hdf5::File file = hdf5::File::create(path("store/902.h5"));
+    file.write_integer("/", "version", store_version);
+    file.write_text("/", "record", "902");
+    file.write_text("/", "lead", "LEAD0");
+    file.write<std::int32_t>("labels", beats.labels, labels_shape);
+    if (with_beats) {
+      std::vector<float> values = beats.beats;
+      values[3 * beat_samples + 10] = std::numeric_limits<float>::infinity();
+      file.write<float>("beats", values, shape);
+    }
+    file.close();
+    refuses({}, with_beats ? "902.h5:beats: beat 3, value 10 is inf, expected a finite number"
+                           : "902.h5");
+  }
+}
+
+TEST_F(Train, RefusesPlacesItCannotWrite) {
+  write_bytes(path("file"), "");
+  const std::string reasons[][2] = {
+      {path("file"), path("file") + ": cannot create the folder"},
+      {path("file/run"), path("file/run") + ": cannot create the folder"},
+      {"/proc/ekgine-run", "/proc/ekgine-run: cannot create the folder"}};
+  for (const auto& [output, text] : reasons) {
+    expect_one_line(ekgine(training(output)), 1, text);
+  }
+  // Folders made for a run that then fails are removed, and no others.
+  expect_one_line(ekgine(training(path("deep/er/run")) + Arguments{"--test-records", "800"}), 1,
+                  "record 800");
+  EXPECT_FALSE(fs::exists(path("deep")));
+  fs::create_directory(path("mine"));
+  expect_one_line(ekgine(training(path("mine")) + Arguments{"--test-records", "800"}), 1,
+                  "record 800");
+  EXPECT_TRUE(fs::exists(path("mine")));
+}
+
+}  // namespace
+}  // namespace ekgine::testing
