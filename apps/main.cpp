@@ -50,6 +50,8 @@ int main(int argc, char** argv) {
       "Read options from a TOML file: a section [SUBCOMMAND] of its options by name");
   program.config_formatter(config_file(program));
   program.fallthrough();
+  // An option given twice: the last one counts, so that scripts can append to a command.
+  program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   program.footer("Start with: ekgine preprocess --help");
   add_preprocess(program);
   add_train(program);

@@ -93,11 +93,14 @@ StateDict Model::state() const {
 
 void Model::load(const StateDict& state, const std::string& source) {
   std::vector<std::string> missing, unexpected, misshaped;
+  const bool normalised =
+      state.contains(normalisation_mean_.name) || state.contains(normalisation_std_.name);
   std::size_t found = 0;
   const auto check = [&](const Parameter& parameter) {
     const auto entry = state.find(parameter.name);
     if (entry == state.end()) {
-      if (!parameter.name.starts_with("normalisation.")) missing.push_back(parameter.name);
+      const bool optional = parameter.name.starts_with("normalisation.") && !normalised;
+      if (!optional) missing.push_back(parameter.name);
       return;
     }
     ++found;

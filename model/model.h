@@ -44,7 +44,7 @@ class Model {
   // All arrays of the model by name.
   StateDict state() const;
   // Takes over all arrays. Strict: one Error lists every missing, unexpected and misshaped name;
-  // only normalisation.* may be absent. `source` names the file.
+  // only normalisation.* may be absent, both or none. `source` names the file.
   void load(const StateDict& state, const std::string& source);
 
  private:

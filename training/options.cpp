@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -81,6 +82,10 @@ void TrainOptions::check() const {
   check_range("weight-decay", weight_decay, 0, 10);
   check_range("patience", static_cast<double>(patience), 1, 1e6);
   check_range("run-length", static_cast<double>(run_length), 1, 1 << 20);
+  if (seed > std::numeric_limits<std::int64_t>::max()) {
+    // TOML, which config.toml is, has no larger integers.
+    fail("--seed must be 0 to {}, got {}", std::numeric_limits<std::int64_t>::max(), seed);
+  }
   check_range("threads", static_cast<double>(threads), 1, 1024);
   check_one_of("schedule", schedule, {"cosine", "plateau", "constant"});
   check_one_of("class-weights", class_weights, {"none", "balanced", "sqrt"});

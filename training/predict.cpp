@@ -92,7 +92,7 @@ std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_
   std::int64_t done = 0;
   for (const RecordBeats& record : records) {
     if (record.size() < sequence_length) {
-      fail("record {}: {} beats hold no sequence of {}", record.name, record.size(),
+      fail("record {} has {} beats, too few for sequences of {}", record.name, record.size(),
            sequence_length);
     }
     RecordPredictions& p = predictions.emplace_back();

@@ -17,6 +17,7 @@
 #include "data/sampler.h"
 #include "data/splits.h"
 #include "evaluation/plots.h"
+#include "kernels/runtime/cpu.h"
 #include "model/weights.h"
 #include "training/checkpoint.h"
 #include "training/class_weights.h"
@@ -79,6 +80,17 @@ std::vector<RecordBeats> read_records(const Store& store, const std::vector<std:
   return records;
 }
 
+// What SequenceIndex checks of training records, before hours of training and not after.
+void check_held_out(const Store& store, const std::vector<std::string>& names,
+                    std::int64_t length) {
+  for (const StoreRecord& record : store.find(names)) {
+    if (record.beats() < length) {
+      fail("record {} has {} beats, too few for sequences of {}", record.name, record.beats(),
+           length);
+    }
+  }
+}
+
 std::int64_t count_beats(std::span<const RecordBeats> records) {
   std::int64_t beats = 0;
   for (const RecordBeats& record : records) beats += record.size();
@@ -137,7 +149,8 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       model_(options.model, DType::f32, ParameterSet::Use::training, options.seed),
       loader_(*training_, sampler_options(options), !options.encode_each),
       batches_(loader_.batches()) {
-  store_.find(options.test_records);
+  check_held_out(store_, options.validation_records, options.model.sequence_length);
+  check_held_out(store_, options.test_records, options.model.sequence_length);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
   const ClassCounts& counts = training_->class_counts();
   step_ =
@@ -367,6 +380,8 @@ TrainResult resume(const fs::path& directory, const std::function<void(const std
   const Checkpoint checkpoint = load_checkpoint(directory);
   const TrainOptions options =
       TrainOptions::from_json(checkpoint.options, (directory / "checkpoint.safetensors").string());
+  // Sums are divided among the threads: another number of them would give other bits.
+  set_thread_count(static_cast<int>(options.threads));
   Run run(options, directory, &checkpoint, say);
   return run.execute();
 }

@@ -35,8 +35,9 @@ struct TrainResult {
 // training records, a loss that is not finite. Throws Interrupted after saving a checkpoint.
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say);
 
-// Goes on with a run that was cut short, bit for bit as if it had not been. A run that is complete
-// is evaluated again. Errors: no checkpoint; the store has changed since.
+// Goes on with a run that was cut short, on as many threads as it was started with, bit for bit as
+// if it had not been. A run that is complete is evaluated again. Errors: no checkpoint; the store
+// has changed since.
 TrainResult resume(const std::filesystem::path& run,
                    const std::function<void(const std::string&)>& say);
 

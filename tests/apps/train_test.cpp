@@ -133,7 +133,7 @@ TEST_F(Train, NumbersRunsWithoutOutput) {
 TEST_F(Train, ConfigOfARunRepeatsItBitForBit) {
   expect_success(ekgine(training(path("a")) + Arguments{"--test-records", "903", "--learning-rate",
                                                         "0.0123456789", "--seed",
-                                                        "18446744073709551615", "--dropout", "0.3",
+                                                        "9223372036854775807", "--dropout", "0.3",
                                                         "--shuffle", "full", "--encode-each"}));
   expect_success(
       ekgine({"train", "--config", path("a/config.toml"), "--output", path("b"), "--quiet"}));
