@@ -127,8 +127,8 @@ TEST(Model, GradientsOfEveryParameterAreRight) {
     set_plain_normalisation(model);
     Device device = Device::cpu(DType::f64);
     Arena::Plan plan;
-    const std::vector<float> beats = random_beats(3, 11);
-    const std::vector<std::int32_t> index = {0, 1, 2, 2, 1, 1};
+    const std::vector<float> beats = random_beats(2, 11);
+    const std::vector<std::int32_t> index = {0, 1, 0, 0, 1, 1};
     const std::vector<std::int32_t> labels = {3, 1};
     loss_of(model, device, plan, beats, index, labels, true);
     std::vector<std::vector<double>> gradients;
@@ -143,20 +143,18 @@ TEST(Model, GradientsOfEveryParameterAreRight) {
     std::size_t number = 0;
     for (Parameter& p : model.parameters().trainable()) {
       const auto& gradient = gradients[number++];
-      for (int k = 0; k < 2; ++k) {
-        const auto element = random.integer(0, p.value.size() - 1);
-        double& weight = p.value.data<double>()[element];
-        const double centre = weight, h = 1e-5;
-        weight = centre + h;
-        const double above = loss_of(model, device, forward_plan, beats, index, labels, false);
-        weight = centre - h;
-        const double below = loss_of(model, device, forward_plan, beats, index, labels, false);
-        weight = centre;
-        const double numeric = (above - below) / (2 * h);
-        // Rectifiers that change sign within ±h leave an error of their own, far below this.
-        EXPECT_NEAR(gradient[static_cast<std::size_t>(element)], numeric, 1e-6 * largest)
-            << name << " " << p.name << "[" << element << "]";
-      }
+      const auto element = random.integer(0, p.value.size() - 1);
+      double& weight = p.value.data<double>()[element];
+      const double centre = weight, h = 1e-5;
+      weight = centre + h;
+      const double above = loss_of(model, device, forward_plan, beats, index, labels, false);
+      weight = centre - h;
+      const double below = loss_of(model, device, forward_plan, beats, index, labels, false);
+      weight = centre;
+      const double numeric = (above - below) / (2 * h);
+      // Rectifiers that change sign within ±h leave an error of their own, far below this.
+      EXPECT_NEAR(gradient[static_cast<std::size_t>(element)], numeric, 1e-6 * largest)
+          << name << " " << p.name << "[" << element << "]";
     }
   }
 }
