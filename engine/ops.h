@@ -23,8 +23,12 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
 Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight);
 
 // Weights and running statistics of a batch normalisation over the last axis; all (C). In training
-// mode batch statistics normalise and update the running ones (running = momentum·running +
-// (1 − momentum)·batch, biased variance); in inference mode the running ones normalise.
+// mode batch statistics normalise and update the running ones; in inference mode the running ones
+// normalise. The update of step t is running = m·running + (1 − m)·batch (biased variance) with
+// m = min(momentum, (t − 1)/t): the plain average of the first 1/(1 − momentum) batches, then
+// Keras' exponential one. Keras uses momentum from the start, so its initial values 0 and 1 still
+// weigh 0.99^100 = 37 % after a hundred steps, and a short run evaluates with statistics of no
+// data.
 struct BatchNorm {
   Tensor weight, bias, running_mean, running_variance;
   double epsilon = 1e-3, momentum = 0.99;

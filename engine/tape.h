@@ -42,6 +42,8 @@ class Tape {
   void finish();
 
   bool training() const { return mode_ == Mode::training; }
+  // Number of the optimiser step, 1, 2, ...; 0 outside of a run.
+  std::uint32_t step() const { return random_.step; }
   Device& device() { return device_; }
 
   // For callers of ops.

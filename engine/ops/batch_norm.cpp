@@ -1,5 +1,7 @@
 #include "kernels/batch_norm.h"
 
+#include <algorithm>
+
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "kernels/batch_norm_relu_pool.h"
@@ -17,6 +19,11 @@ void check_norm(const char* op, const Tensor& x, const BatchNorm& norm) {
   check_shape(norm.running_variance, channels, op, "running_variance", "(C)", context);
 }
 
+// See BatchNorm in engine/ops.h.
+double effective_momentum(const BatchNorm& norm, std::uint32_t step) {
+  return step == 0 ? norm.momentum : std::min(norm.momentum, (step - 1.0) / step);
+}
+
 // What x is normalised with.
 struct Statistics {
   Tensor mean, rstd;
@@ -30,10 +37,10 @@ Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
     if (tape.training()) {
-      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
-                                     static_cast<T>(norm.epsilon), static_cast<T>(norm.momentum),
-                                     x.data<T>(), found.mean.data<T>(), found.rstd.data<T>(),
-                                     norm.running_mean.data<T>(), norm.running_variance.data<T>());
+      kernels::batch_norm_statistics(
+          b.context, {x.shape().rows(), channels}, static_cast<T>(norm.epsilon),
+          static_cast<T>(effective_momentum(norm, tape.step())), x.data<T>(), found.mean.data<T>(),
+          found.rstd.data<T>(), norm.running_mean.data<T>(), norm.running_variance.data<T>());
     } else {
       kernels::batch_norm_rstd(channels, static_cast<T>(norm.epsilon),
                                norm.running_variance.data<T>(), found.rstd.data<T>());

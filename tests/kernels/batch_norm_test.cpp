@@ -82,6 +82,34 @@ TEST(BatchNorm, RunningStatisticsMoveByTheMomentum) {
   EXPECT_DOUBLE_EQ(found.running_variance[0], 0.9 * 20 + 0.1 * 4);
 }
 
+// Running statistics that started at 0 and 1 with the plain momentum made runs of a few hundred
+// steps learn well and evaluate as badly as a coin: they had seen a third of nothing.
+TEST(BatchNorm, RunningStatisticsOfTheFirstStepsAreTheAverageOfTheirBatches) {
+  std::vector<double> running_mean{0}, running_variance{1}, weight{1}, bias{0};
+  const auto view = [](std::vector<double>& v) { return Tensor::view(v.data(), {1}, DType::f64); };
+  const BatchNorm norm{view(weight),           view(bias), view(running_mean),
+                       view(running_variance), 1e-3,       0.75};
+  // Of batch t the mean is t and the biased variance 4t².
+  const auto train = [&norm](std::uint32_t step) {
+    const double t = step;
+    evaluate(
+        Tape::Mode::training, {{{4, 1}, {-t, 3 * t, -t, 3 * t}}},
+        [&norm](Tape& tape, std::span<const Tensor> in) { return batch_norm(tape, in[0], norm); },
+        {.seed = 1, .step = step, .op = 0});
+  };
+  train(1);
+  EXPECT_DOUBLE_EQ(running_mean[0], 1);
+  EXPECT_DOUBLE_EQ(running_variance[0], 4);
+  train(2);
+  train(3);
+  train(4);  // 1/(1 − momentum): the last one of the plain average
+  EXPECT_DOUBLE_EQ(running_mean[0], (1 + 2 + 3 + 4) / 4.0);
+  EXPECT_DOUBLE_EQ(running_variance[0], 4 * (1 + 4 + 9 + 16) / 4.0);
+  train(5);
+  EXPECT_DOUBLE_EQ(running_mean[0], 0.75 * 2.5 + 0.25 * 5);
+  EXPECT_DOUBLE_EQ(running_variance[0], 0.75 * 30 + 0.25 * 100);
+}
+
 TEST(BatchNorm, InferenceNormalisesWithTheRunningStatistics) {
   std::vector<double> running_mean{1, 10}, running_variance{3.999, 8.999};
   const auto view = [](std::vector<double>& v) { return Tensor::view(v.data(), {2}, DType::f64); };
