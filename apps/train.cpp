@@ -181,6 +181,12 @@ void add_train(CLI::App& program) {
       ->capture_default_str()
       ->group(training);
   command
+      ->add_option("--amplitude-jitter", t.amplitude_jitter,
+                   "Multiplies each training beat by a random factor: the standard deviation of "
+                   "its logarithm; 0 for none")
+      ->capture_default_str()
+      ->group(training);
+  command
       ->add_option("--monitor", t.monitor,
                    "What of the validation chooses the best epoch: loss, accuracy or macro_f1")
       ->capture_default_str()

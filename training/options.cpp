@@ -61,6 +61,7 @@ void for_each_field(Options& o, const Field& field) {
   field("schedule", o.schedule);
   field("weight-decay", o.weight_decay);
   field("class-weights", o.class_weights);
+  field("amplitude-jitter", o.amplitude_jitter);
   field("monitor", o.monitor);
   field("patience", o.patience);
   field("shuffle", o.shuffle);
@@ -80,6 +81,7 @@ void TrainOptions::check() const {
   check_range("batch-size", static_cast<double>(batch_size), 1, 1 << 16);
   check_range("learning-rate", learning_rate, 1e-12, 10);
   check_range("weight-decay", weight_decay, 0, 10);
+  check_range("amplitude-jitter", amplitude_jitter, 0, 2);
   check_range("patience", static_cast<double>(patience), 1, 1e6);
   check_range("run-length", static_cast<double>(run_length), 1, 1 << 20);
   if (seed > std::numeric_limits<std::int64_t>::max()) {

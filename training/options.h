@@ -25,6 +25,8 @@ struct TrainOptions {
   std::string schedule = "cosine";  // cosine, plateau or constant
   double weight_decay = 0.004;
   std::string class_weights = "sqrt";  // none, balanced or sqrt
+  // Standard deviation of the logarithm of a random factor on each training beat; 0: none.
+  double amplitude_jitter = 0.25;
   // What decides the best epoch and early stopping: loss, accuracy or macro_f1 of validation.
   std::string monitor = "loss";
   std::int64_t patience = 5;     // epochs without improvement before stopping

@@ -19,6 +19,7 @@
 #include "evaluation/plots.h"
 #include "kernels/runtime/cpu.h"
 #include "model/weights.h"
+#include "training/augmentation.h"
 #include "training/checkpoint.h"
 #include "training/class_weights.h"
 #include "training/evaluate.h"
@@ -131,6 +132,7 @@ class Run {
   Loader loader_;
   std::int64_t batches_;  // of an epoch
   std::unique_ptr<TrainingStep> step_;
+  std::vector<float> jittered_;  // beats of the batch
   std::unique_ptr<Predictor> predictor_;
   ordered_json options_json_;
   TrainingState state_;
@@ -198,8 +200,15 @@ void Run::train_epoch() {
   const bool whole = state_.batch == 0;
   loader_.start(state_.epoch, state_.batch);
   while (const Batch* batch = loader_.next()) {
+    std::span<const float> beats = batch->beats;
+    if (options_.amplitude_jitter > 0) {
+      jittered_.assign(beats.begin(), beats.end());
+      jitter_amplitudes(jittered_, batch->beat_ids, options_.amplitude_jitter,
+                        {options_.seed, static_cast<std::uint32_t>(state_.step + 1), 0});
+      beats = jittered_;
+    }
     const TrainingStep::Result result =
-        step_->run({batch->beats, batch->index, batch->labels}, state_.step + 1,
+        step_->run({beats, batch->index, batch->labels}, state_.step + 1,
                    {.learning_rate = learning_rate(), .weight_decay = options_.weight_decay});
     const std::int64_t n = std::ssize(batch->labels);
     ++state_.step;
