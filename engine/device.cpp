@@ -1,29 +1,186 @@
 #include "engine/device.h"
 
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
 #include "base/error.h"
+#if EKGINE_HAS_CUDA
+#include "kernels/runtime/cuda_device.h"
+#endif
 
 namespace ekgine {
 
 namespace {
 
-BackEnd make_back_end(DType type, Workspace& workspace) {
-  switch (type) {
-    case DType::f32:
-      return CpuBackEnd<float>{{workspace}};
-    case DType::f64:
-      return CpuBackEnd<double>{{workspace}};
-    case DType::i32:
-      break;
+BackEnd cpu_back_end(DType type, Workspace& workspace) {
+  if (type == DType::f32) return CpuBackEnd<float>{{workspace}};
+  if (type == DType::f64) return CpuBackEnd<double>{{workspace}};
+  fail("device: the CPU computes in f32 and f64, not in {}", name_of(type));
+}
+
+template <class To, class From>
+To convert_to(From value) {
+  if constexpr (std::is_same_v<To, bfloat16>) {
+    return bfloat16(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
   }
-  fail("device: {} is no type to compute in (f32, f64 are)", name_of(type));
+}
+
+void check_count(std::size_t values, const Tensor& tensor) {
+  if (static_cast<std::int64_t>(values) != tensor.size()) {
+    fail("input: {} values for shape {}", values, tensor.shape().text());
+  }
 }
 
 }  // namespace
 
+Device Device::cpu(DType type, const Options& options) {
+  return Device(type, options);
+}
+
 Device::Device(DType type, const Options& options)
     : type_(type),
+      workspace_(std::make_unique<Workspace>(options.workspace_reserve)),
       activations_("activations", options.activation_reserve, options.guarded),
-      workspace_(options.workspace_reserve),
-      back_end_(make_back_end(type, workspace_)) {}
+      back_end_(cpu_back_end(type, *workspace_)) {}
+
+#if EKGINE_HAS_CUDA
+
+namespace {
+
+BackEnd cuda_back_end(DType type, const Cuda& context) {
+  if (type == DType::f32) return CudaBackEnd<float>{context};
+  if (type == DType::bf16) return CudaBackEnd<bfloat16>{context};
+  fail("device: CUDA computes in f32 and bf16, not in {}", name_of(type));
+}
+
+}  // namespace
+
+Device Device::cuda(int ordinal, DType type, const Options& options) {
+  return Device(std::make_unique<CudaDevice>(ordinal, options.workspace_reserve), type, options);
+}
+
+Device::Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& options)
+    : type_(type),
+      cuda_(std::move(cuda)),
+      activations_("activations", cuda_->allocate("activations", options.activation_reserve),
+                   options.guarded),
+      back_end_(cuda_back_end(type, cuda_->context())) {}
+
+const Workspace& Device::workspace() const {
+  return on_host() ? *workspace_ : cuda_->context().workspace;
+}
+
+std::unique_ptr<Memory> Device::allocate(const std::string& purpose, std::size_t bytes) const {
+  return on_host() ? host_memory(purpose, bytes) : cuda_->allocate(purpose, bytes);
+}
+
+void Device::set_step(std::uint64_t seed, std::uint32_t step) {
+  if (!on_host()) cuda_->set_step(seed, step);
+}
+
+void Device::set_learning_rate(double rate) {
+  if (!on_host()) cuda_->set_learning_rate(static_cast<float>(rate));
+}
+
+#else
+
+class CudaDevice {};
+
+const Workspace& Device::workspace() const {
+  return *workspace_;
+}
+
+std::unique_ptr<Memory> Device::allocate(const std::string& purpose, std::size_t bytes) const {
+  return host_memory(purpose, bytes);
+}
+
+void Device::set_step(std::uint64_t, std::uint32_t) {}
+
+void Device::set_learning_rate(double) {}
+
+#endif
+
+Device::~Device() = default;
+
+template <class To, class From>
+void Device::write_as(const Tensor& tensor, std::span<const From> values) const {
+  check_count(values.size(), tensor);
+  if (on_host()) {
+    std::ranges::transform(values, tensor.data<To>(), convert_to<To, From>);
+    return;
+  }
+#if EKGINE_HAS_CUDA
+  if constexpr (std::is_same_v<To, From>) {
+    cuda_->write(tensor.data<To>(), values.data(), values.size_bytes());
+  } else {
+    std::vector<To> converted(values.size());
+    std::ranges::transform(values, converted.begin(), convert_to<To, From>);
+    cuda_->write(tensor.data<To>(), converted.data(), converted.size() * sizeof(To));
+  }
+#endif
+}
+
+template <class From>
+void Device::write_real(const Tensor& tensor, std::span<const From> values) const {
+  switch (tensor.dtype()) {
+    case DType::f32:
+      return write_as<float>(tensor, values);
+    case DType::f64:
+      return write_as<double>(tensor, values);
+    case DType::bf16:
+      return write_as<bfloat16>(tensor, values);
+    case DType::i32:
+      fail("input: real values for a tensor {} of integers", tensor.shape().text());
+  }
+}
+
+void Device::write(const Tensor& tensor, std::span<const double> values) const {
+  write_real(tensor, values);
+}
+void Device::write(const Tensor& tensor, std::span<const float> values) const {
+  write_real(tensor, values);
+}
+void Device::write(const Tensor& tensor, std::span<const std::int32_t> values) const {
+  write_as<std::int32_t>(tensor, values);
+}
+
+template <class From>
+std::vector<double> Device::read_as(const Tensor& tensor) const {
+  std::vector<From> values(static_cast<std::size_t>(tensor.size()));
+  const std::size_t bytes = values.size() * sizeof(From);
+  if (on_host()) {
+    std::memcpy(values.data(), tensor.data<From>(), bytes);
+  }
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->read(tensor.data<From>(), values.data(), bytes);
+#endif
+  std::vector<double> widened(values.size());
+  std::ranges::transform(values, widened.begin(), [](From value) {
+    if constexpr (std::is_same_v<From, bfloat16>) {
+      return static_cast<double>(static_cast<float>(value));
+    } else {
+      return static_cast<double>(value);
+    }
+  });
+  return widened;
+}
+
+std::vector<double> Device::read(const Tensor& tensor) const {
+  switch (tensor.dtype()) {
+    case DType::f32:
+      return read_as<float>(tensor);
+    case DType::f64:
+      return read_as<double>(tensor);
+    case DType::bf16:
+      return read_as<bfloat16>(tensor);
+    case DType::i32:
+      break;
+  }
+  return read_as<std::int32_t>(tensor);
+}
 
 }  // namespace ekgine

@@ -2,41 +2,79 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "engine/tensor.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine {
 
-// A back end is the element type of real tensors and the first argument of its kernels. The float
-// CPU is a product; the double CPU is the reference for gradient checks. CUDA joins here.
+// A back end is the first argument of its kernels and two element types: Scalar, which activations
+// and their gradients are stored as, and Real, for parameters, their gradients, statistics and
+// losses. Where step_on_device, kernels read the step and the learning rate from the device's
+// memory (Device::set_step), elsewhere they are told. The float CPU is a product; the double CPU is
+// the reference for gradient checks.
 template <class T>
 struct CpuBackEnd {
   using Scalar = T;
+  using Real = T;
+  static constexpr bool step_on_device = false;
   Cpu context;
 };
+#if EKGINE_HAS_CUDA
+template <class T>
+struct CudaBackEnd {
+  using Scalar = T;
+  using Real = float;
+  static constexpr bool step_on_device = true;
+  const Cuda& context;
+};
+using BackEnd =
+    std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CudaBackEnd<float>, CudaBackEnd<bfloat16>>;
+#else
 using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>>;
+#endif
+
+class CudaDevice;
 
 class Device {
  public:
   struct Options {
-    // Address space for activations; memory is used as far as a step needs it.
+    // For activations. On the CPU address space, used as far as a step needs it; on CUDA memory.
     std::size_t activation_reserve = std::size_t{64} << 30;
     std::size_t workspace_reserve = std::size_t{4} << 30;
     // Activations are NaN-filled and followed by guard words (for tests; slow).
     bool guarded = false;
   };
 
-  static Device cpu(DType type) { return Device(type, Options()); }
-  static Device cpu(DType type, const Options& options) { return Device(type, options); }
+  // `type` is what activations are stored as: f32 or f64 on the CPU, f32 or bf16 on CUDA.
+  static Device cpu(DType type) { return cpu(type, Options()); }
+  static Device cpu(DType type, const Options& options);
+#if EKGINE_HAS_CUDA
+  static Device cuda(int ordinal, DType type, const Options& options);
+#endif
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
+  ~Device();
 
-  DType dtype() const { return type_; }  // of real tensors
-  Arena& activations() { return activations_; }
-  const Workspace& workspace() const { return workspace_; }
+  DType dtype() const {
+    return type_;
+  }                           // Scalar
+  DType real_dtype() const {  // Real
+    return type_ == DType::bf16 ? DType::f32 : type_;
+  }
+  // Whether tensors lie in host memory.
+  bool on_host() const {
+    return cuda_ == nullptr;
+  }
+  Arena& activations() {
+    return activations_;
+  }
+  const Workspace& workspace() const;
 
   // Calls kernel(back_end) for the back end this device has. The one place where the choice is
   // made; a kernel without an overload for one of them does not compile.
@@ -45,12 +83,33 @@ class Device {
     std::visit(kernel, back_end_);
   }
 
+  // What CUDA kernels read from the device (CudaStep); nothing to do on the CPU, whose kernels are
+  // told.
+  void set_step(std::uint64_t seed, std::uint32_t step);
+  void set_learning_rate(double rate);
+
+  // Copies host values into a tensor of this device, converted to its type, and back; both wait.
+  void write(const Tensor& tensor, std::span<const double> values) const;
+  void write(const Tensor& tensor, std::span<const float> values) const;
+  void write(const Tensor& tensor, std::span<const std::int32_t> values) const;
+  std::vector<double> read(const Tensor& tensor) const;
+  // Memory of this device that outlives steps; errors name `purpose`.
+  std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
+
  private:
   Device(DType type, const Options& options);
+  Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& options);
+  template <class From>
+  void write_real(const Tensor& tensor, std::span<const From> values) const;
+  template <class To, class From>
+  void write_as(const Tensor& tensor, std::span<const From> values) const;
+  template <class From>
+  std::vector<double> read_as(const Tensor& tensor) const;
 
   DType type_;
+  std::unique_ptr<CudaDevice> cuda_;      // null on the CPU
+  std::unique_ptr<Workspace> workspace_;  // of the CPU
   Arena activations_;
-  Workspace workspace_;
   BackEnd back_end_;
 };
 

@@ -14,6 +14,14 @@ namespace ekgine {
 Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias,
                   double epsilon);
 
+struct AddLayerNorm {
+  Tensor sum;  // a + alpha·b
+  Tensor y;    // layer_norm(sum)
+};
+// Both in one pass: a, b (...,C), weight (C), bias (C)
+AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b,
+                            const Tensor& weight, const Tensor& bias, double epsilon);
+
 // beats (U,L) in mV -> scalograms (U,S,L,1), S scales 1...S; with mean and std (L), both or none
 // (empty tensors), normalised per time column. Not differentiable: beats are data.
 Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
@@ -64,6 +72,10 @@ Tensor relu(Tape& tape, const Tensor& x);
 // Zeroes elements with probability `rate` and scales the others by 1/(1 − rate); identity in
 // inference mode and for rate 0.
 Tensor dropout(Tape& tape, const Tensor& x, double rate);
+
+// dropout(swish(x), rate) in one pass, with the same random bits; swish in inference mode and for
+// rate 0.
+Tensor swish_dropout(Tape& tape, const Tensor& x, double rate);
 
 // a + alpha·b, equal shapes
 Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b);

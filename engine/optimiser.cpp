@@ -12,10 +12,18 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
   }
   const Tensor values = parameters.values(), gradients = parameters.gradients();
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
+  device.set_learning_rate(settings.learning_rate);
   device.run([&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::adamw(b.context, values.size(), settings, step, gradients.data<T>(), values.data<T>(),
-                   m.data<T>(), v.data<T>());
+    using R = typename B::Real;
+    const auto update = [&](auto... step_if_told) {
+      kernels::adamw(b.context, values.size(), settings, step_if_told..., gradients.data<R>(),
+                     values.data<R>(), m.data<R>(), v.data<R>());
+    };
+    if constexpr (B::step_on_device) {
+      update();
+    } else {
+      update(step);
+    }
   });
 }
 

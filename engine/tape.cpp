@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "kernels/convert.h"
 #include "kernels/elementwise.h"
 
 namespace ekgine {
@@ -10,6 +11,7 @@ namespace ekgine {
 Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool dry)
     : device_(device), mode_(mode), random_(random), dry_(dry) {
   device_.activations().begin(plan);
+  if (!dry) device_.set_step(random.seed, random.step);
 }
 
 Tape::~Tape() {
@@ -26,33 +28,43 @@ void Tape::finish() {
 }
 
 template <class From>
-Tensor Tape::copy_in(const Shape& shape, std::span<const From> values) {
+Tensor Tape::copy_in(const Shape& shape, DType type, std::span<const From> values) {
   if (static_cast<std::int64_t>(values.size()) != shape.size()) {
     fail("input: {} values for shape {}", values.size(), shape.text());
   }
-  const Tensor tensor = empty(shape);
-  run([&]<class B>(B&) {
-    using T = typename B::Scalar;
-    std::transform(values.begin(), values.end(), tensor.data<T>(),
-                   [](From value) { return static_cast<T>(value); });
-  });
+  const Tensor tensor = empty(shape, type);
+  if (!dry_) device_.write(tensor, values);
   return tensor;
 }
 
 Tensor Tape::input(const Shape& shape, std::span<const float> values) {
-  return copy_in(shape, values);
+  return copy_in(shape, device_.real_dtype(), values);
 }
 Tensor Tape::input(const Shape& shape, std::span<const double> values) {
-  return copy_in(shape, values);
+  return copy_in(shape, device_.real_dtype(), values);
 }
 
 Tensor Tape::input(const Shape& shape, std::span<const std::int32_t> values) {
-  if (static_cast<std::int64_t>(values.size()) != shape.size()) {
-    fail("input: {} values for shape {}", values.size(), shape.text());
-  }
-  const Tensor tensor = empty(shape, DType::i32);
-  if (!dry_) std::copy(values.begin(), values.end(), tensor.data<std::int32_t>());
-  return tensor;
+  return copy_in(shape, DType::i32, values);
+}
+
+void Tape::fill(const Tensor& tensor, double value) {
+  run_as(tensor, [&]<class B, class T>(B& b, std::type_identity<T>) {
+    kernels::fill(b.context, tensor.size(), static_cast<typename B::Real>(value), tensor.data<T>());
+  });
+}
+
+Tensor Tape::as_scalar(const Tensor& weight) {
+  if (weight.dtype() == device_.dtype()) return weight;
+  const Tensor converted = empty(weight.shape());
+  run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    if constexpr (!std::is_same_v<T, typename B::Real>) {
+      kernels::convert(b.context, weight.size(), weight.data<typename B::Real>(),
+                       converted.data<T>());
+    }
+  });
+  return converted;
 }
 
 int Tape::new_value() {
@@ -106,10 +118,8 @@ Tensor Tape::push(Tensor output, std::initializer_list<Tensor> inputs,
 void Tape::backward(const Tensor& loss) {
   if (loss.size() != 1)
     fail("backward: the loss has shape {}, expected one element", loss.shape().text());
-  const Tensor seed = empty(loss.shape());
-  run([&]<class B>(B& b) {
-    kernels::fill(b.context, 1, typename B::Scalar(1), seed.data<typename B::Scalar>());
-  });
+  const Tensor seed = empty(loss.shape(), loss.dtype());
+  fill(seed, 1);
   backward(loss, seed);
 }
 
@@ -129,12 +139,7 @@ void Tape::backward(const Tensor& value, const Tensor& seed) {
   }
   for (Slot& slot : slots_) {
     if (!slot.destination) continue;
-    if (!slot.written) {
-      run([&]<class B>(B& b) {
-        using T = typename B::Scalar;
-        kernels::fill(b.context, slot.destination.size(), T(0), slot.destination.data<T>());
-      });
-    }
+    if (!slot.written) fill(slot.destination, 0);
     if (slot.parameter != nullptr) slot.parameter->has_gradient = true;
   }
 }
@@ -154,7 +159,8 @@ GradientPlace Backward::gradient(int input) {
   const bool accumulate = std::exchange(target->written, true);
   if (target->destination) return {target->destination, accumulate};
   if (!accumulate) {
-    target->gradient = tape_.empty(node_.inputs[static_cast<std::size_t>(input)].shape);
+    const Tape::Value& value = node_.inputs[static_cast<std::size_t>(input)];
+    target->gradient = tape_.empty(value.shape, value.type);
   }
   return {target->gradient, accumulate};
 }
@@ -177,9 +183,8 @@ void Backward::pass_through(int input) {
     return;
   }
   const GradientPlace dx = gradient(input);
-  tape_.run([&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::scale(b.context, dy_.size(), T(1), dy_data<T>(), dx.as<T>());
+  tape_.run_as(dy_, [&]<class B, class T>(B& b, std::type_identity<T>) {
+    kernels::scale(b.context, dy_.size(), typename B::Real(1), dy_data<T>(), dx.as<T>());
   });
 }
 

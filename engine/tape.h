@@ -48,7 +48,7 @@ class Tape {
 
   // For callers of ops.
 
-  // A constant of the device's real type, copied and converted from the host.
+  // A constant of the device's Real type, copied and converted from the host.
   Tensor input(const Shape& shape, std::span<const float> values);
   Tensor input(const Shape& shape, std::span<const double> values);
   // An integer constant (labels, indices).
@@ -69,12 +69,30 @@ class Tape {
   Tensor empty(const Shape& shape, DType type) {
     return Tensor::allocate(device_.activations(), shape, type);
   }
+  // For statistics, losses and the like.
+  Tensor empty_real(const Shape& shape) { return empty(shape, device_.real_dtype()); }
+  // A weight as products take it: itself, or a constant copy where activations are stored in
+  // another type.
+  Tensor as_scalar(const Tensor& weight);
   // The stream of random bits for the next op that draws.
   RandomKey next_random() { return {random_.seed, random_.step, random_.op++}; }
-  // Runs kernel(back_end), unless the step is dry. Inside: using T = typename B::Scalar.
+  // Runs kernel(back_end), unless the step is dry. Inside: using T = typename B::Scalar, and
+  // typename B::Real for parameters and statistics.
   template <class Kernel>
   void run(const Kernel& kernel) {
     if (!dry_) device_.run(kernel);
+  }
+  // The same for sums of any real tensors, also of losses: kernel(back_end, type), where type is
+  // std::type_identity of what `tensor` holds, Scalar or Real.
+  template <class Kernel>
+  void run_as(const Tensor& tensor, const Kernel& kernel) {
+    run([&]<class B>(B& b) {
+      if (tensor.dtype() == dtype_of<typename B::Scalar>()) {
+        kernel(b, std::type_identity<typename B::Scalar>());
+      } else {
+        kernel(b, std::type_identity<typename B::Real>());
+      }
+    });
   }
   // Makes `output` the value of a new node. `backward(Backward&)` is kept when any input is
   // differentiable and the mode is training; it captures by value exactly the tensors it needs.
@@ -112,7 +130,8 @@ class Tape {
               std::function<void(Backward&)> backward);
   int new_value();
   template <class From>
-  Tensor copy_in(const Shape& shape, std::span<const From> values);
+  Tensor copy_in(const Shape& shape, DType type, std::span<const From> values);
+  void fill(const Tensor& tensor, double value);
 
   Device& device_;
   Mode mode_;
@@ -158,6 +177,10 @@ class Backward {
   template <class Kernel>
   void run(const Kernel& kernel) {
     tape_.run(kernel);
+  }
+  template <class Kernel>
+  void run_as(const Tensor& tensor, const Kernel& kernel) {
+    tape_.run_as(tensor, kernel);
   }
   Tensor empty(const Shape& shape) { return tape_.empty(shape); }
 

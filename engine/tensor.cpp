@@ -14,6 +14,8 @@ const char* name_of(DType type) {
       return "f32";
     case DType::f64:
       return "f64";
+    case DType::bf16:
+      return "bf16";
     case DType::i32:
       return "i32";
   }

@@ -10,10 +10,11 @@
 #include <string>
 
 #include "kernels/runtime/arena.h"
+#include "kernels/runtime/bfloat16.h"
 
 namespace ekgine {
 
-enum class DType : std::uint8_t { f32, f64, i32 };
+enum class DType : std::uint8_t { f32, f64, bf16, i32 };
 
 template <class T>
 constexpr DType dtype_of();
@@ -26,12 +27,16 @@ constexpr DType dtype_of<double>() {
   return DType::f64;
 }
 template <>
+constexpr DType dtype_of<bfloat16>() {
+  return DType::bf16;
+}
+template <>
 constexpr DType dtype_of<std::int32_t>() {
   return DType::i32;
 }
 
 constexpr std::size_t size_of(DType type) {
-  return type == DType::f64 ? 8 : 4;
+  return type == DType::f64 ? 8 : type == DType::bf16 ? 2 : 4;
 }
 const char* name_of(DType type);
 

@@ -33,4 +33,9 @@ template <class T>
 void adamw(const Cpu& cpu, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
            const T* gradient, T* weight, T* m, T* v);
 
+// The step and the learning rate are read from cuda.step when the kernel runs, and
+// settings.learning_rate is not looked at: a captured graph is right at every step.
+void adamw(const Cuda& cuda, std::int64_t n, const AdamWSettings& settings, const float* gradient,
+           float* weight, float* m, float* v);
+
 }  // namespace ekgine::kernels

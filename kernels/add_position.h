@@ -9,8 +9,8 @@
 // Forward:  y[n,t] = x[n,t] + table[t]
 // Backward: dx = dy (the caller passes it on);  dtable[t] = Σ_n dy[n,t] for t < T, 0 for t ≥ T
 //
-// y is assigned; dtable is assigned or accumulated as it says. Each sum is taken in the order of n:
-// the same bits at any thread count.
+// y is assigned; dtable is assigned or accumulated as it says. Each sum is taken in a fixed order,
+// on the CPU that of n: the same bits at any thread count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -37,5 +37,13 @@ void add_position_forward(const Cpu& cpu, AddPositionShape s, const T* x, const 
 
 template <class T>
 void add_position_backward(const Cpu& cpu, AddPositionShape s, const T* dy, Gradient<T> dtable);
+
+template <class T>
+void add_position_forward(const Cuda& cuda, AddPositionShape s, const T* x, const float* table,
+                          T* y);
+
+template <class T>
+void add_position_backward(const Cuda& cuda, AddPositionShape s, const T* dy,
+                           Gradient<float> dtable);
 
 }  // namespace ekgine::kernels

@@ -20,8 +20,8 @@
 //
 // f is the dropout factor (kernels/dropout.h) of element ((n·H + h)·T + i)·T + j, all 1 at rate 0.
 //
-// y and logsumexp are assigned; each gradient is assigned or accumulated as it says. Each (n, h) is
-// done by one thread in fixed order: the same bits at any thread count.
+// y and logsumexp are assigned; each gradient is assigned or accumulated as it says. Sums are taken
+// in a fixed order (on the CPU each (n, h) by one thread): the same bits at any thread count.
 #pragma once
 
 #include "kernels/dropout.h"
@@ -55,5 +55,18 @@ template <class T>
 void attention_backward(const Cpu& cpu, AttentionShape s, const Dropout& dropout, const T* query,
                         const T* key, const T* value, const T* y, const T* logsumexp, const T* dy,
                         Gradient<T> dquery, Gradient<T> dkey, Gradient<T> dvalue);
+
+// On CUDA, D ≤ 128. bfloat16 on sm_80 and later, and float where cuda.tf32 allows it there, use
+// tensor cores for more than 8 positions: products of factors rounded to bfloat16 or TF32 (the
+// probabilities, too), summed in float. All else is float throughout.
+// Errors: D > 128.
+template <class T>
+void attention_forward(const Cuda& cuda, AttentionShape s, const Dropout& dropout, const T* query,
+                       const T* key, const T* value, T* y, float* logsumexp);
+
+template <class T>
+void attention_backward(const Cuda& cuda, AttentionShape s, const Dropout& dropout, const T* query,
+                        const T* key, const T* value, const T* y, const float* logsumexp,
+                        const T* dy, Gradient<T> dquery, Gradient<T> dkey, Gradient<T> dvalue);
 
 }  // namespace ekgine::kernels

@@ -112,7 +112,7 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
 }
 
 template <class T>
-void batch_norm_rstd(std::int64_t channels, T epsilon, const T* variance, T* rstd) {
+void batch_norm_rstd(const Cpu&, std::int64_t channels, T epsilon, const T* variance, T* rstd) {
   for (std::int64_t c = 0; c < channels; ++c) rstd[c] = 1 / std::sqrt(variance[c] + epsilon);
 }
 
@@ -197,8 +197,8 @@ template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, co
                                     float*, float*, float*);
 template void batch_norm_statistics(const Cpu&, BatchNormShape, double, double, const double*,
                                     double*, double*, double*, double*);
-template void batch_norm_rstd(std::int64_t, float, const float*, float*);
-template void batch_norm_rstd(std::int64_t, double, const double*, double*);
+template void batch_norm_rstd(const Cpu&, std::int64_t, float, const float*, float*);
+template void batch_norm_rstd(const Cpu&, std::int64_t, double, const double*, double*);
 template void batch_norm_forward(const Cpu&, BatchNormShape, const float*, const float*,
                                  const float*, const float*, const float*, float*);
 template void batch_norm_forward(const Cpu&, BatchNormShape, const double*, const double*,

@@ -14,6 +14,8 @@
 // in double by
 //   Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample
 //   variances", 1982.
+// On CUDA the blocks are a few rows of a thread, and values are taken relative to the first row of
+// their channel, so that float is enough.
 //
 // Forward:  x̂ = (x − mean)·rstd;  y = x̂·weight + bias, computed as (x − mean)·(weight·rstd) + bias
 //
@@ -23,8 +25,8 @@
 //
 // Inference normalises with the running statistics and has no backward. A NaN in x makes the
 // statistics of its channel NaN. Outputs are assigned (running statistics updated in place); each
-// gradient is assigned or accumulated as it says, and dx may be assigned over x. Deterministic at a
-// given thread count.
+// gradient is assigned or accumulated as it says, and dx may be assigned over x. Deterministic: on
+// the CPU at a given thread count, on CUDA always.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -54,17 +56,34 @@ template <class T>
 void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance);
 
+// `momentum` is the largest one: the kernel reads the step t from cuda.step when it runs and, for
+// t > 0, uses min(momentum, (t − 1)/t) (see BatchNorm in engine/ops.h). So a captured graph is
+// right at every step.
+template <class T>
+void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, float momentum,
+                           const T* x, float* mean, float* rstd, float* running_mean,
+                           float* running_variance);
+
 // rstd (C) = 1/√(variance + ε): of running statistics.
 template <class T>
-void batch_norm_rstd(std::int64_t channels, T epsilon, const T* variance, T* rstd);
+void batch_norm_rstd(const Cpu& cpu, std::int64_t channels, T epsilon, const T* variance, T* rstd);
+void batch_norm_rstd(const Cuda& cuda, std::int64_t channels, float epsilon, const float* variance,
+                     float* rstd);
 
 template <class T>
 void batch_norm_forward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
                         const T* weight, const T* bias, T* y);
+template <class T>
+void batch_norm_forward(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean,
+                        const float* rstd, const float* weight, const float* bias, T* y);
 
 template <class T>
 void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
                          const T* weight, const T* dy, Gradient<T> dx, Gradient<T> dweight,
                          Gradient<T> dbias);
+template <class T>
+void batch_norm_backward(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean,
+                         const float* rstd, const float* weight, const T* dy, Gradient<T> dx,
+                         Gradient<float> dweight, Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

@@ -24,7 +24,7 @@
 //   where no window is
 //
 // y is assigned; each gradient is assigned or accumulated as it says, and dx may be assigned over
-// x. Deterministic at a given thread count.
+// x. Deterministic: on the CPU at a given thread count, on CUDA always.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -60,22 +60,41 @@ template <class T>
 void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
                                         const T* mean, const T* rstd, const T* weight,
                                         const T* bias, T* y);
+template <class T>
+void batch_norm_relu_max_pool2d_forward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x,
+                                        const float* mean, const float* rstd, const float* weight,
+                                        const float* bias, T* y);
 
 template <class T>
 void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
                                          const T* mean, const T* rstd, const T* weight,
                                          const T* bias, const T* dy, Gradient<T> dx,
                                          Gradient<T> dweight, Gradient<T> dbias);
+template <class T>
+void batch_norm_relu_max_pool2d_backward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x,
+                                         const float* mean, const float* rstd, const float* weight,
+                                         const float* bias, const T* dy, Gradient<T> dx,
+                                         Gradient<float> dweight, Gradient<float> dbias);
 
 template <class T>
 void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
                                              const T* mean, const T* rstd, const T* weight,
                                              const T* bias, T* y);
+template <class T>
+void batch_norm_relu_global_avg_pool_forward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x,
+                                             const float* mean, const float* rstd,
+                                             const float* weight, const float* bias, T* y);
 
 template <class T>
 void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
                                               const T* mean, const T* rstd, const T* weight,
                                               const T* bias, const T* dy, Gradient<T> dx,
                                               Gradient<T> dweight, Gradient<T> dbias);
+template <class T>
+void batch_norm_relu_global_avg_pool_backward(const Cuda& cuda, BatchNormReluPoolShape s,
+                                              const T* x, const float* mean, const float* rstd,
+                                              const float* weight, const float* bias, const T* dy,
+                                              Gradient<T> dx, Gradient<float> dweight,
+                                              Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

@@ -16,6 +16,10 @@
 // In float oneDNN does the work, a few images at a time. 3×3 kernels between multiples of 16
 // channels use Winograd's minimal filtering, F(4×4,3×3), where the machine has AVX-512:
 //   Lavin, Gray: "Fast algorithms for convolutional neural networks", CVPR 2016 (arXiv:1509.09308).
+//
+// On CUDA, where x, w, y, dx and dy are T and dw is float, cuDNN does the work, with algorithms
+// that give the same bits every time. In bfloat16 each element of dw is rounded once, after it was
+// summed in float.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -49,5 +53,12 @@ void conv2d_forward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, T* y)
 template <class T>
 void conv2d_backward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, const T* dy,
                      Gradient<T> dx, Gradient<T> dw);
+
+template <class T>
+void conv2d_forward(const Cuda& cuda, Conv2dShape s, const T* x, const T* w, T* y);
+
+template <class T>
+void conv2d_backward(const Cuda& cuda, Conv2dShape s, const T* x, const T* w, const T* dy,
+                     Gradient<T> dx, Gradient<float> dw);
 
 }  // namespace ekgine::kernels

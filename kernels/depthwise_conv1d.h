@@ -14,7 +14,8 @@
 //           dweight[k,c] = Σ_{n,t} dy[n,t,c]·x[n, t + k − pad, c];  dbias[c] = Σ_{n,t} dy[n,t,c]
 //
 // Nothing is saved but x. y is assigned; each gradient is assigned or accumulated as it says.
-// Every channel is summed in the order of (n, t): the same bits at any thread count.
+// Every channel is summed in a fixed order, on the CPU that of (n, t): the same bits at any thread
+// count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -56,5 +57,14 @@ void depthwise_conv1d_forward(const Cpu& cpu, DepthwiseConv1dShape s, const T* x
 template <class T>
 void depthwise_conv1d_backward(const Cpu& cpu, DepthwiseConv1dShape s, const T* x, const T* weight,
                                const T* dy, Gradient<T> dx, Gradient<T> dweight, Gradient<T> dbias);
+
+template <class T>
+void depthwise_conv1d_forward(const Cuda& cuda, DepthwiseConv1dShape s, const T* x,
+                              const float* weight, const float* bias, T* y);
+
+template <class T>
+void depthwise_conv1d_backward(const Cuda& cuda, DepthwiseConv1dShape s, const T* x,
+                               const float* weight, const T* dy, Gradient<T> dx,
+                               Gradient<float> dweight, Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

@@ -40,4 +40,10 @@ constexpr Cost dropout_cost(std::int64_t n, double element) {
 template <class T>
 void dropout(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y);
 
+// On CUDA, here and wherever a Dropout is given: of the key, only op counts. Seed and step are
+// those of the device's CudaStep at the time when the kernel runs, so that a captured step can be
+// replayed with other ones.
+template <class T>
+void dropout(const Cuda& cuda, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y);
+
 }  // namespace ekgine::kernels

@@ -24,4 +24,13 @@ void scale(const Cpu& cpu, std::int64_t n, T alpha, const T* x, Gradient<T> y);
 template <class T>
 void fill(const Cpu& cpu, std::int64_t n, T value, T* y);
 
+template <class T>
+void add_scaled(const Cuda& cuda, std::int64_t n, const T* a, float alpha, const T* b, T* y);
+
+template <class T>
+void scale(const Cuda& cuda, std::int64_t n, float alpha, const T* x, Gradient<T> y);
+
+template <class T>
+void fill(const Cuda& cuda, std::int64_t n, float value, T* y);
+
 }  // namespace ekgine::kernels

@@ -45,4 +45,17 @@ template <class T>
 void gather_backward(const Cpu& cpu, GatherShape s, const std::int32_t* offsets,
                      const std::int32_t* picks, const T* dy, Gradient<T> dx);
 
+// On CUDA, forward also takes rows of std::int32_t (labels). The indices are in device memory, so
+// nobody has seen a wrong one when the call returns: its row of y is NaN (−1 in integers), and it
+// adds to no row of dx.
+template <class T>
+void gather_forward(const Cuda& cuda, GatherShape s, const T* x, const std::int32_t* index, T* y);
+
+void gather_inverse(const Cuda& cuda, GatherShape s, const std::int32_t* index,
+                    std::int32_t* offsets, std::int32_t* picks);
+
+template <class T>
+void gather_backward(const Cuda& cuda, GatherShape s, const std::int32_t* offsets,
+                     const std::int32_t* picks, const T* dy, Gradient<T> dx);
+
 }  // namespace ekgine::kernels

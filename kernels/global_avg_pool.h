@@ -26,8 +26,12 @@ constexpr Cost global_avg_pool_cost(GlobalAvgPoolShape s, double element) {
 
 template <class T>
 void global_avg_pool_forward(const Cpu& cpu, GlobalAvgPoolShape s, const T* x, T* y);
+template <class T>
+void global_avg_pool_forward(const Cuda& cuda, GlobalAvgPoolShape s, const T* x, T* y);
 
 template <class T>
 void global_avg_pool_backward(const Cpu& cpu, GlobalAvgPoolShape s, const T* dy, Gradient<T> dx);
+template <class T>
+void global_avg_pool_backward(const Cuda& cuda, GlobalAvgPoolShape s, const T* dy, Gradient<T> dx);
 
 }  // namespace ekgine::kernels

@@ -36,4 +36,10 @@ void glu_forward(const Cpu& cpu, GluShape s, const T* x, T* y);
 template <class T>
 void glu_backward(const Cpu& cpu, GluShape s, const T* x, const T* dy, Gradient<T> dx);
 
+template <class T>
+void glu_forward(const Cuda& cuda, GluShape s, const T* x, T* y);
+
+template <class T>
+void glu_backward(const Cuda& cuda, GluShape s, const T* x, const T* dy, Gradient<T> dx);
+
 }  // namespace ekgine::kernels

@@ -8,15 +8,15 @@ namespace {
 
 constexpr std::int64_t row_grain = 32;
 
-}  // namespace
-
-template <class T>
-void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, const T* weight,
-                        const T* bias, T* y, T* mean, T* rstd) {
+// Normalises rows of x, each made by make_row(r) just before it is read.
+template <class T, class MakeRow>
+void normalise_rows(LayerNormShape s, T epsilon, const T* x, const T* weight, const T* bias, T* y,
+                    T* mean, T* rstd, const MakeRow& make_row) {
   const std::int64_t channels = s.channels;
   const T scale = T(1) / static_cast<T>(channels);
   parallel_for(s.rows, row_grain, [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
+      make_row(r);
       const T* xr = x + r * channels;
       T* yr = y + r * channels;
       T sum = 0;
@@ -32,6 +32,25 @@ void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, con
       mean[r] = m;
       rstd[r] = r_std;
     }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, const T* weight,
+                        const T* bias, T* y, T* mean, T* rstd) {
+  normalise_rows(s, epsilon, x, weight, bias, y, mean, rstd, [](std::int64_t) {});
+}
+
+template <class T>
+void add_layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* a, T alpha,
+                            const T* b, const T* weight, const T* bias, T* sum, T* y, T* mean,
+                            T* rstd) {
+  normalise_rows(s, epsilon, sum, weight, bias, y, mean, rstd, [&](std::int64_t r) {
+#pragma omp simd
+    for (std::int64_t i = r * s.channels; i < (r + 1) * s.channels; ++i)
+      sum[i] = a[i] + alpha * b[i];
   });
 }
 
@@ -88,6 +107,12 @@ template void layer_norm_forward(const Cpu&, LayerNormShape, float, const float*
                                  const float*, float*, float*, float*);
 template void layer_norm_forward(const Cpu&, LayerNormShape, double, const double*, const double*,
                                  const double*, double*, double*, double*);
+template void add_layer_norm_forward(const Cpu&, LayerNormShape, float, const float*, float,
+                                     const float*, const float*, const float*, float*, float*,
+                                     float*, float*);
+template void add_layer_norm_forward(const Cpu&, LayerNormShape, double, const double*, double,
+                                     const double*, const double*, const double*, double*, double*,
+                                     double*, double*);
 template void layer_norm_backward(const Cpu&, LayerNormShape, const float*, const float*,
                                   const float*, const float*, const float*, Gradient<float>,
                                   Gradient<float>, Gradient<float>);

@@ -14,8 +14,14 @@
 //   dx = rstd·(g − Σ g / C − x̂·Σ(g·x̂) / C)
 //   dweight = Σ_rows dy·x̂;  dbias = Σ_rows dy
 //
-// y, mean, rstd are assigned; each gradient is assigned or accumulated as it says. Deterministic at
-// a given thread count.
+// y, mean, rstd are assigned; each gradient is assigned or accumulated as it says. Deterministic:
+// on the CPU at a given thread count, on CUDA always. On CUDA C is at most 4096: an Error
+// otherwise.
+//
+// With the residual sum that it normalises (add_layer_norm_forward), in one pass:
+//   sum = a + α·b (rows, C), assigned;  mean, rstd and y from sum as above
+// Its backward is that of layer_norm with x = sum, whose dx joins the other gradients of sum; then
+// da = dsum, db = α·dsum.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -34,14 +40,34 @@ constexpr Cost layer_norm_backward_cost(LayerNormShape s, double element) {
   const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
   return {14 * n, 3 * n * element};
 }
+constexpr Cost add_layer_norm_forward_cost(LayerNormShape s, double element) {
+  const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
+  return {10 * n, 4 * n * element};
+}
 
 template <class T>
 void layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* x, const T* weight,
                         const T* bias, T* y, T* mean, T* rstd);
+template <class T>
+void layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* x,
+                        const float* weight, const float* bias, T* y, float* mean, float* rstd);
+
+template <class T>
+void add_layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* a, T alpha,
+                            const T* b, const T* weight, const T* bias, T* sum, T* y, T* mean,
+                            T* rstd);
+template <class T>
+void add_layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* a,
+                            float alpha, const T* b, const float* weight, const float* bias, T* sum,
+                            T* y, float* mean, float* rstd);
 
 template <class T>
 void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight,
                          const T* mean, const T* rstd, const T* dy, Gradient<T> dx,
                          Gradient<T> dweight, Gradient<T> dbias);
+template <class T>
+void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const float* weight,
+                         const float* mean, const float* rstd, const T* dy, Gradient<T> dx,
+                         Gradient<float> dweight, Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "kernels/reduce.h"
 #include "kernels/runtime/onednn.h"
 
 namespace ekgine::kernels {
@@ -77,27 +78,6 @@ void multiply(const Cpu& cpu, std::int64_t m, std::int64_t n, std::int64_t k, Ma
                               {DNNL_ARG_DST, onednn::wrap(product.c, c.data)}};
   if (with_bias) arguments.emplace(DNNL_ARG_BIAS, onednn::wrap(product.bias, bias));
   product.run.run(cpu, std::move(arguments));
-}
-
-template <class T>
-void sum_rows(const Cpu& cpu, std::int64_t rows, std::int64_t columns, const T* x,
-              Gradient<T> sum) {
-  Workspace::Scope scratch(cpu.workspace);
-  T* partial = scratch.take<T>(static_cast<std::size_t>(thread_count() * columns));
-  const int parts =
-      parallel_for(rows, grain_of(columns), [&](std::int64_t begin, std::int64_t end, int part) {
-        T* mine = partial + part * columns;
-        std::fill_n(mine, columns, T(0));
-        for (std::int64_t r = begin; r < end; ++r) {
-#pragma omp simd
-          for (std::int64_t c = 0; c < columns; ++c) mine[c] += x[r * columns + c];
-        }
-      });
-  for (std::int64_t c = 0; c < columns; ++c) {
-    T total = 0;
-    for (int part = 0; part < parts; ++part) total += partial[part * columns + c];
-    sum.put(c, total);
-  }
 }
 
 }  // namespace

@@ -32,8 +32,13 @@ constexpr Cost max_pool2d_backward_cost(MaxPool2dShape s, double element) {
 
 template <class T>
 void max_pool2d_forward(const Cpu& cpu, MaxPool2dShape s, const T* x, T* y);
+template <class T>
+void max_pool2d_forward(const Cuda& cuda, MaxPool2dShape s, const T* x, T* y);
 
 template <class T>
 void max_pool2d_backward(const Cpu& cpu, MaxPool2dShape s, const T* x, const T* dy, Gradient<T> dx);
+template <class T>
+void max_pool2d_backward(const Cuda& cuda, MaxPool2dShape s, const T* x, const T* dy,
+                         Gradient<T> dx);
 
 }  // namespace ekgine::kernels

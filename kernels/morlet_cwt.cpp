@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <mutex>
+#include <numbers>
 #include <vector>
 
 #include "kernels/runtime/channels.h"
@@ -49,22 +50,42 @@ std::vector<double> filter(const IntegratedWavelet& wavelet, std::int64_t scale)
   return {taps.rbegin(), taps.rend()};
 }
 
+// The response at this scale vanishes at all lags of this size and above.
+constexpr std::int64_t reach(std::int64_t scale) {
+  return 8 * scale + 2;
+}
+
+// c_s[t] = Σ_m x[m]·response(t − m)
+class Response {
+ public:
+  Response(const IntegratedWavelet& wavelet, std::int64_t scale)
+      : taps_(filter(wavelet, scale)),
+        count_(static_cast<std::int64_t>(taps_.size())),
+        factor_(-std::sqrt(static_cast<double>(scale))) {}
+
+  double operator()(std::int64_t lag) const {
+    // The front of the differences of the convolution is cropped.
+    const std::int64_t i = lag + (count_ - 2) / 2;
+    return factor_ * (tap(i + 1) - tap(i));
+  }
+
+ private:
+  double tap(std::int64_t i) const {
+    return i < 0 || i >= count_ ? 0.0 : taps_[static_cast<std::size_t>(i)];
+  }
+  std::vector<double> taps_;
+  std::int64_t count_;
+  double factor_;
+};
+
 std::vector<double> compute_matrix(std::int64_t length, std::int64_t scales) {
   const IntegratedWavelet wavelet = integrate_wavelet();
   std::vector<double> matrix(static_cast<std::size_t>(length * length * scales));
   for (std::int64_t s = 1; s <= scales; ++s) {
-    const std::vector<double> taps = filter(wavelet, s);
-    const auto count = static_cast<std::int64_t>(taps.size());
-    const auto tap = [&](std::int64_t i) {
-      return i < 0 || i >= count ? 0.0 : taps[static_cast<std::size_t>(i)];
-    };
-    const double factor = -std::sqrt(static_cast<double>(s));
-    const std::int64_t front = (count - 2) / 2;  // cropped from the differences of the convolution
+    const Response response(wavelet, s);
     for (std::int64_t m = 0; m < length; ++m) {
       for (std::int64_t t = 0; t < length; ++t) {
-        const std::int64_t i = t + front - m;
-        matrix[static_cast<std::size_t>((m * scales + s - 1) * length + t)] =
-            factor * (tap(i + 1) - tap(i));
+        matrix[static_cast<std::size_t>((m * scales + s - 1) * length + t)] = response(t - m);
       }
     }
   }
@@ -143,6 +164,45 @@ std::span<const double> morlet_cwt_matrix(std::int64_t length, std::int64_t scal
   std::vector<double>& matrix = matrices[{length, scales}];
   if (matrix.empty()) matrix = compute_matrix(length, scales);
   return matrix;
+}
+
+void morlet_cwt_prepare(const Cpu&, MorletCwtShape s) {
+  morlet_cwt_matrix(s.length, s.scales);
+}
+
+std::int64_t morlet_cwt_fft_length(std::int64_t length, std::int64_t scales) {
+  const std::int64_t least = length - 1 + std::min(length, reach(scales));
+  for (std::int64_t n = std::max<std::int64_t>(2, least + least % 2);; n += 2) {
+    std::int64_t rest = n;
+    for (const std::int64_t prime : {2, 3, 5}) {
+      while (rest % prime == 0) rest /= prime;
+    }
+    if (rest == 1) return n;
+  }
+}
+
+std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length, std::int64_t scales) {
+  const std::int64_t n = morlet_cwt_fft_length(length, scales), frequencies = n / 2 + 1;
+  std::vector<std::complex<double>> turn;  // exp(−2πi·k/N)
+  for (std::int64_t k = 0; k < n; ++k) {
+    turn.push_back(
+        std::polar(1.0, -2 * std::numbers::pi * static_cast<double>(k) / static_cast<double>(n)));
+  }
+  const IntegratedWavelet wavelet = integrate_wavelet();
+  std::vector<std::complex<double>> spectra;
+  for (std::int64_t s = 1; s <= scales; ++s) {
+    const Response response(wavelet, s);
+    const std::int64_t last = std::min(length, reach(s)) - 1;
+    for (std::int64_t f = 0; f < frequencies; ++f) {
+      std::complex<double> sum = 0;
+      for (std::int64_t lag = -last; lag <= last; ++lag) {
+        const std::int64_t k = (f * lag % n + n) % n;
+        sum += response(lag) * turn[static_cast<std::size_t>(k)];
+      }
+      spectra.push_back(sum / static_cast<double>(n));
+    }
+  }
+  return spectra;
 }
 
 template <class T>

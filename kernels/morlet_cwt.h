@@ -19,9 +19,14 @@
 // (L,S), in double, and kept. Not differentiable: signals are data.
 //
 // y is assigned. Deterministic. Float differs from double by less than 1e-5 of the largest modulus.
+//
+// On CUDA x, mean and std are float, y is T. There are two ways to the coefficients: the product
+// with M, and convolution by way of the spectra of signals and filters; see morlet_cwt_path.
 #pragma once
 
+#include <complex>
 #include <span>
+#include <vector>
 
 #include "kernels/runtime/cpu.h"
 
@@ -48,5 +53,42 @@ void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c)
 
 template <class T>
 void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, T* y);
+
+// Makes ready what morlet_cwt of these sizes keeps between calls. On CUDA that has to happen before
+// the first call, and cannot while the stream is captured: it takes device memory.
+void morlet_cwt_prepare(const Cpu& cpu, MorletCwtShape s);
+void morlet_cwt_prepare(const Cuda& cuda, MorletCwtShape s);
+
+// By morlet_cwt_path(s). Errors: not prepared.
+template <class T>
+void morlet_cwt(const Cuda& cuda, MorletCwtShape s, const float* x, const float* mean,
+                const float* std, T* y);
+
+enum class MorletCwtPath { matrix, fft };
+
+// Which way is faster on a GPU: reckoned, yet to be measured. Per coefficient, the product takes 2L
+// operations and moves 8 bytes (its result, written and read). Transforms of length N ≈ 2L take
+// some 50 operations, but move 28 bytes (spectra times filters, written and read; the transformed,
+// of which half is dropped, written and read). A GPU does about 20 operations in float in the time
+// of a byte, so the product wins up to 2L ≈ 20·20 + 50.
+constexpr MorletCwtPath morlet_cwt_path(MorletCwtShape s) {
+  return s.length <= 225 ? MorletCwtPath::matrix : MorletCwtPath::fft;
+}
+
+// The same by a given path, for tests and measurements.
+void morlet_cwt_prepare(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path);
+template <class T>
+void morlet_cwt(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path, const float* x,
+                const float* mean, const float* std, T* y);
+
+// Length N of the transforms: the least even number without prime factors above 5 in which the
+// convolution with the longest filter fits. Coefficients t = 0...L−1 of a signal of L samples see
+// the filter at lags |t−m| ≤ L−1 only, so 2L−1 always do.
+std::int64_t morlet_cwt_fft_length(std::int64_t length, std::int64_t scales);
+
+// Spectra (S,N/2+1) of the filters that turn a signal into its coefficients, divided by N, as
+// transforms there and back multiply by it. With X the spectrum of a signal and N−L zeros,
+// c_s[t] = Σ_f X[f]·spectra[s,f]·exp(2πi·f·t/N) over all N frequencies.
+std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length, std::int64_t scales);
 
 }  // namespace ekgine::kernels

@@ -25,4 +25,10 @@ void relu_forward(const Cpu& cpu, std::int64_t n, const T* x, T* y);
 template <class T>
 void relu_backward(const Cpu& cpu, std::int64_t n, const T* y, const T* dy, Gradient<T> dx);
 
+template <class T>
+void relu_forward(const Cuda& cuda, std::int64_t n, const T* x, T* y);
+
+template <class T>
+void relu_backward(const Cuda& cuda, std::int64_t n, const T* y, const T* dy, Gradient<T> dx);
+
 }  // namespace ekgine::kernels

@@ -14,7 +14,8 @@
 // Saved: probabilities. The loss divides by the number of rows, not by the sum of their weights
 // (Keras' sum_over_batch_size). A NaN logit gives a NaN loss and NaN probabilities in its row.
 // probabilities and loss are assigned; dlogits is assigned or accumulated as it says. The loss is
-// summed in double in the order of the rows: the same bits at any thread count.
+// summed in a fixed order, on the CPU in double and in that of the rows: the same bits at any
+// thread count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -41,16 +42,28 @@ constexpr Cost softmax_cross_entropy_backward_cost(SoftmaxShape s, double elemen
 
 template <class T>
 void softmax(const Cpu& cpu, SoftmaxShape s, const T* logits, T* probabilities);
+template <class T>
+void softmax(const Cuda& cuda, SoftmaxShape s, const T* logits, float* probabilities);
 
 // Errors: a label outside [0, C), before anything is written.
 template <class T>
 void softmax_cross_entropy_forward(const Cpu& cpu, SoftmaxShape s, const T* logits,
                                    const std::int32_t* labels, const T* class_weights,
                                    T* probabilities, T* loss);
+// The labels are on the device, so none is refused: one outside [0, C) makes the loss NaN and, in
+// backward, its row of dlogits.
+template <class T>
+void softmax_cross_entropy_forward(const Cuda& cuda, SoftmaxShape s, const T* logits,
+                                   const std::int32_t* labels, const float* class_weights,
+                                   float* probabilities, float* loss);
 
 template <class T>
 void softmax_cross_entropy_backward(const Cpu& cpu, SoftmaxShape s, const T* probabilities,
                                     const std::int32_t* labels, const T* class_weights,
                                     const T* dloss, Gradient<T> dlogits);
+template <class T>
+void softmax_cross_entropy_backward(const Cuda& cuda, SoftmaxShape s, const float* probabilities,
+                                    const std::int32_t* labels, const float* class_weights,
+                                    const float* dloss, Gradient<T> dlogits);
 
 }  // namespace ekgine::kernels

@@ -16,13 +16,15 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
   const Tensor y = tape.empty(x.shape());
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::add_position_forward(b.context, s, x.data<T>(), table.data<T>(), y.data<T>());
+    kernels::add_position_forward(b.context, s, x.data<T>(), table.data<typename B::Real>(),
+                                  y.data<T>());
   });
   return tape.record(y, {x, table}, [s](Backward& node) {
     const GradientPlace dtable = node.gradient(1);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::add_position_backward(b.context, s, node.dy_data<T>(), dtable.as<T>());
+      kernels::add_position_backward(b.context, s, node.dy_data<T>(),
+                                     dtable.as<typename B::Real>());
     });
     node.pass_through(0);  // last: x's gradient becomes dy's memory
   });

@@ -1,3 +1,5 @@
+#include "engine/ops/add_scaled.h"
+
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "kernels/elementwise.h"
@@ -7,17 +9,21 @@ namespace ekgine {
 Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b) {
   check_shape(b, a.shape(), "add_scaled", "b", "the shape of a");
   const std::int64_t n = a.size();
-  const Tensor y = tape.empty(a.shape());
-  tape.run([&]<class B>(B& back_end) {
-    using T = typename B::Scalar;
-    kernels::add_scaled(back_end.context, n, a.data<T>(), static_cast<T>(alpha), b.data<T>(),
-                        y.data<T>());
+  const Tensor y = tape.empty(a.shape(), a.dtype());
+  tape.run_as(y, [&]<class B, class T>(B& back_end, std::type_identity<T>) {
+    kernels::add_scaled(back_end.context, n, a.data<T>(), static_cast<typename B::Real>(alpha),
+                        b.data<T>(), y.data<T>());
   });
-  return tape.record(y, {a, b}, [n, alpha](Backward& node) {
+  return record_add_scaled(tape, y, a, alpha, b);
+}
+
+Tensor record_add_scaled(Tape& tape, const Tensor& y, const Tensor& a, double alpha,
+                         const Tensor& b) {
+  return tape.record(y, {a, b}, [n = y.size(), alpha](Backward& node) {
     const GradientPlace db = node.gradient(1);
-    node.run([&]<class B>(B& back_end) {
-      using T = typename B::Scalar;
-      kernels::scale(back_end.context, n, static_cast<T>(alpha), node.dy_data<T>(), db.as<T>());
+    node.run_as(node.dy(), [&]<class B, class T>(B& back_end, std::type_identity<T>) {
+      kernels::scale(back_end.context, n, static_cast<typename B::Real>(alpha), node.dy_data<T>(),
+                     db.as<T>());
     });
     node.pass_through(0);  // last: a's gradient becomes dy's memory
   });

@@ -17,19 +17,21 @@ Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tenso
   kernels::Dropout drop;
   if (tape.training() && dropout != 0) drop = {dropout, tape.next_random()};
   const Tensor y = tape.empty(shape);
-  const Tensor logsumexp = tape.empty({s.sequences, s.heads, s.positions});
+  const Tensor logsumexp = tape.empty_real({s.sequences, s.heads, s.positions});
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
+    using R = typename B::Real;
     kernels::attention_forward(b.context, s, drop, query.data<T>(), key.data<T>(), value.data<T>(),
-                               y.data<T>(), logsumexp.data<T>());
+                               y.data<T>(), logsumexp.data<R>());
   });
   return tape.record(y, {query, key, value}, [=](Backward& node) {
     const GradientPlace dquery = node.gradient(0), dkey = node.gradient(1),
                         dvalue = node.gradient(2);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
+      using R = typename B::Real;
       kernels::attention_backward(b.context, s, drop, query.data<T>(), key.data<T>(),
-                                  value.data<T>(), y.data<T>(), logsumexp.data<T>(),
+                                  value.data<T>(), y.data<T>(), logsumexp.data<R>(),
                                   node.dy_data<T>(), dquery.as<T>(), dkey.as<T>(), dvalue.as<T>());
     });
   });

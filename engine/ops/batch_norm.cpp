@@ -32,18 +32,21 @@ struct Statistics {
 // Of the batch when training, which updates the running ones; otherwise the running ones.
 Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const std::int64_t channels = x.shape()[-1];
-  const Statistics found{tape.training() ? tape.empty({channels}) : norm.running_mean,
-                         tape.empty({channels})};
+  const Statistics found{tape.training() ? tape.empty_real({channels}) : norm.running_mean,
+                         tape.empty_real({channels})};
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
+    using R = typename B::Real;
     if (tape.training()) {
-      kernels::batch_norm_statistics(
-          b.context, {x.shape().rows(), channels}, static_cast<T>(norm.epsilon),
-          static_cast<T>(effective_momentum(norm, tape.step())), x.data<T>(), found.mean.data<T>(),
-          found.rstd.data<T>(), norm.running_mean.data<T>(), norm.running_variance.data<T>());
+      const double momentum =
+          B::step_on_device ? norm.momentum : effective_momentum(norm, tape.step());
+      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
+                                     static_cast<R>(norm.epsilon), static_cast<R>(momentum),
+                                     x.data<T>(), found.mean.data<R>(), found.rstd.data<R>(),
+                                     norm.running_mean.data<R>(), norm.running_variance.data<R>());
     } else {
-      kernels::batch_norm_rstd(channels, static_cast<T>(norm.epsilon),
-                               norm.running_variance.data<T>(), found.rstd.data<T>());
+      kernels::batch_norm_rstd(b.context, channels, static_cast<R>(norm.epsilon),
+                               norm.running_variance.data<R>(), found.rstd.data<R>());
     }
   });
   return found;
@@ -70,8 +73,9 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const auto [mean, rstd] = statistics(tape, x, norm);
   tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::batch_norm_forward(b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(),
-                                weight.data<T>(), bias.data<T>(), y.data<T>());
+    using R = typename B::Real;
+    kernels::batch_norm_forward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
+                                weight.data<R>(), bias.data<R>(), y.data<T>());
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, mean = mean, rstd = rstd](Backward& node) {
@@ -79,9 +83,10 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
         node.run([&]<class B>(B& b) {
           using T = typename B::Scalar;
-          kernels::batch_norm_backward(b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(),
-                                       weight.data<T>(), node.dy_data<T>(), dx.as<T>(),
-                                       dweight.as<T>(), dbias.as<T>());
+          using R = typename B::Real;
+          kernels::batch_norm_backward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
+                                       weight.data<R>(), node.dy_data<T>(), dx.as<T>(),
+                                       dweight.as<R>(), dbias.as<R>());
         });
       });
 }
@@ -93,8 +98,9 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
   const auto [mean, rstd] = statistics(tape, x, norm);
   tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<T>(), mean.data<T>(),
-                                                rstd.data<T>(), weight.data<T>(), bias.data<T>(),
+    using R = typename B::Real;
+    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<T>(), mean.data<R>(),
+                                                rstd.data<R>(), weight.data<R>(), bias.data<R>(),
                                                 y.data<T>());
   });
   return tape.record(
@@ -103,9 +109,10 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
         node.run([&]<class B>(B& b) {
           using T = typename B::Scalar;
+          using R = typename B::Real;
           kernels::batch_norm_relu_max_pool2d_backward(
-              b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(), weight.data<T>(),
-              bias.data<T>(), node.dy_data<T>(), dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+              b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
+              bias.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(), dbias.as<R>());
         });
       });
 }
@@ -117,9 +124,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
   const auto [mean, rstd] = statistics(tape, x, norm);
   tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<T>(), mean.data<T>(),
-                                                     rstd.data<T>(), weight.data<T>(),
-                                                     bias.data<T>(), y.data<T>());
+    using R = typename B::Real;
+    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<T>(), mean.data<R>(),
+                                                     rstd.data<R>(), weight.data<R>(),
+                                                     bias.data<R>(), y.data<T>());
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
@@ -127,9 +135,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
         node.run([&]<class B>(B& b) {
           using T = typename B::Scalar;
+          using R = typename B::Real;
           kernels::batch_norm_relu_global_avg_pool_backward(
-              b.context, s, x.data<T>(), mean.data<T>(), rstd.data<T>(), weight.data<T>(),
-              bias.data<T>(), node.dy_data<T>(), dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+              b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
+              bias.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(), dbias.as<R>());
         });
       });
 }

@@ -17,17 +17,19 @@ Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight) {
                                .kernel_h = weight.shape()[0],
                                .kernel_w = weight.shape()[1],
                                .o = weight.shape()[3]};
+  const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty({s.n, s.h, s.w, s.o});
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::conv2d_forward(b.context, s, x.data<T>(), weight.data<T>(), y.data<T>());
+    kernels::conv2d_forward(b.context, s, x.data<T>(), w.data<T>(), y.data<T>());
   });
-  return tape.record(y, {x, weight}, [s, x, weight](Backward& node) {
+  return tape.record(y, {x, weight}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::conv2d_backward(b.context, s, x.data<T>(), weight.data<T>(), node.dy_data<T>(),
-                               dx.as<T>(), dweight.as<T>());
+      using R = typename B::Real;
+      kernels::conv2d_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),
+                               dx.as<T>(), dweight.as<R>());
     });
   });
 }

@@ -20,16 +20,18 @@ Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const
   const Tensor y = tape.empty(x.shape());
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::depthwise_conv1d_forward(b.context, s, x.data<T>(), weight.data<T>(), bias.data<T>(),
+    using R = typename B::Real;
+    kernels::depthwise_conv1d_forward(b.context, s, x.data<T>(), weight.data<R>(), bias.data<R>(),
                                       y.data<T>());
   });
   return tape.record(y, {x, weight, bias}, [=](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::depthwise_conv1d_backward(b.context, s, x.data<T>(), weight.data<T>(),
-                                         node.dy_data<T>(), dx.as<T>(), dweight.as<T>(),
-                                         dbias.as<T>());
+      using R = typename B::Real;
+      kernels::depthwise_conv1d_backward(b.context, s, x.data<T>(), weight.data<R>(),
+                                         node.dy_data<T>(), dx.as<T>(), dweight.as<R>(),
+                                         dbias.as<R>());
     });
   });
 }

@@ -2,35 +2,76 @@
 
 #include "engine/check.h"
 #include "engine/ops.h"
+#include "engine/ops/add_scaled.h"
 
 namespace ekgine {
 
-Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                  double epsilon) {
-  check_shape(x.shape().rank() >= 1, "layer_norm", "x", "(...,C)", x);
-  const Shape channels{x.shape()[-1]};
-  check_shape(weight, channels, "layer_norm", "weight", "(C)", "x is (...,C)=" + x.shape().text());
-  check_shape(bias, channels, "layer_norm", "bias", "(C)", "x is (...,C)=" + x.shape().text());
+namespace {
 
-  const kernels::LayerNormShape s{x.shape().rows(), x.shape()[-1]};
-  const Tensor y = tape.empty(x.shape());
-  const Tensor mean = tape.empty({s.rows});
-  const Tensor rstd = tape.empty({s.rows});
-  tape.run([&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::layer_norm_forward(b.context, s, static_cast<T>(epsilon), x.data<T>(),
-                                weight.data<T>(), bias.data<T>(), y.data<T>(), mean.data<T>(),
-                                rstd.data<T>());
-  });
+kernels::LayerNormShape layer_norm_shape(const char* op, const char* argument, const Tensor& x,
+                                         const Tensor& weight, const Tensor& bias) {
+  check_shape(x.shape().rank() >= 1, op, argument, "(...,C)", x);
+  const Shape channels{x.shape()[-1]};
+  const std::string context = std::string(argument) + " is (...,C)=" + x.shape().text();
+  check_shape(weight, channels, op, "weight", "(C)", context);
+  check_shape(bias, channels, op, "bias", "(C)", context);
+  return {x.shape().rows(), x.shape()[-1]};
+}
+
+// Records y = layer_norm(x), which a kernel has computed.
+Tensor record_layer_norm(Tape& tape, const Tensor& y, const Tensor& x, const Tensor& weight,
+                         const Tensor& bias, const Tensor& mean, const Tensor& rstd) {
   return tape.record(y, {x, weight, bias}, [=](Backward& node) {
+    const kernels::LayerNormShape s{x.shape().rows(), x.shape()[-1]};
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::layer_norm_backward(b.context, s, x.data<T>(), weight.data<T>(), mean.data<T>(),
-                                   rstd.data<T>(), node.dy_data<T>(), dx.as<T>(), dweight.as<T>(),
-                                   dbias.as<T>());
+      using R = typename B::Real;
+      kernels::layer_norm_backward(b.context, s, x.data<T>(), weight.data<R>(), mean.data<R>(),
+                                   rstd.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(),
+                                   dbias.as<R>());
     });
   });
+}
+
+}  // namespace
+
+Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                  double epsilon) {
+  const kernels::LayerNormShape s = layer_norm_shape("layer_norm", "x", x, weight, bias);
+  const Tensor y = tape.empty(x.shape());
+  const Tensor mean = tape.empty_real({s.rows});
+  const Tensor rstd = tape.empty_real({s.rows});
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    using R = typename B::Real;
+    kernels::layer_norm_forward(b.context, s, static_cast<R>(epsilon), x.data<T>(),
+                                weight.data<R>(), bias.data<R>(), y.data<T>(), mean.data<R>(),
+                                rstd.data<R>());
+  });
+  return record_layer_norm(tape, y, x, weight, bias, mean, rstd);
+}
+
+AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b,
+                            const Tensor& weight, const Tensor& bias, double epsilon) {
+  const kernels::LayerNormShape s = layer_norm_shape("add_layer_norm", "a", a, weight, bias);
+  check_shape(b, a.shape(), "add_layer_norm", "b", "the shape of a");
+  const Tensor sum = tape.empty(a.shape());
+  const Tensor y = tape.empty(a.shape());
+  const Tensor mean = tape.empty_real({s.rows});
+  const Tensor rstd = tape.empty_real({s.rows});
+  tape.run([&]<class B>(B& back_end) {
+    using T = typename B::Scalar;
+    using R = typename B::Real;
+    kernels::add_layer_norm_forward(back_end.context, s, static_cast<R>(epsilon), a.data<T>(),
+                                    static_cast<R>(alpha), b.data<T>(), weight.data<R>(),
+                                    bias.data<R>(), sum.data<T>(), y.data<T>(), mean.data<R>(),
+                                    rstd.data<R>());
+  });
+  // Two nodes: that of y adds its gradient to what else the sum's gradient is made of, before the
+  // sum's own node passes it on.
+  const Tensor recorded = record_add_scaled(tape, sum, a, alpha, b);
+  return {recorded, record_layer_norm(tape, y, recorded, weight, bias, mean, rstd)};
 }
 
 }  // namespace ekgine

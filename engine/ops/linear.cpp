@@ -14,18 +14,21 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
     check_shape(bias, {s.out}, "linear", "bias", "(O)", "weight is (I,O)=" + weight.shape().text());
   }
 
+  const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty(x.shape().with_last(s.out));
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::linear_forward(b.context, s, x.data<T>(), weight.data<T>(),
-                            bias ? bias.data<T>() : nullptr, y.data<T>());
+    using R = typename B::Real;
+    kernels::linear_forward(b.context, s, x.data<T>(), w.data<T>(), bias ? bias.data<R>() : nullptr,
+                            y.data<T>());
   });
-  return tape.record(y, {x, weight, bias}, [s, x, weight](Backward& node) {
+  return tape.record(y, {x, weight, bias}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::linear_backward(b.context, s, x.data<T>(), weight.data<T>(), node.dy_data<T>(),
-                               dx.as<T>(), dweight.as<T>(), dbias.as<T>());
+      using R = typename B::Real;
+      kernels::linear_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),
+                               dx.as<T>(), dweight.as<R>(), dbias.as<R>());
     });
   });
 }

@@ -20,12 +20,18 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
     check_shape(std, {length}, "morlet_cwt", "std", "(L)", context);
   }
 
+  // Even in a dry step: what it keeps is part of the run's memory.
+  tape.device().run([&]<class B>(B& b) {
+    kernels::morlet_cwt_prepare(b.context, {signals, length, scales});
+  });
   const Tensor y = tape.empty({signals, scales, length, 1});
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::morlet_cwt(b.context, {signals, length, scales}, beats.data<T>(),
-                        mean ? mean.data<T>() : nullptr, std ? std.data<T>() : nullptr,
-                        y.data<T>());
+    using R = typename B::Real;
+    const kernels::MorletCwtShape s{signals, length, scales};
+    kernels::morlet_cwt_prepare(b.context, s);
+    kernels::morlet_cwt(b.context, s, beats.data<R>(), mean ? mean.data<R>() : nullptr,
+                        std ? std.data<R>() : nullptr, y.data<T>());
   });
   return y;
 }

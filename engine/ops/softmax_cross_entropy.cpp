@@ -14,21 +14,23 @@ CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tenso
   check_shape(labels, {s.rows}, "softmax_cross_entropy", "labels", "(B)", context);
   check_shape(class_weights, {s.classes}, "softmax_cross_entropy", "class_weights", "(C)", context);
 
-  const Tensor loss = tape.empty({1});
-  const Tensor probabilities = tape.empty(logits.shape());
+  const Tensor loss = tape.empty_real({1});
+  const Tensor probabilities = tape.empty_real(logits.shape());
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
+    using R = typename B::Real;
     kernels::softmax_cross_entropy_forward(b.context, s, logits.data<T>(),
-                                           labels.data<std::int32_t>(), class_weights.data<T>(),
-                                           probabilities.data<T>(), loss.data<T>());
+                                           labels.data<std::int32_t>(), class_weights.data<R>(),
+                                           probabilities.data<R>(), loss.data<R>());
   });
   const Tensor recorded = tape.record(loss, {logits}, [=](Backward& node) {
     const GradientPlace dlogits = node.gradient(0);
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      kernels::softmax_cross_entropy_backward(b.context, s, probabilities.data<T>(),
-                                              labels.data<std::int32_t>(), class_weights.data<T>(),
-                                              node.dy_data<T>(), dlogits.as<T>());
+      using R = typename B::Real;
+      kernels::softmax_cross_entropy_backward(b.context, s, probabilities.data<R>(),
+                                              labels.data<std::int32_t>(), class_weights.data<R>(),
+                                              node.dy_data<R>(), dlogits.as<T>());
     });
   });
   return {recorded, probabilities};
@@ -38,10 +40,11 @@ Tensor softmax(Tape& tape, const Tensor& logits) {
   check_shape(logits.shape().rank() >= 1 && logits.shape()[-1] > 0, "softmax", "logits",
               "(...,C) with C >= 1", logits);
   const kernels::SoftmaxShape s{logits.shape().rows(), logits.shape()[-1]};
-  const Tensor probabilities = tape.empty(logits.shape());
+  const Tensor probabilities = tape.empty_real(logits.shape());
   tape.run([&]<class B>(B& b) {
     using T = typename B::Scalar;
-    kernels::softmax(b.context, s, logits.data<T>(), probabilities.data<T>());
+    using R = typename B::Real;
+    kernels::softmax(b.context, s, logits.data<T>(), probabilities.data<R>());
   });
   return probabilities;
 }

@@ -1,5 +1,6 @@
 #include "kernels/swish.h"
 
+#include "engine/check.h"
 #include "engine/ops.h"
 
 namespace ekgine {
@@ -15,6 +16,25 @@ Tensor swish(Tape& tape, const Tensor& x) {
     node.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
       kernels::swish_backward(b.context, x.size(), x.data<T>(), node.dy_data<T>(), dx.as<T>());
+    });
+  });
+}
+
+Tensor swish_dropout(Tape& tape, const Tensor& x, double rate) {
+  check_dropout_rate(rate, "swish_dropout");
+  if (rate == 0 || !tape.training()) return swish(tape, x);
+  const kernels::Dropout drop{rate, tape.next_random()};
+  const Tensor y = tape.empty(x.shape());
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    kernels::swish_dropout_forward(b.context, x.size(), drop, x.data<T>(), y.data<T>());
+  });
+  return tape.record(y, {x}, [x, drop](Backward& node) {
+    const GradientPlace dx = node.gradient_over(0, x);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      kernels::swish_dropout_backward(b.context, x.size(), drop, x.data<T>(), node.dy_data<T>(),
+                                      dx.as<T>());
     });
   });
 }

@@ -1,9 +1,7 @@
 #include "kernels/runtime/arena.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <cstring>
+#include <array>
 #include <limits>
 #include <utility>
 
@@ -21,27 +19,13 @@ constexpr std::size_t guard_bytes = Arena::alignment;
 constexpr unsigned char guard_byte = 0xA5;
 constexpr std::uint32_t never = std::numeric_limits<std::uint32_t>::max();
 
-std::byte* reserve_range(const std::string& name, std::size_t bytes) {
-  void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (base == MAP_FAILED) {
-    fail("{}: cannot reserve {} MiB of address space: {}", name, bytes >> 20, std::strerror(errno));
-  }
-  // Large pages make the one first touch cheap; a system without them ignores the advice.
-  ::madvise(base, bytes, MADV_HUGEPAGE);
-  return static_cast<std::byte*>(base);
-}
-
 }  // namespace
 
-Arena::Arena(std::string name, std::size_t reserve, bool guarded)
-    : name_(std::move(name)), reserve_(round_up(reserve, 1 << 21)), guarded_(guarded) {
-  base_ = reserve_range(name_, reserve_);
-}
+Arena::Arena(std::string name, std::unique_ptr<Memory> memory, bool guarded)
+    : name_(std::move(name)), memory_(std::move(memory)), guarded_(guarded) {}
 
-Arena::~Arena() {
-  ::munmap(base_, reserve_);
-}
+Arena::Arena(const std::string& name, std::size_t reserve, bool guarded)
+    : Arena(name, host_memory(name, reserve), guarded) {}
 
 void Arena::begin(Plan& plan) {
   if (plan_ != nullptr) fail("{}: a step is already running", name_);
@@ -51,7 +35,7 @@ void Arena::begin(Plan& plan) {
     if (sealed_) fail("{}: a new kind of step after the memory was sealed", name_);
     ++traces_;
     gaps_.clear();
-    gaps_.emplace(0, reserve_);
+    gaps_.emplace(0, memory_->bytes());
     plan.bytes_ = 0;
   }
   plan_ = &plan;
@@ -82,7 +66,7 @@ std::size_t Arena::trace_allocate(std::size_t bytes) {
   }
   if (best == gaps_.end()) {
     fail("{}: {} MiB do not fit into the reservation of {} MiB; use a smaller batch", name_,
-         bytes >> 20, reserve_ >> 20);
+         bytes >> 20, memory_->bytes() >> 20);
   }
   const std::size_t offset = best->first;
   const std::size_t rest = best->second - bytes;
@@ -115,16 +99,16 @@ std::byte* Arena::allocate(std::size_t bytes) {
   }
   in_use_[offset] = {number, bytes};
   ++live_;
-  std::byte* block = base_ + offset;
+  std::byte* block = memory_->data() + offset;
   if (guarded_) {
-    std::memset(block, 0xFF, bytes);  // NaN in every floating-point format
-    std::memset(block + bytes, guard_byte, guard_bytes);
+    memory_->set(block, 0xFF, bytes);  // NaN in every floating-point format
+    memory_->set(block + bytes, guard_byte, guard_bytes);
   }
   return block;
 }
 
 void Arena::release(std::byte* block) noexcept {
-  const auto offset = static_cast<std::size_t>(block - base_);
+  const auto offset = static_cast<std::size_t>(block - memory_->data());
   const auto found = in_use_.find(offset);
   if (found == in_use_.end()) {
     ++faults_;
@@ -134,9 +118,9 @@ void Arena::release(std::byte* block) noexcept {
   in_use_.erase(found);
   --live_;
   if (guarded_) {
-    const std::byte* guard = block + live.bytes;
-    if (!std::all_of(guard, guard + guard_bytes,
-                     [](std::byte b) { return b == std::byte{guard_byte}; })) {
+    std::array<std::byte, guard_bytes> guard;
+    memory_->read(block + live.bytes, guard.data(), guard.size());
+    if (!std::ranges::all_of(guard, [](std::byte b) { return b == std::byte{guard_byte}; })) {
       ++faults_;
     }
   }
@@ -163,21 +147,15 @@ void Arena::release(std::byte* block) noexcept {
   }
 }
 
-Workspace::Workspace(std::size_t reserve) : reserve_(round_up(reserve, 1 << 21)) {
-  base_ = reserve_range("workspace", reserve_);
-}
-
-Workspace::~Workspace() {
-  ::munmap(base_, reserve_);
-}
+Workspace::Workspace(std::size_t reserve) : Workspace(host_memory("workspace", reserve)) {}
 
 std::byte* Workspace::take(std::size_t bytes) {
   const std::size_t padded = round_up(bytes, Arena::alignment);
-  if (padded > reserve_ - used_) {
+  if (padded > memory_->bytes() - used_) {
     fail("workspace: {} MiB do not fit, {} of {} MiB are in use; use a smaller batch", padded >> 20,
-         used_ >> 20, reserve_ >> 20);
+         used_ >> 20, memory_->bytes() >> 20);
   }
-  std::byte* block = base_ + used_;
+  std::byte* block = memory_->data() + used_;
   used_ += padded;
   high_water_ = std::max(high_water_, used_);
   return block;

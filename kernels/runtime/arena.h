@@ -16,8 +16,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "kernels/runtime/memory.h"
 
 namespace ekgine {
 
@@ -42,13 +46,14 @@ class Arena {
     std::size_t bytes_ = 0;
   };
 
-  // `reserve` is address space, not memory: pages become resident when first touched.
-  // With `guarded`, blocks are filled with NaN and followed by guard words that release() checks
-  // (for tests: reads of unwritten memory and writes past the end show).
-  Arena(std::string name, std::size_t reserve, bool guarded = false);
+  // Errors call the arena by its name. With `guarded`, blocks are filled with NaN and followed by
+  // guard words that release() checks (for tests: reads of unwritten memory and writes past the end
+  // show).
+  Arena(std::string name, std::unique_ptr<Memory> memory, bool guarded = false);
+  // In host memory: `reserve` is address space, pages become resident when first touched.
+  Arena(const std::string& name, std::size_t reserve, bool guarded = false);
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
-  ~Arena();
 
   // Starts a step. No block may be in use. An empty plan is traced, another one replayed.
   void begin(Plan& plan);
@@ -75,8 +80,7 @@ class Arena {
   std::size_t trace_allocate(std::size_t bytes);
 
   std::string name_;
-  std::byte* base_ = nullptr;
-  std::size_t reserve_;
+  std::unique_ptr<Memory> memory_;
   bool guarded_, sealed_ = false, tracing_ = false;
   Plan* plan_ = nullptr;
   std::uint32_t event_ = 0;
@@ -99,10 +103,10 @@ class Arena {
 // Values are undefined. The reservation is fixed, so nothing is ever allocated.
 class Workspace {
  public:
-  explicit Workspace(std::size_t reserve);
+  explicit Workspace(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
+  explicit Workspace(std::size_t reserve);  // in host memory
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
-  ~Workspace();
 
   class Scope {
    public:
@@ -127,8 +131,8 @@ class Workspace {
  private:
   std::byte* take(std::size_t bytes);
 
-  std::byte* base_ = nullptr;
-  std::size_t reserve_, used_ = 0, high_water_ = 0;
+  std::unique_ptr<Memory> memory_;
+  std::size_t used_ = 0, high_water_ = 0;
 };
 
 }  // namespace ekgine

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "kernels/runtime/arena.h"
+#include "kernels/runtime/kernel.h"
 
 namespace ekgine {
 
@@ -50,36 +51,5 @@ int parallel_for(std::int64_t n, std::int64_t grain, const Body& body) {
 constexpr std::int64_t grain_of(std::int64_t operations) {
   return std::max<std::int64_t>(1, (std::int64_t{1} << 15) / std::max<std::int64_t>(1, operations));
 }
-
-// Where a kernel puts a gradient: `data` null when nobody asked for it; `accumulate` says whether
-// the kernel adds to what is there or assigns (then what was there is never read).
-template <class T>
-struct Gradient {
-  T* data = nullptr;
-  bool accumulate = false;
-
-  explicit operator bool() const { return data != nullptr; }
-  // Assigns or adds one element.
-  void put(std::int64_t i, T value) const { data[i] = accumulate ? data[i] + value : value; }
-};
-
-// Calls body(put), where put(i, value) assigns or adds element i of the gradient. The choice is
-// made once, outside of body's loops: inside it would keep many of them from being vectorised.
-template <class T, class Body>
-void assign_or_add(Gradient<T> gradient, const Body& body) {
-  T* const data = gradient.data;
-  if (gradient.accumulate) {
-    body([data](std::int64_t i, T value) { data[i] += value; });
-  } else {
-    body([data](std::int64_t i, T value) { data[i] = value; });
-  }
-}
-
-// What a kernel must do at least, for rooflines: floating-point operations (a fused multiply-add is
-// two) and bytes moved to and from memory if every operand crosses once.
-struct Cost {
-  double flops = 0;
-  double bytes = 0;
-};
 
 }  // namespace ekgine

@@ -15,7 +15,7 @@ inline KernelCase add_position_case(std::int64_t sequences, std::int64_t positio
   const Shape x{sequences, positions, channels}, table{rows, channels};
   return {
       .name = fmt::format("add_position {} table {}", x.text(), table.text()),
-      .inputs = {{.shape = x}, {.shape = table}},
+      .inputs = {{.shape = x}, {.shape = table, .parameter = true}},
       .op = [](Tape& tape, std::span<const Tensor> in) { return add_position(tape, in[0], in[1]); },
       .forward = kernels::add_position_forward_cost(s, sizeof(float)),
       .backward = kernels::add_position_backward_cost(s, sizeof(float)),

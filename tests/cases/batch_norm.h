@@ -10,12 +10,13 @@ namespace ekgine::testing {
 inline std::vector<KernelInput> batch_norm_inputs(const Shape& x, double offset = 0) {
   const Shape channels{x[-1]};
   return {{.shape = x, .draw = normal(offset, 1)},
-          {.shape = channels, .draw = normal(0.3, 1)},  // some are negative
-          {.shape = channels},
-          {.shape = channels, .differentiable = false},
-          {.shape = channels, .differentiable = false, .draw = [](Random& random) {
-             return random.uniform(0.5, 2);
-           }}};
+          {.shape = channels, .draw = normal(0.3, 1), .parameter = true},  // some are negative
+          {.shape = channels, .parameter = true},
+          {.shape = channels, .differentiable = false, .parameter = true},
+          {.shape = channels,
+           .differentiable = false,
+           .draw = [](Random& random) { return random.uniform(0.5, 2); },
+           .parameter = true}};
 }
 
 // The normalisation whose weights are inputs 1 to 4.

@@ -1,6 +1,8 @@
 // Cases of layer_norm: see tests/support/kernel_case.h.
 #pragma once
 
+#include <fmt/format.h>
+
 #include "kernels/layer_norm.h"
 #include "tests/support/kernel_case.h"
 
@@ -11,8 +13,8 @@ inline KernelCase layer_norm_case(std::int64_t rows, std::int64_t channels, doub
   return {
       .name = "layer_norm " + Shape{rows, channels}.text() + (offset != 0 ? " far from zero" : ""),
       .inputs = {{.shape = {rows, channels}, .draw = normal(offset, 1)},
-                 {.shape = {channels}, .draw = normal(1, 0.5)},
-                 {.shape = {channels}}},
+                 {.shape = {channels}, .draw = normal(1, 0.5), .parameter = true},
+                 {.shape = {channels}, .parameter = true}},
       .op = [](Tape& tape,
                std::span<const Tensor> in) { return layer_norm(tape, in[0], in[1], in[2], 1e-3); },
       // An offset of 1000 leaves float inputs three digits less; a single channel has the gradient
@@ -25,6 +27,25 @@ inline KernelCase layer_norm_case(std::int64_t rows, std::int64_t channels, doub
   };
 }
 
+// Both outputs, so that both gradients meet in the sum's: y − 3·sum.
+inline KernelCase add_layer_norm_case(std::int64_t rows, std::int64_t channels, double alpha,
+                                      double offset = 0) {
+  const kernels::LayerNormShape s{rows, channels};
+  KernelCase c = layer_norm_case(rows, channels, offset);
+  c.name = fmt::format("add_layer_norm {} alpha {}{}", Shape{rows, channels}.text(), alpha,
+                       offset != 0 ? " far from zero" : "");
+  c.inputs.insert(c.inputs.begin() + 1, {.shape = {rows, channels}});
+  c.op = [alpha](Tape& tape, std::span<const Tensor> in) {
+    const auto [sum, y] = add_layer_norm(tape, in[0], alpha, in[1], in[2], in[3], 1e-3);
+    return add_scaled(tape, y, -3, sum);
+  };
+  // The sum is stored in bfloat16, and around 1000 that is a multiple of 4; the spread of what is
+  // normalised is some tens.
+  if (offset != 0) c.bfloat16_tolerance = 0x1p-5;
+  c.forward = kernels::add_layer_norm_forward_cost(s, sizeof(float));
+  return c;
+}
+
 inline std::vector<KernelCase> layer_norm_cases() {
   std::vector<KernelCase> cases;
   for (const std::int64_t rows : {1, 3, 33}) {
@@ -34,6 +55,18 @@ inline std::vector<KernelCase> layer_norm_cases() {
   }
   cases.push_back(layer_norm_case(187, 32));
   cases.push_back(layer_norm_case(5, 64, 1000));
+  return cases;
+}
+
+inline std::vector<KernelCase> add_layer_norm_cases() {
+  std::vector<KernelCase> cases;
+  for (const std::int64_t channels : {1, 3, 32, 33, 128, 129}) {
+    cases.push_back(add_layer_norm_case(3, channels, 0.5));
+  }
+  cases.push_back(add_layer_norm_case(187, 32, 1));
+  cases.push_back(add_layer_norm_case(2, 8, -2.25));
+  cases.push_back(add_layer_norm_case(2, 8, 0));
+  cases.push_back(add_layer_norm_case(5, 64, 1, 1000));
   return cases;
 }
 

@@ -9,8 +9,8 @@ namespace ekgine::testing {
 inline KernelCase linear_case(std::int64_t rows, std::int64_t in, std::int64_t out,
                               bool bias = true) {
   const kernels::LinearShape s{rows, in, out};
-  std::vector<KernelInput> inputs{{.shape = {rows, in}}, {.shape = {in, out}}};
-  if (bias) inputs.push_back({.shape = {out}});
+  std::vector<KernelInput> inputs{{.shape = {rows, in}}, {.shape = {in, out}, .parameter = true}};
+  if (bias) inputs.push_back({.shape = {out}, .parameter = true});
   return {
       .name = "linear " + Shape{rows, in}.text() + " * " + Shape{in, out}.text() +
               (bias ? "" : " without bias"),

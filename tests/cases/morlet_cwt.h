@@ -8,7 +8,8 @@ namespace ekgine::testing {
 
 inline KernelCase morlet_cwt_case(std::int64_t signals, std::int64_t length, std::int64_t scales) {
   const auto constant = [](Shape shape, std::function<double(Random&)> draw = {}) {
-    return KernelInput{.shape = shape, .differentiable = false, .draw = std::move(draw)};
+    return KernelInput{
+        .shape = shape, .differentiable = false, .draw = std::move(draw), .parameter = true};
   };
   return {
       .name = "morlet_cwt " + Shape{signals, scales, length}.text(),

@@ -22,7 +22,8 @@ inline KernelCase softmax_cross_entropy_case(std::int64_t rows, std::int64_t cla
                  {.shape = {rows}, .integers = labels},
                  {.shape = {classes},
                   .differentiable = false,
-                  .draw = [](Random& r) { return r.uniform(0.25, 4); }}},
+                  .draw = [](Random& r) { return r.uniform(0.25, 4); },
+                  .parameter = true}},
       .op =
           [](Tape& tape, std::span<const Tensor> in) {
             return softmax_cross_entropy(tape, in[0], in[1], in[2]).loss;

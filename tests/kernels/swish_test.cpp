@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -19,6 +20,110 @@ TEST(Swish, Kernel) {
 
 TEST(Swish, GivesTheSameBitsAtAnyThreadCount) {
   expect_same_bits_at_any_thread_count(swish_model_cases().front());
+}
+
+// Output and gradient of an op in double, at op number 2 of a fixed step.
+std::vector<std::vector<double>> step(const Op& op, std::int64_t n, bool overwrite,
+                                      std::size_t* memory = nullptr) {
+  Random random(17);
+  std::vector<double> x(static_cast<std::size_t>(n)), dy(x.size()), dx(x.size());
+  for (double& v : x) v = 3 * random.normal();
+  for (double& v : dy) v = random.normal();
+  Device device = Device::cpu(DType::f64, {.activation_reserve = std::size_t{1} << 26,
+                                           .workspace_reserve = std::size_t{1} << 20,
+                                           .guarded = true});
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::training, plan, {.seed = 77, .step = 5, .op = 2});
+  Tensor in =
+      tape.leaf(Tensor::view(x.data(), {n}, DType::f64), Tensor::view(dx.data(), {n}, DType::f64));
+  if (overwrite) in = add_scaled(tape, in, 0, in);
+  Tensor y = op(tape, std::span<const Tensor>(&in, 1));
+  in = Tensor();  // the tape alone holds it, as in a model
+  std::vector<std::vector<double>> result{{y.span<double>().begin(), y.span<double>().end()}};
+  tape.backward(y, Tensor::view(dy.data(), {n}, DType::f64));
+  result.push_back(dx);
+  result.push_back({static_cast<double>(tape.next_random().op)});
+  y = Tensor();
+  tape.finish();
+  EXPECT_EQ(device.activations().faults(), 0);
+  if (memory != nullptr) *memory = plan.bytes();
+  return result;
+}
+
+// The composition of the two ops is the specification: same random bits, in and out of place.
+TEST(SwishDropout, IsTheComposition) {
+  for (const std::int64_t n : {1, 3, 4, 255, 256, 257, 20011}) {
+    for (const double rate : {0.0, 0.2, 0.7}) {
+      const auto expected = step(
+          [rate](Tape& tape, std::span<const Tensor> in) {
+            return dropout(tape, swish(tape, in[0]), rate);
+          },
+          n, false);
+      for (const bool overwrite : {false, true}) {
+        const auto found =
+            step([rate](Tape& tape,
+                        std::span<const Tensor> in) { return swish_dropout(tape, in[0], rate); },
+                 n, overwrite);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
+          ASSERT_DOUBLE_EQ(found[0][i], expected[0][i]) << "y at " << i << " of " << n;
+          ASSERT_DOUBLE_EQ(found[1][i], expected[1][i]) << "dx at " << i << " of " << n;
+        }
+        EXPECT_EQ(found[2], expected[2]) << "random streams that were used";
+        if (rate > 0 && n > 1000) {
+          EXPECT_NEAR(std::count(found[0].begin(), found[0].end(), 0.0) / static_cast<double>(n),
+                      rate, 4 * std::sqrt(rate * (1 - rate) / static_cast<double>(n)));
+        }
+      }
+    }
+  }
+}
+
+// What the fusion is for: neither swish's output nor its gradient is kept.
+TEST(SwishDropout, KeepsNothingButItsInput) {
+  constexpr std::int64_t n = 1 << 15;
+  std::size_t fused = 0, composed = 0;
+  step([](Tape& tape, std::span<const Tensor> in) { return swish_dropout(tape, in[0], 0.2); }, n,
+       true, &fused);
+  step(
+      [](Tape& tape, std::span<const Tensor> in) { return dropout(tape, swish(tape, in[0]), 0.2); },
+      n, true, &composed);
+  EXPECT_LE(fused + n * sizeof(double), composed);
+}
+
+TEST(SwishDropout, IsSwishInInference) {
+  const std::pair<Shape, std::vector<double>> x{{5}, {-2, -0.5, 0, 1, 3}};
+  EXPECT_EQ(evaluate(Tape::Mode::inference, {x},
+                     [](Tape& tape, std::span<const Tensor> in) {
+                       return swish_dropout(tape, in[0], 0.5);
+                     }),
+            evaluate(Tape::Mode::inference, {x},
+                     [](Tape& tape, std::span<const Tensor> in) { return swish(tape, in[0]); }));
+}
+
+TEST(SwishDropout, ZeroesEvenNaN) {
+  Workspace workspace(1 << 16);
+  const Cpu cpu{workspace};
+  const kernels::Dropout drop{0.5, {.seed = 1, .step = 2, .op = 3}};
+  const std::vector<double> x(300, std::numeric_limits<double>::quiet_NaN()), ones(300, 1);
+  std::vector<double> y(300), dx(300), factor(300);
+  kernels::dropout_factors(drop, 0, 300, factor.data());
+  kernels::swish_dropout_forward(cpu, 300, drop, x.data(), y.data());
+  kernels::swish_dropout_backward(cpu, 300, drop, x.data(), ones.data(),
+                                  Gradient<double>{dx.data()});
+  for (std::size_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(std::isnan(y[i]), factor[i] != 0) << i;
+    EXPECT_EQ(std::isnan(dx[i]), factor[i] != 0) << i;
+  }
+}
+
+TEST(SwishDropout, GivesTheSameBitsAtAnyThreadCount) {
+  expect_same_bits_at_any_thread_count(swish_dropout_case({384, 512}, 0.2));
+}
+
+TEST(SwishDropout, NamesTheRateItRefuses) {
+  expect_op_error(
+      {{4}}, [](Tape& tape, std::span<const Tensor> in) { return swish_dropout(tape, in[0], 1); },
+      "swish_dropout: dropout rate must be in [0, 1), got 1");
 }
 
 // Both tails to the last digits: the naive 1/(1 + e^−x) overflows, its complement cancels.

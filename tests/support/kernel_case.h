@@ -21,6 +21,8 @@ struct KernelInput {
   // Draws one value; by default normal with mean 0 and standard deviation 1. Values are rounded to
   // float, so that float and double runs start from equal numbers.
   std::function<double(Random&)> draw = {};
+  // Stored as Real even where activations are bfloat16: a weight, a bias, beats in mV.
+  bool parameter = false;
   // An integer input (labels, indices) instead: its values.
   std::vector<std::int32_t> integers = {};
 };
@@ -37,6 +39,11 @@ struct KernelCase {
   // Largest error of float against double, of outputs and gradients, relative to the largest
   // magnitude in the array. State why where it is above the default.
   double float_tolerance = 4e-6;
+  // The same of bfloat16 against double on the same rounded inputs, on CUDA. By default one
+  // rounding of the result and a few of what it is made of, at 2⁻⁹ each.
+  double bfloat16_tolerance = 0x1p-7;
+  // On CUDA the op refuses the case, with this text.
+  std::string cuda_error = {};
   // The op draws random bits: recording it twice gives different values.
   bool random = false;
   // For the benchmark.
