@@ -1,0 +1,55 @@
+// Which elements are dropped, on the device: see kernels/dropout.h.
+#pragma once
+
+#include <simt.cuh>
+
+#include <cstdint>
+
+#include "kernels/dropout.h"
+#include "kernels/runtime/cuda.h"
+
+namespace ekgine::device {
+
+// A Dropout whose seed and step are read when the kernel runs.
+struct DropoutDraw {
+  const CudaStep* step;
+  std::uint32_t op, threshold;
+  float scale;
+  bool active;  // rate ≠ 0
+};
+
+inline DropoutDraw draw_of(const Cuda& cuda, const kernels::Dropout& dropout) {
+  return {cuda.step, dropout.key.op, dropout.threshold(), static_cast<float>(dropout.scale()),
+          dropout.rate != 0};
+}
+
+__device__ __forceinline__ RandomKey key_of(const DropoutDraw& draw) {
+  return {draw.step->seed, draw.step->step, draw.op};
+}
+
+// factor[e] of element first + e; first and Width are multiples of 4, the elements of a Philox
+// block.
+template <int Width>
+__device__ __forceinline__ void dropout_factors(float (&factor)[Width], const DropoutDraw& draw,
+                                                std::int64_t first) {
+  static_assert(Width % 4 == 0);
+  const RandomKey key = key_of(draw);
+#pragma unroll
+  for (int block = 0; block < Width / 4; ++block) {
+    const auto word = philox(key, static_cast<std::uint64_t>(first) / 4 + block);
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      factor[4 * block + k] = word[k] >= draw.threshold ? draw.scale : 0.0F;
+    }
+  }
+}
+
+// Whether an element is kept, for kernels whose threads take single elements.
+__device__ __forceinline__ bool is_kept(const DropoutDraw& draw, const RandomKey& key,
+                                        std::uint64_t element) {
+  const auto word = philox(key, element / 4);
+  const unsigned k = element % 4;  // a register has no index
+  return (k < 2 ? (k == 0 ? word[0] : word[1]) : (k == 2 ? word[2] : word[3])) >= draw.threshold;
+}
+
+}  // namespace ekgine::device

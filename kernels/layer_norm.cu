@@ -1,0 +1,316 @@
+// Layer normalisation on CUDA, bound by memory: a row is read once, kept in registers while its
+// mean and then its deviations are summed, and written once.
+//
+// A row is shared by a team: a warp up to 512 channels, a block beyond. A thread holds pieces of
+// Width neighbouring channels, and the pieces of a team's threads alternate, so that each load of a
+// team is one stretch of memory. Teams walk down the rows with weight and bias in registers;
+// backward also keeps its sums of dy·x̂ and dy there and adds them up in two stages: per block, then
+// over the blocks.
+#include "kernels/layer_norm.h"
+
+#include "base/error.h"
+#include "kernels/device/channels.cuh"
+#include "kernels/device/gradient.cuh"
+#include "kernels/device/reduce.cuh"
+#include "kernels/runtime/launch.cuh"
+
+namespace ekgine::kernels {
+
+namespace {
+
+using namespace device;
+
+constexpr int threads_per_block = 256;
+constexpr std::int64_t most_channels = 4096;
+constexpr std::int64_t most_forward_blocks = 1 << 14;
+constexpr std::int64_t most_parts = 512;  // of sums
+
+// How a row lies in its team: Team threads hold Size numbers each, in pieces of Width.
+template <int Team, int Width, int Size>
+struct Layout {
+  static constexpr int width = Width, size = Size, pieces = Size / Width;
+  static constexpr std::int64_t channels = std::int64_t{Team} * Size;  // at most
+  static constexpr int rows = threads_per_block / Team;                // of a block at a time
+
+  static __device__ __forceinline__ int lane() { return static_cast<int>(threadIdx.x) % Team; }
+  static __device__ __forceinline__ std::int64_t first_row() {
+    return static_cast<std::int64_t>(blockIdx.x) * rows + threadIdx.x / Team;
+  }
+  static __device__ __forceinline__ std::int64_t row_step() {
+    return static_cast<std::int64_t>(gridDim.x) * rows;
+  }
+  // For sums over the block's teams.
+  static __device__ __forceinline__ Place place() {
+    return {lane(), Team, static_cast<int>(threadIdx.x) / Team, rows};
+  }
+  // Calls body(first, at) for each piece of the calling thread inside the row: channels first,
+  // first + 1, ... are its numbers at, at + 1, ...
+  template <class Body>
+  static __device__ __forceinline__ void for_pieces(std::int64_t row_channels, const Body& body) {
+    const int start = lane() * Width, end = static_cast<int>(row_channels) - start;
+#pragma unroll
+    for (int piece = 0; piece < pieces; ++piece) {
+      if (piece * Team * Width < end) body(start + piece * Team * Width, piece * Width);
+    }
+  }
+  // Reads a row; what lies beyond it is 0.
+  template <class T>
+  static __device__ __forceinline__ void load_row(float (&values)[Size], std::int64_t row_channels,
+                                                  const T* row) {
+#pragma unroll
+    for (int i = 0; i < Size; ++i) values[i] = 0;
+    for_pieces(row_channels, [&](int first, int at) {
+      float piece[Width];
+      load(piece, row + first);
+#pragma unroll
+      for (int k = 0; k < Width; ++k) values[at + k] = piece[k];
+    });
+  }
+  // Over the team; every thread gets the sum. `scratch` is as block_sum wants it.
+  static __device__ __forceinline__ float sum(float value, float* scratch) {
+    if constexpr (Team == 32) {
+      return warp_sum(value);
+    } else {
+      return block_sum<Team>(value, scratch);
+    }
+  }
+};
+
+// Where forward's rows come from: memory, or a sum that is stored on the way. The sum is normalised
+// as it is stored, rounded to T, because that is what backward reads.
+template <class T>
+struct Rows {
+  const T* x;
+
+  template <class L>
+  __device__ __forceinline__ void load_row(float (&values)[L::size], std::int64_t channels,
+                                           std::int64_t row) const {
+    L::load_row(values, channels, x + row * channels);
+  }
+};
+
+template <class T>
+struct SumRows {
+  const T* a;
+  float alpha;
+  const T* b;
+  T* sum;
+
+  template <class L>
+  __device__ __forceinline__ void load_row(float (&values)[L::size], std::int64_t channels,
+                                           std::int64_t row) const {
+    float added[L::size];
+    L::load_row(values, channels, a + row * channels);
+    L::load_row(added, channels, b + row * channels);
+#pragma unroll
+    for (int i = 0; i < L::size; ++i) {
+      values[i] = to_float(from_float<T>(fmaf(alpha, added[i], values[i])));
+    }
+    T* const out = sum + row * channels;
+    L::for_pieces(channels, [&](int first, int at) {
+      float piece[L::width];
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) piece[k] = values[at + k];
+      store(out + first, piece);
+    });
+  }
+};
+
+template <class L, class T, class Source>
+__global__ void __launch_bounds__(threads_per_block)
+    forward(LayerNormShape s, float epsilon, Source source, const float* weight, const float* bias,
+            T* y, float* mean, float* rstd) {
+  SIMT_SHARED(float[threads_per_block / 32], scratch);
+  const float count = static_cast<float>(s.channels);
+  float weights[L::size], biases[L::size];
+  L::load_row(weights, s.channels, weight);
+  L::load_row(biases, s.channels, bias);
+  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step()) {
+    float x[L::size];
+    source.template load_row<L>(x, s.channels, row);
+    float total = 0;
+#pragma unroll
+    for (int i = 0; i < L::size; ++i) total += x[i];
+    const float m = L::sum(total, scratch) / count;
+    float squares = 0;
+    L::for_pieces(s.channels, [&](int, int at) {
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) squares += (x[at + k] - m) * (x[at + k] - m);
+    });
+    const float r = 1 / sqrtf(L::sum(squares, scratch) / count + epsilon);
+    T* const out = y + row * s.channels;
+    L::for_pieces(s.channels, [&](int first, int at) {
+      float piece[L::width];
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) {
+        piece[k] = (x[at + k] - m) * r * weights[at + k] + biases[at + k];
+      }
+      store(out + first, piece);
+    });
+    if (L::lane() == 0) {
+      mean[row] = m;
+      rstd[row] = r;
+    }
+  }
+}
+
+// dx, and the first stage of the sums: partial (blocks, 2, C) of dy·x̂ and dy; no sums when it is
+// null. Beyond the row's end weight and dy are 0, so nothing there counts.
+template <class L, class T>
+__global__ void __launch_bounds__(threads_per_block)
+    backward(LayerNormShape s, const T* x, const float* weight, const float* mean,
+             const float* rstd, const T* dy, Gradient<T> dx, float* partial) {
+  SIMT_SHARED(float[(L::rows > 1 ? L::size * lane_scratch : threads_per_block / 32)], scratch);
+  const float count = static_cast<float>(s.channels);
+  float weights[L::size], weight_sums[L::size] = {}, bias_sums[L::size] = {};
+  L::load_row(weights, s.channels, weight);
+  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step()) {
+    float normalised[L::size], g[L::size];
+    L::load_row(normalised, s.channels, x + row * s.channels);
+    L::load_row(g, s.channels, dy + row * s.channels);
+    const float m = mean[row], r = rstd[row];
+    float sum_g = 0, sum_gx = 0;
+#pragma unroll
+    for (int i = 0; i < L::size; ++i) {
+      normalised[i] = (normalised[i] - m) * r;
+      weight_sums[i] += g[i] * normalised[i];
+      bias_sums[i] += g[i];
+      g[i] *= weights[i];
+      sum_g += g[i];
+      sum_gx += g[i] * normalised[i];
+    }
+    if (dx.data == nullptr) continue;
+    const float mean_g = L::sum(sum_g, scratch) / count;
+    const float mean_gx = L::sum(sum_gx, scratch) / count;
+    L::for_pieces(s.channels, [&](int first, int at) {
+      float piece[L::width];
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) {
+        piece[k] = r * (g[at + k] - mean_g - normalised[at + k] * mean_gx);
+      }
+      put(dx, row * s.channels + first, piece);
+    });
+  }
+  if (partial == nullptr) return;
+  if constexpr (L::rows > 1) {
+    const Place place = L::place();
+    sum_lanes(weight_sums, place, scratch);
+    sum_lanes(bias_sums, place, scratch);
+    if (place.lane != 0) return;
+  }
+  float* const mine = partial + 2 * blockIdx.x * s.channels;
+  L::for_pieces(s.channels, [&](int first, int at) {
+#pragma unroll
+    for (int k = 0; k < L::width; ++k) {
+      mine[first + k] = weight_sums[at + k];
+      mine[s.channels + first + k] = bias_sums[at + k];
+    }
+  });
+}
+
+// Second stage.
+__global__ void __launch_bounds__(channel_threads)
+    finish_backward(std::int64_t channels, std::int64_t parts, const float* partial,
+                    Gradient<float> dweight, Gradient<float> dbias) {
+  SIMT_SHARED(float[2 * lane_scratch], scratch);
+  float totals[2];
+  add_totals(totals, parts, channels, partial, scratch);
+  const std::int64_t c = totals_channel();
+  if (c >= channels || threadIdx.y != 0) return;
+  if (dweight.data != nullptr) put(dweight, c, totals[0]);
+  if (dbias.data != nullptr) put(dbias, c, totals[1]);
+}
+
+// Calls body(layout) with the smallest layout that holds a row.
+template <class T, class Body>
+void with_layout(std::int64_t channels, bool vectorised, const Body& body) {
+  if (channels > most_channels) {
+    fail("layer_norm: {} channels, at most {} are possible on CUDA", channels, most_channels);
+  }
+  with_width<T>(vectorised, [&](auto width) {
+    using Small = Layout<32, width, std::max<int>(width, 4)>;
+    using Medium = Layout<32, width, 16>;
+    using Large = Layout<threads_per_block, width, 16>;
+    static_assert(Large::channels == most_channels);
+    if (channels <= Small::channels) {
+      body(Small{});
+    } else if (channels <= Medium::channels) {
+      body(Medium{});
+    } else {
+      body(Large{});
+    }
+  });
+}
+
+template <class L>
+Grid row_grid(std::int64_t rows, std::int64_t most) {
+  return {.blocks = dim3(static_cast<unsigned>(std::min(blocks_of(rows, L::rows), most))),
+          .threads = dim3(threads_per_block)};
+}
+
+template <class T, class Source>
+void run_forward(const Cuda& cuda, const char* name, LayerNormShape s, float epsilon,
+                 bool vectorised, Source source, const float* weight, const float* bias, T* y,
+                 float* mean, float* rstd) {
+  if (s.rows == 0 || s.channels == 0) return;
+  with_layout<T>(s.channels, vectorised, [&]<class L>(L) {
+    launch(cuda, name, forward<L, T, Source>, row_grid<L>(s.rows, most_forward_blocks), s, epsilon,
+           source, weight, bias, y, mean, rstd);
+  });
+}
+
+}  // namespace
+
+template <class T>
+void layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* x,
+                        const float* weight, const float* bias, T* y, float* mean, float* rstd) {
+  run_forward(cuda, "layer_norm_forward", s, epsilon, vectorised<T>(s.channels, x, weight, bias, y),
+              Rows<T>{x}, weight, bias, y, mean, rstd);
+}
+
+template <class T>
+void add_layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* a,
+                            float alpha, const T* b, const float* weight, const float* bias, T* sum,
+                            T* y, float* mean, float* rstd) {
+  run_forward(cuda, "add_layer_norm_forward", s, epsilon,
+              vectorised<T>(s.channels, a, b, weight, bias, sum, y), SumRows<T>{a, alpha, b, sum},
+              weight, bias, y, mean, rstd);
+}
+
+template <class T>
+void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const float* weight,
+                         const float* mean, const float* rstd, const T* dy, Gradient<T> dx,
+                         Gradient<float> dweight, Gradient<float> dbias) {
+  if (s.channels == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const bool sums = dweight || dbias;
+  with_layout<T>(s.channels, vectorised<T>(s.channels, x, weight, dy, dx.data), [&]<class L>(L) {
+    const Grid grid = row_grid<L>(s.rows, most_parts);
+    float* const partial =
+        sums ? scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels))
+             : nullptr;
+    if (s.rows > 0) {
+      launch(cuda, "layer_norm_backward", backward<L, T>, grid, s, x, weight, mean, rstd, dy, dx,
+             partial);
+    }
+    if (sums) {
+      launch(cuda, "layer_norm_backward_totals", finish_backward, totals_grid(s.channels),
+             s.channels, grid.blocks.x, partial, dweight, dbias);
+    }
+  });
+}
+
+#define EKGINE_INSTANTIATE(T)                                                                  \
+  template void layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, const float*, \
+                                   const float*, T*, float*, float*);                          \
+  template void add_layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, float,    \
+                                       const T*, const float*, const float*, T*, T*, float*,   \
+                                       float*);                                                \
+  template void layer_norm_backward(const Cuda&, LayerNormShape, const T*, const float*,       \
+                                    const float*, const float*, const T*, Gradient<T>,         \
+                                    Gradient<float>, Gradient<float>);
+EKGINE_INSTANTIATE(float)
+EKGINE_INSTANTIATE(bfloat16)
+#undef EKGINE_INSTANTIATE
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,72 @@
+#include "kernels/linear.h"
+
+#include "kernels/convert.h"
+#include "kernels/reduce.h"
+#include "kernels/runtime/cuda_libraries.h"
+
+namespace ekgine::kernels {
+
+namespace {
+
+// The bias as cuBLASLt wants it: of y's type.
+const float* bias_of(const Cuda&, Workspace::Scope&, std::int64_t, const float* bias,
+                     const float*) {
+  return bias;
+}
+const bfloat16* bias_of(const Cuda& cuda, Workspace::Scope& scratch, std::int64_t n,
+                        const float* bias, const bfloat16*) {
+  if (bias == nullptr) return nullptr;
+  auto* rounded = scratch.take<bfloat16>(static_cast<std::size_t>(n));
+  convert(cuda, n, bias, rounded);
+  return rounded;
+}
+
+}  // namespace
+
+template <class T>
+void linear_forward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const float* bias,
+                    T* y) {
+  if (s.rows == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const T* same = bias_of(cuda, scratch, s.out, bias, y);
+  cuda.libraries.multiply(cuda, "linear_forward", {.m = s.rows, .n = s.out, .k = s.in}, x, w, same,
+                          Gradient<T>{y, false});
+}
+
+template <class T>
+void linear_backward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const T* dy,
+                     Gradient<T> dx, Gradient<float> dw, Gradient<float> dbias) {
+  if (s.rows == 0) {
+    // A product over no rows, which cuBLASLt does not take.
+    if (dw && !dw.accumulate) {
+      EKGINE_CUDA(cudaMemsetAsync(
+          dw.data, 0, static_cast<std::size_t>(s.in * s.out) * sizeof(float), cuda.stream));
+    }
+  } else {
+    if (dx) {
+      cuda.libraries.multiply(cuda, "linear_backward dx",
+                              {.m = s.rows, .n = s.in, .k = s.out, .transpose_b = true}, dy, w,
+                              static_cast<const T*>(nullptr), dx);
+    }
+    if (dw) {
+      cuda.libraries.multiply(cuda, "linear_backward dweight",
+                              {.m = s.in, .n = s.out, .k = s.rows, .transpose_a = true}, x, dy,
+                              static_cast<const float*>(nullptr), dw);
+    }
+  }
+  // cuBLASLt could sum dy beside dw (CUBLASLT_EPILOGUE_BGRADA), but only assigns, and only where dw
+  // is wanted too: our own sum serves all cases.
+  if (dbias) sum_rows(cuda, s.rows, s.out, dy, dbias);
+}
+
+template void linear_forward(const Cuda&, LinearShape, const float*, const float*, const float*,
+                             float*);
+template void linear_forward(const Cuda&, LinearShape, const bfloat16*, const bfloat16*,
+                             const float*, bfloat16*);
+template void linear_backward(const Cuda&, LinearShape, const float*, const float*, const float*,
+                              Gradient<float>, Gradient<float>, Gradient<float>);
+template void linear_backward(const Cuda&, LinearShape, const bfloat16*, const bfloat16*,
+                              const bfloat16*, Gradient<bfloat16>, Gradient<float>,
+                              Gradient<float>);
+
+}  // namespace ekgine::kernels

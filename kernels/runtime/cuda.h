@@ -1,0 +1,53 @@
+// The CUDA device as a kernel sees it.
+//
+// Only .cu files, the rest of kernels/runtime and engine/device.cpp include this; the contracts get
+// by with the declaration of Cuda in kernels/runtime/kernel.h.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstdint>
+
+#include "kernels/runtime/arena.h"
+#include "kernels/runtime/kernel.h"
+
+namespace ekgine {
+
+class CudaLibraries;  // kernels/runtime/cuda_libraries.h
+
+// What changes from step to step. Kernels read it from device memory when they run, so that a
+// captured step can be replayed.
+struct CudaStep {
+  std::uint64_t seed = 0;
+  std::uint32_t step = 0;  // t = 1, 2, ...
+  float learning_rate = 0;
+};
+
+// First argument of every CUDA kernel.
+struct Cuda {
+  cudaStream_t stream;
+  Workspace& workspace;  // device memory; empty at the start of a call, and at its end. Calls on
+                         // one stream follow each other, so it may be taken again at once
+  CudaLibraries& libraries;
+  const CudaStep* step;  // device memory
+  int multiprocessors;
+  int compute_capability;  // 10·major + minor, as in sm_86
+  bool tf32 = false;       // whether products of floats may round their factors to TF32
+};
+
+// Throws an Error with the call, its place and CUDA's reason, unless `result` is success.
+void check_cuda(cudaError_t result, const char* call, const char* file, int line);
+#define EKGINE_CUDA(call) ::ekgine::check_cuda((call), #call, __FILE__, __LINE__)
+
+struct Grid {
+  dim3 blocks, threads;
+  std::size_t shared = 0;  // bytes of dynamic shared memory
+};
+
+// Errors, naming the kernel and the grid, unless `result` is success.
+void check_launch(cudaError_t result, const Cuda& cuda, const char* kernel, const Grid& grid);
+
+// True when EKGINE_SYNC=1 is set: every launch is waited for, so that a fault names its kernel.
+bool synchronous_launches();
+
+}  // namespace ekgine
