@@ -36,8 +36,7 @@ template <class... Args>
   throw CLI::ValidationError(fmt::format(text, std::forward<Args>(args)...));
 }
 
-// Applies --quiet, --threads and --device: sets the thread budget and returns it. Errors: a device
-// that this build does not have.
+// Applies --quiet and --threads: sets the thread budget and returns it.
 std::int64_t apply(const CommonOptions& common);
 
 // Prints one JSON object and a newline on stdout: all that --json prints there.

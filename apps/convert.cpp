@@ -25,7 +25,8 @@ void run(Options& o) {
   const ModelWeights weights =
       o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);
   // Names and shapes are checked by loading them.
-  Model model(weights.config, DType::f32, ParameterSet::Use::inference, 0);
+  Device device = Device::cpu(DType::f32);
+  Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.input);
   save_model_weights(o.output, weights.config, weights.state);
   if (o.common.json) {

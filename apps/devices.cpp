@@ -9,6 +9,9 @@
 
 #include "apps/command.h"
 #include "kernels/runtime/cpu.h"
+#if EKGINE_HAS_CUDA
+#include "kernels/runtime/cuda_device.h"
+#endif
 
 namespace ekgine {
 
@@ -35,22 +38,30 @@ void run(CommonOptions& common) {
   const std::int64_t threads = apply(common);
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
-  const char* cuda = "not in this build";
+  std::vector<std::string> gpus;
+  std::string cuda = "not in this build";
+#if EKGINE_HAS_CUDA
+  cuda = CudaDevice::unusable(0);
+  for (int ordinal = 0; CudaDevice::unusable(ordinal).empty(); ++ordinal) {
+    gpus.push_back(CudaDevice::describe(ordinal));
+  }
+#endif
   if (common.json) {
-    print_json({{"devices",
-                 {{{"device", "cpu"},
-                   {"name", processor_name()},
-                   {"threads", threads},
-                   {"memory_gb", memory},
-                   {"instruction_sets", instruction_sets()}}}},
-                {"cuda", cuda}});
+    nlohmann::ordered_json devices = {{{"device", "cpu"},
+                                       {"name", processor_name()},
+                                       {"threads", threads},
+                                       {"memory_gb", memory},
+                                       {"instruction_sets", instruction_sets()}}};
+    for (const std::string& name : gpus) devices.push_back({{"device", "cuda"}, {"name", name}});
+    print_json({{"devices", devices}, {"cuda", gpus.empty() ? cuda : "usable"}});
     return;
   }
   std::string sets;
   for (const std::string& name : instruction_sets()) sets += (sets.empty() ? "" : ", ") + name;
   fmt::print("cpu   {}, {} threads, {:.1f} GB, {}\n", processor_name(), threads, memory,
              sets.empty() ? "no AVX2" : sets);
-  fmt::print("cuda  {}\n", cuda);
+  for (const std::string& name : gpus) fmt::print("cuda  {}\n", name);
+  if (gpus.empty()) fmt::print("cuda  {}\n", cuda);
 }
 
 }  // namespace

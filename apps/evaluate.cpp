@@ -23,7 +23,7 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string weights, data, splits, output;
+  std::string weights, data, splits, output, precision = "f32";
   std::vector<std::string> records, normalise_on;
 };
 
@@ -41,8 +41,9 @@ void run(Options& o) {
   if (names.empty()) fail("{}: names no test records", o.splits);
   store.find(names);  // names all that are missing, before any work
 
-  Device device = Device::cpu(DType::f32);
-  Model model(weights.config, DType::f32, ParameterSet::Use::inference, 0);
+  Device device = Device::open(o.common.device, o.precision,
+                               [&o](const std::string& text) { say(o.common, text); });
+  Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.weights);
   std::string normalisation = "the weights' own";
   if (!o.normalise_on.empty()) {
@@ -104,6 +105,11 @@ void add_evaluate(CLI::App& program) {
       ->excludes(records);
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");
+  command
+      ->add_option("--precision", o->precision,
+                   "Of activations: f32, or bf16 on CUDA; weights and sums are always f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command->add_option("--output", o->output,
                       "Folder for report.txt, metrics.json, predictions.h5 and plots");
   add_common_options(*command, o->common);

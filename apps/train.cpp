@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 struct Options {
   CommonOptions common;
   TrainOptions train;
-  std::string splits, resume, precision = "f32";
+  std::string splits, resume;
 };
 
 // The first of runs/MODEL-1, runs/MODEL-2, ... that does not exist.
@@ -37,12 +37,15 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
     // What a run was started with is in its checkpoint; anything else would be another run.
     for (const CLI::Option* option : command.get_options()) {
       const std::string name = option->get_name();
-      if (option->count() > 0 && name != "--resume" && name != "--json" && name != "--quiet") {
-        fail_usage("{}: a resumed run keeps its options; only --json and --quiet go with --resume",
-                   name);
+      if (option->count() > 0 && name != "--resume" && name != "--device" && name != "--json" &&
+          name != "--quiet") {
+        fail_usage(
+            "{}: a resumed run keeps its options; only --device, --json and --quiet go with "
+            "--resume",
+            name);
       }
     }
-    return resume(o.resume, print);
+    return resume(o.resume, command.count("--device") > 0 ? o.common.device : "", print);
   }
   if (o.train.data.empty())
     fail_usage("--data is required: the store that ekgine preprocess wrote");
@@ -59,6 +62,7 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
     o.train.test_records = split.test;
   }
   o.train.threads = threads;
+  o.train.device = o.common.device;
   if (o.train.output.empty()) o.train.output = next_run_directory(o.train.model.name);
   try {
     o.train.check();
@@ -207,8 +211,9 @@ void add_train(CLI::App& program) {
       ->add_flag("--encode-each", t.encode_each,
                  "Encode the beats of every sequence, even those that sequences share")
       ->group(training);
-  command->add_option("--precision", o->precision, "Of all arithmetic: f32")
-      ->check(CLI::IsMember({"f32"}))
+  command
+      ->add_option("--precision", t.precision,
+                   "Of activations: f32, or bf16 on CUDA; weights and sums are always f32")
       ->capture_default_str()
       ->group(training);
   command->add_option("--seed", t.seed, "Of initial weights, order and dropout")

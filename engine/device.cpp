@@ -22,8 +22,8 @@ BackEnd cpu_back_end(DType type, Workspace& workspace) {
 
 template <class To, class From>
 To convert_to(From value) {
-  if constexpr (std::is_same_v<To, bfloat16>) {
-    return bfloat16(static_cast<float>(value));
+  if constexpr (std::is_same_v<To, bfloat16> || std::is_same_v<From, bfloat16>) {
+    return static_cast<To>(static_cast<float>(value));
   } else {
     return static_cast<To>(value);
   }
@@ -59,6 +59,11 @@ BackEnd cuda_back_end(DType type, const Cuda& context) {
 
 }  // namespace
 
+Device Device::cuda(int ordinal, DType type) {
+  return cuda(ordinal, type,
+              {.activation_reserve = 0, .workspace_reserve = std::size_t{256} << 20});
+}
+
 Device Device::cuda(int ordinal, DType type, const Options& options) {
   return Device(std::make_unique<CudaDevice>(ordinal, options.workspace_reserve), type, options);
 }
@@ -66,8 +71,12 @@ Device Device::cuda(int ordinal, DType type, const Options& options) {
 Device::Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& options)
     : type_(type),
       cuda_(std::move(cuda)),
-      activations_("activations", cuda_->allocate("activations", options.activation_reserve),
+      activations_("activations",
+                   options.activation_reserve == 0
+                       ? planned_memory(std::size_t{1} << 46)
+                       : cuda_->allocate("activations", options.activation_reserve),
                    options.guarded),
+      planning_(options.activation_reserve == 0),
       back_end_(cuda_back_end(type, cuda_->context())) {}
 
 const Workspace& Device::workspace() const {
@@ -76,6 +85,12 @@ const Workspace& Device::workspace() const {
 
 std::unique_ptr<Memory> Device::allocate(const std::string& purpose, std::size_t bytes) const {
   return on_host() ? host_memory(purpose, bytes) : cuda_->allocate(purpose, bytes);
+}
+
+void Device::back_activations() {
+  if (!planning_) return;
+  activations_.move_to(cuda_->allocate("activations", activations_.high_water()));
+  planning_ = false;
 }
 
 void Device::set_step(std::uint64_t seed, std::uint32_t step) {
@@ -98,11 +113,34 @@ std::unique_ptr<Memory> Device::allocate(const std::string& purpose, std::size_t
   return host_memory(purpose, bytes);
 }
 
+void Device::back_activations() {}
+
 void Device::set_step(std::uint64_t, std::uint32_t) {}
 
 void Device::set_learning_rate(double) {}
 
 #endif
+
+Device Device::open(const std::string& name, const std::string& precision,
+                    const std::function<void(const std::string&)>& say) {
+  const DType type = precision == "bf16" ? DType::bf16 : DType::f32;
+  std::string reason;  // for not taking CUDA
+  if (name != "cpu") {
+#if EKGINE_HAS_CUDA
+    reason = CudaDevice::unusable(0);
+    if (reason.empty()) {
+      say(CudaDevice::describe(0));
+      return cuda(0, type);
+    }
+#else
+    reason = "this build has no CUDA back end (cmake --preset cuda makes one that has)";
+#endif
+    if (name == "cuda") fail("--device cuda: {}", reason);
+    say("CPU: " + reason);
+  }
+  if (type == DType::bf16) fail("--precision bf16 needs --device cuda");
+  return cpu(DType::f32);
+}
 
 Device::~Device() = default;
 
@@ -148,8 +186,8 @@ void Device::write(const Tensor& tensor, std::span<const std::int32_t> values) c
   write_as<std::int32_t>(tensor, values);
 }
 
-template <class From>
-std::vector<double> Device::read_as(const Tensor& tensor) const {
+template <class To, class From>
+std::vector<To> Device::read_as(const Tensor& tensor) const {
   std::vector<From> values(static_cast<std::size_t>(tensor.size()));
   const std::size_t bytes = values.size() * sizeof(From);
   if (on_host()) {
@@ -158,29 +196,36 @@ std::vector<double> Device::read_as(const Tensor& tensor) const {
 #if EKGINE_HAS_CUDA
   if (!on_host()) cuda_->read(tensor.data<From>(), values.data(), bytes);
 #endif
-  std::vector<double> widened(values.size());
-  std::ranges::transform(values, widened.begin(), [](From value) {
-    if constexpr (std::is_same_v<From, bfloat16>) {
-      return static_cast<double>(static_cast<float>(value));
-    } else {
-      return static_cast<double>(value);
-    }
-  });
-  return widened;
+  if constexpr (std::is_same_v<To, From>) {
+    return values;
+  } else {
+    std::vector<To> converted(values.size());
+    std::ranges::transform(values, converted.begin(), convert_to<To, From>);
+    return converted;
+  }
 }
 
-std::vector<double> Device::read(const Tensor& tensor) const {
+template <class To>
+std::vector<To> Device::read_real(const Tensor& tensor) const {
   switch (tensor.dtype()) {
     case DType::f32:
-      return read_as<float>(tensor);
+      return read_as<To, float>(tensor);
     case DType::f64:
-      return read_as<double>(tensor);
+      return read_as<To, double>(tensor);
     case DType::bf16:
-      return read_as<bfloat16>(tensor);
+      return read_as<To, bfloat16>(tensor);
     case DType::i32:
       break;
   }
-  return read_as<std::int32_t>(tensor);
+  return read_as<To, std::int32_t>(tensor);
+}
+
+std::vector<double> Device::read(const Tensor& tensor) const {
+  return read_real<double>(tensor);
+}
+
+std::vector<float> Device::read_floats(const Tensor& tensor) const {
+  return read_real<float>(tensor);
 }
 
 }  // namespace ekgine

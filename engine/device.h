@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,7 +45,8 @@ class CudaDevice;
 class Device {
  public:
   struct Options {
-    // For activations. On the CPU address space, used as far as a step needs it; on CUDA memory.
+    // For activations. On the CPU address space, used as far as a step needs it. On CUDA memory; 0
+    // for as much as the dry steps before the first real one have planned.
     std::size_t activation_reserve = std::size_t{64} << 30;
     std::size_t workspace_reserve = std::size_t{4} << 30;
     // Activations are NaN-filled and followed by guard words (for tests; slow).
@@ -55,8 +57,13 @@ class Device {
   static Device cpu(DType type) { return cpu(type, Options()); }
   static Device cpu(DType type, const Options& options);
 #if EKGINE_HAS_CUDA
+  static Device cuda(int ordinal, DType type);
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
+  // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
+  // `precision`: f32 or bf16 (on CUDA only). `say` gets a line that names what was chosen and why.
+  static Device open(const std::string& name, const std::string& precision,
+                     const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
   ~Device();
@@ -71,6 +78,9 @@ class Device {
   bool on_host() const {
     return cuda_ == nullptr;
   }
+  // Gives the activations the memory that has been planned, if they have none yet. Before a step
+  // that is not dry.
+  void back_activations();
   Arena& activations() {
     return activations_;
   }
@@ -93,6 +103,7 @@ class Device {
   void write(const Tensor& tensor, std::span<const float> values) const;
   void write(const Tensor& tensor, std::span<const std::int32_t> values) const;
   std::vector<double> read(const Tensor& tensor) const;
+  std::vector<float> read_floats(const Tensor& tensor) const;
   // Memory of this device that outlives steps; errors name `purpose`.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
 
@@ -103,13 +114,16 @@ class Device {
   void write_real(const Tensor& tensor, std::span<const From> values) const;
   template <class To, class From>
   void write_as(const Tensor& tensor, std::span<const From> values) const;
-  template <class From>
-  std::vector<double> read_as(const Tensor& tensor) const;
+  template <class To>
+  std::vector<To> read_real(const Tensor& tensor) const;
+  template <class To, class From>
+  std::vector<To> read_as(const Tensor& tensor) const;
 
   DType type_;
   std::unique_ptr<CudaDevice> cuda_;      // null on the CPU
   std::unique_ptr<Workspace> workspace_;  // of the CPU
   Arena activations_;
+  bool planning_ = false;  // activations have addresses only
   BackEnd back_end_;
 };
 

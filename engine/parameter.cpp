@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <new>
 
 #include "base/error.h"
 
@@ -19,16 +17,6 @@ constexpr std::uint32_t initialisation_step = 0xFFFFFFFF;
 
 std::int64_t padded(std::int64_t n) {
   return (n + alignment_elements - 1) / alignment_elements * alignment_elements;
-}
-
-void store(const Tensor& tensor, std::span<const double> values) {
-  if (tensor.dtype() == DType::f64) {
-    std::transform(values.begin(), values.end(), tensor.data<double>(),
-                   [](double v) { return static_cast<double>(static_cast<float>(v)); });
-  } else {
-    std::transform(values.begin(), values.end(), tensor.data<float>(),
-                   [](double v) { return static_cast<float>(v); });
-  }
 }
 
 }  // namespace
@@ -56,7 +44,7 @@ Initialiser glorot_uniform(const Shape& shape) {
 Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser initialiser) {
   Parameter& parameter = trainable_.emplace_back();
   parameter.name = std::move(name);
-  parameter.value = Tensor::view(nullptr, shape, type_);
+  parameter.value = Tensor::view(nullptr, shape, dtype());
   initialisers_.push_back(std::move(initialiser));
   return parameter;
 }
@@ -64,58 +52,59 @@ Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser i
 Parameter& ParameterSet::add_buffer(std::string name, const Shape& shape, double value) {
   Parameter& parameter = buffers_.emplace_back();
   parameter.name = std::move(name);
-  parameter.value = Tensor::view(nullptr, shape, type_);
+  parameter.value = Tensor::view(nullptr, shape, dtype());
   buffer_values_.push_back(value);
   return parameter;
 }
 
-void ParameterSet::Free::operator()(std::byte* memory) const {
-  ::operator delete (memory, std::align_val_t{Arena::alignment});
-}
-
-ParameterSet::Memory ParameterSet::zeroed(std::size_t bytes) {
-  auto* memory =
-      static_cast<std::byte*>(::operator new (bytes, std::align_val_t{Arena::alignment}));
-  std::memset(memory, 0, bytes);
-  return Memory(memory);
+std::unique_ptr<Memory> ParameterSet::zeroed(const char* purpose, std::int64_t elements) const {
+  // At least one element: a set without buffers has their memory too.
+  const std::size_t bytes =
+      static_cast<std::size_t>(std::max<std::int64_t>(elements, 1)) * size_of(dtype());
+  std::unique_ptr<Memory> memory = device_.allocate(purpose, bytes);
+  memory->set(memory->data(), 0, bytes);
+  return memory;
 }
 
 void ParameterSet::allocate(Use use, std::uint64_t seed) {
   if (arrays_[0]) fail("parameters: allocated twice");
-  const std::size_t element = size_of(type_);
+  const std::size_t element = size_of(dtype());
   for (const Parameter& parameter : trainable_) elements_ += padded(parameter.value.size());
   const int arrays = use == Use::training ? 4 : 1;
   for (int i = 0; i < arrays; ++i) {
-    arrays_[i] = zeroed(static_cast<std::size_t>(elements_) * element);
+    arrays_[static_cast<std::size_t>(i)] = zeroed("parameters", elements_);
   }
   std::size_t offset = 0;
   std::uint32_t number = 0;
   std::vector<double> initial;
+  // Rounded to float, so that models in float and double start equal.
+  const auto store = [&](const Tensor& tensor) {
+    for (double& v : initial) v = static_cast<float>(v);
+    device_.write(tensor, std::span<const double>(initial));
+  };
   for (Parameter& parameter : trainable_) {
     const Shape& shape = parameter.value.shape();
     const auto n = static_cast<std::size_t>(shape.size());
-    parameter.value = Tensor::view(arrays_[0].get() + offset, shape, type_);
+    parameter.value = Tensor::view(arrays_[0]->data() + offset, shape, dtype());
     if (use == Use::training) {
-      parameter.gradient = Tensor::view(arrays_[1].get() + offset, shape, type_);
+      parameter.gradient = Tensor::view(arrays_[1]->data() + offset, shape, dtype());
     }
     initial.assign(n, 0);
     initialisers_[number](initial, {seed, initialisation_step, number});
-    store(parameter.value, initial);
+    store(parameter.value);
     offset += static_cast<std::size_t>(padded(shape.size())) * element;
     ++number;
   }
-  std::size_t buffer_elements = 0;
-  for (const Parameter& buffer : buffers_) {
-    buffer_elements += static_cast<std::size_t>(padded(buffer.value.size()));
-  }
-  buffer_memory_ = zeroed(buffer_elements * element);
+  std::int64_t buffer_elements = 0;
+  for (const Parameter& buffer : buffers_) buffer_elements += padded(buffer.value.size());
+  buffer_memory_ = zeroed("buffers", buffer_elements);
   offset = 0;
   number = 0;
   for (Parameter& buffer : buffers_) {
     const Shape& shape = buffer.value.shape();
-    buffer.value = Tensor::view(buffer_memory_.get() + offset, shape, type_);
+    buffer.value = Tensor::view(buffer_memory_->data() + offset, shape, dtype());
     initial.assign(static_cast<std::size_t>(shape.size()), buffer_values_[number++]);
-    store(buffer.value, initial);
+    store(buffer.value);
     offset += static_cast<std::size_t>(padded(shape.size())) * element;
   }
 }
@@ -127,17 +116,18 @@ std::int64_t ParameterSet::trainable_count() const {
 }
 
 Tensor ParameterSet::flat(int array) const {
-  if (!arrays_[array]) fail("parameters: a set for inference has values only");
-  return Tensor::view(arrays_[array].get(), {elements_}, type_);
+  const std::unique_ptr<Memory>& memory = arrays_[static_cast<std::size_t>(array)];
+  if (!memory) fail("parameters: a set for inference has values only");
+  return Tensor::view(memory->data(), {elements_}, dtype());
 }
 
 Tensor ParameterSet::piece(const Tensor& array, const Parameter& parameter) const {
   const auto bytes_of = [this](const Tensor& tensor) {
-    return type_ == DType::f64 ? reinterpret_cast<std::byte*>(tensor.data<double>())
-                               : reinterpret_cast<std::byte*>(tensor.data<float>());
+    return dtype() == DType::f64 ? reinterpret_cast<std::byte*>(tensor.data<double>())
+                                 : reinterpret_cast<std::byte*>(tensor.data<float>());
   };
-  return Tensor::view(bytes_of(array) + (bytes_of(parameter.value) - arrays_[0].get()),
-                      parameter.value.shape(), type_);
+  return Tensor::view(bytes_of(array) + (bytes_of(parameter.value) - arrays_[0]->data()),
+                      parameter.value.shape(), dtype());
 }
 
 }  // namespace ekgine

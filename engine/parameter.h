@@ -2,9 +2,10 @@
 //
 // All trainable values lie in one array; gradients and both moments of the optimiser lie in three
 // more at the same offsets, so that one launch updates every weight. Buffers (running statistics)
-// have a value but no gradient.
+// have a value but no gradient. All of it lies in the memory of one device.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 
+#include "engine/device.h"
 #include "engine/tensor.h"
 #include "kernels/philox.h"
 
@@ -38,7 +40,8 @@ Initialiser glorot_uniform(const Shape& shape);
 
 class ParameterSet {
  public:
-  explicit ParameterSet(DType type) : type_(type) {}
+  // The device outlives the set.
+  explicit ParameterSet(Device& device) : device_(device) {}
   ParameterSet(const ParameterSet&) = delete;
   ParameterSet& operator=(const ParameterSet&) = delete;
 
@@ -50,7 +53,8 @@ class ParameterSet {
   enum class Use { training, inference };
   void allocate(Use use, std::uint64_t seed);
 
-  DType dtype() const { return type_; }
+  Device& device() const { return device_; }
+  DType dtype() const { return device_.real_dtype(); }
   std::deque<Parameter>& trainable() { return trainable_; }
   const std::deque<Parameter>& trainable() const { return trainable_; }
   std::deque<Parameter>& buffers() { return buffers_; }
@@ -67,19 +71,16 @@ class ParameterSet {
   Tensor piece(const Tensor& array, const Parameter& parameter) const;
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
-  using Memory = std::unique_ptr<std::byte, Free>;
-  static Memory zeroed(std::size_t bytes);
+  std::unique_ptr<Memory> zeroed(const char* purpose, std::int64_t elements) const;
   Tensor flat(int array) const;
 
-  DType type_;
+  Device& device_;
   std::deque<Parameter> trainable_, buffers_;
   std::deque<Initialiser> initialisers_;  // of trainable_, then unused
   std::deque<double> buffer_values_;
   std::int64_t elements_ = 0;  // of each of the four arrays
-  Memory arrays_[4], buffer_memory_;
+  std::array<std::unique_ptr<Memory>, 4> arrays_;
+  std::unique_ptr<Memory> buffer_memory_;
 };
 
 }  // namespace ekgine

@@ -10,6 +10,7 @@ namespace ekgine {
 
 Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool dry)
     : device_(device), mode_(mode), random_(random), dry_(dry) {
+  if (!dry) device_.back_activations();
   device_.activations().begin(plan);
   if (!dry) device_.set_step(random.seed, random.step);
 }

@@ -10,31 +10,9 @@
 
 namespace ekgine {
 
-std::vector<float> to_floats(const Tensor& tensor) {
-  if (tensor.dtype() == DType::f32) {
-    const auto values = tensor.span<float>();
-    return {values.begin(), values.end()};
-  }
-  std::vector<float> floats;
-  floats.reserve(static_cast<std::size_t>(tensor.size()));
-  for (const double value : tensor.span<double>()) floats.push_back(static_cast<float>(value));
-  return floats;
-}
-
-void from_floats(std::span<const float> values, const Tensor& tensor) {
-  if (std::ssize(values) != tensor.size()) {
-    fail("{} values for a tensor {}", values.size(), tensor.shape().text());
-  }
-  if (tensor.dtype() == DType::f32) {
-    std::copy(values.begin(), values.end(), tensor.data<float>());
-  } else {
-    std::copy(values.begin(), values.end(), tensor.data<double>());
-  }
-}
-
-Model::Model(const ModelConfig& config, DType type, ParameterSet::Use use, std::uint64_t seed)
+Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, std::uint64_t seed)
     : config_((config.check(), config)),
-      parameters_(type),
+      parameters_(device),
       features_(parameters_, "features", config.embed_dim),
       normalisation_mean_(parameters_.add_buffer("normalisation.mean", {beat_samples},
                                                  std::numeric_limits<double>::quiet_NaN())),
@@ -70,19 +48,24 @@ Tensor Model::forward(Tape& tape, const Tensor& beats, const Tensor& index) cons
 
 void Model::set_normalisation(std::span<const double> mean, std::span<const double> std) {
   // Through float, as weights files hold them: a model gives the same answers after a reload.
-  from_floats(std::vector<float>(mean.begin(), mean.end()), normalisation_mean_.value);
-  from_floats(std::vector<float>(std.begin(), std.end()), normalisation_std_.value);
+  const auto store = [this](std::span<const double> values, const Parameter& parameter) {
+    const std::vector<float> rounded(values.begin(), values.end());
+    device().write(parameter.value, std::span<const float>(rounded));
+  };
+  store(mean, normalisation_mean_);
+  store(std, normalisation_std_);
 }
 
 bool Model::has_normalisation() const {
-  return !std::isnan(to_floats(normalisation_mean_.value).front());
+  return !std::isnan(device().read_floats(normalisation_mean_.value).front());
 }
 
 StateDict Model::state() const {
   StateDict state;
   const auto add = [&](const Parameter& parameter) {
     const auto extents = parameter.value.shape().extents();
-    state[parameter.name] = {{extents.begin(), extents.end()}, to_floats(parameter.value)};
+    state[parameter.name] = {{extents.begin(), extents.end()},
+                             device().read_floats(parameter.value)};
   };
   for (const Parameter& parameter : parameters_.trainable()) add(parameter);
   for (const Parameter& buffer : parameters_.buffers()) {
@@ -134,7 +117,8 @@ void Model::load(const StateDict& state, const std::string& source) {
   }
   const auto take = [&](const Parameter& parameter) {
     const auto entry = state.find(parameter.name);
-    if (entry != state.end()) from_floats(entry->second.values, parameter.value);
+    if (entry == state.end()) return;
+    device().write(parameter.value, std::span<const float>(entry->second.values));
   };
   for (const Parameter& parameter : parameters_.trainable()) take(parameter);
   for (const Parameter& buffer : parameters_.buffers()) take(buffer);

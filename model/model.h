@@ -18,13 +18,14 @@ namespace ekgine {
 
 class Model {
  public:
-  // Builds the architecture that `config` names, initialised from `seed`. A model for inference has
-  // no gradients.
-  Model(const ModelConfig& config, DType type, ParameterSet::Use use, std::uint64_t seed);
+  // Builds the architecture that `config` names in the device's memory, initialised from `seed`. A
+  // model for inference has no gradients. The device outlives the model.
+  Model(const ModelConfig& config, Device& device, ParameterSet::Use use, std::uint64_t seed);
 
   const ModelConfig& config() const { return config_; }
   ParameterSet& parameters() { return parameters_; }
   const ParameterSet& parameters() const { return parameters_; }
+  Device& device() const { return parameters_.device(); }
 
   // Beats (U, beat_samples) in mV → features (U, D).
   Tensor encode(Tape& tape, const Tensor& beats) const;
@@ -55,9 +56,5 @@ class Model {
   std::unique_ptr<Dense> classifier_;
   Parameter &normalisation_mean_, &normalisation_std_;
 };
-
-// Copies arrays between a parameter's tensor and float values.
-std::vector<float> to_floats(const Tensor& tensor);
-void from_floats(std::span<const float> values, const Tensor& tensor);
 
 }  // namespace ekgine

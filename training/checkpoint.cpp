@@ -74,15 +74,10 @@ bool has_checkpoint(const fs::path& directory) {
 
 void save_checkpoint(const fs::path& directory, const ordered_json& options,
                      const TrainingState& state, const Model& model) {
-  std::deque<std::vector<float>> converted;  // owns values that are not float already
+  std::deque<std::vector<float>> copies;
   std::vector<ArrayView> arrays;
   const auto add = [&](std::string name, const Tensor& tensor) {
-    std::span<const float> values;
-    if (tensor.dtype() == DType::f32) {
-      values = tensor.span<float>();
-    } else {
-      values = converted.emplace_back(to_floats(tensor));
-    }
+    const std::vector<float>& values = copies.emplace_back(model.device().read_floats(tensor));
     arrays.push_back({std::move(name), {}, values});
   };
   const ParameterSet& parameters = model.parameters();
@@ -147,7 +142,7 @@ void restore(const Checkpoint& checkpoint, const fs::path& directory, Model& mod
     if (entry == checkpoint.arrays.end() || std::ssize(entry->second.values) != tensor.size()) {
       fail("{}: {} is missing or not {}", source, name, tensor.shape().text());
     }
-    from_floats(entry->second.values, tensor);
+    model.device().write(tensor, std::span<const float>(entry->second.values));
   };
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
   for (const Parameter& parameter : parameters.trainable()) {

@@ -68,6 +68,8 @@ void for_each_field(Options& o, const Field& field) {
   field("run-length", o.run_length);
   field("encode-each", o.encode_each);
   field("allow-absent-classes", o.allow_absent_classes);
+  field("device", o.device);
+  field("precision", o.precision);
   field("seed", o.seed);
   field("threads", o.threads);
 }
@@ -91,6 +93,8 @@ void TrainOptions::check() const {
   check_range("threads", static_cast<double>(threads), 1, 1024);
   check_one_of("schedule", schedule, {"cosine", "plateau", "constant"});
   check_one_of("class-weights", class_weights, {"none", "balanced", "sqrt"});
+  check_one_of("device", device, {"auto", "cpu", "cuda"});
+  check_one_of("precision", precision, {"f32", "bf16"});
   check_one_of("monitor", monitor, {"loss", "accuracy", "macro_f1"});
   check_one_of("shuffle", shuffle, {"runs", "full", "stream"});
 }

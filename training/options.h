@@ -35,6 +35,8 @@ struct TrainOptions {
   bool encode_each = false;      // encode the beats of every sequence, shared or not
   bool allow_absent_classes = false;
 
+  std::string device = "auto";    // auto, cpu or cuda
+  std::string precision = "f32";  // of activations: f32, or bf16 on CUDA
   std::uint64_t seed = 42;
   std::int64_t threads = 0;  // resolved: at least 1
 

@@ -32,7 +32,7 @@ void Predictor::encode(std::span<const float> beats, std::vector<float>& feature
   const Tensor x = tape.input({count, beat_samples}, beats);
   const Tensor y = model_.encode(tape, x);
   if (!dry) {
-    const std::vector<float> values = to_floats(y);
+    const std::vector<float> values = device_.read_floats(y);
     features.insert(features.end(), values.begin(), values.end());
   }
   tape.finish();
@@ -47,11 +47,11 @@ void Predictor::classify(std::span<const float> features, std::int64_t sequences
     for (std::int64_t t = 0; t < length; ++t) index.push_back(static_cast<std::int32_t>(i + t));
   }
   Tape tape(device_, Tape::Mode::inference, classify_plan_, {}, dry);
-  const Tensor rows = tape.input({sequences + length - 1, width}, features);
+  const Tensor rows = tape.as_scalar(tape.input({sequences + length - 1, width}, features));
   const Tensor x = gather(tape, rows, tape.input({sequences, length}, index));
   const Tensor y = softmax(tape, model_.classify(tape, x));
   if (!dry) {
-    const std::vector<float> values = to_floats(y);
+    const std::vector<float> values = device_.read_floats(y);
     probabilities.insert(probabilities.end(), values.begin(), values.end());
   }
   tape.finish();

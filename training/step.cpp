@@ -34,12 +34,12 @@ TrainingStep::Result TrainingStep::record(Tape& tape, const BatchView& batch, bo
       softmax_cross_entropy(tape, model_.forward(tape, beats, index), labels, weights);
   Result result{};
   if (!dry) {
-    result.loss = to_floats(cross_entropy.loss).front();
+    result.loss = device_.read_floats(cross_entropy.loss).front();
     if (!std::isfinite(result.loss)) {
       fail("training: the loss is {}; lower --learning-rate",
            std::isnan(result.loss) ? "not a number" : "infinite");
     }
-    const std::vector<float> probabilities = to_floats(cross_entropy.probabilities);
+    const std::vector<float> probabilities = device_.read_floats(cross_entropy.probabilities);
     for (std::size_t i = 0; i < batch.labels.size(); ++i) {
       const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i) * class_count;
       result.correct += std::max_element(row, row + class_count) - row == batch.labels[i];

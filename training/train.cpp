@@ -147,8 +147,8 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       store_(options.data),
       training_(open_training_set(store_, options)),
       validation_(read_records(store_, options.validation_records)),
-      device_(Device::cpu(DType::f32)),
-      model_(options.model, DType::f32, ParameterSet::Use::training, options.seed),
+      device_(Device::open(options.device, options.precision, say)),
+      model_(options.model, device_, ParameterSet::Use::training, options.seed),
       loader_(*training_, sampler_options(options), !options.encode_each),
       batches_(loader_.batches()) {
   check_held_out(store_, options.validation_records, options.model.sequence_length);
@@ -385,10 +385,12 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
   return run.execute();
 }
 
-TrainResult resume(const fs::path& directory, const std::function<void(const std::string&)>& say) {
+TrainResult resume(const fs::path& directory, const std::string& device,
+                   const std::function<void(const std::string&)>& say) {
   const Checkpoint checkpoint = load_checkpoint(directory);
-  const TrainOptions options =
+  TrainOptions options =
       TrainOptions::from_json(checkpoint.options, (directory / "checkpoint.safetensors").string());
+  if (!device.empty()) options.device = device;
   // Sums are divided among the threads: another number of them would give other bits.
   set_thread_count(static_cast<int>(options.threads));
   Run run(options, directory, &checkpoint, say);

@@ -38,7 +38,7 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
 // Goes on with a run that was cut short, on as many threads as it was started with, bit for bit as
 // if it had not been. A run that is complete is evaluated again. Errors: no checkpoint; the store
 // has changed since.
-TrainResult resume(const std::filesystem::path& run,
+TrainResult resume(const std::filesystem::path& run, const std::string& device,
                    const std::function<void(const std::string&)>& say);
 
 }  // namespace ekgine

@@ -27,6 +27,14 @@ Arena::Arena(std::string name, std::unique_ptr<Memory> memory, bool guarded)
 Arena::Arena(const std::string& name, std::size_t reserve, bool guarded)
     : Arena(name, host_memory(name, reserve), guarded) {}
 
+void Arena::move_to(std::unique_ptr<Memory> memory) {
+  if (plan_ != nullptr || live_ != 0) fail("{}: moved during a step", name_);
+  if (memory->bytes() < high_water_) {
+    fail("{}: {} bytes are too few for plans of {}", name_, memory->bytes(), high_water_);
+  }
+  memory_ = std::move(memory);
+}
+
 void Arena::begin(Plan& plan) {
   if (plan_ != nullptr) fail("{}: a step is already running", name_);
   if (live_ != 0) fail("{}: {} blocks of an earlier step are still in use", name_, live_);

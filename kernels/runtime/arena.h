@@ -55,6 +55,11 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
+  // Goes on in other memory, with all plans; no step may be running.
+  void move_to(std::unique_ptr<Memory> memory);
+  // Bytes it may hand out.
+  std::size_t capacity() const { return memory_->bytes(); }
+
   // Starts a step. No block may be in use. An empty plan is traced, another one replayed.
   void begin(Plan& plan);
   void end();

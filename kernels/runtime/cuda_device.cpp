@@ -1,6 +1,7 @@
 #include "kernels/runtime/cuda_device.h"
 
 #include <cuda_runtime_api.h>
+#include <fmt/format.h>
 
 #include "base/error.h"
 #include "kernels/runtime/cuda_libraries.h"
@@ -60,6 +61,27 @@ struct CudaDevice::Stream {
 
   cudaStream_t handle = nullptr;
 };
+
+std::string CudaDevice::unusable(int ordinal) {
+  int devices = 0;
+  const cudaError_t result = cudaGetDeviceCount(&devices);
+  if (result == cudaErrorInsufficientDriver) {
+    return "the NVIDIA driver is missing or older than this build's CUDA; install a newer one";
+  }
+  if (result != cudaSuccess && result != cudaErrorNoDevice) {
+    return fmt::format("{} ({})", cudaGetErrorString(result), cudaGetErrorName(result));
+  }
+  if (result == cudaErrorNoDevice || devices == 0) return "no CUDA device is there";
+  if (ordinal >= devices) return fmt::format("there is no CUDA device {}", ordinal);
+  return {};
+}
+
+std::string CudaDevice::describe(int ordinal) {
+  cudaDeviceProp properties{};
+  EKGINE_CUDA(cudaGetDeviceProperties(&properties, ordinal));
+  return fmt::format("{} (sm_{}{}, {:.0f} GiB)", properties.name, properties.major,
+                     properties.minor, static_cast<double>(properties.totalGlobalMem) / 0x1p30);
+}
 
 CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes)
     : stream_(std::make_unique<Stream>(ordinal)),

@@ -12,6 +12,11 @@ namespace ekgine {
 
 class CudaDevice {
  public:
+  // Why GPU `ordinal` cannot be used, and what to do about it; empty when it can.
+  static std::string unusable(int ordinal);
+  // "NVIDIA A100 (sm_80, 40 GiB)"
+  static std::string describe(int ordinal);
+
   // Takes GPU `ordinal` and reserves its workspace. Errors: no such device, or no memory.
   CudaDevice(int ordinal, std::size_t workspace_bytes);
   CudaDevice(const CudaDevice&) = delete;

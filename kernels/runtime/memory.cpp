@@ -38,7 +38,23 @@ class HostMemory final : public Memory {
   }
 };
 
+class PlannedMemory final : public Memory {
+ public:
+  // Not null, which means no tensor, and aligned as any memory is.
+  explicit PlannedMemory(std::size_t bytes)
+      : Memory(reinterpret_cast<std::byte*>(std::uintptr_t{1} << 12), bytes) {}
+
+  void set(std::byte*, std::uint8_t, std::size_t) override {}
+  void read(const std::byte*, std::byte*, std::size_t) override {
+    fail("memory: read of a block that is only planned");
+  }
+};
+
 }  // namespace
+
+std::unique_ptr<Memory> planned_memory(std::size_t bytes) {
+  return std::make_unique<PlannedMemory>(bytes);
+}
 
 std::unique_ptr<Memory> host_memory(const std::string& purpose, std::size_t bytes) {
   constexpr std::size_t huge_page = std::size_t{1} << 21;

@@ -34,4 +34,7 @@ class Memory {
 // name `purpose`.
 std::unique_ptr<Memory> host_memory(const std::string& purpose, std::size_t bytes);
 
+// Addresses without memory, for planning: dry steps take blocks of it and nobody looks inside.
+std::unique_ptr<Memory> planned_memory(std::size_t bytes);
+
 }  // namespace ekgine

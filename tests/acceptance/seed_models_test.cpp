@@ -43,7 +43,7 @@ class SeedModels : public ::testing::Test {
     const ModelWeights weights = import_keras(reference_ / keras);
     const Store store(folder_ / "store");
     Device device = Device::cpu(DType::f32);
-    Model model(weights.config, DType::f32, ParameterSet::Use::inference, 0);
+    Model model(weights.config, device, ParameterSet::Use::inference, 0);
     model.load(weights.state, keras);
     MemoryDataset training(store, normalise_on_records, weights.config.sequence_length);
     normalise_on(model, training);

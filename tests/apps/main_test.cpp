@@ -53,10 +53,5 @@ TEST(Program, WrongUsageIsOneLineAndStatus2) {
   expect_one_line(ekgine({"devices", "--device", "tpu"}), 2, "--device");
 }
 
-TEST(Program, SaysThatThereIsNoCuda) {
-  expect_one_line(ekgine({"devices", "--device", "cuda"}), 1,
-                  "--device cuda: this build has no CUDA back end; use --device cpu");
-}
-
 }  // namespace
 }  // namespace ekgine::testing

@@ -12,7 +12,8 @@ namespace ekgine {
 namespace {
 
 TEST(ParameterSet, LaysOutAllArraysAlike) {
-  ParameterSet set(DType::f32);
+  Device device = Device::cpu(DType::f32);
+  ParameterSet set(device);
   Parameter& a = set.add("a", {3, 5}, constant(2));
   Parameter& b = set.add("b", {7}, constant(3));
   set.add_buffer("running", {4}, 0.5);
@@ -36,7 +37,8 @@ TEST(ParameterSet, LaysOutAllArraysAlike) {
 }
 
 TEST(ParameterSet, HasNoGradientsForInference) {
-  ParameterSet set(DType::f64);
+  Device device = Device::cpu(DType::f64);
+  ParameterSet set(device);
   Parameter& a = set.add("a", {3}, constant(1));
   set.allocate(ParameterSet::Use::inference, 1);
   EXPECT_FALSE(a.gradient);
@@ -45,7 +47,8 @@ TEST(ParameterSet, HasNoGradientsForInference) {
 
 TEST(ParameterSet, InitialisesFromTheSeedAlike) {
   const auto values = [](DType type, std::uint64_t seed) {
-    ParameterSet set(type);
+    Device device = Device::cpu(type);
+    ParameterSet set(device);
     set.add("first", {100}, uniform(1));
     Parameter& p = set.add("second", {100}, uniform(0.05));
     set.allocate(ParameterSet::Use::inference, seed);
@@ -76,7 +79,7 @@ TEST(Initialiser, GlorotLimitFollowsTheFans) {
 
 TEST(Optimiser, RefusesAParameterThatNoBackwardPassHasReached) {
   Device device = Device::cpu(DType::f32);
-  ParameterSet set(DType::f32);
+  ParameterSet set(device);
   Parameter& reached = set.add("reached", {3}, constant(1));
   set.add("encoder.0.forgotten", {3}, constant(1));
   set.allocate(ParameterSet::Use::training, 1);
@@ -87,7 +90,7 @@ TEST(Optimiser, RefusesAParameterThatNoBackwardPassHasReached) {
 // The first step of Adam has the size of the learning rate, whatever the gradient's.
 TEST(Optimiser, UpdatesEveryParameterAndUsesUpItsGradient) {
   Device device = Device::cpu(DType::f64);
-  ParameterSet set(DType::f64);
+  ParameterSet set(device);
   Parameter& a = set.add("a", {3}, constant(1));
   Parameter& b = set.add("b", {40}, constant(1));
   set.allocate(ParameterSet::Use::training, 1);

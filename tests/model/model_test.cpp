@@ -29,15 +29,17 @@ void set_plain_normalisation(Model& model) {
 }
 
 TEST(Model, HasTheSeedsNumberOfParameters) {
-  const Model conformer({}, DType::f32, ParameterSet::Use::inference, 0);
+  Device device = Device::cpu(DType::f32);
+  const Model conformer({}, device, ParameterSet::Use::inference, 0);
   EXPECT_EQ(conformer.parameters().trainable_count(), 937'445);
-  const Model baseline({.name = "Baseline_Model"}, DType::f32, ParameterSet::Use::inference, 0);
+  const Model baseline({.name = "Baseline_Model"}, device, ParameterSet::Use::inference, 0);
   EXPECT_EQ(baseline.parameters().trainable_count(), 93'541);
   EXPECT_EQ(count_trainable(conformer.state()), 937'445);
 }
 
 TEST(Model, NamesItsArraysAsDocumented) {
-  Model model(tiny(), DType::f32, ParameterSet::Use::inference, 0);
+  Device device = Device::cpu(DType::f32);
+  Model model(tiny(), device, ParameterSet::Use::inference, 0);
   const StateDict without = model.state();
   EXPECT_FALSE(without.contains("normalisation.mean"));
   EXPECT_FALSE(model.has_normalisation());
@@ -69,7 +71,8 @@ TEST(Model, NamesItsArraysAsDocumented) {
 }
 
 TEST(Model, LoadingListsEverythingThatDoesNotFit) {
-  Model model(tiny(), DType::f32, ParameterSet::Use::inference, 0);
+  Device device = Device::cpu(DType::f32);
+  Model model(tiny(), device, ParameterSet::Use::inference, 0);
   StateDict state = model.state();
   state.erase("classifier.bias");
   state.erase("encoder.0.norm.weight");
@@ -86,9 +89,10 @@ TEST(Model, LoadingListsEverythingThatDoesNotFit) {
 }
 
 TEST(Model, ComesBackFromItsState) {
-  Model model(tiny(), DType::f32, ParameterSet::Use::inference, 1);
+  Device device = Device::cpu(DType::f32);
+  Model model(tiny(), device, ParameterSet::Use::inference, 1);
   set_plain_normalisation(model);
-  Model other(tiny(), DType::f32, ParameterSet::Use::inference, 2);
+  Model other(tiny(), device, ParameterSet::Use::inference, 2);
   EXPECT_NE(other.state().at("classifier.weight").values,
             model.state().at("classifier.weight").values);
   other.load(model.state(), "state");
@@ -123,9 +127,9 @@ TEST(Model, GradientsOfEveryParameterAreRight) {
     ModelConfig config = tiny();
     config.name = name;
     config.dropout = 0.3;
-    Model model(config, DType::f64, ParameterSet::Use::training, 3);
-    set_plain_normalisation(model);
     Device device = Device::cpu(DType::f64);
+    Model model(config, device, ParameterSet::Use::training, 3);
+    set_plain_normalisation(model);
     Arena::Plan plan;
     const std::vector<float> beats = random_beats(2, 11);
     const std::vector<std::int32_t> index = {0, 1, 0, 0, 1, 1};
@@ -164,9 +168,9 @@ TEST(Model, TakesAnyNumberOfBeats) {
   for (const std::int64_t length : {1, 2, 3, 40}) {
     ModelConfig config = tiny();
     config.sequence_length = length;
-    Model model(config, DType::f32, ParameterSet::Use::inference, 3);
-    set_plain_normalisation(model);
     Device device = Device::cpu(DType::f32);
+    Model model(config, device, ParameterSet::Use::inference, 3);
+    set_plain_normalisation(model);
     Arena::Plan plan;
     Tape tape(device, Tape::Mode::inference, plan);
     std::vector<std::int32_t> index;
@@ -180,22 +184,23 @@ TEST(Model, TakesAnyNumberOfBeats) {
 
 TEST(Model, FloatFollowsDouble) {
   const auto logits = [](DType type) {
-    Model model(tiny(), type, ParameterSet::Use::inference, 3);
-    set_plain_normalisation(model);
     Device device = Device::cpu(type);
+    Model model(tiny(), device, ParameterSet::Use::inference, 3);
+    set_plain_normalisation(model);
     Arena::Plan plan;
     Tape tape(device, Tape::Mode::inference, plan);
     const std::vector<std::int32_t> index = {0, 1, 2, 1, 2, 3};
     const Tensor y = model.forward(tape, tape.input({4, beat_samples}, random_beats(4, 1)),
                                    tape.input({2, 3}, index));
-    return to_floats(y);
+    return device.read_floats(y);
   };
   const std::vector<float> single = logits(DType::f32), exact = logits(DType::f64);
   for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], exact[i], 2e-5);
 }
 
 TEST(Model, RefusesConfigurationsItCannotBuild) {
-  EXPECT_ERROR(Model({.name = "Other"}, DType::f32, ParameterSet::Use::inference, 0),
+  Device device = Device::cpu(DType::f32);
+  EXPECT_ERROR(Model({.name = "Other"}, device, ParameterSet::Use::inference, 0),
                "model 'Other' is unknown (Main_Model, Baseline_Model are there)");
 }
 

@@ -50,7 +50,7 @@ constexpr std::array<float, class_count> equal_weights = {1, 1, 1, 1, 1};
 
 TEST(TrainingStep, LearnsWhatABatchHolds) {
   Device device = Device::cpu(DType::f32);
-  Model model(tiny(), DType::f32, ParameterSet::Use::training, 1);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   const Data data(12, 16, 3, 5);
   TrainingStep step(model, device, equal_weights, 1, 16, 12);
@@ -65,7 +65,7 @@ TEST(TrainingStep, LearnsWhatABatchHolds) {
 // Sizes vary from batch to batch below what was planned; nothing may be allocated for that.
 TEST(TrainingStep, TakesNoNewMemoryAfterItsPlan) {
   Device device = Device::cpu(DType::f32);
-  Model model(tiny(), DType::f32, ParameterSet::Use::training, 1);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   TrainingStep step(model, device, equal_weights, 1, 9, 27);
   Predictor predictor(model, device);
@@ -85,12 +85,12 @@ TEST(TrainingStep, TakesNoNewMemoryAfterItsPlan) {
 TEST(TrainingStep, GivesTheSameBitsAgain) {
   const auto weights_after = [](std::uint64_t seed) {
     Device device = Device::cpu(DType::f32);
-    Model model(tiny(), DType::f32, ParameterSet::Use::training, 1);
+    Model model(tiny(), device, ParameterSet::Use::training, 1);
     set_plain_normalisation(model);
     const Data data(8, 8, 3, 5);
     TrainingStep step(model, device, equal_weights, seed, 8, 8);
     for (int i = 1; i <= 3; ++i) step.run(data.view(), i, {});
-    return to_floats(model.parameters().values());
+    return device.read_floats(model.parameters().values());
   };
   EXPECT_EQ(weights_after(3), weights_after(3));
   EXPECT_NE(weights_after(3), weights_after(4)) << "dropout does not depend on the seed";
@@ -100,7 +100,7 @@ TEST(TrainingStep, ReachesEveryParameter) {
   Device device = Device::cpu(DType::f32);
   ModelConfig config = tiny();
   config.num_blocks = 2;
-  Model model(config, DType::f32, ParameterSet::Use::training, 1);
+  Model model(config, device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   const Data data(8, 8, 3, 5);
   TrainingStep step(model, device, equal_weights, 1, 8, 8);
@@ -115,26 +115,26 @@ TEST(TrainingStep, ReachesEveryParameter) {
 
 TEST(TrainingStep, StopsAtALossThatIsNotFinite) {
   Device device = Device::cpu(DType::f32);
-  Model model(tiny(), DType::f32, ParameterSet::Use::training, 1);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   Data data(8, 8, 3, 5);
   data.values[100] = std::nanf("");
   TrainingStep step(model, device, equal_weights, 1, 8, 8);
-  const std::vector<float> before = to_floats(model.parameters().values());
+  const std::vector<float> before = device.read_floats(model.parameters().values());
   try {
     step.run(data.view(), 1, {});
     ADD_FAILURE() << "no error";
   } catch (const std::exception& error) {
     EXPECT_STREQ(error.what(), "training: the loss is not a number; lower --learning-rate");
   }
-  EXPECT_EQ(to_floats(model.parameters().values()), before);
+  EXPECT_EQ(device.read_floats(model.parameters().values()), before);
 }
 
 // Sharing beats between chunks and sequences changes nothing: a whole recording at once equals
 // each sequence on its own.
 TEST(Predictor, EqualsSequenceBySequence) {
   Device device = Device::cpu(DType::f32);
-  Model model(tiny(), DType::f32, ParameterSet::Use::inference, 1);
+  Model model(tiny(), device, ParameterSet::Use::inference, 1);
   set_plain_normalisation(model);
   const Data data(70, 1, 3, 9);  // more than two chunks
   Predictor predictor(model, device);
