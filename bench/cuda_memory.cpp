@@ -1,0 +1,190 @@
+// How the CUDA kernels use memory, counted on the emulated device: no clock is involved, so the
+// numbers are the same on every machine.
+//
+//   ekgine_cuda_memory [NAME...]      only cases whose name contains a NAME
+//
+// Prints Markdown, which docs/cuda_memory.md is.
+//
+// For each op and direction, bytes moved to and from global memory by all its kernels (each
+// 32-byte sector once a launch, as with an ideal cache) against the contract's minimum. For each
+// kernel, sectors moved per sector that the bytes asked for would fit in (1 is perfect coalescing;
+// for loads, for stores) and the most passes that one access to shared memory took (1 is free of
+// bank conflicts).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/ops.h"
+#include "tests/cases/add_position.h"
+#include "tests/cases/attention.h"
+#include "tests/cases/batch_norm.h"
+#include "tests/cases/batch_norm_relu_pool.h"
+#include "tests/cases/depthwise_conv1d.h"
+#include "tests/cases/dropout.h"
+#include "tests/cases/elementwise.h"
+#include "tests/cases/gather.h"
+#include "tests/cases/global_avg_pool.h"
+#include "tests/cases/glu.h"
+#include "tests/cases/layer_norm.h"
+#include "tests/cases/max_pool2d.h"
+#include "tests/cases/morlet_cwt.h"
+#include "tests/cases/relu.h"
+#include "tests/cases/softmax_cross_entropy.h"
+#include "tests/cases/swish.h"
+#include "tests/emulation/emulation.h"
+
+namespace ekgine {
+namespace {
+
+using emulation::KernelCounters;
+using testing::KernelCase;
+using testing::KernelInput;
+using Counters = std::map<std::string, KernelCounters>;
+
+// An array of the device, filled from a seed.
+struct Array {
+  std::unique_ptr<Memory> memory;
+  Tensor tensor;
+};
+
+Array array(const Device& device, const Shape& shape, DType type) {
+  Array a;
+  a.memory = device.allocate("array", static_cast<std::size_t>(shape.size()) * size_of(type));
+  a.tensor = Tensor::view(a.memory->data(), shape, type);
+  return a;
+}
+
+struct Counted {
+  Counters forward, backward;
+};
+
+Counted count(Device& device, const KernelCase& c) {
+  testing::Random random(1);
+  std::vector<Array> values, gradients(c.inputs.size());
+  for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+    const KernelInput& input = c.inputs[i];
+    if (!input.integers.empty()) {
+      values.push_back(array(device, input.shape, DType::i32));
+      device.write(values.back().tensor, std::span(input.integers));
+      continue;
+    }
+    const DType type = input.parameter ? device.real_dtype() : device.dtype();
+    values.push_back(array(device, input.shape, type));
+    std::vector<double> drawn(static_cast<std::size_t>(input.shape.size()));
+    for (double& v : drawn) v = input.draw ? input.draw(random) : random.normal();
+    device.write(values.back().tensor, std::span<const double>(drawn));
+    if (input.differentiable) gradients[i] = array(device, input.shape, type);
+  }
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::training, plan, {.seed = 1, .step = 1, .op = 0});
+  std::vector<Tensor> inputs;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    inputs.push_back(values[i].tensor);
+    if (gradients[i].tensor) inputs.back() = tape.leaf(inputs.back(), gradients[i].tensor);
+  }
+  Counted counted;
+  emulation::take_counters();
+  Tensor y = c.op(tape, inputs);
+  device.read(y);  // waits
+  counted.forward = emulation::take_counters();
+  if (y.id() >= 0) {
+    const Array seed = array(device, y.shape(), y.dtype());
+    device.write(seed.tensor, std::span<const double>(
+                                  std::vector<double>(static_cast<std::size_t>(y.size()), 0.5)));
+    emulation::take_counters();
+    tape.backward(y, seed.tensor);
+    device.read(seed.tensor);
+    counted.backward = emulation::take_counters();
+  }
+  y = Tensor();
+  inputs.clear();
+  tape.finish();
+  return counted;
+}
+
+double ratio(std::uint64_t sectors, std::uint64_t ideal) {
+  return ideal == 0 ? 1 : static_cast<double>(sectors) / static_cast<double>(ideal);
+}
+
+void print(const std::string& title, const Counters& counters, const Cost& cost) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, k] : counters) bytes += k.loads.bytes + k.stores.bytes;
+  fmt::print("| {:<60} | {:>8} | {:>5.2f} | {:>5} | {:>6} | {:>6} |\n", "**" + title + "**", "",
+             static_cast<double>(bytes) / cost.bytes, "", "", "");
+  for (const auto& [name, k] : counters) {
+    fmt::print("| {:<60} | {:>8} | {:>5} | {:>5.2f} | {:>6.2f} | {:>6} |\n", name, k.launches, "",
+               ratio(k.loads.sectors, k.loads.ideal_sectors),
+               ratio(k.stores.sectors, k.stores.ideal_sectors),
+               std::max<std::uint64_t>(1, k.worst_bank_conflict));
+  }
+}
+
+// Aligned shapes as in Main_Model, with fewer beats: counting takes a while, and what is counted
+// per row does not depend on their number.
+std::vector<KernelCase> all_cases() {
+  using namespace testing;
+  return {
+      morlet_cwt_case(4, 187, 32),
+      batch_norm_case({4096, 64}),
+      batch_norm_relu_pool_case(Pool::max, {4, 32, 187, 32}),
+      batch_norm_relu_pool_case(Pool::average, {4, 8, 46, 128}),
+      relu_case(65536),
+      max_pool2d_case({2, 32, 188, 32}),
+      global_avg_pool_case({64, 8, 128}),
+      gather_windows_case(128, 128, 3),
+      layer_norm_case(384, 128),
+      add_layer_norm_case(384, 128, 0.5),
+      swish_case({65536}),
+      swish_dropout_case({65536}, 0.2),
+      dropout_case({65536}, 0.2),
+      add_position_case(128, 3, 128, 3),
+      attention_case(8, 3, 8, 128, 0.2),
+      attention_case(1, 128, 2, 64, 0.2),
+      glu_case(384, 128),
+      depthwise_conv1d_case(32, 3, 128, 11),
+      depthwise_conv1d_case(2, 128, 128, 11),
+      add_scaled_case({65536}, 0.5),
+      softmax_cross_entropy_case(1024, 5),
+  };
+}
+
+}  // namespace
+}  // namespace ekgine
+
+int main(int argc, char** argv) {
+  using namespace ekgine;
+  const std::vector<std::string> names(argv + 1, argv + argc);
+  emulation::count_accesses(true);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    Device device =
+        Device::cuda(0, type, {.activation_reserve = 1 << 26, .workspace_reserve = 1 << 26});
+    const double element = static_cast<double>(size_of(type));
+    fmt::print(
+        "\n## {}\n\n| {:<60} | {:>8} | {:>5} | {:>5} | {:>6} | {:>6} "
+        "|\n|---|--:|--:|--:|--:|--:|\n",
+        name_of(type), "op, kernel", "launches", "bytes", "loads", "stores", "shared");
+    for (const KernelCase& c : all_cases()) {
+      if (!names.empty() && std::ranges::none_of(names, [&](const std::string& name) {
+            return c.name.find(name) != std::string::npos;
+          })) {
+        continue;
+      }
+      const Counted counted = count(device, c);
+      // Costs of the cases are those of float; what is stored as Real is a small part.
+      const auto scaled = [element](Cost cost) {
+        return Cost{cost.flops, cost.bytes * element / sizeof(float)};
+      };
+      print(c.name + " forward", counted.forward, scaled(c.forward));
+      if (!counted.backward.empty()) {
+        print(c.name + " backward", counted.backward, scaled(c.backward));
+      }
+    }
+  }
+  for (const std::string& fault : emulation::take_faults()) fmt::print(stderr, "{}\n", fault);
+}
