@@ -344,8 +344,10 @@ __device__ __forceinline__ void put_sums(Gradient<T> gradient, const Problem& p,
   }
 }
 
+// Shared memory decides how many blocks fit, so nothing is gained by saving registers: one block is
+// asked for here and below, lest ptxas spill to make room for more.
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::threads)
+__global__ void __launch_bounds__(Tiles::threads, 1)
     forward_kernel(Problem p, const T* query, const T* key, const T* value, T* y,
                    float* logsumexp) {
   constexpr int rows = Tiles::thread_rows, scores = Tiles::scores, sums = Tiles::sums;
@@ -442,7 +444,7 @@ __global__ void __launch_bounds__(32 * delta_warps)
 
 // Rows are queries.
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::threads)
+__global__ void __launch_bounds__(Tiles::threads, 1)
     query_gradient_kernel(Problem p, const T* query, const T* key, const T* value,
                           const float* logsumexp, const float* delta, const T* dy,
                           Gradient<T> dquery) {
@@ -500,7 +502,7 @@ __global__ void __launch_bounds__(Tiles::threads)
 
 // Rows are keys.
 template <class T, class Tiles>
-__global__ void __launch_bounds__(Tiles::threads)
+__global__ void __launch_bounds__(Tiles::threads, 1)
     key_value_gradient_kernel(Problem p, const T* query, const T* key, const T* value,
                               const float* logsumexp, const float* delta, const T* dy,
                               Gradient<T> dkey, Gradient<T> dvalue) {

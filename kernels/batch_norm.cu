@@ -92,12 +92,8 @@ __global__ void __launch_bounds__(channel_threads)
     }
   }
   merge_lanes(moments.values, channel_place(), scratch, Moments<Width>::merge);
-  if (!inside || threadIdx.y != 0) return;
-#pragma unroll
-  for (int k = 0; k < Width; ++k) {
-    const std::int64_t i = 2 * blockIdx.x * s.channels + first + k;
-    partial[i] = moments.values[k];
-    partial[i + s.channels] = moments.values[Width + k];
+  if (inside && threadIdx.y == 0) {
+    store_partial<Width>(partial, blockIdx.x, s.channels, first, moments.values);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/depthwise_conv1d.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/device/channels.cuh"
 #include "kernels/device/gradient.cuh"
@@ -23,7 +24,15 @@ namespace {
 constexpr int tile_rows = 32, tile_channels = 32, tile_taps = 32;
 constexpr int warps = 8, threads = 32 * warps;
 constexpr int tile_inputs = tile_rows + tile_taps - 1;  // rows that a tile's taps can reach
-constexpr std::int64_t most_parts = 256;  // of the rows, in the first stage of dweight
+// In the first stage of dweight, a block has two tiles of rows at least: its sums are written and
+// read again, which costs less than the rows themselves.
+constexpr std::int64_t tiles_per_part = 2, most_parts = 256;
+
+// A row of a tile in shared memory, aligned for four channels at a time.
+using TileRow = float4[tile_channels / 4];
+__device__ __forceinline__ float (*rows_of(TileRow* tile))[tile_channels] {
+  return reinterpret_cast<float(*)[tile_channels]>(tile);
+}
 
 // Taps that at least one position has, [begin, end): |k − pad| < T.
 struct Taps {
@@ -53,8 +62,7 @@ __device__ __forceinline__ void load_tile(float (*tile)[tile_channels], Depthwis
     const int i = item / packs, c = item % packs * Width;
     float values[Width] = {};
     if (channel + c < s.channels) device::load(values, x + (first + i) * s.channels + channel + c);
-#pragma unroll
-    for (int e = 0; e < Width; ++e) tile[i][c + e] = values[e];
+    device::store(&tile[i][c], values);
   }
 }
 
@@ -64,7 +72,8 @@ template <int Width, class T>
 __global__ void __launch_bounds__(threads)
     correlate_kernel(DepthwiseConv1dShape s, std::int64_t pad, bool reversed, const T* x,
                      const float* weight, const float* bias, Gradient<T> y) {
-  SIMT_SHARED(float[tile_inputs][tile_channels], inputs);
+  SIMT_SHARED(TileRow[tile_inputs], input_tile);
+  float(*const inputs)[tile_channels] = rows_of(input_tile);
   SIMT_SHARED(float[tile_taps][tile_channels], filter);
   constexpr int per_thread = tile_rows / warps;
   const auto lane = static_cast<int>(threadIdx.x), warp = static_cast<int>(threadIdx.y);
@@ -114,8 +123,10 @@ template <int Width, class T>
 __global__ void __launch_bounds__(threads)
     weight_gradient_kernel(DepthwiseConv1dShape s, bool wants_weight, int sums, const T* x,
                            const T* dy, float* partial) {
-  SIMT_SHARED(float[tile_inputs][tile_channels], inputs);
-  SIMT_SHARED(float[tile_rows][tile_channels], gradients);
+  SIMT_SHARED(TileRow[tile_inputs], input_tile);
+  float(*const inputs)[tile_channels] = rows_of(input_tile);
+  SIMT_SHARED(TileRow[tile_rows], gradient_tile);
+  float(*const gradients)[tile_channels] = rows_of(gradient_tile);
   constexpr int per_thread = tile_taps / warps;
   const auto lane = static_cast<int>(threadIdx.x), warp = static_cast<int>(threadIdx.y);
   const std::int64_t channel = static_cast<std::int64_t>(blockIdx.y) * tile_channels;
@@ -192,12 +203,24 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
+// Calls body(width) with the number of channels that a thread copies at a time: four where
+// possible, of bfloat16 too, so that they are 16 bytes of shared memory and free of bank conflicts
+// there.
+template <class Body>
+void with_load_width(std::int64_t channels, bool aligned, const Body& body) {
+  if (aligned && channels % 4 == 0) {
+    body(std::integral_constant<int, 4>());
+  } else {
+    body(std::integral_constant<int, 1>());
+  }
+}
+
 template <class T>
 void correlate(const Cuda& cuda, const char* name, DepthwiseConv1dShape s, std::int64_t pad,
                bool reversed, const T* x, const float* weight, const float* bias, Gradient<T> y) {
   const dim3 blocks(static_cast<unsigned>(blocks_of(s.sequences * s.positions, tile_rows)),
                     static_cast<unsigned>(blocks_of(s.channels, tile_channels)));
-  device::with_width<T>(device::vectorised<T>(s.channels, x), [&](auto width) {
+  with_load_width(s.channels, device::aligned16(x), [&](auto width) {
     launch(cuda, name, correlate_kernel<width(), T>, Grid{blocks, dim3(32, warps)}, s, pad,
            reversed, x, weight, bias, y);
   });
@@ -225,11 +248,11 @@ void depthwise_conv1d_backward(const Cuda& cuda, DepthwiseConv1dShape s, const T
   if (!dweight && !dbias) return;
   const Taps taps = taps_of(s, s.pad());
   const auto sums = static_cast<int>((dweight ? taps.end - taps.begin : 0) + (dbias ? 1 : 0));
-  const std::int64_t parts = std::min(blocks_of(rows, tile_rows), most_parts);
+  const std::int64_t parts = std::min(blocks_of(rows, tile_rows * tiles_per_part), most_parts);
   const auto channel_tiles = static_cast<unsigned>(blocks_of(s.channels, tile_channels));
   Workspace::Scope scratch(cuda.workspace);
   float* partial = scratch.take<float>(static_cast<std::size_t>(parts * sums * s.channels));
-  device::with_width<T>(device::vectorised<T>(s.channels, x, dy), [&](auto width) {
+  with_load_width(s.channels, device::aligned16(x) && device::aligned16(dy), [&](auto width) {
     if (rows == 0) return;  // sums of nothing
     launch(cuda, "depthwise_conv1d_backward_weight", weight_gradient_kernel<width(), T>,
            Grid{dim3(static_cast<unsigned>(parts), channel_tiles,

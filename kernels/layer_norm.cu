@@ -3,9 +3,9 @@
 //
 // A row is shared by a team: a warp up to 512 channels, a block beyond. A thread holds pieces of
 // Width neighbouring channels, and the pieces of a team's threads alternate, so that each load of a
-// team is one stretch of memory. Teams walk down the rows with weight and bias in registers;
-// backward also keeps its sums of dy·x̂ and dy there and adds them up in two stages: per block, then
-// over the blocks.
+// team is one stretch of memory. Teams walk down the rows: forward with weight and bias in
+// registers, backward with its sums of dy·x̂ and dy, which are added up in two stages: per block,
+// then over the blocks.
 #include "kernels/layer_norm.h"
 
 #include "base/error.h"
@@ -155,15 +155,14 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 // dx, and the first stage of the sums: partial (blocks, 2, C) of dy·x̂ and dy; no sums when it is
-// null. Beyond the row's end weight and dy are 0, so nothing there counts.
+// null. Beyond the row's end dy is 0, so nothing there counts.
 template <class L, class T>
 __global__ void __launch_bounds__(threads_per_block)
     backward(LayerNormShape s, const T* x, const float* weight, const float* mean,
              const float* rstd, const T* dy, Gradient<T> dx, float* partial) {
   SIMT_SHARED(float[(L::rows > 1 ? L::size * lane_scratch : threads_per_block / 32)], scratch);
   const float count = static_cast<float>(s.channels);
-  float weights[L::size], weight_sums[L::size] = {}, bias_sums[L::size] = {};
-  L::load_row(weights, s.channels, weight);
+  float weight_sums[L::size] = {}, bias_sums[L::size] = {};
   for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step()) {
     float normalised[L::size], g[L::size];
     L::load_row(normalised, s.channels, x + row * s.channels);
@@ -175,11 +174,20 @@ __global__ void __launch_bounds__(threads_per_block)
       normalised[i] = (normalised[i] - m) * r;
       weight_sums[i] += g[i] * normalised[i];
       bias_sums[i] += g[i];
-      g[i] *= weights[i];
+    }
+    if (dx.data == nullptr) continue;
+    // Read again for every row, from the first-level cache: there are not registers for all.
+    L::for_pieces(s.channels, [&](int first, int at) {
+      float piece[L::width];
+      load(piece, weight + first);
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) g[at + k] *= piece[k];
+    });
+#pragma unroll
+    for (int i = 0; i < L::size; ++i) {
       sum_g += g[i];
       sum_gx += g[i] * normalised[i];
     }
-    if (dx.data == nullptr) continue;
     const float mean_g = L::sum(sum_g, scratch) / count;
     const float mean_gx = L::sum(sum_gx, scratch) / count;
     L::for_pieces(s.channels, [&](int first, int at) {
@@ -200,11 +208,14 @@ __global__ void __launch_bounds__(threads_per_block)
   }
   float* const mine = partial + 2 * blockIdx.x * s.channels;
   L::for_pieces(s.channels, [&](int first, int at) {
+    float of_weight[L::width], of_bias[L::width];
 #pragma unroll
     for (int k = 0; k < L::width; ++k) {
-      mine[first + k] = weight_sums[at + k];
-      mine[s.channels + first + k] = bias_sums[at + k];
+      of_weight[k] = weight_sums[at + k];
+      of_bias[k] = bias_sums[at + k];
     }
+    store(mine + first, of_weight);
+    store(mine + s.channels + first, of_bias);
   });
 }
 
@@ -285,7 +296,9 @@ void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const f
   Workspace::Scope scratch(cuda.workspace);
   const bool sums = dweight || dbias;
   with_layout<T>(s.channels, vectorised<T>(s.channels, x, weight, dy, dx.data), [&]<class L>(L) {
-    const Grid grid = row_grid<L>(s.rows, most_parts);
+    // A block writes two floats per channel, which should be little beside the rows that it reads.
+    constexpr std::int64_t least_rows = 32 / sizeof(T);
+    const Grid grid = row_grid<L>(s.rows, std::min(blocks_of(s.rows, least_rows), most_parts));
     float* const partial =
         sums ? scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels))
              : nullptr;

@@ -247,7 +247,7 @@ struct Tf32Tiles : MmaLayout<Width, 2, 32> {
     for (int c = 0; c < scores; ++c) p[0][c] = p[1][c] = 0;
     const float* left = a + row(0) * stride + t();
     const float* right = b + g() * stride + t();
-#pragma unroll 2
+#pragma unroll 4
     for (int d = 0; d < Width; d += 8) {
       const std::uint32_t a_words[4] = {bits(left + d), bits(left + 8 * stride + d),
                                         bits(left + d + 4), bits(left + 8 * stride + d + 4)};

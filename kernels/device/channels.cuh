@@ -137,15 +137,17 @@ __device__ __forceinline__ void add_totals(float (&totals)[2], std::int64_t part
   sum_lanes(totals, channel_place(), scratch);
 }
 
-// Writes a thread's 2·Width sums as those of `part`: lane 0 calls.
-template <int Width>
+// Writes the first 2·Width of a thread's values as the two sums of `part`: lane 0 calls.
+template <int Width, int Count>
 __device__ __forceinline__ void store_partial(float* partial, std::int64_t part,
                                               std::int64_t channels, std::int64_t first,
-                                              const float (&sums)[2 * Width]) {
+                                              const float (&values)[Count]) {
 #pragma unroll
-  for (int k = 0; k < Width; ++k) {
-    partial[2 * part * channels + first + k] = sums[k];
-    partial[(2 * part + 1) * channels + first + k] = sums[Width + k];
+  for (int sum = 0; sum < 2; ++sum) {
+    float of_sum[Width];
+#pragma unroll
+    for (int k = 0; k < Width; ++k) of_sum[k] = values[sum * Width + k];
+    store(partial + (2 * part + sum) * channels + first, of_sum);
   }
 }
 

@@ -99,6 +99,10 @@ __device__ __forceinline__ void load(float (&x)[4], const bfloat16* from) {
 __device__ __forceinline__ void store(bfloat16* to, const float (&x)[4]) {
   *reinterpret_cast<uint2*>(to) = make_uint2(pack(x[0], x[1]), pack(x[2], x[3]));
 }
+__device__ __forceinline__ void store(float* to, const float (&x)[8]) {
+  *reinterpret_cast<float4*>(to) = make_float4(x[0], x[1], x[2], x[3]);
+  *reinterpret_cast<float4*>(to + 4) = make_float4(x[4], x[5], x[6], x[7]);
+}
 
 // One element, where rows are ragged: for kernels that are templates of the width.
 template <class T>

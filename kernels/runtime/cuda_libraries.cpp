@@ -505,7 +505,7 @@ void CudaLibraries::prepare_inverse_fft(const char* kernel, int n, int batch) {
 
 const Transform& CudaLibraries::State::transform(const Task& task, cufftType type) const {
   const auto known = transforms.find({type, task.length, task.batch});
-  if (known == transforms.end()) fail("{} were not prepared", task.text());
+  if (known == transforms.end()) fail("{}: not prepared", task.text());
   return known->second;
 }
 
@@ -542,7 +542,7 @@ bool CudaLibraries::kept(const Constant& key) const {
 
 const float* CudaLibraries::constant(const Constant& key) const {
   const float* values = state_->find(key);
-  if (values == nullptr) fail("{}({},{}) was not prepared", key.name, key.a, key.b);
+  if (values == nullptr) fail("{}({},{}): not prepared", key.name, key.a, key.b);
   return values;
 }
 
