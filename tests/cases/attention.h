@@ -49,6 +49,10 @@ inline std::vector<KernelCase> attention_cases() {
   cases.push_back(attention_case(1, 3, 2, 128));
   cases.push_back(attention_case(1, 129, 1, 7));  // several tiles of keys and queries, ragged
   cases.push_back(attention_case(1, 187, 1, 4, 0.2));
+  // CUDA's tiles of 32 and 64 positions, for every width that it rounds up to.
+  cases.push_back(attention_case(2, 9, 2, 33, 0.2));
+  cases.push_back(attention_case(1, 41, 2, 64, 0.3));
+  cases.push_back(attention_case(1, 65, 1, 128, 0.2));
   cases.push_back(attention_case(3, 3, 2, 16, 0.2));
   cases.push_back(attention_case(2, 7, 3, 4, 0.75));
   cases.push_back(attention_case(2, 5, 1, 8, 0, 3));

@@ -37,6 +37,8 @@ inline std::vector<KernelCase> depthwise_conv1d_cases() {
     cases.push_back(depthwise_conv1d_case(3, 3, channels, 4));
   }
   cases.push_back(depthwise_conv1d_case(33, 3, 16, 7));
+  cases.push_back(depthwise_conv1d_case(2, 37, 4, 40));  // more taps than CUDA takes at a time
+  cases.push_back(depthwise_conv1d_case(1, 70, 36, 65));
   cases.push_back(depthwise_conv1d_case(2, 12, 8, 7, 1000));
   return cases;
 }

@@ -31,6 +31,9 @@ inline std::vector<KernelCase> morlet_cwt_cases() {
   cases.push_back(morlet_cwt_case(1, 17, 1));
   cases.push_back(morlet_cwt_case(65, 8, 32));
   cases.push_back(morlet_cwt_case(129, 7, 2));
+  // Long ones, which CUDA transforms; the filters are shorter than the signals, and longer.
+  cases.push_back(morlet_cwt_case(3, 300, 2));
+  cases.push_back(morlet_cwt_case(2, 300, 40));
   return cases;
 }
 

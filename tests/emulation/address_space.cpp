@@ -39,6 +39,7 @@ AddressSpace::AddressSpace()
 
 void AddressSpace::allocate(void* address, std::size_t size) {
   ASAN_UNPOISON_MEMORY_REGION(address, size);
+  ASAN_POISON_MEMORY_REGION(static_cast<char*>(address) + size, red_zone);
   std::memset(address, 0xFF, size);
   std::memset(state(offset(address)), allocated, size);
 }

@@ -9,6 +9,8 @@
 namespace ekgine::emulation {
 
 inline constexpr std::size_t shared_capacity = 256U << 10U;
+// No two allocations are closer than this.
+inline constexpr std::size_t red_zone = 256;
 inline constexpr std::size_t space_size = std::size_t{32} << 30U;
 
 // What is known of a byte. 0: not part of any allocation.

@@ -10,6 +10,7 @@
 
 #include "tests/emulation/address_space.h"
 #include "tests/emulation/counters.h"
+#include "tests/emulation/emulation.h"
 #include "tests/emulation/execution.h"
 #include "tests/emulation/faults.h"
 #include "tests/emulation/fibers.h"
@@ -48,6 +49,7 @@ struct Checker {
   bool counting = false;
 
   char* base = AddressSpace::get().base();
+  std::uint8_t* states = AddressSpace::get().state(0);  // of every byte from base on
   const Shadow& shadow = Shadow::get();
 };
 
@@ -58,6 +60,8 @@ Checker& checker() {
 
 // Null on threads, and at times, whose accesses are none of a kernel's.
 constinit thread_local Checker* active = nullptr;
+// Whether some code has been compiled for the checker.
+bool instrumented = false;
 
 // ------------------------------------------------------------------------------ what has been run
 
@@ -117,9 +121,12 @@ std::string operation_name(const Checker& c) {
 
 const char* verb(Access access) {
   switch (access) {
-    case Access::read: return "reads";
-    case Access::write: return "writes";
-    case Access::atomic: return "updates atomically";
+    case Access::read:
+      return "reads";
+    case Access::write:
+      return "writes";
+    case Access::atomic:
+      return "updates atomically";
   }
   return "";
 }
@@ -151,7 +158,7 @@ __attribute__((noinline)) void report_race(const Checker& c, Record earlier, boo
   const char* kind = other_operation ? "race between operations"
                      : other_block   ? "race between blocks"
                      : earlier.thread() / warp_size == c.thread / warp_size ? "race within a warp"
-                                                                             : "race";
+                                                                            : "race";
   if (!is_new(kind, pc, earlier.site())) return;
   const char* did = earlier.atomic() ? "updated atomically" : earlier_writes ? "wrote" : "read";
   const bool shared = AddressSpace::get().offset(address) < shared_capacity;
@@ -183,7 +190,7 @@ __attribute__((noinline)) void report_uninitialised(const Checker& c, const void
 [[noreturn]] void bad_address(const Checker& c, const char* kind, const void* address,
                               std::size_t size, Access access, const void* pc, cudaError_t error) {
   report(std::string(kind) + ": " + subject(c, pc) + " " + verb(access) + " " +
-         std::to_string(size) + " bytes at " + where(address));
+         std::to_string(size) + " bytes; the address is " + where(address));
   abandon(error);
 }
 
@@ -265,7 +272,7 @@ inline void check_cell(const Checker& c, Cell& cell, Record me, Tick safe, Acces
 // Bytes of words that are accessed in parts, now or before.
 __attribute__((noinline)) void check_parts(const Checker& c, std::size_t offset, std::size_t size,
                                            Record me, Tick safe, Access access, const void* pc) {
-  std::uint8_t* const state = AddressSpace::get().state(0);
+  std::uint8_t* const state = c.states;
   for (std::size_t at = offset; at < offset + size;) {
     const std::size_t word = at & ~std::size_t{3}, end = std::min(offset + size, word + 4);
     const char* const address = c.base + at;
@@ -337,7 +344,7 @@ inline void access(const void* address, Access kind, const void* pc) {
     bad_address(*c, "misaligned access", address, size, kind, pc, cudaErrorMisalignedAddress);
   }
 
-  std::uint8_t* const state = AddressSpace::get().state(offset);
+  std::uint8_t* const state = c->states + offset;
   Word all = load_state<Word>(state), any = all;
   if constexpr (size == 16) {
     const Word upper = load_state<Word>(state + 8);
@@ -393,7 +400,7 @@ void check_range(const void* address, std::size_t size, Access kind) {
   Checker& c = checker();
   const std::size_t begin = AddressSpace::get().offset(address), end = begin + size;
   const Record me(c.thread_tick, 0, false, find_site(c.operation->caller));
-  const std::uint8_t* const state = AddressSpace::get().state(0);
+  const std::uint8_t* const state = c.states;
   std::size_t at = begin;
   while (at < end) {
     std::uint32_t states;
@@ -410,6 +417,10 @@ void check_range(const void* address, std::size_t size, Access kind) {
 }
 
 }  // namespace
+
+bool checks_accesses() {
+  return instrumented;
+}
 
 void checker_begin_operation(const Operation& operation) {
   Checker& c = checker();
@@ -504,11 +515,9 @@ void checker_atomic(const void* address, std::size_t size, const void* pc) {
 void checker_read_range(const void* address, std::size_t size, bool initialised) {
   check_range(address, size, Access::read);
   if (!initialised) return;
-  const std::uint8_t* const state =
-      AddressSpace::get().state(AddressSpace::get().offset(address));
-  const std::uint8_t* const found = std::find_if(state, state + size, [](std::uint8_t byte) {
-    return (byte & ByteState::initialised) == 0;
-  });
+  const std::uint8_t* const state = AddressSpace::get().state(AddressSpace::get().offset(address));
+  const std::uint8_t* const found = std::find_if(
+      state, state + size, [](std::uint8_t byte) { return (byte & ByteState::initialised) == 0; });
   if (found == state + size) return;
   report_uninitialised(checker(), static_cast<const char*>(address) + (found - state), 1,
                        checker().operation->caller);
@@ -531,19 +540,47 @@ using ekgine::emulation::access_in_pieces;
 
 extern "C" {
 
-void __tsan_init() {}
-void __tsan_read1(void* p) { access<1>(p, Access::read, CALLER); }
-void __tsan_read2(void* p) { access<2>(p, Access::read, CALLER); }
-void __tsan_read4(void* p) { access<4>(p, Access::read, CALLER); }
-void __tsan_read8(void* p) { access<8>(p, Access::read, CALLER); }
-void __tsan_read16(void* p) { access<16>(p, Access::read, CALLER); }
-void __tsan_write1(void* p) { access<1>(p, Access::write, CALLER); }
-void __tsan_write2(void* p) { access<2>(p, Access::write, CALLER); }
-void __tsan_write4(void* p) { access<4>(p, Access::write, CALLER); }
-void __tsan_write8(void* p) { access<8>(p, Access::write, CALLER); }
-void __tsan_write16(void* p) { access<16>(p, Access::write, CALLER); }
-void __tsan_read_range(void* p, unsigned long n) { access_in_pieces(p, n, Access::read, CALLER); }
-void __tsan_write_range(void* p, unsigned long n) { access_in_pieces(p, n, Access::write, CALLER); }
-void __tsan_vptr_update(void** p, void*) { access<8>(p, Access::write, CALLER); }
+void __tsan_init() {
+  ekgine::emulation::instrumented = true;
+}
+void __tsan_read1(void* p) {
+  access<1>(p, Access::read, CALLER);
+}
+void __tsan_read2(void* p) {
+  access<2>(p, Access::read, CALLER);
+}
+void __tsan_read4(void* p) {
+  access<4>(p, Access::read, CALLER);
+}
+void __tsan_read8(void* p) {
+  access<8>(p, Access::read, CALLER);
+}
+void __tsan_read16(void* p) {
+  access<16>(p, Access::read, CALLER);
+}
+void __tsan_write1(void* p) {
+  access<1>(p, Access::write, CALLER);
+}
+void __tsan_write2(void* p) {
+  access<2>(p, Access::write, CALLER);
+}
+void __tsan_write4(void* p) {
+  access<4>(p, Access::write, CALLER);
+}
+void __tsan_write8(void* p) {
+  access<8>(p, Access::write, CALLER);
+}
+void __tsan_write16(void* p) {
+  access<16>(p, Access::write, CALLER);
+}
+void __tsan_read_range(void* p, unsigned long n) {
+  access_in_pieces(p, n, Access::read, CALLER);
+}
+void __tsan_write_range(void* p, unsigned long n) {
+  access_in_pieces(p, n, Access::write, CALLER);
+}
+void __tsan_vptr_update(void** p, void*) {
+  access<8>(p, Access::write, CALLER);
+}
 
 }  // extern "C"

@@ -18,12 +18,19 @@ constexpr std::size_t sector = 32;
 constexpr std::size_t banks = 32;
 
 // One access, in eight bytes.
-struct Logged {
-  std::uint64_t offset : 36;
-  std::uint64_t size : 5;
-  std::uint64_t write : 1;
-  std::uint64_t site : 22;
+class Logged {
+ public:
+  Logged(std::uint64_t offset, unsigned size, bool write, std::uint32_t site)
+      : bits_(offset << 28U | std::uint64_t{size} << 23U | std::uint64_t{write} << 22U | site) {}
+  std::uint64_t offset() const { return bits_ >> 28U; }
+  unsigned size() const { return bits_ >> 23U & 31U; }
+  bool write() const { return (bits_ >> 22U & 1U) != 0; }
+  std::uint32_t site() const { return bits_ & ((1U << 22U) - 1); }
+
+ private:
+  std::uint64_t bits_;
 };
+static_assert(space_size <= std::uint64_t{1} << 36U);
 
 // The accesses of a warp that one instruction makes at once.
 struct Request {
@@ -112,8 +119,8 @@ void count_shared(const Request& request) {
 }
 
 void sort_into_request(unsigned lane, const Logged& access) {
-  if (access.site >= sites.size()) sites.resize(access.site + 1);
-  Site& site = sites[access.site];
+  if (access.site() >= sites.size()) sites.resize(access.site() + 1);
+  Site& site = sites[access.site()];
   if (site.lane != lane + 1) {
     site.lane = lane + 1;
     site.next = 0;
@@ -122,12 +129,12 @@ void sort_into_request(unsigned lane, const Logged& access) {
     site.requests.push_back(request_count);
     if (request_count == requests.size()) requests.emplace_back();
     Request& fresh = requests[request_count++];
-    fresh.size = access.size;
-    fresh.write = access.write;
+    fresh.size = access.size();
+    fresh.write = access.write();
     fresh.lanes = 0;
   }
   Request& request = requests[site.requests[site.next++]];
-  request.offsets[request.lanes] = access.offset;
+  request.offsets[request.lanes] = access.offset();
   request.numbers[request.lanes++] = static_cast<std::uint8_t>(lane);
 }
 
@@ -145,7 +152,7 @@ void counters_begin_launch(const char* kernel) {
 
 void count_access(unsigned thread, std::size_t offset, unsigned size, bool write,
                   std::uint32_t site) {
-  logs[thread].push_back({offset, size, write, site});
+  logs[thread].emplace_back(offset, size, write, site);
 }
 
 void counters_end_interval(unsigned threads) {
@@ -165,8 +172,8 @@ void counters_end_interval(unsigned threads) {
     }
     for (unsigned lane = 0; lane < lanes; ++lane) {
       for (const Logged& access : logs[warp + lane]) {
-        sites[access.site].requests.clear();
-        sites[access.site].lane = 0;
+        sites[access.site()].requests.clear();
+        sites[access.site()].lane = 0;
       }
       logs[warp + lane].clear();
     }

@@ -9,15 +9,16 @@
 #include <vector>
 
 #include "kernels/runtime/bfloat16.h"
-#include "tests/emulation/device_array.h"
 #include "tests/emulation/emulation.h"
+#include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ekgine::testing::CudaArray;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // D (2 x 3) = op(A) (2 x 4) · op(B) (4 x 3), column major, and everything that can be said wrong of
 // it. Descriptors and arrays live as long as the object.
@@ -36,12 +37,12 @@ struct Product {
   float one = 1, beta = 0;
 
   // By default small whole numbers, in arrays of just the size.
-  DeviceArray<float> a{std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}};
-  DeviceArray<float> b{std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1}};
-  DeviceArray<float> c{std::vector<float>{10, 20, 30, 40, 50, 60}};
-  DeviceArray<float> bias{std::vector<float>{100, 200}};
-  DeviceArray<float> d{6};
-  DeviceArray<float> workspace{4096};
+  CudaArray<float> a{std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}};
+  CudaArray<float> b{std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1}};
+  CudaArray<float> c{std::vector<float>{10, 20, 30, 40, 50, 60}};
+  CudaArray<float> bias{std::vector<float>{100, 200}};
+  CudaArray<float> d{6};
+  CudaArray<float> workspace{4096};
   const void* a_data = a.data();
   const void* b_data = b.data();
   const void* c_data = c.data();
@@ -157,7 +158,7 @@ TEST(CublasLt, TransposesFactors) {
 // third elements are not touched.
 TEST(CublasLt, StepsByTheLeadingDimension) {
   Product p;
-  DeviceArray<float> d(std::vector<float>(9, -1));
+  CudaArray<float> d(std::vector<float>(9, -1));
   p.d_data = d.data();
   p.d_leading = 3;
   EXPECT_EQ(p.run(), CUBLAS_STATUS_SUCCESS);
@@ -168,7 +169,7 @@ TEST(CublasLt, StepsByTheLeadingDimension) {
 TEST(CublasLt, RoundsBfloat16AndTf32) {
   Product p;
   const std::vector<bfloat16> a(8, bfloat16(1.0F)), b(12, bfloat16(3.0F)), bias(2, bfloat16(0.1F));
-  DeviceArray<bfloat16> a16(a), b16(b), bias16(bias), d16(6);
+  CudaArray<bfloat16> a16(a), b16(b), bias16(bias), d16(6);
   p.a_type = p.b_type = p.c_type = p.d_type = CUDA_R_16BF;
   p.a_data = a16.data(), p.b_data = b16.data(), p.bias_data = bias16.data(), p.d_data = d16.data();
   p.epilogue = CUBLASLT_EPILOGUE_BIAS;
@@ -177,7 +178,7 @@ TEST(CublasLt, RoundsBfloat16AndTf32) {
   EXPECT_EQ(static_cast<float>(d16.values()[5]), 12.125F);
 
   Product q;
-  DeviceArray<float> factors(std::vector<float>(8, 1 + 0x1p-11F));
+  CudaArray<float> factors(std::vector<float>(8, 1 + 0x1p-11F));
   q.a_data = factors.data();
   q.compute = CUBLAS_COMPUTE_32F_FAST_TF32;
   EXPECT_EQ(q.run(), CUBLAS_STATUS_SUCCESS);
@@ -187,7 +188,7 @@ TEST(CublasLt, RoundsBfloat16AndTf32) {
 
 // Long dot products need a workspace, and leave garbage in it.
 TEST(CublasLt, UsesItsWorkspace) {
-  DeviceArray<float> a(std::vector<float>(2 * 64, 1)), b(std::vector<float>(64 * 3, 1));
+  CudaArray<float> a(std::vector<float>(2 * 64, 1)), b(std::vector<float>(64 * 3, 1));
   Product p;
   p.a_columns = p.b_rows = 64, p.b_leading = 64;
   p.a_data = a.data(), p.b_data = b.data();
@@ -213,7 +214,7 @@ struct Mistake {
 
 TEST(CublasLt, RefusesWrongArguments) {
   float on_host[16] = {};
-  const DeviceArray<float> shared(std::vector<float>(9));
+  const CudaArray<float> shared(std::vector<float>(9));
   const std::vector<Mistake> mistakes{
       // Of the layouts.
       {[](Product& p) { p.a_leading = 1; }, CUBLAS_STATUS_INVALID_VALUE,
@@ -294,7 +295,7 @@ TEST(CublasLt, RefusesWrongArguments) {
 }
 
 TEST(CublasLt, RefusesAWorkspaceThatIsTooSmallOrMisaligned) {
-  DeviceArray<float> a(std::vector<float>(2 * 64, 1)), b(std::vector<float>(64 * 3, 1));
+  CudaArray<float> a(std::vector<float>(2 * 64, 1)), b(std::vector<float>(64 * 3, 1));
   for (const bool small : {true, false}) {
     Product p;
     p.a_columns = p.b_rows = 64, p.b_leading = 64;
@@ -325,7 +326,7 @@ TEST(CublasLt, FindsALeadingDimensionThatReachesPastTheEnd) {
 
 TEST(CublasLt, FindsFactorsThatWereNeverWritten) {
   Product p;
-  DeviceArray<float> unwritten(8);
+  CudaArray<float> unwritten(8);
   p.a_data = unwritten.data();
   p.run();
   const std::vector<std::string> faults = take_faults();
@@ -360,9 +361,9 @@ TEST(CublasLt, DoesBfloat16OnlyWhereTheDeviceDoes) {
 TEST(CublasLt, NamesWhatIsNotGivenBack) {
   cublasLtMatrixLayout_t layout;
   cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 2, 2, 2);
-  EXPECT_THAT(leaks(), testing::Contains("leak: a cuBLASLt matrix layout"));
+  EXPECT_THAT(leaks(), ::testing::Contains("leak: a cuBLASLt matrix layout"));
   cublasLtMatrixLayoutDestroy(layout);
-  EXPECT_THAT(leaks(), testing::Not(testing::Contains("leak: a cuBLASLt matrix layout")));
+  EXPECT_THAT(leaks(), ::testing::Not(::testing::Contains("leak: a cuBLASLt matrix layout")));
 }
 
 }  // namespace

@@ -55,11 +55,16 @@ cudaError_t give_back(Body body) {
 
 const char* name_of(cudaMemcpyKind kind) {
   switch (kind) {
-    case cudaMemcpyHostToHost: return "host to host";
-    case cudaMemcpyHostToDevice: return "host to device";
-    case cudaMemcpyDeviceToHost: return "device to host";
-    case cudaMemcpyDeviceToDevice: return "device to device";
-    case cudaMemcpyDefault: return "by address";
+    case cudaMemcpyHostToHost:
+      return "host to host";
+    case cudaMemcpyHostToDevice:
+      return "host to device";
+    case cudaMemcpyDeviceToHost:
+      return "device to host";
+    case cudaMemcpyDeviceToDevice:
+      return "device to device";
+    case cudaMemcpyDefault:
+      return "by address";
   }
   return "?";
 }
@@ -70,8 +75,8 @@ bool is_as_claimed(const char* function, const char* side, const void* address, 
   const bool device = AddressSpace::get().contains(address);
   if (device == claimed_device && (!device || is_device_memory(address, size))) return true;
   report("bad address: " + std::string(function) + ", " + source_line(caller) + ": the " + side +
-         " of " + std::to_string(size) + " bytes should be " + (claimed_device ? "device" : "host") +
-         " memory and is at " + describe_address(address));
+         " of " + std::to_string(size) + " bytes should be " +
+         (claimed_device ? "device" : "host") + " memory and is " + describe_address(address));
   return false;
 }
 
@@ -82,25 +87,26 @@ cudaError_t copy(void* to, const void* from, std::size_t size, cudaMemcpyKind ki
   if (size == 0) return cudaSuccess;
   const AddressSpace& space = AddressSpace::get();
   const bool by_address = kind == cudaMemcpyDefault;
-  const bool to_device = by_address ? space.contains(to)
-                                    : kind == cudaMemcpyHostToDevice ||
-                                          kind == cudaMemcpyDeviceToDevice;
-  const bool from_device = by_address ? space.contains(from)
-                                      : kind == cudaMemcpyDeviceToHost ||
-                                            kind == cudaMemcpyDeviceToDevice;
+  const bool to_device = by_address
+                             ? space.contains(to)
+                             : kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from_device = by_address
+                               ? space.contains(from)
+                               : kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
   const std::string name = std::string(function) + " " + name_of(kind);
   if (!is_as_claimed(name.c_str(), "destination", to, size, to_device, caller) ||
       !is_as_claimed(name.c_str(), "source", from, size, from_device, caller)) {
     return cudaErrorInvalidValue;
   }
   // Copies from and to pageable memory return when the host may use it again.
-  const bool pageable = (!to_device && find_pinned(to) == nullptr) ||
-                        (!from_device && find_pinned(from) == nullptr);
+  const bool pageable =
+      (!to_device && find_pinned(to) == nullptr) || (!from_device && find_pinned(from) == nullptr);
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
   if (const cudaError_t bad = capture_status(stream, &capturing); bad != cudaSuccess) return bad;
   if (pageable && capturing != cudaStreamCaptureStatusNone) {
     report("pageable memory: " + name + ", " + source_line(caller) +
            ": a copy that is captured into a graph needs page-locked host memory");
+    invalidate_capture(stream);
     return cudaErrorStreamCaptureUnsupported;
   }
   const cudaError_t queued = enqueue(
@@ -142,7 +148,7 @@ cudaError_t fill(void* address, int value, std::size_t size, cudaStream_t stream
 
 bool is_valid(dim3 grid, dim3 block, std::size_t shared) {
   const cudaDeviceProp& limits = device_properties();
-  const auto within = [](dim3 size, const int (&limit)[3]) {
+  const auto within = [](dim3 size, const int(&limit)[3]) {
     const auto ok = [](unsigned n, int most) { return n >= 1 && n <= static_cast<unsigned>(most); };
     return ok(size.x, limit[0]) && ok(size.y, limit[1]) && ok(size.z, limit[2]);
   };
@@ -221,16 +227,36 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     if (device != 0) return cudaErrorInvalidDevice;
     const cudaDeviceProp& p = device_properties();
     switch (attribute) {
-      case cudaDevAttrMaxThreadsPerBlock: *value = p.maxThreadsPerBlock; break;
-      case cudaDevAttrMaxGridDimX: *value = p.maxGridSize[0]; break;
-      case cudaDevAttrMaxGridDimY: *value = p.maxGridSize[1]; break;
-      case cudaDevAttrMaxGridDimZ: *value = p.maxGridSize[2]; break;
-      case cudaDevAttrWarpSize: *value = p.warpSize; break;
-      case cudaDevAttrMultiProcessorCount: *value = p.multiProcessorCount; break;
-      case cudaDevAttrComputeCapabilityMajor: *value = p.major; break;
-      case cudaDevAttrComputeCapabilityMinor: *value = p.minor; break;
-      case cudaDevAttrL2CacheSize: *value = p.l2CacheSize; break;
-      case cudaDevAttrMaxThreadsPerMultiProcessor: *value = p.maxThreadsPerMultiProcessor; break;
+      case cudaDevAttrMaxThreadsPerBlock:
+        *value = p.maxThreadsPerBlock;
+        break;
+      case cudaDevAttrMaxGridDimX:
+        *value = p.maxGridSize[0];
+        break;
+      case cudaDevAttrMaxGridDimY:
+        *value = p.maxGridSize[1];
+        break;
+      case cudaDevAttrMaxGridDimZ:
+        *value = p.maxGridSize[2];
+        break;
+      case cudaDevAttrWarpSize:
+        *value = p.warpSize;
+        break;
+      case cudaDevAttrMultiProcessorCount:
+        *value = p.multiProcessorCount;
+        break;
+      case cudaDevAttrComputeCapabilityMajor:
+        *value = p.major;
+        break;
+      case cudaDevAttrComputeCapabilityMinor:
+        *value = p.minor;
+        break;
+      case cudaDevAttrL2CacheSize:
+        *value = p.l2CacheSize;
+        break;
+      case cudaDevAttrMaxThreadsPerMultiProcessor:
+        *value = p.maxThreadsPerMultiProcessor;
+        break;
       case cudaDevAttrMaxSharedMemoryPerBlock:
         *value = static_cast<int>(p.sharedMemPerBlock);
         break;
@@ -240,7 +266,8 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
         *value = static_cast<int>(p.sharedMemPerMultiprocessor);
         break;
-      default: return cudaErrorInvalidValue;
+      default:
+        return cudaErrorInvalidValue;
     }
     return cudaSuccess;
   });

@@ -9,15 +9,16 @@
 #include <vector>
 
 #include "kernels/runtime/bfloat16.h"
-#include "tests/emulation/device_array.h"
 #include "tests/emulation/emulation.h"
+#include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ekgine::testing::CudaArray;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 enum class Pass { forward, backward_data, backward_weights };
 
@@ -35,10 +36,10 @@ struct Convolution {
   float one = 1, beta = 0;
 
   // Powers of ten show which pixel met which tap.
-  DeviceArray<float> x{std::vector<float>{1, 2, 3, 4, 5, 6}};
-  DeviceArray<float> filter{std::vector<float>{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}};
-  DeviceArray<float> y{std::vector<float>{1, 2, 3, 4, 5, 6}};
-  DeviceArray<float> workspace{64};
+  CudaArray<float> x{std::vector<float>{1, 2, 3, 4, 5, 6}};
+  CudaArray<float> filter{std::vector<float>{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}};
+  CudaArray<float> y{std::vector<float>{1, 2, 3, 4, 5, 6}};
+  CudaArray<float> workspace{64};
   void* x_data = x.data();
   void* filter_data = filter.data();
   void* y_data = y.data();
@@ -106,9 +107,13 @@ TEST(Cudnn, CorrelatesForward) {
   Convolution s;
   EXPECT_EQ(s.run(), CUDNN_STATUS_SUCCESS);
   EXPECT_THAT(s.y.values(), ElementsAre(540210000, 654321000, 65032000, 540210, 654321, 65032));
-  s.beta = -1;
-  EXPECT_EQ(s.run(), CUDNN_STATUS_SUCCESS);
-  EXPECT_THAT(s.y.values(), ElementsAre(0, 0, 0, 0, 0, 0));
+
+  Convolution t;
+  CudaArray<float> copying(std::vector<float>{0, 0, 0, 0, 1, 0, 0, 0, 0});
+  t.filter_data = copying.data();
+  t.one = 10, t.beta = 2;  // 10·x + 2·y, both of which are 1...6
+  EXPECT_EQ(t.run(), CUDNN_STATUS_SUCCESS);
+  EXPECT_THAT(t.y.values(), ElementsAre(12, 24, 36, 48, 60, 72));
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
@@ -129,7 +134,7 @@ TEST(Cudnn, CorrelatesBackward) {
 // Two images of two channels and three kernels of 1 x 1: a matrix product.
 TEST(Cudnn, PutsChannelsLast) {
   Convolution s;
-  DeviceArray<float> x(std::vector<float>{1, 2, 3, 4}),
+  CudaArray<float> x(std::vector<float>{1, 2, 3, 4}),
       filter(std::vector<float>{1, 10, 2, 20, 3, 30}), y(6);
   s.n = 2, s.c = s.filter_c = 2, s.k = 3;
   s.h = s.w = s.y_h = s.y_w = s.kernel_h = s.kernel_w = 1;
@@ -142,7 +147,7 @@ TEST(Cudnn, PutsChannelsLast) {
 
 TEST(Cudnn, RoundsBfloat16AndTf32) {
   Convolution s;
-  DeviceArray<bfloat16> x(std::vector<bfloat16>(6, bfloat16(1.0F))),
+  CudaArray<bfloat16> x(std::vector<bfloat16>(6, bfloat16(1.0F))),
       filter(std::vector<bfloat16>(9, bfloat16(43.0F))), y(6);
   s.x_type = s.w_type = s.y_type = CUDNN_DATA_BFLOAT16;
   s.x_data = x.data(), s.filter_data = filter.data(), s.y_data = y.data();
@@ -153,7 +158,7 @@ TEST(Cudnn, RoundsBfloat16AndTf32) {
   // TF32 where it is allowed only.
   for (const bool allowed : {false, true}) {
     Convolution t;
-    DeviceArray<float> ones(std::vector<float>(6, 1 + 0x1p-11F)), taps(std::vector<float>(9, 1));
+    CudaArray<float> ones(std::vector<float>(6, 1 + 0x1p-11F)), taps(std::vector<float>(9, 1));
     t.x_data = ones.data(), t.filter_data = taps.data();
     t.math = allowed ? CUDNN_DEFAULT_MATH : CUDNN_FMA_MATH;
     EXPECT_EQ(t.run(), CUDNN_STATUS_SUCCESS);
@@ -230,8 +235,8 @@ TEST(Cudnn, RefusesWrongArguments) {
        "x, w and y are of types 0, 9 and 0"},
       {[](Convolution& s) { s.x_type = CUDNN_DATA_DOUBLE; }, CUDNN_STATUS_NOT_SUPPORTED,
        "cudnnSetTensor4dDescriptor: format 1 of type 1 is not emulated"},
-      {[](Convolution& s) { s.n = 0; }, CUDNN_STATUS_BAD_PARAM,
-       "sizes 0, 1, 2, 3 are not all positive"},
+      {[](Convolution& s) { s.c = 0; }, CUDNN_STATUS_BAD_PARAM,
+       "sizes 1, 0, 2, 3 are not all positive"},
       {[](Convolution& s) { s.pad_w = -1; }, CUDNN_STATUS_BAD_PARAM, "padding 1, -1"},
       {[](Convolution& s) { s.math = CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION; },
        CUDNN_STATUS_BAD_PARAM, "math type 2 is not emulated"},
@@ -290,7 +295,7 @@ TEST(Cudnn, FlagsAlgorithmsThatAreNotDeterministic) {
 
 TEST(Cudnn, FindsArraysThatWereNeverWritten) {
   Convolution s;
-  DeviceArray<float> unwritten(6);
+  CudaArray<float> unwritten(6);
   s.x_data = unwritten.data();
   s.run();
   const std::vector<std::string> faults = take_faults();

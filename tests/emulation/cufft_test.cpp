@@ -11,15 +11,16 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/device_array.h"
 #include "tests/emulation/emulation.h"
+#include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ekgine::testing::CudaArray;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // A plan with the work area that it asks for.
 class Plan {
@@ -30,7 +31,7 @@ class Plan {
     std::size_t bytes = 0;
     EXPECT_EQ(cufftMakePlanMany(handle, 1, &n, nullptr, 1, 0, nullptr, 1, 0, type, batch, &bytes),
               CUFFT_SUCCESS);
-    work_area_ = std::make_unique<DeviceArray<float>>(bytes / sizeof(float));
+    work_area_ = std::make_unique<CudaArray<float>>(bytes / sizeof(float));
     EXPECT_EQ(cufftSetWorkArea(handle, work_area_->data()), CUFFT_SUCCESS);
   }
   Plan(const Plan&) = delete;
@@ -40,7 +41,7 @@ class Plan {
   cufftHandle handle = 0;
 
  private:
-  std::unique_ptr<DeviceArray<float>> work_area_;
+  std::unique_ptr<CudaArray<float>> work_area_;
 };
 
 std::vector<float> wave(int n, int batch) {
@@ -55,8 +56,8 @@ TEST(Cufft, TransformsThereAndBack) {
   for (const int n : {1, 2, 3, 7, 12, 30, 384}) {
     const int batch = 3, half = n / 2 + 1;
     const std::vector<float> x = wave(n, batch);
-    DeviceArray<float> in(x), back(x.size());
-    DeviceArray<float2> spectrum(static_cast<std::size_t>(batch * half));
+    CudaArray<float> in(x), back(x.size());
+    CudaArray<float2> spectrum(static_cast<std::size_t>(batch * half));
     const Plan forward(n, CUFFT_R2C, batch), inverse(n, CUFFT_C2R, batch);
     ASSERT_EQ(cufftExecR2C(forward.handle, in.data(), spectrum.data()), CUFFT_SUCCESS);
     const std::vector<float2> found = spectrum.values();
@@ -137,8 +138,8 @@ TEST(Cufft, RefusesPlansItCannotMake) {
 
 TEST(Cufft, RefusesWrongTransforms) {
   const int n = 8, batch = 2;
-  DeviceArray<float> x(wave(n, batch)), small(3);
-  DeviceArray<float2> spectrum(10);
+  CudaArray<float> x(wave(n, batch)), small(3);
+  CudaArray<float2> spectrum(10);
   const Plan forward(n, CUFFT_R2C, batch);
   std::vector<float> on_host(16);
   const auto transform = [&](float* in, float2* out) {
@@ -173,8 +174,8 @@ TEST(Cufft, WantsItsWorkArea) {
   std::size_t bytes = 0;
   ASSERT_EQ(cufftMakePlanMany(plan, 1, &n, nullptr, 1, 0, nullptr, 1, 0, CUFFT_R2C, 2, &bytes),
             CUFFT_SUCCESS);
-  DeviceArray<float> x(wave(n, 2));
-  DeviceArray<float2> spectrum(10);
+  CudaArray<float> x(wave(n, 2));
+  CudaArray<float2> spectrum(10);
   expect_refused({{[&] { return cufftExecR2C(plan, x.data(), spectrum.data()); },
                    CUFFT_NO_WORKSPACE, "no work area was set, the plan needs 80 bytes"}});
   cufftDestroy(plan);

@@ -19,8 +19,8 @@ struct Limits {
   int threads_per_multiprocessor;
 };
 constexpr std::array limits = {
-    Limits{75, 64, 64, 1024},    Limits{80, 163, 164, 2048},  Limits{86, 99, 100, 1536},
-    Limits{89, 99, 100, 1536},   Limits{90, 227, 228, 2048},  Limits{100, 227, 228, 2048},
+    Limits{75, 64, 64, 1024},   Limits{80, 163, 164, 2048}, Limits{86, 99, 100, 1536},
+    Limits{89, 99, 100, 1536},  Limits{90, 227, 228, 2048}, Limits{100, 227, 228, 2048},
     Limits{120, 99, 100, 1536},
 };
 

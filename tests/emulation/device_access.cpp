@@ -39,9 +39,8 @@ cudaError_t enqueue_library_call(cudaStream_t stream, std::string name, std::fun
 bool is_device_memory(const void* address, std::size_t bytes) {
   const Allocation* allocation = find_device(address);
   return allocation != nullptr &&
-         bytes <= allocation->size -
-                      static_cast<std::size_t>(static_cast<const char*>(address) -
-                                               allocation->address);
+         bytes <= allocation->size - static_cast<std::size_t>(static_cast<const char*>(address) -
+                                                              allocation->address);
 }
 
 bool device_reads(const void* address, std::size_t bytes, const char* argument) {

@@ -16,7 +16,8 @@ cudaError_t enqueue_library_call(cudaStream_t stream, std::string name, std::fun
 
 // To be called by such work before it touches device memory: [address, address + bytes) must be
 // inside one live allocation, be initialised if read, and not be in use by an operation that this
-// one is not ordered after. False, and a fault naming `argument`, if it is not device memory at all.
+// one is not ordered after. False, and a fault naming `argument`, if it is not device memory at
+// all.
 bool device_reads(const void* address, std::size_t bytes, const char* argument);
 bool device_writes(void* address, std::size_t bytes, const char* argument);
 

@@ -15,6 +15,10 @@ namespace ekgine::emulation {
 // The faults since the last call, in the order found, and forgets them.
 std::vector<std::string> take_faults();
 
+// Whether the accesses of kernels are checked: where they are compiled with -fsanitize=thread. With
+// -fsanitize=address, AddressSanitizer checks bounds instead, and there are no counters.
+bool checks_accesses();
+
 // Threads, blocks and streams run in an order drawn from the seed; 0, the initial one, is the order
 // of their numbers.
 void set_seed(std::uint64_t seed);

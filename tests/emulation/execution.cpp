@@ -29,11 +29,16 @@ enum class Collective : std::uint8_t { barrier, ballot, shuffle, mma_bfloat16, m
 
 const char* name_of(Collective kind) {
   switch (kind) {
-    case Collective::barrier: return "__syncwarp";
-    case Collective::ballot: return "a vote";
-    case Collective::shuffle: return "a shuffle";
-    case Collective::mma_bfloat16: return "mma_bfloat16";
-    case Collective::mma_tf32: return "mma_tf32";
+    case Collective::barrier:
+      return "__syncwarp";
+    case Collective::ballot:
+      return "a vote";
+    case Collective::shuffle:
+      return "a shuffle";
+    case Collective::mma_bfloat16:
+      return "mma_bfloat16";
+    case Collective::mma_tf32:
+      return "mma_tf32";
   }
   return "";
 }
@@ -43,8 +48,8 @@ struct Thread {
   uint3 index;
   unsigned number;
   State state;
-  unsigned source;        // lane that a shuffle reads
-  std::uint64_t operand;  // what it brings to a collective, then what it takes away
+  unsigned source;                // lane that a shuffle reads
+  std::uint64_t operand;          // what it brings to a collective, then what it takes away
   std::source_location waits_at;  // the last barrier or collective that it came to
   unsigned mask;                  // of that collective
 };
@@ -312,9 +317,12 @@ int Execution::barrier_vote(Vote vote, bool predicate, std::source_location at) 
   arrive_at_barrier(at);
   // The next barrier is not released before every thread has read this one's result.
   switch (vote) {
-    case Vote::count: return static_cast<int>(result_);
-    case Vote::all: return result_ == live_;
-    case Vote::any: return result_ != 0;
+    case Vote::count:
+      return static_cast<int>(result_);
+    case Vote::all:
+      return result_ == live_;
+    case Vote::any:
+      return result_ != 0;
   }
   return 0;
 }
@@ -325,8 +333,8 @@ std::uint64_t Execution::collective(Collective kind, unsigned mask, std::uint64_
   const unsigned w = self.number / warp_size, bit = 1U << self.number % warp_size;
   Warp& warp = warps_[w];
   if ((mask & bit) == 0) {
-    report("wrong mask: " + here(at) + ": " + name_of(kind) + " is called by a lane that its mask " +
-           "does not name");
+    report("wrong mask: " + here(at) + ": " + name_of(kind) +
+           " is called by a lane that its mask " + "does not name");
     abandon(cudaErrorLaunchFailure);
   }
   self.operand = operand;
@@ -375,11 +383,14 @@ void Execution::complete(unsigned w, Rendezvous meeting) {
     if ((meeting.mask & ~mask) >> lane & 1U && lanes[lane].mask != 0 &&
         lanes[lane].mask != meeting.mask && same(lanes[lane].waits_at, meeting.at)) {
       report_masks(meeting, lanes[lane].mask);
+      error_ = cudaErrorLaunchFailure;
       break;
     }
   }
   switch (meeting.kind) {
-    case Collective::barrier: checker_warp_barrier(w, mask); break;
+    case Collective::barrier:
+      checker_warp_barrier(w, mask);
+      break;
     case Collective::ballot: {
       std::uint64_t ballot = 0;
       each([&](unsigned lane) { ballot |= lanes[lane].operand << lane; });
@@ -500,7 +511,8 @@ Accumulators mma_bfloat16(MatrixFragments fragments, std::source_location at) {
   return {{fragments.d[0], fragments.d[1], fragments.d[2], fragments.d[3]}};
 }
 Accumulators mma_tf32(MatrixFragments fragments, std::source_location at) {
-  current->collective(Collective::mma_tf32, ~0U, reinterpret_cast<std::uint64_t>(&fragments), 0, at);
+  current->collective(Collective::mma_tf32, ~0U, reinterpret_cast<std::uint64_t>(&fragments), 0,
+                      at);
   return {{fragments.d[0], fragments.d[1], fragments.d[2], fragments.d[3]}};
 }
 

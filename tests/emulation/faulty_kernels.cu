@@ -289,7 +289,10 @@ struct Case {
   unsigned blocks = 1;
 };
 
-#define PLANTED(name, ...) Case{#name, name<true>, name<false>, ##__VA_ARGS__}
+#define PLANTED(name, ...)                            \
+  Case {                                              \
+#name, name < true>, name < false>, ##__VA_ARGS__ \
+  }
 constexpr Case cases[] = {
     PLANTED(read_after_write),
     PLANTED(write_after_read),

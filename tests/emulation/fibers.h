@@ -1,7 +1,8 @@
 // Fibers: stacks of their own within one host thread, switched by Boost.Context in nanoseconds.
 //
 // A fiber runs until it switches to another one. The host's own stack is a fiber too, one that was
-// never started: any Fiber that is switched away from. Works under AddressSanitizer too, which is told of every switch.
+// never started: any Fiber that is switched away from. Works under AddressSanitizer too, which is
+// told of every switch.
 #pragma once
 
 #include <boost/context/detail/fcontext.hpp>

@@ -25,12 +25,12 @@ inline constexpr int warpSize = 32;
 __forceinline__ void __syncthreads(std::source_location at = std::source_location::current()) {
   ekgine::emulation::block_barrier(at);
 }
-__forceinline__ int __syncthreads_count(
-    int predicate, std::source_location at = std::source_location::current()) {
+__forceinline__ int __syncthreads_count(int predicate,
+                                        std::source_location at = std::source_location::current()) {
   return ekgine::emulation::block_barrier(ekgine::emulation::Vote::count, predicate != 0, at);
 }
-__forceinline__ int __syncthreads_and(
-    int predicate, std::source_location at = std::source_location::current()) {
+__forceinline__ int __syncthreads_and(int predicate,
+                                      std::source_location at = std::source_location::current()) {
   return ekgine::emulation::block_barrier(ekgine::emulation::Vote::all, predicate != 0, at);
 }
 __forceinline__ int __syncthreads_or(int predicate,
@@ -52,7 +52,7 @@ namespace ekgine::emulation {
 
 template <class T>
 concept Shuffled = std::is_arithmetic_v<T> || std::is_same_v<T, __nv_bfloat16> ||
-                   std::is_same_v<T, __nv_bfloat162>;
+    std::is_same_v<T, __nv_bfloat162>;
 
 template <class T>
 __forceinline__ T shuffle(unsigned mask, T value, unsigned source, std::source_location at) {
@@ -121,7 +121,7 @@ namespace ekgine::emulation {
 
 template <class T>
 concept Atomic = std::same_as<T, int> || std::same_as<T, unsigned> || std::same_as<T, float> ||
-                 std::same_as<T, double> || std::same_as<T, unsigned long long>;
+    std::same_as<T, double> || std::same_as<T, unsigned long long>;
 
 template <class T>
 using AtomicWord = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -322,14 +322,14 @@ __forceinline__ unsigned long long __umul64hi(unsigned long long x, unsigned lon
 
 // As CUDA C++: for any two arithmetic types; of a number and a NaN, the number.
 template <class A, class B>
-  requires std::is_arithmetic_v<A> && std::is_arithmetic_v<B>
+requires std::is_arithmetic_v<A> && std::is_arithmetic_v<B>
 constexpr std::common_type_t<A, B> min(A a, B b) {
   using C = std::common_type_t<A, B>;
   const C x = static_cast<C>(a), y = static_cast<C>(b);
   return y < x || !(x == x) ? y : x;
 }
 template <class A, class B>
-  requires std::is_arithmetic_v<A> && std::is_arithmetic_v<B>
+requires std::is_arithmetic_v<A> && std::is_arithmetic_v<B>
 constexpr std::common_type_t<A, B> max(A a, B b) {
   using C = std::common_type_t<A, B>;
   const C x = static_cast<C>(a), y = static_cast<C>(b);

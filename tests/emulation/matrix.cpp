@@ -6,7 +6,8 @@
 namespace ekgine::emulation {
 namespace {
 
-// d (16×8) += a (16×K) · b (K×8), d of lane 4·g + t holding (g, 2t), (g, 2t+1), (g+8, 2t), (g+8, 2t+1).
+// d (16×8) += a (16×K) · b (K×8), d of lane 4·g + t holding (g, 2t), (g, 2t+1), (g+8, 2t), (g+8,
+// 2t+1).
 template <int K>
 void multiply(const float (&a)[16][K], const float (&b)[K][8], const WarpFragments& lanes) {
   double sum[16][8] = {};

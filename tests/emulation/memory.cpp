@@ -13,7 +13,6 @@ namespace ekgine::emulation {
 namespace {
 
 constexpr std::size_t alignment = 256;
-constexpr std::size_t red_zone = 256;
 
 using Allocations = std::map<std::uintptr_t, Allocation>;
 

@@ -32,9 +32,9 @@ class Clock {
 using Work = std::function<cudaError_t()>;
 
 struct Operation {
-  std::string name;      // as reports call it
-  const void* caller;    // return address of the call that queued it
-  Work work;             // gone when it is done
+  std::string name;    // as reports call it
+  const void* caller;  // return address of the call that queued it
+  Work work;           // gone when it is done
   Lane lane = 0;
   std::uint32_t index = 0;  // in its lane, from 1
   Clock clock;              // itself and everything ordered before it

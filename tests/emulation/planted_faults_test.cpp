@@ -69,21 +69,32 @@ void PrintTo(const Expected& expected, std::ostream* out) {
   *out << expected.name;
 }
 
+#define NEEDS_CHECKER() \
+  if (!checks_accesses()) GTEST_SKIP() << "these kernels are not compiled for the checker"
+
+// Barriers and shuffles are watched in every build, accesses by the checker.
+bool is_found_by_checker(const std::string& kind) {
+  for (const char* other : {"divergent", "wrong mask", "trap"}) {
+    if (kind.starts_with(other)) return false;
+  }
+  return true;
+}
+
 class PlantedFault : public testing::TestWithParam<Expected> {};
 
 TEST_P(PlantedFault, IsReportedWithKernelAndLine) {
   const Expected& expected = GetParam();
+  if (is_found_by_checker(expected.kind)) NEEDS_CHECKER();
   for (const std::uint64_t seed : {0, 1, 2}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     const Device device;
     set_seed(seed);
     ASSERT_EQ(launch_planted(expected.name, true, device.arguments(), nullptr), cudaSuccess);
     EXPECT_EQ(cudaDeviceSynchronize(), expected.error);
-    EXPECT_THAT(take_faults(),
-                Contains(testing::AllOf(
-                    testing::StartsWith(expected.kind),
-                    HasSubstr("kernel " + std::string(expected.name)),
-                    HasSubstr(planted_line("faulty_kernels.cu", expected.name)))));
+    EXPECT_THAT(take_faults(), Contains(testing::AllOf(
+                                   testing::StartsWith(expected.kind),
+                                   HasSubstr("kernel " + std::string(expected.name)),
+                                   HasSubstr(planted_line("faulty_kernels.cu", expected.name)))));
   }
 }
 
@@ -100,30 +111,30 @@ TEST_P(PlantedFault, IsNotReportedWhereThereIsNone) {
 
 INSTANTIATE_TEST_SUITE_P(
     Checker, PlantedFault,
-    testing::Values(
-        Expected{"read_after_write", "race: "}, Expected{"write_after_read", "race: "},
-        Expected{"scratch_in_use", "race: "}, Expected{"global_exchange", "race: "},
-        Expected{"warp_synchrony", "race within a warp: "},
-        Expected{"part_of_a_warp", "race within a warp: "},
-        Expected{"between_blocks", "race between blocks: "},
-        Expected{"atomic_and_plain", "race"}, Expected{"halves", "race"},
-        Expected{"halves_and_word", "race"},
-        Expected{"global_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-        Expected{"global_read_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-        Expected{"shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-        Expected{"dynamic_shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-        Expected{"misaligned_vector", "misaligned access: ", cudaErrorMisalignedAddress},
-        Expected{"uninitialised_shared", "uninitialised read: "},
-        Expected{"local_of_another_thread", "bad address: ", cudaErrorIllegalAddress},
-        Expected{"divergent_barrier", "divergent barrier: "},
-        Expected{"left_before_barrier", "divergent barrier: "},
-        Expected{"never_meet", "divergent barrier: ", cudaErrorLaunchTimeout},
-        Expected{"lane_outside_its_mask", "wrong mask: ", cudaErrorLaunchFailure},
-        Expected{"different_masks", "wrong mask: ", cudaErrorLaunchFailure},
-        Expected{"source_outside_the_mask", "wrong mask: "},
-        Expected{"divergent_shuffle", "divergent warp: ", cudaErrorLaunchFailure},
-        Expected{"incomplete_matrix_warp", "divergent warp: ", cudaErrorLaunchFailure},
-        Expected{"trap", "trap: ", cudaErrorLaunchFailure}),
+    testing::Values(Expected{"read_after_write", "race: "}, Expected{"write_after_read", "race: "},
+                    Expected{"scratch_in_use", "race: "}, Expected{"global_exchange", "race: "},
+                    Expected{"warp_synchrony", "race within a warp: "},
+                    Expected{"part_of_a_warp", "race within a warp: "},
+                    Expected{"between_blocks", "race between blocks: "},
+                    Expected{"atomic_and_plain", "race"}, Expected{"halves", "race"},
+                    Expected{"halves_and_word", "race"},
+                    Expected{"global_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+                    Expected{"global_read_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+                    Expected{"shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+                    Expected{"dynamic_shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+                    Expected{"misaligned_vector",
+                             "misaligned access: ", cudaErrorMisalignedAddress},
+                    Expected{"uninitialised_shared", "uninitialised read: "},
+                    Expected{"local_of_another_thread", "bad address: ", cudaErrorIllegalAddress},
+                    Expected{"divergent_barrier", "divergent barrier: "},
+                    Expected{"left_before_barrier", "divergent barrier: "},
+                    Expected{"never_meet", "divergent barrier: ", cudaErrorLaunchTimeout},
+                    Expected{"lane_outside_its_mask", "wrong mask: ", cudaErrorLaunchFailure},
+                    Expected{"different_masks", "wrong mask: ", cudaErrorLaunchFailure},
+                    Expected{"source_outside_the_mask", "wrong mask: "},
+                    Expected{"divergent_shuffle", "divergent warp: ", cudaErrorLaunchFailure},
+                    Expected{"incomplete_matrix_warp", "divergent warp: ", cudaErrorLaunchFailure},
+                    Expected{"trap", "trap: ", cudaErrorLaunchFailure}),
     [](const auto& test) { return std::string(test.param.name); });
 
 // --------------------------------------------------- faults that lie in what the host passes along
@@ -132,30 +143,33 @@ void expect_fault(const Planted& arguments, const std::string& name, const std::
                   const std::string& detail, cudaError_t error) {
   ASSERT_EQ(launch_planted(name, true, arguments, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), error);
-  EXPECT_THAT(take_faults(), Contains(testing::AllOf(
-                                 testing::StartsWith(kind), HasSubstr("kernel " + name),
-                                 HasSubstr(planted_line("faulty_kernels.cu", name)),
-                                 HasSubstr(detail))));
+  EXPECT_THAT(take_faults(),
+              Contains(testing::AllOf(testing::StartsWith(kind), HasSubstr("kernel " + name),
+                                      HasSubstr(planted_line("faulty_kernels.cu", name)),
+                                      HasSubstr(detail))));
 }
 
 TEST(ForeignMemory, OfTheHostIsReported) {
+  NEEDS_CHECKER();
   const Device device;
   std::vector<float> host(Device::n);
-  expect_fault({host.data(), device.out(), Device::n}, "foreign_read", "host memory in a kernel: ",
-               "host memory", cudaErrorIllegalAddress);
+  expect_fault({host.data(), device.out(), Device::n}, "foreign_read",
+               "host memory in a kernel: ", "host memory", cudaErrorIllegalAddress);
   reset_device();
-  expect_fault({device.in(), host.data(), Device::n}, "foreign_write", "host memory in a kernel: ",
-               "writes", cudaErrorIllegalAddress);
+  expect_fault({device.in(), host.data(), Device::n}, "foreign_write",
+               "host memory in a kernel: ", "writes", cudaErrorIllegalAddress);
 }
 
 TEST(ForeignMemory, OfTheHostsStackIsReported) {
+  NEEDS_CHECKER();
   const Device device;
   float host[Device::n] = {};
-  expect_fault({host, device.out(), Device::n}, "foreign_read", "host memory in a kernel: ",
-               "host memory", cudaErrorIllegalAddress);
+  expect_fault({host, device.out(), Device::n}, "foreign_read",
+               "host memory in a kernel: ", "host memory", cudaErrorIllegalAddress);
 }
 
 TEST(ForeignMemory, PageLockedIsReported) {
+  NEEDS_CHECKER();
   const Device device;
   void* host = nullptr;
   ASSERT_EQ(cudaMallocHost(&host, Device::n * sizeof(float)), cudaSuccess);
@@ -166,24 +180,26 @@ TEST(ForeignMemory, PageLockedIsReported) {
 }
 
 TEST(ForeignMemory, NullIsReported) {
+  NEEDS_CHECKER();
   const Device device;
-  expect_fault({nullptr, device.out(), Device::n}, "foreign_read", "host memory in a kernel: ",
-               "a null pointer", cudaErrorIllegalAddress);
+  expect_fault({nullptr, device.out(), Device::n}, "foreign_read",
+               "host memory in a kernel: ", "a null pointer", cudaErrorIllegalAddress);
 }
 
 TEST(ForeignMemory, FreedIsReportedWithWhereItCameFrom) {
+  NEEDS_CHECKER();
   const Device device;
   void* gone = nullptr;
   ASSERT_EQ(cudaMalloc(&gone, Device::n * sizeof(float)), cudaSuccess);  // planted: freed
   ASSERT_EQ(cudaFree(gone), cudaSuccess);
-  expect_fault({device.in(), static_cast<float*>(gone), Device::n}, "foreign_write",
-               "out of bounds: ",
-               "of the freed 1024 bytes allocated at " +
-                   planted_line("planted_faults_test.cpp", "freed"),
-               cudaErrorIllegalAddress);
+  expect_fault(
+      {device.in(), static_cast<float*>(gone), Device::n}, "foreign_write", "out of bounds: ",
+      "of the freed 1024 bytes allocated at " + planted_line("planted_faults_test.cpp", "freed"),
+      cudaErrorIllegalAddress);
 }
 
 TEST(UninitialisedGlobalMemory, IsReported) {
+  NEEDS_CHECKER();
   const Device device;
   void* fresh = nullptr;
   ASSERT_EQ(cudaMalloc(&fresh, Device::n * sizeof(float)), cudaSuccess);
@@ -205,6 +221,7 @@ TEST(UninitialisedGlobalMemory, IsReported) {
 }
 
 TEST(BadAddress, StopsTheDeviceUntilItIsReset) {
+  NEEDS_CHECKER();
   const Device device;
   ASSERT_EQ(launch_planted("global_bounds", true, device.arguments(), nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorIllegalAddress);
@@ -220,15 +237,29 @@ TEST(BadAddress, StopsTheDeviceUntilItIsReset) {
   EXPECT_THAT(take_faults(), testing::SizeIs(1));
 }
 
+#ifdef __SANITIZE_ADDRESS__
+TEST(AddressSanitizerDeathTest, FindsAddressesOutOfBounds) {
+  const auto die = [](const char* name) {
+    const Device device;
+    launch_planted(name, true, device.arguments(), nullptr);
+    cudaDeviceSynchronize();
+  };
+  for (const char* name :
+       {"global_bounds", "global_read_bounds", "shared_bounds", "dynamic_shared_bounds"}) {
+    EXPECT_DEATH(die(name), "use-after-poison") << name;
+  }
+}
+#endif
+
 TEST(Leak, IsReportedWithItsLine) {
   void *leaked = nullptr, *pinned = nullptr;
   cudaStream_t stream = nullptr;
   cudaEvent_t event = nullptr;
   EXPECT_THAT(leaks(), IsEmpty());
-  ASSERT_EQ(cudaMalloc(&leaked, 100), cudaSuccess);        // planted: leak
-  ASSERT_EQ(cudaMallocHost(&pinned, 7), cudaSuccess);      // planted: pinned leak
-  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);       // planted: stream leak
-  ASSERT_EQ(cudaEventCreate(&event), cudaSuccess);         // planted: event leak
+  ASSERT_EQ(cudaMalloc(&leaked, 100), cudaSuccess);    // planted: leak
+  ASSERT_EQ(cudaMallocHost(&pinned, 7), cudaSuccess);  // planted: pinned leak
+  ASSERT_EQ(cudaStreamCreate(&stream), cudaSuccess);   // planted: stream leak
+  ASSERT_EQ(cudaEventCreate(&event), cudaSuccess);     // planted: event leak
   const auto line = [](const char* name) {
     return HasSubstr(planted_line("planted_faults_test.cpp", name));
   };

@@ -25,8 +25,7 @@ Shadow::Shadow()
 
 std::uint32_t site_of(const void* pc) {
   static std::unordered_map<const void*, std::uint32_t> numbers;
-  const auto [found, is_new] =
-      numbers.try_emplace(pc, static_cast<std::uint32_t>(sites.size()));
+  const auto [found, is_new] = numbers.try_emplace(pc, static_cast<std::uint32_t>(sites.size()));
   if (is_new) {
     if (sites.size() > Record::site_mask) {
       std::fprintf(stderr, "emulated device: more than %u places that access memory\n",

@@ -9,12 +9,6 @@
 #include "tests/emulation/faults.h"
 
 namespace ekgine::emulation {
-namespace {
-
-constexpr std::size_t red_zone = 128;
-
-}  // namespace
-
 SharedMemory& SharedMemory::get() {
   static SharedMemory memory;
   return memory;

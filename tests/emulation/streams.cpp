@@ -66,8 +66,8 @@ Frontier frontier_of(cudaStream_t stream) {
 }
 
 OperationReference append(cudaStream_t stream, std::string name, Work work, const void* caller) {
-  OperationReference operation = Operations::get().add(stream->lane, std::move(name),
-                                                       std::move(work), caller, frontier_of(stream));
+  OperationReference operation = Operations::get().add(
+      stream->lane, std::move(name), std::move(work), caller, frontier_of(stream));
   stream->frontier = {operation};
   return operation;
 }
@@ -164,9 +164,9 @@ cudaError_t wait_event(cudaStream_t stream, cudaEvent_t event) {
   if (!exists(stream) || !events.contains(event)) return cudaErrorInvalidResourceHandle;
   stream = resolve(stream);
   if (event->capture != nullptr) {
-    const auto capture =
-        std::find_if(captures.begin(), captures.end(),
-                     [&](const auto& c) { return c->number == event->capture_number; });
+    const auto capture = std::find_if(captures.begin(), captures.end(), [&](const auto& c) {
+      return c->number == event->capture_number;
+    });
     if (capture == captures.end()) return cudaErrorCapturedEvent;
     if (stream->capture != nullptr && stream->capture != capture->get()) {
       return cudaErrorStreamCaptureMerge;
@@ -293,10 +293,14 @@ cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph, const void* cal
 cudaError_t capture_status(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   if (!exists(stream)) return cudaErrorInvalidResourceHandle;
   const Capture* const capture = resolve(stream)->capture;
-  *status = capture == nullptr   ? cudaStreamCaptureStatusNone
-            : capture->invalid   ? cudaStreamCaptureStatusInvalidated
-                                 : cudaStreamCaptureStatusActive;
+  *status = capture == nullptr ? cudaStreamCaptureStatusNone
+            : capture->invalid ? cudaStreamCaptureStatusInvalidated
+                               : cudaStreamCaptureStatusActive;
   return cudaSuccess;
+}
+
+void invalidate_capture(cudaStream_t stream) {
+  resolve(stream)->capture->invalid = true;
 }
 
 cudaError_t instantiate(cudaGraphExec_t* executable, cudaGraph_t graph, const void* caller) {

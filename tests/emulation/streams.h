@@ -85,6 +85,8 @@ cudaError_t elapsed_time(float* milliseconds, cudaEvent_t start, cudaEvent_t end
 cudaError_t begin_capture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph, const void* caller);
 cudaError_t capture_status(cudaStream_t stream, cudaStreamCaptureStatus* status);
+// What is not allowed has been tried on a stream that is captured.
+void invalidate_capture(cudaStream_t stream);
 cudaError_t instantiate(cudaGraphExec_t* executable, cudaGraph_t graph, const void* caller);
 cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t destroy_graph(cudaGraph_t graph);

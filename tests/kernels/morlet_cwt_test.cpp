@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <complex>
 #include <cstdlib>
 #include <filesystem>
+#include <numbers>
 
 #include "base/hdf5.h"
 #include "tests/cases/morlet_cwt.h"
@@ -115,6 +117,54 @@ TEST(MorletCwt, IsItsDefinition) {
           << length << " samples, " << scales << " scales";
     }
   }
+}
+
+// Convolution by way of the spectra, with plain sums for the transforms.
+TEST(MorletCwt, SpectraGiveTheCoefficients) {
+  for (const std::int64_t length : {1, 2, 3, 31, 90}) {
+    for (const std::int64_t scales : {1, 3, 12}) {
+      const std::int64_t n = kernels::morlet_cwt_fft_length(length, scales);
+      const std::int64_t frequencies = n / 2 + 1;
+      EXPECT_EQ(n % 2, 0);
+      EXPECT_LE(n, 3 * length + 2) << length << " samples, " << scales << " scales";
+      const std::vector<double> signal = random_signals(length, 11);
+      const std::vector<std::complex<double>> spectra = kernels::morlet_cwt_spectra(length, scales);
+      ASSERT_EQ(spectra.size(), static_cast<std::size_t>(scales * frequencies));
+      const auto turn = [&](std::int64_t k) {
+        return std::polar(
+            1.0, 2 * std::numbers::pi * static_cast<double>(k % n) / static_cast<double>(n));
+      };
+      std::vector<double> found;
+      for (std::int64_t s = 0; s < scales; ++s) {
+        for (std::int64_t t = 0; t < length; ++t) {
+          double sum = 0;
+          for (std::int64_t f = 0; f < frequencies; ++f) {
+            std::complex<double> x = 0;
+            for (std::int64_t m = 0; m < length; ++m) {
+              x += signal[static_cast<std::size_t>(m)] * std::conj(turn(f * m));
+            }
+            // The frequencies above N/2 mirror those below.
+            const double weight = f == 0 || 2 * f == n ? 1 : 2;
+            sum +=
+                weight *
+                (x * spectra[static_cast<std::size_t>(s * frequencies + f)] * turn(f * t)).real();
+          }
+          found.push_back(sum);
+        }
+      }
+      const std::vector<double> expected = coefficients<double>({1, length, scales}, signal);
+      EXPECT_LT(largest_difference(found, expected), 1e-12 * largest(expected))
+          << length << " samples, " << scales << " scales";
+    }
+  }
+}
+
+// Length 187 and 32 scales, as of a beat: 384 = 2^7·3 are enough, because no lag above 186 counts.
+// With few scales the filters are shorter than the signal.
+TEST(MorletCwt, TransformsAreAsShortAsMayBe) {
+  EXPECT_EQ(kernels::morlet_cwt_fft_length(187, 32), 384);
+  EXPECT_EQ(kernels::morlet_cwt_fft_length(187, 1), 200);
+  EXPECT_EQ(kernels::morlet_cwt_fft_length(1, 32), 2);
 }
 
 TEST(MorletCwt, TakesTheModulusAndNormalisesPerColumn) {

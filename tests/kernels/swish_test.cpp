@@ -70,8 +70,10 @@ TEST(SwishDropout, IsTheComposition) {
         }
         EXPECT_EQ(found[2], expected[2]) << "random streams that were used";
         if (rate > 0 && n > 1000) {
-          EXPECT_NEAR(std::count(found[0].begin(), found[0].end(), 0.0) / static_cast<double>(n),
-                      rate, 4 * std::sqrt(rate * (1 - rate) / static_cast<double>(n)));
+          const auto dropped =
+              static_cast<double>(std::count(found[0].begin(), found[0].end(), 0.0));
+          const auto count = static_cast<double>(n);
+          EXPECT_NEAR(dropped / count, rate, 4 * std::sqrt(rate * (1 - rate) / count));
         }
       }
     }

@@ -41,9 +41,9 @@ cudaError_t launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block
 
 // d (16×8) += a (16×16) · b (16×8), bfloat16 in, float out, by one warp; layout as in the twin.
 // Products are exact; each element is summed in double precision and rounded once.
-__forceinline__ void mma_bfloat16(
-    float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
-    std::source_location at = std::source_location::current()) {
+__forceinline__ void mma_bfloat16(float (&d)[4], const std::uint32_t (&a)[4],
+                                  const std::uint32_t (&b)[2],
+                                  std::source_location at = std::source_location::current()) {
   const emulation::MatrixFragments f{
       {d[0], d[1], d[2], d[3]}, {a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
   const emulation::Accumulators sums = emulation::mma_bfloat16(f, at);

@@ -1,4 +1,4 @@
-// An array in the memory of the emulated device, for tests of the libraries' stand-ins.
+// An array in device memory, for tests that call CUDA directly.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -6,22 +6,22 @@
 
 #include <vector>
 
-namespace ekgine::emulation {
+namespace ekgine::testing {
 
 template <class T>
-class DeviceArray {
+class CudaArray {
  public:
   // Uninitialised.
-  explicit DeviceArray(std::size_t size) : size_(size) {
+  explicit CudaArray(std::size_t size) : size_(size) {
     EXPECT_EQ(cudaMalloc(reinterpret_cast<void**>(&data_), size * sizeof(T)), cudaSuccess);
   }
-  explicit DeviceArray(const std::vector<T>& values) : DeviceArray(values.size()) {
+  explicit CudaArray(const std::vector<T>& values) : CudaArray(values.size()) {
     EXPECT_EQ(cudaMemcpy(data_, values.data(), size_ * sizeof(T), cudaMemcpyHostToDevice),
               cudaSuccess);
   }
-  DeviceArray(const DeviceArray&) = delete;
-  DeviceArray& operator=(const DeviceArray&) = delete;
-  ~DeviceArray() { cudaFree(data_); }
+  CudaArray(const CudaArray&) = delete;
+  CudaArray& operator=(const CudaArray&) = delete;
+  ~CudaArray() { cudaFree(data_); }
 
   T* data() const { return data_; }
   std::vector<T> values() const {
@@ -36,4 +36,4 @@ class DeviceArray {
   std::size_t size_;
 };
 
-}  // namespace ekgine::emulation
+}  // namespace ekgine::testing
