@@ -4,26 +4,37 @@
 #   NVCC      .cu is CUDA: nvcc, the CUDA libraries, a GPU to run on.
 #   EMULATED  .cu is C++: g++, with its thread instrumentation calling the checker of
 #             tests/emulation, which also stands in for the CUDA libraries. Only CUDA's headers are
-#             needed.
+#             needed. With EKGINE_SANITIZE, those sanitizers take the checker's place.
 find_package(CUDAToolkit REQUIRED)
 
 if(EKGINE_CUDA STREQUAL "NVCC")
-  set(CMAKE_CUDA_STANDARD 20)
-  set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-  set(CMAKE_CUDA_EXTENSIONS OFF)
+  # The runtime that the host code links, too: two in one program would not know of each other.
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
   endif()
   enable_language(CUDA)
+  # CMake 3.25 does not know that nvcc has C++20.
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_EXTENSIONS OFF)
   find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
   find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
 
+  set(EKGINE_NVCC_FLAGS --expt-relaxed-constexpr -Werror=all-warnings
+    -Xptxas=-warn-spills,-warn-lmem-usage,-Werror
+    --no-compress)  # ekgine_kernel_resources reads the cubins in object files
+
+  # Compiles the target's .cu files for the GPUs of CMAKE_CUDA_ARCHITECTURES and links CUDA.
   function(ekgine_cuda target)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/kernels/device/nvcc)
     target_include_directories(${target} SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
     target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublasLt CUDA::cufft ${CUDNN_LIBRARY})
-    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:
-      --expt-relaxed-constexpr -Xptxas=-warn-spills,-warn-lmem-usage,-Werror -Werror=all-warnings>)
+    # fmt 9 takes nvcc for a compiler that has consteval but no constexpr functions.
+    target_compile_definitions(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:FMT_USE_CONSTEXPR=1>)
+    list(JOIN EKGINE_WARNINGS "," host_warnings)
+    target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:${EKGINE_NVCC_FLAGS}>"
+      "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${OpenMP_CXX_FLAGS},${host_warnings}>")
   endfunction()
 elseif(EKGINE_CUDA STREQUAL "EMULATED")
   find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
@@ -33,13 +44,17 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
   file(GLOB emulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/emulation/*.cpp)
   list(FILTER emulation_sources EXCLUDE REGEX "_test\\.cpp$")
   add_library(ekgine_emulation OBJECT ${emulation_sources})
+  # Reports name lines of host code by debug information.
+  target_compile_options(ekgine_emulation PRIVATE -O2 -g1)
   target_link_libraries(ekgine_emulation PUBLIC ekgine_options Boost::context ${DW_LIBRARY} fmt::fmt)
   target_include_directories(ekgine_emulation SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
 
-  set(EKGINE_EMULATED_FLAGS
-    # 16-byte accesses stay whole and the accesses of the source stay in the code.
-    -x c++ -O1 -fno-tree-sra -g1 -fsanitize=thread --param=tsan-instrument-func-entry-exit=0
-    -Wno-unknown-pragmas)
+  set(EKGINE_EMULATED_FLAGS -x c++ -O1 -g1 -Wno-unknown-pragmas)
+  if(NOT EKGINE_SANITIZE)  # with other sanitizers kernels run under those, without the checker
+    list(APPEND EKGINE_EMULATED_FLAGS
+      # 16-byte accesses stay whole and the accesses of the source stay in the code.
+      -fno-tree-sra -fsanitize=thread --param=tsan-instrument-func-entry-exit=0)
+  endif()
 
   # Compiles the target's .cu files for the emulated device and links it.
   function(ekgine_cuda target)

@@ -13,6 +13,7 @@ namespace {
 // eight matrix rows at a time, so that a warp reads 32·V neighbouring elements.
 constexpr int lanes = 32;
 constexpr int depth = 8;
+constexpr int total_threads = 128;  // of the second launch
 
 template <class T, int V>
 __device__ __forceinline__ void load_columns(float (&values)[V], const T* from) {
@@ -59,8 +60,8 @@ __global__ void __launch_bounds__(lanes* depth)
   }
 }
 
-__global__ void add_ranges(int ranges, std::int64_t columns, const float* partial,
-                           Gradient<float> sum) {
+__global__ void __launch_bounds__(total_threads)
+    add_ranges(int ranges, std::int64_t columns, const float* partial, Gradient<float> sum) {
   const std::int64_t column = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (column >= columns) return;
   float total = 0;
@@ -89,10 +90,9 @@ void run(const Cuda& cuda, std::int64_t rows, std::int64_t columns, const T* x,
           .threads = dim3(lanes, depth)},
          rows, columns, length, x, partial);
   if (ranges == 1) return;
-  constexpr int threads = 128;
   launch(cuda, "sum_rows_ranges", add_ranges,
-         {.blocks = dim3(static_cast<unsigned>(blocks_of(columns, threads))),
-          .threads = dim3(threads)},
+         {.blocks = dim3(static_cast<unsigned>(blocks_of(columns, total_threads))),
+          .threads = dim3(total_threads)},
          static_cast<int>(ranges), columns, partial.data, sum);
 }
 

@@ -67,8 +67,8 @@ INSTANTIATE_TEST_SUITE_P(
             Suite{"softmax_cross_entropy", softmax_cross_entropy_cases},
             Suite{"swish", swish_cases}),
         ::testing::Values(DType::f32, DType::bf16)),
-    [](const ::testing::TestParamInfo<CudaKernels::ParamType>& info) {
-      return std::get<0>(info.param).name + "_" + name_of(std::get<1>(info.param));
+    [](const auto& test) {
+      return std::get<0>(test.param).name + "_" + name_of(std::get<1>(test.param));
     });
 
 }  // namespace

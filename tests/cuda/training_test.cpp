@@ -137,7 +137,7 @@ TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaTraining, ::testing::Values("Main_Model", "Baseline_Model"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
 }  // namespace ekgine::testing
