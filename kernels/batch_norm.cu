@@ -142,7 +142,7 @@ __global__ void __launch_bounds__(channel_threads)
   if (first >= s.channels) return;
   const Affine<Width> map(first, mean, rstd, weight, bias);
   const Range rows = share_of(s.rows, blockIdx.x, gridDim.x);
-#pragma unroll 4
+#pragma unroll 1  // ptxas spills the row arithmetic of an unrolled loop on some architectures
   for (std::int64_t row = rows.begin + threadIdx.y; row < rows.end; row += blockDim.y) {
     const std::int64_t i = row * s.channels + first;
     float values[Width];
@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(channel_threads)
   if (inside) {
     float m[Width];
     load(m, mean + first);
-#pragma unroll 4
+#pragma unroll 1
     for (std::int64_t row = rows.begin + threadIdx.y; row < rows.end; row += blockDim.y) {
       const std::int64_t i = row * s.channels + first;
       float values[Width], g[Width];
