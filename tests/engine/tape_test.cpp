@@ -49,7 +49,7 @@ double swish_slope(double x) {
 Tensor cube(Tape& tape, const Tensor& x, GradientPlace* place = nullptr) {
   const Tensor y = tape.empty(x.shape());
   tape.run([&]<class B>(B&) {
-    using T = typename B::Scalar;
+    using T = typename B::Real;  // arithmetic: these run on the CPU only
     for (std::int64_t i = 0; i < x.size(); ++i) {
       const T v = x.data<T>()[i];
       y.data<T>()[i] = v * v * v;
@@ -60,7 +60,7 @@ Tensor cube(Tape& tape, const Tensor& x, GradientPlace* place = nullptr) {
     if (place != nullptr)
       *place = {Tensor::view(dx.tensor.data<double>(), x.shape(), DType::f64), dx.accumulate};
     node.run([&]<class B>(B&) {
-      using T = typename B::Scalar;
+      using T = typename B::Real;  // arithmetic: these run on the CPU only
       for (std::int64_t i = 0; i < x.size(); ++i) {
         const T v = x.data<T>()[i];
         dx.as<T>().put(i, 3 * v * v * node.dy_data<T>()[i]);
@@ -505,7 +505,7 @@ TEST(Tape, AnExceptionInBackwardLeavesTheDeviceUsable) {
         const GradientPlace dy = node.gradient(0);
         if (fails) throw std::runtime_error("in backward");
         node.run([&]<class B>(B&) {
-          using T = typename B::Scalar;
+          using T = typename B::Real;  // arithmetic: these run on the CPU only
           for (int i = 0; i < 2; ++i) dy.as<T>().put(i, node.dy_data<T>()[i]);
         });
       });

@@ -38,7 +38,7 @@ Tensor product(Tape& tape, const Tensor& a, const Tensor& b, const Mistakes& wro
   const Tensor y = tape.empty(a.shape());
   const Tensor scratch = tape.empty(a.shape());
   tape.run([&]<class B>(B&) {
-    using T = typename B::Scalar;
+    using T = typename B::Real;  // arithmetic: these run on the CPU only
     for (std::int64_t i = 0; i < a.size() + wrong.forward_beyond; ++i) {
       if (wrong.leaves_last_unwritten && i == a.size() - 1) continue;
       const T x = i < a.size() ? a.data<T>()[i] : T(0);
@@ -55,7 +55,7 @@ Tensor product(Tape& tape, const Tensor& a, const Tensor& b, const Mistakes& wro
     if (wrong.assigns_always) da.accumulate = false;
     if (wrong.adds_always) da.accumulate = true;
     node.run([&]<class B>(B&) {
-      using T = typename B::Scalar;
+      using T = typename B::Real;  // arithmetic: these run on the CPU only
       for (std::int64_t i = 0; i < a.size(); ++i) {
         const T x = a.data<T>()[i], dy = node.dy_data<T>()[i];
         const bool missing = wrong.gradient_of_last_missing && i == a.size() - 1;
