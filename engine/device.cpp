@@ -124,20 +124,22 @@ void Device::set_learning_rate(double) {}
 Device Device::open(const std::string& name, const std::string& precision,
                     const std::function<void(const std::string&)>& say) {
   const DType type = precision == "bf16" ? DType::bf16 : DType::f32;
-  std::string reason;  // for not taking CUDA
-  if (name != "cpu") {
 #if EKGINE_HAS_CUDA
-    reason = CudaDevice::unusable(0);
+  if (name != "cpu") {
+    const std::string reason = CudaDevice::unusable(0);
     if (reason.empty()) {
       say(CudaDevice::describe(0));
       return cuda(0, type);
     }
-#else
-    reason = "this build has no CUDA back end (cmake --preset cuda makes one that has)";
-#endif
     if (name == "cuda") fail("--device cuda: {}", reason);
-    say("CPU: " + reason);
+    say("CPU, since " + reason);
   }
+#else
+  static_cast<void>(say);
+  if (name == "cuda") {
+    fail("--device cuda: this build has no CUDA back end (cmake --preset cuda makes one that has)");
+  }
+#endif
   if (type == DType::bf16) fail("--precision bf16 needs --device cuda");
   return cpu(DType::f32);
 }
