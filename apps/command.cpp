@@ -52,6 +52,11 @@ CLI::Option* add_records_option(CLI::App& command, const std::string& name,
 
 std::int64_t apply(const CommonOptions& common) {
   Progress::set_quiet(common.quiet);
+#if !EKGINE_HAS_CUDA
+  if (common.device == "cuda") {
+    fail("--device cuda: this build has no CUDA back end; use --device cpu");
+  }
+#endif
   const std::int64_t threads = common.threads > 0 ? common.threads : available_cores();
   set_thread_count(static_cast<int>(threads));
   return threads;

@@ -36,7 +36,8 @@ template <class... Args>
   throw CLI::ValidationError(fmt::format(text, std::forward<Args>(args)...));
 }
 
-// Applies --quiet and --threads: sets the thread budget and returns it.
+// Applies --quiet and --threads: sets the thread budget and returns it. Errors: --device cuda in a
+// build without CUDA. Whether a device is there is found out by who opens it.
 std::int64_t apply(const CommonOptions& common);
 
 // Prints one JSON object and a newline on stdout: all that --json prints there.

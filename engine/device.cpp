@@ -17,7 +17,7 @@ namespace {
 BackEnd cpu_back_end(DType type, Workspace& workspace) {
   if (type == DType::f32) return CpuBackEnd<float>{{workspace}};
   if (type == DType::f64) return CpuBackEnd<double>{{workspace}};
-  fail("device: the CPU computes in f32 and f64, not in {}", name_of(type));
+  fail("device: {} is no type to compute in (f32, f64 are)", name_of(type));
 }
 
 template <class To, class From>
@@ -54,7 +54,7 @@ namespace {
 BackEnd cuda_back_end(DType type, const Cuda& context) {
   if (type == DType::f32) return CudaBackEnd<float>{context};
   if (type == DType::bf16) return CudaBackEnd<bfloat16>{context};
-  fail("device: CUDA computes in f32 and bf16, not in {}", name_of(type));
+  fail("device: {} is no type to compute in on CUDA (f32, bf16 are)", name_of(type));
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ Device Device::open(const std::string& name, const std::string& precision,
 #else
   static_cast<void>(say);
   if (name == "cuda") {
-    fail("--device cuda: this build has no CUDA back end (cmake --preset cuda makes one that has)");
+    fail("--device cuda: this build has no CUDA back end; use --device cpu");
   }
 #endif
   if (type == DType::bf16) fail("--precision bf16 needs --device cuda");

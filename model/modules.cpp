@@ -68,8 +68,7 @@ FeedForward::FeedForward(ParameterSet& parameters, const std::string& name, std:
       dropout_(dropout) {}
 
 Tensor FeedForward::operator()(Tape& tape, const Tensor& x) const {
-  Tensor h = swish(tape, dense1_(tape, norm_(tape, x)));
-  h = dropout(tape, h, dropout_);
+  const Tensor h = swish_dropout(tape, dense1_(tape, norm_(tape, x)), dropout_);
   return dropout(tape, dense2_(tape, h), dropout_);
 }
 

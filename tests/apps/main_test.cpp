@@ -53,5 +53,12 @@ TEST(Program, WrongUsageIsOneLineAndStatus2) {
   expect_one_line(ekgine({"devices", "--device", "tpu"}), 2, "--device");
 }
 
+#if !EKGINE_HAS_CUDA
+TEST(Program, SaysThatThereIsNoCuda) {
+  expect_one_line(ekgine({"devices", "--device", "cuda"}), 1,
+                  "--device cuda: this build has no CUDA back end; use --device cpu");
+}
+#endif
+
 }  // namespace
 }  // namespace ekgine::testing

@@ -134,6 +134,9 @@ TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
   for (std::size_t i = 0; i < exact.losses.size(); ++i) {
     EXPECT_NEAR(found.losses[i], exact.losses[i], 0.06 * exact.losses[i]) << "step " << i + 1;
   }
+  // The weights went the same way.
+  const Trained start = train(exact_device, config, 0);
+  EXPECT_LE(distance(found.state, exact.state), 0.5 * distance(start.state, exact.state));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaTraining, ::testing::Values("Main_Model", "Baseline_Model"),

@@ -198,6 +198,127 @@ TEST(Model, FloatFollowsDouble) {
   for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], exact[i], 2e-5);
 }
 
+// Beats, which of them form the sequences, and their labels.
+struct Sequences {
+  std::vector<float> beats;          // (U, beat_samples)
+  std::vector<std::int32_t> index;   // (B, T)
+  std::vector<std::int32_t> labels;  // (B)
+};
+
+struct Outcome {
+  double loss;
+  std::vector<double> logits;
+};
+
+// One pass; in training mode gradients are left in the model.
+Outcome run(Model& model, const Sequences& s, Tape::Mode mode, RandomKey random = {}) {
+  Device& device = model.device();
+  Arena::Plan plan;
+  Outcome outcome{};
+  Tape tape(device, mode, plan, random);
+  {
+    const auto count = std::ssize(s.labels);
+    const Tensor logits =
+        model.forward(tape, tape.input({std::ssize(s.beats) / beat_samples, beat_samples}, s.beats),
+                      tape.input({count, std::ssize(s.index) / count}, s.index));
+    outcome.logits = device.read(logits);
+    const std::vector<float> weights = {0.5F, 1.5F, 1, 2, 0.75F};
+    const Tensor loss = softmax_cross_entropy(tape, logits, tape.input({count}, s.labels),
+                                              tape.input({class_count}, weights))
+                            .loss;
+    outcome.loss = device.read(loss).front();
+    if (mode == Tape::Mode::training) tape.backward(loss);
+  }
+  tape.finish();
+  return outcome;
+}
+
+TEST(Model, SharedBeatsAreEncodedOnceAndCountAsOften) {
+  Device device = Device::cpu(DType::f64);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
+  set_plain_normalisation(model);
+  // Every beat is in two sequences, so that batch statistics agree too.
+  const Sequences shared{random_beats(3, 2), {0, 1, 2, 2, 0, 1}, {0, 3}};
+  Sequences each{{}, {0, 1, 2, 3, 4, 5}, shared.labels};
+  for (const std::int32_t i : shared.index) {
+    each.beats.insert(each.beats.end(), shared.beats.begin() + i * beat_samples,
+                      shared.beats.begin() + (i + 1) * beat_samples);
+  }
+  for (const Tape::Mode mode : {Tape::Mode::inference, Tape::Mode::training}) {
+    // Dropout draws after the features: the same bits for both.
+    const Outcome a = run(model, shared, mode);
+    const std::vector<double> gradients = device.read(model.parameters().gradients());
+    const Outcome b = run(model, each, mode);
+    EXPECT_NEAR(a.loss, b.loss, 1e-12 * a.loss);
+    for (std::size_t i = 0; i < a.logits.size(); ++i) EXPECT_NEAR(a.logits[i], b.logits[i], 1e-11);
+    if (mode == Tape::Mode::inference) continue;
+    const std::vector<double> others = device.read(model.parameters().gradients());
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      ASSERT_NEAR(gradients[i], others[i], 1e-9) << "element " << i;
+    }
+  }
+}
+
+TEST(Model, TrainingChangesRunningStatisticsAndInferenceNothing) {
+  Device device = Device::cpu(DType::f32);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
+  set_plain_normalisation(model);
+  const Sequences s{random_beats(3, 2), {0, 1, 2}, {0}};
+  const StateDict before = model.state();
+  run(model, s, Tape::Mode::inference);
+  for (const auto& [name, array] : model.state()) EXPECT_EQ(array.values, before.at(name).values);
+  run(model, s, Tape::Mode::training);
+  for (const auto& [name, array] : model.state()) {
+    const bool running = name.find("running_") != std::string::npos;
+    EXPECT_EQ(array.values != before.at(name).values, running) << name;
+  }
+}
+
+TEST(Model, StartsAsKerasDoes) {
+  ModelConfig config = tiny();
+  config.embed_dim = 16;
+  Device device = Device::cpu(DType::f32);
+  const StateDict state = Model(config, device, ParameterSet::Use::training, 5).state();
+  const auto check_uniform = [&](const std::string& name, double limit) {
+    const std::vector<float>& values = state.at(name).values;
+    double largest = 0, sum = 0, squares = 0;
+    for (const float v : values) {
+      largest = std::max(largest, std::abs(static_cast<double>(v)));
+      sum += v;
+      squares += static_cast<double>(v) * v;
+    }
+    const auto n = static_cast<double>(values.size());
+    EXPECT_LE(largest, limit * (1 + 1e-6)) << name;
+    EXPECT_GT(largest, limit * (1 - 10 / n)) << name;
+    EXPECT_NEAR(sum / n, 0, 4 * limit / std::sqrt(3 * n)) << name;
+    EXPECT_NEAR(squares / n, limit * limit / 3, limit * limit * 1.2 / std::sqrt(n)) << name;
+  };
+  // Fans: receptive field times channels; for attention Keras counts (D, H, width) as a field of D
+  // positions, and output (H, width, D) as one of H.
+  check_uniform("features.conv2.weight", std::sqrt(6.0 / (9 * (32 + 64))));
+  check_uniform("encoder.0.ffn1.dense1.weight", std::sqrt(6.0 / (16 + 32)));
+  check_uniform("encoder.0.attention.query.weight", std::sqrt(6.0 / (16 * (2 + 16))));
+  check_uniform("encoder.0.attention.output.weight", std::sqrt(6.0 / (2 * (16 + 16))));
+  check_uniform("encoder.0.attention.position", 0.05);
+  check_uniform("encoder.0.conv.depthwise.weight", std::sqrt(6.0 / (3 * (16 + 1))));
+  for (const auto& [name, array] : state) {
+    const bool one = name.ends_with("norm.weight") || name.ends_with("running_variance") ||
+                     (name.starts_with("features.norm") && name.ends_with(".weight"));
+    const bool zero = name.ends_with("bias") || name.ends_with("running_mean");
+    if (one || zero) {
+      for (const float v : array.values) ASSERT_EQ(v, one ? 1 : 0) << name;
+    }
+  }
+  // Chosen by the seed, different from array to array.
+  EXPECT_NE(Model(config, device, ParameterSet::Use::inference, 6)
+                .state()
+                .at("features.conv3.weight")
+                .values,
+            state.at("features.conv3.weight").values);
+  EXPECT_NE(state.at("encoder.0.ffn1.dense1.weight").values,
+            state.at("encoder.0.ffn2.dense1.weight").values);
+}
+
 TEST(Model, RefusesConfigurationsItCannotBuild) {
   Device device = Device::cpu(DType::f32);
   EXPECT_ERROR(Model({.name = "Other"}, device, ParameterSet::Use::inference, 0),
