@@ -26,6 +26,7 @@ class Clock {
   void set(Lane lane, std::uint32_t count);
 
  private:
+  std::uint64_t waits_ = 0;
   std::vector<std::uint32_t> counts_;
 };
 
@@ -58,6 +59,8 @@ class Operations {
   // Runs until all of `targets` are done, and orders them before all that is queued from now on.
   void wait(const Frontier& targets);
   void wait_for_all();
+  // Calls of the two that found something undone.
+  std::uint64_t waits() const { return waits_; }
   // Orders finished operations before what is queued from now on, as a successful query does.
   void observe(const Frontier& finished);
 
