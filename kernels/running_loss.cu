@@ -3,6 +3,8 @@
 // added by one thread.
 #include "kernels/running_loss.h"
 
+#include <cfloat>
+
 #include "kernels/device/reduce.cuh"
 #include "kernels/runtime/launch.cuh"
 
@@ -35,7 +37,7 @@ __global__ void __launch_bounds__(threads_per_block)
   if (threadIdx.x % 32 == 0) hits_of_warp[threadIdx.x / 32] = hits;
   __syncthreads();
   if (threadIdx.x != 0 || totals->failed_step != 0) return;
-  if (!isfinite(*loss)) {
+  if (!(fabsf(*loss) <= FLT_MAX)) {  // a NaN is no more than anything, either
     totals->failed_loss = *loss;
     totals->failed_step = step->step;
     return;

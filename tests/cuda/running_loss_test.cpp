@@ -78,7 +78,7 @@ TEST_F(RunningLossOnCuda, EqualsTheCpu) {
   Device cpu = Device::cpu(DType::f32, small), cuda = Device::cuda(0, DType::f32, small);
   for (const std::int64_t rows : {1, 2, 31, 33, 128, 257}) {
     for (const std::int64_t classes : {1, 2, 5}) {
-      SCOPED_TRACE(Shape{rows, classes}.text());
+      SCOPED_TRACE(Shape({rows, classes}).text());
       const std::vector<Step> steps = random_steps(rows, classes);
       expect_equal(totals_after(cuda, steps), totals_after(cpu, steps));
     }

@@ -1,6 +1,7 @@
 // Whole training steps and inference on a CUDA device, real or emulated, against the CPU.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
@@ -92,6 +93,15 @@ double distance(const StateDict& a, const StateDict& b) {
   return std::sqrt(sum / count);
 }
 
+double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+  }
+  return largest;
+}
+
 class CudaTraining : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
@@ -116,10 +126,8 @@ TEST_P(CudaTraining, FollowsTheCpuInFloat) {
     const auto at = static_cast<std::size_t>(i);
     EXPECT_NEAR(on_cuda.losses[at], exact.losses[at], 1e-5 * (i + 1)) << "step " << i + 1;
   }
-  ASSERT_EQ(on_cuda.probabilities.size(), exact.probabilities.size());
-  for (std::size_t i = 0; i < exact.probabilities.size(); ++i) {
-    EXPECT_NEAR(on_cuda.probabilities[i], exact.probabilities[i], 1e-4);
-  }
+  EXPECT_LE(largest_difference(on_cuda.probabilities, exact.probabilities),
+            4 * largest_difference(on_cpu.probabilities, exact.probabilities) + 1e-6);
   // From the second step on, a graph was replayed.
   EXPECT_EQ(on_cuda.graphs, 1);
   // And the steps did something.
@@ -127,14 +135,21 @@ TEST_P(CudaTraining, FollowsTheCpuInFloat) {
             100 * distance(on_cuda.state, exact.state));
 }
 
+// Also when its kernels are queued one by one instead of replayed as a graph.
 TEST_P(CudaTraining, GivesTheSameBitsAgain) {
   const ModelConfig config = tiny(GetParam());
   Device device = Device::cuda(0, DType::f32);
-  const Trained first = train(device, config, 3), second = train(device, config, 3);
-  for (const auto& [name, array] : first.state) {
-    EXPECT_EQ(array.values, second.state.at(name).values) << name;
+  const Trained replayed = train(device, config, 3);
+  ASSERT_EQ(setenv("EKGINE_GRAPH", "0", 1), 0);
+  const Trained queued = train(device, config, 3);
+  ASSERT_EQ(unsetenv("EKGINE_GRAPH"), 0);
+  EXPECT_EQ(replayed.graphs, 1);
+  EXPECT_EQ(queued.graphs, 0);
+  for (const auto& [name, array] : replayed.state) {
+    EXPECT_EQ(array.values, queued.state.at(name).values) << name;
   }
-  EXPECT_EQ(first.probabilities, second.probabilities);
+  EXPECT_EQ(replayed.losses, queued.losses);
+  EXPECT_EQ(replayed.probabilities, queued.probabilities);
 }
 
 TEST_P(CudaTraining, LearnsTheSameInTf32) {
@@ -144,8 +159,8 @@ TEST_P(CudaTraining, LearnsTheSameInTf32) {
       0, DType::f32,
       {.activation_reserve = 0, .workspace_reserve = Device::cuda_workspace, .tf32 = true});
   Device float_device = Device::cuda(0, DType::f32);
-  const Trained exact = train(exact_device, config, steps, 1e-4);
-  const Trained found = train(cuda_device, config, steps, 1e-4);
+  const Trained exact = train(exact_device, config, 4, 1e-4);
+  const Trained found = train(cuda_device, config, 4, 1e-4);
   // A rounding to TF32 is 2⁻¹¹, a quarter of one to bfloat16, and sums stay in float.
   for (std::size_t i = 0; i < exact.losses.size(); ++i) {
     EXPECT_NEAR(found.losses[i], exact.losses[i], 0.015 * exact.losses[i]) << "step " << i + 1;
@@ -153,7 +168,7 @@ TEST_P(CudaTraining, LearnsTheSameInTf32) {
   const Trained start = train(exact_device, config, 0);
   EXPECT_LE(distance(found.state, exact.state), 0.5 * distance(start.state, exact.state));
   // And it was not plain float.
-  EXPECT_NE(found.losses, train(float_device, config, steps, 1e-4).losses);
+  EXPECT_NE(found.losses.front(), train(float_device, config, 1, 1e-4).losses.front());
 }
 
 TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
@@ -170,22 +185,6 @@ TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
   // The weights went the same way.
   const Trained start = train(exact_device, config, 0);
   EXPECT_LE(distance(found.state, exact.state), 0.5 * distance(start.state, exact.state));
-}
-
-// Graphs are another way to queue the same kernels.
-TEST_P(CudaTraining, GivesTheSameBitsWithoutGraphs) {
-  const ModelConfig config = tiny(GetParam());
-  Device device = Device::cuda(0, DType::f32);
-  const Trained replayed = train(device, config, 3);
-  ASSERT_EQ(setenv("EKGINE_GRAPH", "0", 1), 0);
-  const Trained queued = train(device, config, 3);
-  ASSERT_EQ(unsetenv("EKGINE_GRAPH"), 0);
-  EXPECT_EQ(queued.graphs, 0);
-  for (const auto& [name, array] : replayed.state) {
-    EXPECT_EQ(array.values, queued.state.at(name).values) << name;
-  }
-  EXPECT_EQ(replayed.losses, queued.losses);
-  EXPECT_EQ(replayed.probabilities, queued.probabilities);
 }
 
 TEST_P(CudaTraining, KeepsTheWeightsWhenTheLossIsNotFinite) {

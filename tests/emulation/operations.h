@@ -26,7 +26,6 @@ class Clock {
   void set(Lane lane, std::uint32_t count);
 
  private:
-  std::uint64_t waits_ = 0;
   std::vector<std::uint32_t> counts_;
 };
 
@@ -75,6 +74,7 @@ class Operations {
   Lane lanes_ = 0;
   std::vector<std::uint32_t> lane_counts_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t waits_ = 0;
   std::vector<OperationReference> ready_;
   Clock host_;
   cudaError_t error_ = cudaSuccess;
