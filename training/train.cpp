@@ -167,6 +167,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   step_ = std::make_unique<TrainingStep>(model_, device_, settings);
   predictor_ = std::make_unique<Predictor>(model_, device_);
   device_.activations().seal();
+  device_.back_activations();  // what does not fit is known before anything is written
 
   options_json_ = options.to_json();
   options_json_["data-fingerprint"] = fingerprint(*training_);

@@ -35,8 +35,10 @@ class CudaMemory final : public Memory {
     if (result == cudaErrorMemoryAllocation) {
       std::size_t free = 0, total = 0;
       EKGINE_CUDA(cudaMemGetInfo(&free, &total));
-      fail("{}: {} MiB of device memory do not fit, {} of {} MiB are free; use a smaller batch",
-           purpose, bytes >> 20, free >> 20, total >> 20);
+      fail(
+          "{}: {} MiB of device memory do not fit, {} of {} MiB are free; use a smaller "
+          "--batch-size, or free memory of other programs",
+          purpose, bytes >> 20, free >> 20, total >> 20);
     }
     EKGINE_CUDA(result);
     return static_cast<std::byte*>(base);
@@ -112,7 +114,7 @@ class CudaDevice::Graph {
   explicit Graph(cudaGraph_t graph) {
     const cudaError_t result = cudaGraphInstantiate(&executable_, graph, 0);
     static_cast<void>(cudaGraphDestroy(graph));
-    EKGINE_CUDA(result);
+    check_cuda(result, "cudaGraphInstantiate(&executable_, graph, 0)", __FILE__, __LINE__);
   }
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;

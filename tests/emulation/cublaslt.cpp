@@ -284,6 +284,7 @@ const char* cublasLtGetStatusName(cublasStatus_t status) {
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cublasStatus_t>(); status != cublasStatus_t{}) return status;
   if (handle == nullptr) return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "handle is null");
   if (forbidden_while_capturing()) {
     return call.refuse(CUBLAS_STATUS_NOT_INITIALIZED, "not allowed while a stream is captured");
@@ -421,6 +422,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t d_layout, const cublasLtMatmulAlgo_t* algo,
                               void* workspace, std::size_t workspace_bytes, cudaStream_t stream) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cublasStatus_t>(); status != cublasStatus_t{}) return status;
   Problem problem;
   if (const auto status =
           assemble(call, handle, desc, {a_layout, b_layout, c_layout, d_layout}, problem);

@@ -392,6 +392,8 @@ const char* cudnnGetErrorString(cudnnStatus_t status) {
       return "CUDNN_STATUS_NOT_SUPPORTED";
     case CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH:
       return "CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH";
+    case CUDNN_STATUS_EXECUTION_FAILED:
+      return "CUDNN_STATUS_EXECUTION_FAILED";
     case CUDNN_STATUS_EXECUTION_FAILED_CUDART:
       return "CUDNN_STATUS_EXECUTION_FAILED_CUDART";
     default:
@@ -408,6 +410,7 @@ void cudnnGetLastErrorString(char* message, std::size_t size) {
 
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cudnnStatus_t>(); status != cudnnStatus_t{}) return status;
   if (handle == nullptr) return refuse(call, CUDNN_STATUS_BAD_PARAM, "handle is null");
   if (forbidden_while_capturing()) {
     return refuse(call, CUDNN_STATUS_NOT_INITIALIZED, "not allowed while a stream is captured");
@@ -565,6 +568,7 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
                                       std::size_t workspace_bytes, const void* beta,
                                       const cudnnTensorDescriptor_t y_descriptor, void* y) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cudnnStatus_t>(); status != cudnnStatus_t{}) return status;
   Problem p;
   const auto status =
       assemble(call, handle, x_descriptor, w_descriptor, convolution, y_descriptor, p);
@@ -601,6 +605,7 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(
     void* workspace, std::size_t workspace_bytes, const void* beta,
     const cudnnFilterDescriptor_t dw_descriptor, void* dw) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cudnnStatus_t>(); status != cudnnStatus_t{}) return status;
   Problem p;
   const auto status =
       assemble(call, handle, x_descriptor, dw_descriptor, convolution, dy_descriptor, p);

@@ -265,6 +265,7 @@ cufftResult cufftSetWorkArea(cufftHandle handle, void* area) {
 
 cufftResult cufftExecR2C(cufftHandle handle, cufftReal* in, cufftComplex* out) {
   const LibraryCall call = HERE;
+  if (const auto status = call.planned<cufftResult>(); status != cufftResult{}) return status;
   const Plan* const plan = find(handle);
   if (plan == nullptr || !plan->made) {
     return call.refuse(CUFFT_INVALID_PLAN, fmt::format("plan {} was not made", handle));

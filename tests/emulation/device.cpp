@@ -29,7 +29,7 @@ cudaDeviceProp properties_of(const Limits& l) {
   std::snprintf(p.name, sizeof p.name, "emulated device (sm_%d)", l.capability);
   p.major = l.capability / 10;
   p.minor = l.capability % 10;
-  p.totalGlobalMem = device_memory_size;
+  p.totalGlobalMem = device_memory_size();
   p.multiProcessorCount = 4;
   p.warpSize = 32;
   p.maxThreadsPerBlock = 1024;

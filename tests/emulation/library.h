@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/emulation/planned_failures.h"
+
 namespace ekgine::emulation {
 
 // A call of a library's function. A wrong one is refused with the status that the library
@@ -32,6 +34,12 @@ class LibraryCall {
                        std::size_t alignment) const;
   // The same for a scalar that the host has to read.
   bool is_host_scalar(const char* argument, const void* data) const;
+
+  // The status that the environment plans for this call (see planned_failures.h), or success.
+  template <class Status>
+  Status planned() const {
+    return static_cast<Status>(planned_failure(function_));
+  }
 
   const char* function() const { return function_; }
   const void* caller() const { return caller_; }

@@ -38,10 +38,20 @@ const Allocation* holding(const Allocations& allocations, const void* address) {
 
 }  // namespace
 
+std::size_t device_memory_size() {
+  static const std::size_t size = [] {
+    const char* const mebibytes = std::getenv("EKGINE_EMULATED_MEMORY");
+    return mebibytes == nullptr ? std::size_t{4} << 30U
+                                : std::strtoull(mebibytes, nullptr, 10) << 20U;
+  }();
+  return size;
+}
+
 void* allocate_device(std::size_t size, const void* caller) {
   AddressSpace& space = AddressSpace::get();
   const std::size_t taken = (size + red_zone + alignment - 1) / alignment * alignment;
-  if (size > device_memory_size - bytes_in_use || taken > space_size - next_offset) return nullptr;
+  if (size > device_memory_size() - bytes_in_use || taken > space_size - next_offset)
+    return nullptr;
   char* const address = space.base() + next_offset;
   next_offset += taken;
   bytes_in_use += size;

@@ -10,7 +10,8 @@
 namespace ekgine::emulation {
 
 // What the emulated device has, of which allocations take away.
-inline constexpr std::size_t device_memory_size = std::size_t{4} << 30U;
+// 4 GiB, or EKGINE_EMULATED_MEMORY MiB.
+std::size_t device_memory_size();
 
 struct Allocation {
   char* address;

@@ -1,0 +1,214 @@
+// The program on a CUDA device, real or emulated: it does what it does on the CPU, and says what is
+// wrong with a device in a line.
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <thread>
+
+#include "data/store.h"
+#include "tests/apps/program.h"
+#include "tests/support/cuda_case.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+// The first beats of the sample records, since an emulated device is slow.
+class Program : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
+    const std::string samples = folder_ / "samples";
+    expect_success(ekgine({"preprocess", "--database", EKGINE_SOURCE_DIR "/data/samples",
+                           "--output", samples, "--quiet"}));
+    const Store whole(samples);
+    StoreInfo info = whole.info();
+    info.records.clear();
+    StoreWriter writer(store_);
+    for (const std::string name : {"208", "209", "213"}) {
+      RecordBeats record = whole.read(name);
+      constexpr std::size_t beats = 30;
+      record.beats.resize(beats * beat_samples);
+      record.labels.resize(beats);
+      record.symbols.resize(beats);
+      record.r_samples.resize(beats);
+      writer.add(record);
+      StoreRecord& entry = info.records.emplace_back(StoreRecord{.name = name});
+      for (const std::int32_t label : record.labels)
+        ++entry.counts[static_cast<std::size_t>(label)];
+    }
+    writer.commit(info);
+  }
+
+  Arguments training(const std::string& device, const std::string& run) const {
+    return {"train",
+            "--data",
+            store_,
+            "--train-records",
+            "208,209",
+            "--test-records",
+            "213",
+            "--allow-absent-classes",
+            "--embed-dim",
+            "4",
+            "--num-heads",
+            "1",
+            "--ff-dim-multiplier",
+            "1",
+            "--kernel-size",
+            "3",
+            "--batch-size",
+            "16",
+            "--epochs",
+            "1",
+            "--threads",
+            "1",
+            "--device",
+            device,
+            "--output",
+            path(run),
+            "--quiet"};
+  }
+  json metrics_of(const std::string& run) const {
+    return json::parse(read_file(folder_ / (run + "/metrics.json")));
+  }
+  std::string path(const std::string& name) const { return folder_ / name; }
+
+  // Refused before work starts: one line, and no run directory.
+  void refuses(const Arguments& arguments, const ProcessOptions& options,
+               const std::string& text) const {
+    SCOPED_TRACE(text);
+    expect_one_line(ekgine(arguments, options), 1, text);
+    EXPECT_FALSE(fs::exists(path("run")));
+  }
+
+  TemporaryDirectory folder_;
+  const std::string store_ = folder_ / "store";
+};
+
+// What the program answers is the same. Its loss is not, quite: AdamW makes a step of the learning
+// rate of a gradient that is nothing but rounding, in either direction, and batch statistics of a
+// few beats pass it on. What that may come to, tests/cuda/training_test.cpp measures step by step.
+void expect_close(const json& found, const json& expected) {
+  EXPECT_EQ(found.at("confusion"), expected.at("confusion"));
+  EXPECT_EQ(found.at("accuracy"), expected.at("accuracy"));
+  const double loss = expected.at("loss");
+  EXPECT_NEAR(found.at("loss").get<double>(), loss, 0.01 * loss);
+}
+
+TEST_F(Program, TrainsAsOnTheCpu) {
+  expect_success(ekgine(training("cpu", "on_cpu")));
+  expect_success(ekgine(training("cuda", "on_cuda")));
+  expect_close(metrics_of("on_cuda"), metrics_of("on_cpu"));
+
+  // Its weights are as good on the CPU.
+  const ProcessResult result =
+      ekgine({"evaluate", "--weights", path("on_cuda/model.safetensors"), "--data", store_,
+              "--records", "213", "--device", "cpu", "--json", "--quiet"});
+  expect_success(result);
+  expect_close(json::parse(result.out), metrics_of("on_cuda"));
+}
+
+TEST_F(Program, GoesOnOnAnotherDevice) {
+  const auto start = [&](const std::string& device, const std::string& run) {
+    Arguments arguments = training(device, run);
+    *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";
+    return arguments;
+  };
+  expect_success(ekgine(start("cpu", "whole")));
+
+  Process process(EKGINE_PROGRAM, start("cuda", "moved"));
+  for (int i = 0; i < 20'000 && !fs::exists(path("moved/checkpoint.safetensors")); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.send(SIGINT);
+  const ProcessResult interrupted = process.wait();
+  expect_one_line(interrupted, 130, "interrupted after step ");
+  const json checkpoint = json::parse(read_file(folder_ / "moved/checkpoint.json"));
+  EXPECT_GT(checkpoint.at("state").at("step"), 0);
+
+  expect_success(ekgine({"train", "--resume", path("moved"), "--device", "cpu", "--quiet"}));
+  expect_close(metrics_of("moved"), metrics_of("whole"));
+}
+
+#if EKGINE_CUDA_EMULATED
+
+// What the emulated device is told to answer: see tests/emulation/planned_failures.h. Numbers are
+// those of driver_types.h, cudnn.h, cublas_api.h and cufft.h.
+ProcessOptions failing(const std::string& plan) {
+  return {.directory = {}, .environment = {{"EKGINE_EMULATED_FAILURE", plan}}};
+}
+
+TEST_F(Program, SaysWhyADeviceCannotBeUsed) {
+  const auto cuda = training("cuda", "run");
+  refuses(cuda, failing("cudaGetDeviceCount=100"), "--device cuda: no CUDA device is there");
+  refuses(cuda, failing("cudaGetDeviceCount=35"),
+          "--device cuda: the NVIDIA driver is missing or older than this build's CUDA; install a "
+          "newer one");
+  refuses(cuda, failing("cudaGetDeviceCount=3"),
+          "--device cuda: initialization error (cudaErrorInitializationError)");
+  refuses(cuda, failing("cublasLtCreate=1"), "cublasLtCreate: CUBLAS_STATUS_NOT_INITIALIZED");
+  refuses(cuda, failing("cudnnCreate=1001"), "cudnnCreate: CUDNN_STATUS_NOT_INITIALIZED");
+  refuses(cuda, failing("cudaStreamCreateWithFlags=2"), "cudaStreamCreateWithFlags(");
+}
+
+TEST_F(Program, FallsBackToTheCpuVisiblyOrNotAtAll) {
+  Arguments arguments = training("auto", "run");
+  arguments.pop_back();  // --quiet
+  const ProcessResult result = ekgine(arguments, failing("cudaGetDeviceCount=100"));
+  expect_success(result);
+  EXPECT_THAT(result.err, HasSubstr("CPU, since no CUDA device is there\n"));
+  expect_success(ekgine(training("cpu", "on_cpu")));
+  EXPECT_TRUE(read_file(folder_ / "run/model.safetensors") ==
+              read_file(folder_ / "on_cpu/model.safetensors"));
+}
+
+TEST_F(Program, SaysHowMuchMemoryItAskedForAndHowMuchIsFree) {
+  // The workspace fits, the activations do not.
+  refuses(training("cuda", "run"),
+          {.directory = {}, .environment = {{"EKGINE_EMULATED_MEMORY", "280"}}},
+          "of device memory do not fit, ");
+  // Nothing fits.
+  refuses(training("cuda", "run"),
+          {.directory = {}, .environment = {{"EKGINE_EMULATED_MEMORY", "100"}}},
+          "workspace: 256 MiB of device memory do not fit, 100 of 100 MiB are free; use a smaller "
+          "--batch-size, or free memory of other programs");
+}
+
+// In the middle of a run. What was there before stays, and can be gone on with.
+TEST_F(Program, NamesWhatFailedInTheMiddleOfARun) {
+  struct Case {
+    std::string plan, text;
+  };
+  for (const Case& c : {
+           Case{"layer_norm_forward=700@3",
+                "an illegal memory access was encountered (cudaErrorIllegalAddress); a kernel "
+                "before this call failed, EKGINE_SYNC=1 in the environment names it"},
+           Case{"cudnnConvolutionForward=5000@4",
+                "cudnnConvolutionForward: CUDNN_STATUS_EXECUTION_FAILED"},
+           Case{"cublasLtMatmul=13@4", "cublasLtMatmul: CUBLAS_STATUS_EXECUTION_FAILED"},
+           Case{"cudaGraphInstantiate=2", "cudaGraphInstantiate("},
+       }) {
+    SCOPED_TRACE(c.plan);
+    fs::remove_all(path("run"));
+    expect_one_line(ekgine(training("cuda", "run"), failing(c.plan)), 1, c.text);
+    EXPECT_TRUE(fs::exists(path("run/checkpoint.safetensors")));
+    EXPECT_FALSE(fs::exists(path("run/model.safetensors")));
+  }
+  fs::remove_all(path("run"));
+  ProcessOptions one_by_one = failing("layer_norm_forward=700@3");
+  one_by_one.environment.emplace_back("EKGINE_SYNC", "1");
+  expect_one_line(ekgine(training("cuda", "run"), one_by_one), 1,
+                  ::testing::ContainsRegex("ekgine: layer_norm_forward on a grid of .*: an illegal "
+                                           "memory access was encountered"));
+}
+
+#endif
+
+}  // namespace
+}  // namespace ekgine::testing
