@@ -70,7 +70,7 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
   Trained trained;
   for (int i = 1; i <= steps; ++i) {
     step.set_totals({});
-    step.run(batch.view(), i, learning_rate);
+    step.run(batch.view(), i, learning_rate * (i % 2 == 0 ? 0.5 : 1));  // as schedules change it
     trained.losses.push_back(step.totals().loss / sequences);
   }
   trained.graphs = step.replay().graphs();
