@@ -112,6 +112,11 @@ TEST_F(Program, TrainsAsOnTheCpu) {
               "--records", "213", "--device", "cpu", "--json", "--quiet"});
   expect_success(result);
   expect_close(json::parse(result.out), metrics_of("on_cuda"));
+
+  // And the other way round: a complete run that is resumed is evaluated again.
+  const json on_cpu = metrics_of("on_cpu");
+  expect_success(ekgine({"train", "--resume", path("on_cpu"), "--device", "cuda", "--quiet"}));
+  expect_close(metrics_of("on_cpu"), on_cpu);
 }
 
 TEST_F(Program, GoesOnOnAnotherDevice) {
@@ -200,6 +205,14 @@ TEST_F(Program, NamesWhatFailedInTheMiddleOfARun) {
     EXPECT_TRUE(fs::exists(path("run/checkpoint.safetensors")));
     EXPECT_FALSE(fs::exists(path("run/model.safetensors")));
   }
+  // Beats are too short for cuFFT to transform them; the tests of the kernel are not.
+  const ProcessResult transform =
+      Process("/proc/self/exe", {"--gtest_filter=*AgreeWithTheCpu/morlet_cwt_f32"},
+              failing("cufftExecR2C=6"))
+          .wait();
+  EXPECT_NE(transform.status, 0);
+  EXPECT_THAT(transform.out, HasSubstr("cufftExecR2C: CUFFT_EXEC_FAILED; morlet_cwt"));
+
   fs::remove_all(path("run"));
   ProcessOptions one_by_one = failing("layer_norm_forward=700@3");
   one_by_one.environment.emplace_back("EKGINE_SYNC", "1");
