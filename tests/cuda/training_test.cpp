@@ -40,7 +40,8 @@ ModelConfig tiny(const std::string& name) {
           .num_heads = 2,
           .ff_dim_multiplier = 2,
           .kernel_size = 3,
-          .dropout = 0.2};
+          .dropout = 0.2,
+          .lstm_units = 6};
 }
 
 struct Trained {
@@ -139,7 +140,9 @@ TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
   EXPECT_LE(distance(found.state, exact.state), 0.5 * distance(start.state, exact.state));
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, CudaTraining, ::testing::Values("Main_Model", "Baseline_Model"),
+INSTANTIATE_TEST_SUITE_P(Models, CudaTraining,
+                         ::testing::Values("Main_Model", "AttentionOnly", "CNNLSTM_Model",
+                                           "Baseline_Model"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
