@@ -19,6 +19,19 @@ TEST(Lstm, Kernel) {
   expect_no_faults(lstm_cases());
 }
 
+// Of a single position the recurrent weights have no gradient. Where another op has left one, it
+// stays.
+TEST(Lstm, AddsNothingWhereItHasNothingToAdd) {
+  KernelCase c = lstm_case(3, 1, 2);
+  c.name += " and a product with the same weights";
+  c.op = [](Tape& tape, std::span<const Tensor> in) {
+    const Tensor state = lstm(tape, in[0], in[1]);
+    return add_scaled(tape, state, 1,
+                      linear(tape, in[0].reshape({3, 8}), in[1].reshape({8, 2}), Tensor()));
+  };
+  expect_no_faults({c});
+}
+
 // Sequence by sequence and unit by unit, from the definition.
 std::vector<double> step_by_step(kernels::LstmShape s, const std::vector<double>& projected,
                                  const std::vector<double>& recurrent) {
