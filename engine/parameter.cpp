@@ -44,10 +44,10 @@ Initialiser glorot_uniform(const Shape& shape) {
 }
 
 Initialiser orthogonal(const Shape& shape) {
-  const std::int64_t rows = shape[0], columns = shape[1];
-  if (shape.rank() != 2 || rows > columns) {
+  if (shape.rank() != 2 || shape[0] > shape[1]) {
     fail("orthogonal: shape must be (rows,columns) with rows ≤ columns, got {}", shape.text());
   }
+  const std::int64_t rows = shape[0], columns = shape[1];
   return [rows, columns](std::span<double> values, RandomKey stream) {
     // Normal numbers have no preferred direction (Box, Muller), and making a row orthogonal to the
     // ones before it keeps that so.
@@ -64,8 +64,7 @@ Initialiser orthogonal(const Shape& shape) {
     };
     for (std::int64_t row = 0; row < rows; ++row) {
       const std::span<double> x = row_of(row);
-      // Twice: what the first pass leaves of the other rows is rounding, but not little of a short
-      // x.
+      // Twice: where the first pass leaves little of x, its rounding errors are no little part.
       for (int pass = 0; pass < 2; ++pass) {
         for (std::int64_t other = 0; other < row; ++other) {
           const std::span<const double> q = row_of(other);

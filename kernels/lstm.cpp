@@ -107,7 +107,7 @@ void lstm_backward(const Cpu& cpu, LstmShape s, const T* recurrent, const T* gat
   T* dh = scratch.take<T>(static_cast<std::size_t>(state));
   T* dc = scratch.take<T>(static_cast<std::size_t>(state));
   T* dz = scratch.take<T>(static_cast<std::size_t>(s.positions * 4 * state));
-  for (std::int64_t t = later; t >= 0; --t) {
+  for (std::int64_t t = later; t >= 0 && s.sequences > 0; --t) {
     T* dz_t = dz + t * 4 * state;
     backward_position<T>(s, t, gates, cell, t == later ? dy : dh, dc, dz_t, dprojected);
     if (t > 0) {
