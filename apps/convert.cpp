@@ -1,10 +1,11 @@
-// ekgine convert: Keras weights → safetensors.
+// ekgine convert: weights between Keras and safetensors.
 
 #include <fmt/format.h>
 
 #include <memory>
 
 #include "apps/command.h"
+#include "model/keras_export.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 
@@ -19,8 +20,9 @@ struct Options {
 
 void run(Options& o) {
   apply(o.common);
-  if (!o.output.ends_with(".safetensors")) {
-    fail_usage("{}: expected a name that ends in .safetensors", o.output);
+  const bool to_keras = o.output.ends_with(".keras");
+  if (!to_keras && !o.output.ends_with(".safetensors")) {
+    fail_usage("{}: expected a name that ends in .safetensors or .keras", o.output);
   }
   const ModelWeights weights =
       o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);
@@ -28,7 +30,11 @@ void run(Options& o) {
   Device device = Device::cpu(DType::f32);
   Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.input);
-  save_model_weights(o.output, weights.config, weights.state);
+  if (to_keras) {
+    export_keras(o.output, weights);
+  } else {
+    save_model_weights(o.output, weights.config, weights.state);
+  }
   if (o.common.json) {
     nlohmann::ordered_json arrays;
     for (const auto& [name, array] : weights.state) arrays[name] = array.shape;
@@ -48,11 +54,14 @@ void add_convert(CLI::App& program) {
   auto o = std::make_shared<Options>();
   CLI::App* command = program.add_subcommand(
       "convert",
-      "Convert weights of the Keras models to safetensors and print their names and shapes.\n"
-      "Keras weights carry no normalisation statistics: evaluate them with --normalise-on.");
-  command->add_option("IN", o->input, "A .keras file, or a .safetensors file to check and rewrite")
+      "Convert weights between Keras' .keras files and safetensors, and print their names and "
+      "shapes.\n"
+      "Keras' own files carry no normalisation statistics: evaluate them with --normalise-on.");
+  command->add_option("IN", o->input, "A .keras or a .safetensors file")->required();
+  command
+      ->add_option("OUT", o->output,
+                   "The .safetensors file to write, or a .keras file that Keras 3 loads")
       ->required();
-  command->add_option("OUT", o->output, "The .safetensors file to write")->required();
   add_common_options(*command, o->common);
   command->callback([o] { run(*o); });
 }

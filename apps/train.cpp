@@ -133,7 +133,10 @@ void add_train(CLI::App& program) {
       ->group(data);
 
   const char* model = "Model";
-  command->add_option("--model", t.model.name, "Main_Model (CNN-Conformer) or Baseline_Model")
+  command
+      ->add_option("--model", t.model.name,
+                   "Main_Model (CNN-Conformer), AttentionOnly (transformer, no convolution along "
+                   "the beats), CNNLSTM_Model or Baseline_Model (mean over the beats)")
       ->capture_default_str()
       ->group(model);
   command->add_option("--sequence-length", t.model.sequence_length, "Beats per sequence")
@@ -153,10 +156,13 @@ void add_train(CLI::App& program) {
   command->add_option("--kernel-size", t.model.kernel_size, "Of the convolution along the beats")
       ->capture_default_str()
       ->group(model);
-  command->add_option("--num-blocks", t.model.num_blocks, "Conformer blocks")
+  command->add_option("--num-blocks", t.model.num_blocks, "Conformer or attention blocks")
       ->capture_default_str()
       ->group(model);
-  command->add_option("--dropout", t.model.dropout, "Dropout rate")
+  command->add_option("--dropout", t.model.dropout, "Dropout rate of the blocks")
+      ->capture_default_str()
+      ->group(model);
+  command->add_option("--lstm-units", t.model.lstm_units, "Width of CNNLSTM_Model's state")
       ->capture_default_str()
       ->group(model);
 

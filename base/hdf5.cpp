@@ -268,6 +268,28 @@ File File::create(const fs::path& path) {
   return File(std::make_unique<Handle>(path, file));
 }
 
+File File::create_image(const std::string& name) {
+  const LibraryLock lock;
+  const Id access = access_properties();
+  H5Pset_fapl_core(access.get(), 1 << 20, false);
+  const hid_t file = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
+  if (file < 0) fail("{}: cannot create: {}", name, system_reason("refused"));
+  return File(std::make_unique<Handle>(name, file));
+}
+
+std::string File::image() const {
+  const LibraryLock lock;
+  std::string bytes;
+  bool read = H5Fflush(handle_->file, H5F_SCOPE_GLOBAL) >= 0;
+  const ssize_t size = read ? H5Fget_file_image(handle_->file, nullptr, 0) : -1;
+  if (size > 0) {
+    bytes.resize(static_cast<std::size_t>(size));
+    read = H5Fget_file_image(handle_->file, bytes.data(), bytes.size()) == size;
+  }
+  if (!read || size <= 0) fail("{}: the image cannot be read", handle_->path.string());
+  return bytes;
+}
+
 void File::close() {
   if (handle_->file < 0) return;
   const LibraryLock lock;
@@ -351,6 +373,19 @@ std::vector<T> File::read(const std::string& dataset,
     fail("{}: cannot be read: {}", handle_->where(dataset), system_reason("damaged?"));
   }
   return values;
+}
+
+void File::create_group(const std::string& name) {
+  const LibraryLock lock;
+  const Id links(H5Pcreate(H5P_LINK_CREATE), H5Pclose);
+  H5Pset_create_intermediate_group(links.get(), 1);
+  const Id id(
+      H5Gcreate2(handle_->file, normal_name(name).c_str(), links.get(), H5P_DEFAULT, H5P_DEFAULT),
+      H5Gclose);
+  if (!id.valid()) {
+    fail("{}: cannot create the group: {}", handle_->where(name),
+         system_reason("an object of that name exists?"));
+  }
 }
 
 template <class T>

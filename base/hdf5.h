@@ -26,6 +26,8 @@ class File {
   static File open_image(std::span<const std::byte> image, const std::string& name);
   // Creates a file, replacing one of that name. Write to an AtomicFile's temporary path.
   static File create(const std::filesystem::path& path);
+  // Creates a file in memory, of which image() is to be had. `name` stands for it in messages.
+  static File create_image(const std::string& name);
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
   ~File();
@@ -33,6 +35,8 @@ class File {
   // Flushes and closes; errors that only show now (a full disk) are thrown. The destructor closes
   // without throwing, so a writer calls close() before it commits.
   void close();
+  // The bytes of a file as they would be on disk.
+  std::string image() const;
 
   // Object names are paths from the root: "layers/conv2d/vars/0". Parents are created on write.
   bool exists(const std::string& name) const;
@@ -41,6 +45,9 @@ class File {
   bool is_group(const std::string& name) const;
   // Extents of a dataset; empty for a scalar.
   std::vector<std::int64_t> shape(const std::string& dataset) const;
+
+  // Makes a group, and its parents. Errors: an object of that name exists.
+  void create_group(const std::string& name);
 
   // Reads a whole dataset. Errors: missing; not the `expected` shape, where one is given (-1 in it
   // matches any extent).

@@ -32,6 +32,7 @@
 #include "tests/cases/global_avg_pool.h"
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
+#include "tests/cases/lstm.h"
 #include "tests/cases/max_pool2d.h"
 #include "tests/cases/morlet_cwt.h"
 #include "tests/cases/relu.h"
@@ -146,6 +147,7 @@ std::vector<KernelCase> all_cases() {
       add_position_case(128, 3, 128, 3),
       attention_case(8, 3, 8, 128, 0.2),
       attention_case(1, 128, 2, 64, 0.2),
+      lstm_case(128, 3, 128),
       glu_case(384, 128),
       depthwise_conv1d_case(32, 3, 128, 11),
       depthwise_conv1d_case(2, 128, 128, 11),

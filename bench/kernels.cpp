@@ -1,4 +1,4 @@
-// Microbenchmarks of every kernel at the shapes of Main_Model with batches of 128 sequences.
+// Microbenchmarks of every kernel at the shapes of the models with batches of 128 sequences.
 //
 //   ekgine_bench [--benchmark_filter=conv2d] [--benchmark_format=json] ...
 //
@@ -31,6 +31,7 @@
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
 #include "tests/cases/linear.h"
+#include "tests/cases/lstm.h"
 #include "tests/cases/max_pool2d.h"
 #include "tests/cases/morlet_cwt.h"
 #include "tests/cases/relu.h"
@@ -144,6 +145,7 @@ std::vector<KernelCase> all_cases() {
   add(dropout_model_cases());
   add(add_position_model_cases());
   add(attention_model_cases());
+  add(lstm_model_cases());
   add(glu_model_cases());
   add(depthwise_conv1d_model_cases());
   add(elementwise_model_cases());

@@ -62,6 +62,10 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
 Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tensor& value,
                  double dropout);
 
+// projected (N,T,4H), recurrent (H,4H) -> (N,H): the last state of a long short-term memory, where
+// projected is linear(inputs); gates in Keras' order i, f, g, o
+Tensor lstm(Tape& tape, const Tensor& projected, const Tensor& recurrent);
+
 // x (N,T,C), weight (K,C), bias (C) -> (N,T,C); same padding, any K ≥ 1, T < K too
 Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numbers>
+#include <numeric>
 
 #include "base/error.h"
 
@@ -39,6 +41,41 @@ Initialiser glorot_uniform(const Shape& shape) {
   const double fans =
       field * static_cast<double>(shape.rank() == 1 ? 2 * shape[0] : shape[-2] + shape[-1]);
   return uniform(std::sqrt(6 / fans));
+}
+
+Initialiser orthogonal(const Shape& shape) {
+  if (shape.rank() != 2 || shape[0] > shape[1]) {
+    fail("orthogonal: shape must be (rows,columns) with rows ≤ columns, got {}", shape.text());
+  }
+  const std::int64_t rows = shape[0], columns = shape[1];
+  return [rows, columns](std::span<double> values, RandomKey stream) {
+    // Normal numbers have no preferred direction (Box, Muller), and making a row orthogonal to the
+    // ones before it keeps that so.
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double radius = std::sqrt(-2 * std::log(1 - random_uniform(stream, 2 * i)));
+      values[i] = radius * std::cos(2 * std::numbers::pi * random_uniform(stream, 2 * i + 1));
+    }
+    const auto row_of = [&](std::int64_t row) {
+      return values.subspan(static_cast<std::size_t>(row * columns),
+                            static_cast<std::size_t>(columns));
+    };
+    const auto dot = [](std::span<const double> a, std::span<const double> b) {
+      return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+    };
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::span<double> x = row_of(row);
+      // Twice: where the first pass leaves little of x, its rounding errors are no little part.
+      for (int pass = 0; pass < 2; ++pass) {
+        for (std::int64_t other = 0; other < row; ++other) {
+          const std::span<const double> q = row_of(other);
+          const double along = dot(x, q);
+          for (std::size_t k = 0; k < x.size(); ++k) x[k] -= along * q[k];
+        }
+      }
+      const double length = std::sqrt(dot(x, x));
+      for (double& v : x) v /= length;
+    }
+  };
 }
 
 Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser initialiser) {

@@ -37,6 +37,9 @@ Initialiser uniform(double limit);
 // Uniform with limit √(6 / (fan_in + fan_out)): Glorot, Bengio, AISTATS 2010. `shape` is the one
 // the fans are counted from, as Keras counts them: (in, out), or (receptive field..., in, out).
 Initialiser glorot_uniform(const Shape& shape);
+// Rows of length 1 at right angles to each other, drawn uniformly from all such (rows, columns),
+// rows ≤ columns: Saxe, McClelland, Ganguli, ICLR 2014.
+Initialiser orthogonal(const Shape& shape);
 
 class ParameterSet {
  public:

@@ -1,7 +1,11 @@
 #include "model/config.h"
 
+#include <fmt/ranges.h>
+
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <ranges>
+#include <utility>
 
 #include "base/error.h"
 #include "model/json_text.h"
@@ -12,24 +16,46 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* main_model = "Main_Model";
-constexpr const char* baseline_model = "Baseline_Model";
+enum Architecture : unsigned {
+  main_model = 1,
+  attention_only = 2,
+  cnn_lstm = 4,
+  baseline = 8,
+  with_attention = main_model | attention_only,
+  any = with_attention | cnn_lstm | baseline,
+};
+
+constexpr std::pair<const char*, Architecture> architectures[] = {
+    {"Main_Model", main_model},
+    {"AttentionOnly", attention_only},
+    {"CNNLSTM_Model", cnn_lstm},
+    {"Baseline_Model", baseline},
+};
+
+// A bit of Architecture, or 0 for a name that is none.
+unsigned architecture_of(const std::string& name) {
+  for (const auto& [known, architecture] : architectures) {
+    if (name == known) return architecture;
+  }
+  return 0;
+}
 
 struct IntegerField {
   const char* name;
   std::int64_t ModelConfig::*member;
   std::int64_t largest;  // the smallest is 1
-  bool main_model_only;
+  Architecture of;       // those that have it
 };
 
 // The bounds are far above any sensible model; they keep a damaged file from asking for terabytes.
 constexpr IntegerField integer_fields[] = {
-    {"sequence_length", &ModelConfig::sequence_length, 4096, false},
-    {"embed_dim", &ModelConfig::embed_dim, 4096, false},
-    {"num_heads", &ModelConfig::num_heads, 256, true},
-    {"ff_dim_multiplier", &ModelConfig::ff_dim_multiplier, 64, true},
-    {"kernel_size", &ModelConfig::kernel_size, 255, true},
-    {"num_blocks", &ModelConfig::num_blocks, 64, true},
+    {"sequence_length", &ModelConfig::sequence_length, 4096, any},
+    {"embed_dim", &ModelConfig::embed_dim, 4096, any},
+    {"num_heads", &ModelConfig::num_heads, 256, with_attention},
+    {"ff_dim_multiplier", &ModelConfig::ff_dim_multiplier, 64, with_attention},
+    {"kernel_size", &ModelConfig::kernel_size, 255, main_model},
+    {"num_blocks", &ModelConfig::num_blocks, 64, with_attention},
+    {"lstm_units", &ModelConfig::lstm_units, 1024, cnn_lstm},
 };
 
 std::int64_t integer(const json& value, const char* key, const std::string& source) {
@@ -44,30 +70,34 @@ std::int64_t integer(const json& value, const char* key, const std::string& sour
 }  // namespace
 
 void ModelConfig::check() const {
-  const bool conformer = name == main_model;
-  if (!conformer && name != baseline_model) {
-    fail("model '{}' is unknown (Main_Model, Baseline_Model are there)", name);
+  const unsigned architecture = architecture_of(name);
+  if (architecture == 0) {
+    fail("model '{}' is unknown ({} are there)", name,
+         fmt::join(std::views::keys(architectures), ", "));
   }
   for (const IntegerField& field : integer_fields) {
-    if (field.main_model_only && !conformer) continue;
+    if ((field.of & architecture) == 0) continue;
     const std::int64_t value = this->*field.member;
     if (value < 1 || value > field.largest) {
       fail("{} must be 1 to {}, got {}", field.name, field.largest, value);
     }
   }
-  if (!conformer) return;
   // With an even kernel "same" padding is lopsided: a beat would see more of one side.
-  if (kernel_size % 2 == 0) fail("kernel_size must be odd, got {}", kernel_size);
-  if (!(dropout >= 0 && dropout < 1)) fail("dropout must be in [0, 1), got {}", dropout);
+  if (architecture == main_model && kernel_size % 2 == 0) {
+    fail("kernel_size must be odd, got {}", kernel_size);
+  }
+  if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
+    fail("dropout must be in [0, 1), got {}", dropout);
+  }
 }
 
 json ModelConfig::to_json() const {
-  const bool conformer = name == main_model;
+  const unsigned architecture = architecture_of(name);
   json result = {{"name", name}};
   for (const IntegerField& field : integer_fields) {
-    if (conformer || !field.main_model_only) result[field.name] = this->*field.member;
+    if ((field.of & architecture) != 0) result[field.name] = this->*field.member;
   }
-  if (conformer) result["dropout"] = dropout;
+  if ((architecture & with_attention) != 0) result["dropout"] = dropout;
   return result;
 }
 
@@ -83,12 +113,12 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
   const json& name = value_of("name");
   if (!name.is_string()) fail("{}: name must be a text, got {}", source, brief(name));
   config.name = name.get<std::string>();
-  const bool conformer = config.name == main_model;
+  const unsigned architecture = architecture_of(config.name);
   for (const IntegerField& field : integer_fields) {
-    if (field.main_model_only && !conformer) continue;
+    if ((field.of & architecture) == 0) continue;
     config.*field.member = integer(value_of(field.name), field.name, source);
   }
-  if (conformer) {
+  if ((architecture & with_attention) != 0) {
     const json& dropout = value_of("dropout");
     if (!dropout.is_number()) fail("{}: dropout must be a number, got {}", source, brief(dropout));
     config.dropout = dropout.get<double>();

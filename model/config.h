@@ -10,16 +10,18 @@
 namespace ekgine {
 
 struct ModelConfig {
-  std::string name =
-      "Main_Model";  // Main_Model (CNN-Conformer) or Baseline_Model (mean over beats)
+  // Main_Model (CNN-Conformer), AttentionOnly (without its convolution along the beats),
+  // CNNLSTM_Model (an LSTM instead) or Baseline_Model (mean over the beats).
+  std::string name = "Main_Model";
   std::int64_t sequence_length = 3;  // T: beats per sequence
   std::int64_t embed_dim = 128;      // D: width of a beat's feature vector
-  // The rest belongs to Main_Model's Conformer blocks; Baseline_Model ignores it.
-  std::int64_t num_heads = 8;          // each of width embed_dim
+  // Each architecture ignores what it does not have.
+  std::int64_t num_heads = 8;          // of attention, each of width embed_dim
   std::int64_t ff_dim_multiplier = 4;  // width of the feed-forward modules / embed_dim
-  std::int64_t kernel_size = 11;       // of the depthwise convolution along the beats; odd
-  std::int64_t num_blocks = 1;
-  double dropout = 0.2;  // rate, in [0, 1)
+  std::int64_t kernel_size = 11;       // Main_Model's depthwise convolution along the beats; odd
+  std::int64_t num_blocks = 1;         // of Main_Model and AttentionOnly
+  double dropout = 0.2;                // rate in their blocks, in [0, 1)
+  std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
 
   bool operator==(const ModelConfig&) const = default;
 

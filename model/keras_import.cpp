@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/hdf5.h"
 #include "model/json_text.h"
+#include "model/keras_layout.h"
 
 namespace ekgine {
 
@@ -249,18 +250,20 @@ std::int64_t read_sequence_length(const Layer& input) {
   return shape[1].get<std::int64_t>();
 }
 
-// Sets what the config of a ConformerBlock tells; the rest of `config` is known already.
-void read_conformer_block(const Layer& block, ModelConfig& config) {
-  static const std::set<std::string> known = {"name",         "trainable",   "dtype",
-                                              "sequence_len", "embed_dim",   "num_heads",
-                                              "ff_dim",       "kernel_size", "dropout_rate"};
+// Sets what the config of a block tells; the rest of `config` is known already. Only the
+// Conformer's has a convolution.
+void read_block(const Layer& block, ModelConfig& config) {
+  const bool convolution = config.name == "Main_Model";
+  std::set<std::string> known = {"name",      "trainable", "dtype",  "sequence_len",
+                                 "embed_dim", "num_heads", "ff_dim", "dropout_rate"};
+  if (convolution) known.insert("kernel_size");
   for (const auto& [key, value] : block.config().items()) {
     if (!known.contains(key)) fail("{}: {} is not supported", block.where(), brief(key));
   }
   block.require("sequence_len", config.sequence_length);
   block.require("embed_dim", config.embed_dim);
   config.num_heads = block.size("num_heads");
-  config.kernel_size = block.size("kernel_size");
+  if (convolution) config.kernel_size = block.size("kernel_size");
   const std::int64_t ff_dim = block.size("ff_dim");
   if (ff_dim % config.embed_dim != 0) {
     fail("{}: ff_dim is {}, expected a multiple of embed_dim, which is {}", block.where(), ff_dim,
@@ -274,27 +277,52 @@ void read_conformer_block(const Layer& block, ModelConfig& config) {
   config.dropout = dropout.get<double>();
 }
 
+void read_lstm(const Layer& lstm, ModelConfig& config) {
+  config.lstm_units = lstm.size("units");
+  lstm.require("activation", "tanh");
+  lstm.require("recurrent_activation", "sigmoid");
+  lstm.require("use_bias", true);
+  lstm.require("return_sequences", false);
+  lstm.require("return_state", false);
+  lstm.require("go_backwards", false);
+  lstm.require("stateful", false);
+  // Of training only, but ekgine's has none.
+  lstm.require("dropout", 0.0);
+  lstm.require("recurrent_dropout", 0.0);
+}
+
 ModelConfig read_model(const json& model, const std::string& source) {
   Chain chain(model, source);
   ModelConfig config;
   config.name = "Baseline_Model";
   config.sequence_length = read_sequence_length(chain.next("InputLayer"));
   config.embed_dim = read_feature_extractor(chain.next("TimeDistributed").setting("layer"), source);
-  std::int64_t blocks = 0;
-  for (ModelConfig first; chain.next_is("ConformerBlock"); ++blocks) {
-    const Layer& block = chain.next("ConformerBlock");
-    read_conformer_block(block, config);
-    if (blocks == 0) first = config;
-    if (config != first)
-      fail("{} differs from the first block, expected equal ones", block.where());
+  std::string otherwise = ", ConformerBlock, AttentionOnlyBlock or LSTM";
+  for (const auto& [name, class_name] :
+       {std::pair{"Main_Model", keras_conformer_block.class_name},
+        std::pair{"AttentionOnly", keras_attention_block.class_name}}) {
+    if (!chain.next_is(class_name)) continue;
+    config.name = name;
+    config.num_blocks = 0;
+    for (ModelConfig before; chain.next_is(class_name); before = config) {
+      const Layer& block = chain.next(class_name);
+      read_block(block, config);
+      if (config.num_blocks > 0 && config != before) {
+        fail("{} differs from the first block, expected equal ones", block.where());
+      }
+      ++config.num_blocks;
+    }
+    otherwise = fmt::format(" or {}", class_name);
+    break;
   }
-  if (blocks > 0) {
-    config.name = "Main_Model";
-    config.num_blocks = blocks;
+  if (config.name == "Baseline_Model" && chain.next_is("LSTM")) {
+    config.name = "CNNLSTM_Model";
+    read_lstm(chain.next("LSTM"), config);
+  } else {
+    const Layer& mean = chain.next("GlobalAveragePooling1D", otherwise);
+    mean.require("data_format", "channels_last");
+    mean.require("keepdims", false);
   }
-  const Layer& mean = chain.next("GlobalAveragePooling1D", " or ConformerBlock");
-  mean.require("data_format", "channels_last");
-  mean.require("keepdims", false);
   const Layer& classifier = chain.next("Dense");
   classifier.require("units", 5);
   classifier.require("activation", "softmax");
@@ -315,43 +343,18 @@ class Variables {
       : source_(std::move(source)),
         file_(hdf5::File::open_image(std::as_bytes(std::span(image)), source_)) {}
 
-  // Moves variable `index` of a layer to an array of the model; `stored` is its shape in Keras.
-  void take(const std::string& layer, int index, const std::string& name, Extents shape,
-            const Extents& stored) {
-    const std::string variable = fmt::format("{}/vars/{}", layer, index);
-    taken_.insert(variable);
-    if (!file_.exists(variable)) {
-      faults_.push_back(fmt::format("{} {} is missing", variable, shape_text(stored)));
-    } else if (const Extents found = file_.shape(variable); found != stored) {
+  void take(const KerasVariable& variable) {
+    taken_.insert(variable.path);
+    if (!file_.exists(variable.path)) {
+      if (variable.optional) return;
       faults_.push_back(
-          fmt::format("{} is {}, expected {}", variable, shape_text(found), shape_text(stored)));
+          fmt::format("{} {} is missing", variable.path, shape_text(variable.stored)));
+    } else if (const Extents found = file_.shape(variable.path); found != variable.stored) {
+      faults_.push_back(fmt::format("{} is {}, expected {}", variable.path, shape_text(found),
+                                    shape_text(variable.stored)));
     } else {
-      state_[name] = {std::move(shape), file_.read<float>(variable)};
+      state_[variable.name] = {variable.shape, file_.read<float>(variable.path)};
     }
-  }
-  void take(const std::string& layer, int index, const std::string& name, const Extents& shape) {
-    take(layer, index, name, shape, shape);
-  }
-
-  void take_norm(const std::string& layer, const std::string& name, std::int64_t channels) {
-    take(layer, 0, name + ".weight", {channels});
-    take(layer, 1, name + ".bias", {channels});
-  }
-  void take_batch_norm(const std::string& layer, const std::string& name, std::int64_t channels) {
-    take_norm(layer, name, channels);
-    take(layer, 2, name + ".running_mean", {channels});
-    take(layer, 3, name + ".running_variance", {channels});
-  }
-  void take_dense(const std::string& layer, const std::string& name, std::int64_t in,
-                  std::int64_t out) {
-    take(layer, 0, name + ".weight", {in, out});
-    take(layer, 1, name + ".bias", {out});
-  }
-  // A convolution of kernel size 1 is a dense layer along the channels.
-  void take_pointwise(const std::string& layer, const std::string& name, std::int64_t in,
-                      std::int64_t out) {
-    take(layer, 0, name + ".weight", {in, out}, {1, in, out});
-    take(layer, 1, name + ".bias", {out});
   }
 
   StateDict finish() {
@@ -382,47 +385,6 @@ class Variables {
   std::vector<std::string> faults_;
 };
 
-// Repeats of a class within a container are numbered from the second one: conv2d, conv2d_1, ...
-std::string repeated(const std::string& stem, std::int64_t index) {
-  return index == 0 ? stem : fmt::format("{}_{}", stem, index);
-}
-
-void take_block(Variables& variables, const ModelConfig& config, std::int64_t index) {
-  const std::string layer = repeated("layers/conformer_block", index);
-  const std::string name = fmt::format("encoder.{}", index);
-  const std::int64_t d = config.embed_dim, heads = config.num_heads, kernel = config.kernel_size;
-  for (const std::string ffn : {"/ffn1", "/ffn2"}) {
-    const std::string to = name + "." + ffn.substr(1);
-    variables.take_norm(layer + ffn + "/layer_norm", to + ".norm", d);
-    variables.take_dense(layer + ffn + "/ffn1", to + ".dense1", d, config.ff_dim_multiplier * d);
-    variables.take_dense(layer + ffn + "/ffn2", to + ".dense2", config.ff_dim_multiplier * d, d);
-  }
-
-  const std::string attention = layer + "/self_attention";
-  variables.take_norm(attention + "/layer_norm", name + ".attention.norm", d);
-  variables.take(attention + "/pos_embedding", 0, name + ".attention.position",
-                 {config.sequence_length, d});
-  for (const std::string projection : {"query", "key", "value"}) {
-    const std::string dense = attention + "/mha/" + projection + "_dense";
-    variables.take(dense, 0, name + ".attention." + projection + ".weight", {d, heads, d});
-    variables.take(dense, 1, name + ".attention." + projection + ".bias", {heads, d});
-  }
-  variables.take(attention + "/mha/output_dense", 0, name + ".attention.output.weight",
-                 {heads, d, d});
-  variables.take(attention + "/mha/output_dense", 1, name + ".attention.output.bias", {d});
-
-  const std::string conv = layer + "/conv_module";
-  variables.take_norm(conv + "/layer_norm", name + ".conv.norm", d);
-  variables.take_pointwise(conv + "/pointwise_conv1", name + ".conv.pointwise1", d, 2 * d);
-  variables.take(conv + "/depthwise_conv", 0, name + ".conv.depthwise.weight", {kernel, d},
-                 {kernel, d, 1});
-  variables.take(conv + "/depthwise_conv", 1, name + ".conv.depthwise.bias", {d});
-  variables.take_batch_norm(conv + "/batch_norm", name + ".conv.batch_norm", d);
-  variables.take_pointwise(conv + "/pointwise_conv2", name + ".conv.pointwise2", d, d);
-
-  variables.take_norm(layer + "/final_layer_norm", name + ".norm", d);
-}
-
 }  // namespace
 
 ModelWeights import_keras(const fs::path& path) {
@@ -448,21 +410,7 @@ ModelWeights import_keras(const fs::path& path) {
 
   member = "model.weights.h5";
   Variables variables(archive.read(member), source(member));
-  const std::int64_t channels[] = {1, 32, 64, weights.config.embed_dim};
-  for (int stage = 0; stage < 3; ++stage) {
-    const std::string extractor = "layers/time_distributed/layer/layers/";
-    variables.take(repeated(extractor + "conv2d", stage), 0,
-                   fmt::format("features.conv{}.weight", stage + 1),
-                   {3, 3, channels[stage], channels[stage + 1]});
-    variables.take_batch_norm(repeated(extractor + "batch_normalization", stage),
-                              fmt::format("features.norm{}", stage + 1), channels[stage + 1]);
-  }
-  if (weights.config.name == "Main_Model") {
-    for (std::int64_t i = 0; i < weights.config.num_blocks; ++i) {
-      take_block(variables, weights.config, i);
-    }
-  }
-  variables.take_dense("layers/dense", "classifier", weights.config.embed_dim, 5);
+  for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
   weights.state = variables.finish();
   return weights;
 }

@@ -18,15 +18,24 @@ Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, s
                                                  std::numeric_limits<double>::quiet_NaN())),
       normalisation_std_(parameters_.add_buffer("normalisation.std", {beat_samples},
                                                 std::numeric_limits<double>::quiet_NaN())) {
+  const std::int64_t ff_dim = config.ff_dim_multiplier * config.embed_dim;
+  std::int64_t width = config.embed_dim;
   if (config.name == "Main_Model") {
     for (std::int64_t i = 0; i < config.num_blocks; ++i) {
-      encoder_.push_back(std::make_unique<ConformerBlock>(
-          parameters_, fmt::format("encoder.{}", i), config.sequence_length, config.embed_dim,
-          config.num_heads, config.ff_dim_multiplier * config.embed_dim, config.kernel_size,
-          config.dropout));
+      conformer_.emplace_back(parameters_, fmt::format("encoder.{}", i), config.sequence_length,
+                              config.embed_dim, config.num_heads, ff_dim, config.kernel_size,
+                              config.dropout);
     }
+  } else if (config.name == "AttentionOnly") {
+    for (std::int64_t i = 0; i < config.num_blocks; ++i) {
+      attention_.emplace_back(parameters_, fmt::format("encoder.{}", i), config.sequence_length,
+                              config.embed_dim, config.num_heads, ff_dim, config.dropout);
+    }
+  } else if (config.name == "CNNLSTM_Model") {
+    lstm_.emplace(parameters_, "lstm", config.embed_dim, config.lstm_units);
+    width = config.lstm_units;
   }
-  classifier_ = std::make_unique<Dense>(parameters_, "classifier", config.embed_dim, class_count);
+  classifier_ = std::make_unique<Dense>(parameters_, "classifier", width, class_count);
   parameters_.allocate(use, seed);
 }
 
@@ -38,8 +47,9 @@ Tensor Model::encode(Tape& tape, const Tensor& beats) const {
 
 Tensor Model::classify(Tape& tape, const Tensor& features) const {
   Tensor x = features;
-  for (const auto& block : encoder_) x = (*block)(tape, x);
-  return (*classifier_)(tape, global_avg_pool(tape, x));
+  for (const ConformerBlock& block : conformer_) x = block(tape, x);
+  for (const AttentionBlock& block : attention_) x = block(tape, x);
+  return (*classifier_)(tape, lstm_ ? (*lstm_)(tape, x) : global_avg_pool(tape, x));
 }
 
 Tensor Model::forward(Tape& tape, const Tensor& beats, const Tensor& index) const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ class Model {
   // Beats (U, beat_samples) in mV → features (U, D).
   Tensor encode(Tape& tape, const Tensor& beats) const;
   // Features of sequences (B,T,D) → logits (B,5). T is at most the configured sequence length for
-  // models with a position table, and any number otherwise.
+  // models with a position table (Main_Model, AttentionOnly), and any number otherwise.
   Tensor classify(Tape& tape, const Tensor& features) const;
   // Both, where sequence b consists of the beats index[b,0...T): beats (U, beat_samples),
   // index (B,T) of i32 in [0,U) → logits (B,5).
@@ -52,7 +53,10 @@ class Model {
   ModelConfig config_;
   ParameterSet parameters_;
   FeatureExtractor features_;
-  std::vector<std::unique_ptr<ConformerBlock>> encoder_;
+  // Of these the architecture has one kind or none.
+  std::vector<ConformerBlock> conformer_;
+  std::vector<AttentionBlock> attention_;
+  std::optional<Lstm> lstm_;
   std::unique_ptr<Dense> classifier_;
   Parameter &normalisation_mean_, &normalisation_std_;
 };

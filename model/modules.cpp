@@ -1,5 +1,7 @@
 #include "model/modules.h"
 
+#include <algorithm>
+
 namespace ekgine {
 
 Dense::Dense(ParameterSet& parameters, const std::string& name, std::int64_t in, std::int64_t out)
@@ -149,6 +151,44 @@ Tensor ConformerBlock::operator()(Tape& tape, const Tensor& x) const {
   h = add_scaled(tape, h, 1, conv_(tape, h));
   h = add_scaled(tape, h, 0.5, ffn2_(tape, h));
   return norm_(tape, h);
+}
+
+AttentionBlock::AttentionBlock(ParameterSet& parameters, const std::string& name,
+                               std::int64_t sequence_length, std::int64_t embed_dim,
+                               std::int64_t heads, std::int64_t ff_dim, double dropout)
+    : attention_(parameters, name + ".attention", sequence_length, embed_dim, heads, dropout),
+      ffn_(parameters, name + ".ffn", embed_dim, ff_dim, dropout),
+      norm_(parameters, name + ".norm", embed_dim) {}
+
+Tensor AttentionBlock::operator()(Tape& tape, const Tensor& x) const {
+  Tensor h = add_scaled(tape, x, 1, attention_(tape, x));
+  h = add_scaled(tape, h, 1, ffn_(tape, h));
+  return norm_(tape, h);
+}
+
+namespace {
+
+// Zero but for the forget gate's, which is 1, so that a new network remembers: Jozefowicz, Zaremba,
+// Sutskever, ICML 2015.
+Initialiser unit_forget_bias(std::int64_t units) {
+  return [units](std::span<double> values, RandomKey) {
+    std::ranges::fill(values, 0);
+    std::ranges::fill(
+        values.subspan(static_cast<std::size_t>(units), static_cast<std::size_t>(units)), 1);
+  };
+}
+
+}  // namespace
+
+Lstm::Lstm(ParameterSet& parameters, const std::string& name, std::int64_t in, std::int64_t units)
+    : weight_(parameters.add(name + ".weight", {in, 4 * units}, glorot_uniform({in, 4 * units}))),
+      recurrent_weight_(parameters.add(name + ".recurrent_weight", {units, 4 * units},
+                                       orthogonal({units, 4 * units}))),
+      bias_(parameters.add(name + ".bias", {4 * units}, unit_forget_bias(units))) {}
+
+Tensor Lstm::operator()(Tape& tape, const Tensor& x) const {
+  const Tensor projected = linear(tape, x, tape.use(weight_), tape.use(bias_));
+  return lstm(tape, projected, tape.use(recurrent_weight_));
 }
 
 }  // namespace ekgine

@@ -121,4 +121,28 @@ class ConformerBlock {
   LayerNorm norm_;
 };
 
+// The Conformer block without its convolution, a transformer's: x += attention(x); x += ffn(x);
+// layer norm.
+class AttentionBlock {
+ public:
+  AttentionBlock(ParameterSet& parameters, const std::string& name, std::int64_t sequence_length,
+                 std::int64_t embed_dim, std::int64_t heads, std::int64_t ff_dim, double dropout);
+  Tensor operator()(Tape& tape, const Tensor& x) const;  // (N,T,D) → (N,T,D)
+
+ private:
+  SelfAttention attention_;
+  FeedForward ffn_;
+  LayerNorm norm_;
+};
+
+// Long short-term memory over the beats (kernels/lstm.h), its last state: (N,T,D) → (N,H).
+class Lstm {
+ public:
+  Lstm(ParameterSet& parameters, const std::string& name, std::int64_t in, std::int64_t units);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  Parameter &weight_, &recurrent_weight_, &bias_;
+};
+
 }  // namespace ekgine

@@ -21,7 +21,15 @@
 //   classifier.{weight,bias}                       (D, 5), (5)
 //   normalisation.{mean,std}                       (187); absent from imported Keras models
 //
-// Dense weights are (in, out): y = x·W + b. Baseline_Model has features and classifier only.
+// AttentionOnly has attention, one ffn (encoder.N.ffn) and norm in its encoder. CNNLSTM_Model with
+// H = lstm_units has, instead of an encoder,
+//
+//   lstm.weight                                    (D, 4H)
+//   lstm.recurrent_weight                          (H, 4H)
+//   lstm.bias                                      (4H)
+//
+// columns by gate: input, forget, candidate, output; its classifier is (H, 5). Baseline_Model has
+// features and classifier only. Dense weights are (in, out): y = x·W + b.
 #pragma once
 
 #include <cstdint>

@@ -185,7 +185,7 @@ TEST_F(Evaluate, ConvertRewritesWeights) {
 
   fs::remove(path("copy.safetensors"));
   expect_one_line(ekgine({"convert", weights_, path("copy.npz")}), 2,
-                  path("copy.npz") + ": expected a name that ends in .safetensors");
+                  path("copy.npz") + ": expected a name that ends in .safetensors or .keras");
   write_bytes(path("text.keras"), "this is not a zip file");
   expect_one_line(ekgine({"convert", path("text.keras"), path("copy.safetensors")}), 1,
                   path("text.keras") + ": ");
@@ -199,6 +199,23 @@ TEST_F(Evaluate, ConvertRewritesWeights) {
                   1, path("copy.safetensors") + ": cannot write: File too large");
   EXPECT_EQ(read("copy.safetensors"), "old");
   EXPECT_FALSE(fs::exists(path("copy.safetensors.partial")));
+}
+
+// To Keras and back nothing is lost, the normalisation's statistics included.
+TEST_F(Evaluate, ConvertsToKerasAndBack) {
+  expect_success(ekgine({"convert", weights_, path("copy.keras")}));
+  const ProcessResult result =
+      ekgine({"convert", path("copy.keras"), path("back.safetensors"), "--json"});
+  expect_success(result);
+  EXPECT_EQ(json::parse(result.out).at("output"), path("back.safetensors"));
+  EXPECT_TRUE(read("back.safetensors") == read("run/model.safetensors"));
+  expect_success(ekgine(evaluation(path("copy.keras")) + Arguments{"--records", "901"}));
+
+  const std::string whole = read("copy.keras");
+  expect_one_line(ekgine({"convert", weights_, path("copy.keras")},
+                         {.directory = {}, .environment = {}, .file_size_limit = 4096}),
+                  1, path("copy.keras") + ": cannot write: File too large");
+  EXPECT_TRUE(read("copy.keras") == whole);
 }
 
 }  // namespace

@@ -161,6 +161,9 @@ TEST_F(Train, EveryWayOfShufflingAndEveryModelTrains) {
   const Arguments variants[] = {{"--shuffle", "stream"},
                                 {"--shuffle", "full", "--class-weights", "balanced"},
                                 {"--model", "Baseline_Model", "--class-weights", "none"},
+                                {"--model", "AttentionOnly", "--num-blocks", "2"},
+                                {"--model", "CNNLSTM_Model", "--lstm-units", "6"},
+                                {"--model", "CNNLSTM_Model", "--sequence-length", "7"},
                                 {"--sequence-length", "5", "--num-blocks", "2"},
                                 {"--schedule", "plateau", "--validation-records", "903"},
                                 {"--schedule", "constant", "--sequence-length", "1"}};
@@ -215,6 +218,24 @@ TEST_F(Resume, KilledAtRandomMomentsGivesTheSameBits) {
   const ProcessResult result = ekgine(go_on(path(run())));
   expect_success(result);
   expect_same_run("whole", run());
+}
+
+TEST_F(Resume, EveryModelGoesOnAfterAKill) {
+  for (const char* model : {"AttentionOnly", "CNNLSTM_Model", "Baseline_Model"}) {
+    SCOPED_TRACE(model);
+    const Arguments options{"--model", model, "--lstm-units", "6", "--num-blocks", "2"};
+    const std::string whole = std::string("whole ") + model,
+                      killed = std::string("killed ") + model;
+    expect_success(ekgine(long_training(path(whole)) + options));
+    Process process(EKGINE_PROGRAM, long_training(path(killed)) + options);
+    while (!fs::exists(path(killed + "/checkpoint.json"))) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    process.send(SIGKILL);
+    process.wait();
+    expect_success(ekgine({"train", "--resume", path(killed), "--quiet"}));
+    expect_same_run(whole, killed);
+  }
 }
 
 TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
@@ -327,8 +348,13 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
           "--class-weights must be one of none, balanced, sqrt, got 'inverse'", 2);
   refuses({"--shuffle", "some"}, "--shuffle must be one of runs, full, stream, got 'some'", 2);
   refuses({"--schedule", "step"}, "--schedule must be one of", 2);
-  refuses({"--model", "LSTM"}, "model 'LSTM' is unknown (Main_Model, Baseline_Model are there)", 2);
+  refuses({"--model", "LSTM"},
+          "model 'LSTM' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model are "
+          "there)",
+          2);
   refuses({"--kernel-size", "4"}, "kernel_size must be odd, got 4", 2);
+  refuses({"--model", "CNNLSTM_Model", "--lstm-units", "0"}, "lstm_units must be 1 to 1024, got 0",
+          2);
   refuses({"--dropout", "1"}, "dropout must be in [0, 1), got 1", 2);
   refuses({"--precision", "f16"}, "--precision must be one of f32, tf32, bf16, got 'f16'", 2);
   expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");

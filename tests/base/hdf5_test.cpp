@@ -243,6 +243,29 @@ TEST(Hdf5, GivesTheSameBytesForTheSameData) {
   EXPECT_TRUE(read_file(folder / "a.h5") == read_file(folder / "b.h5"));
 }
 
+TEST(Hdf5, AnImageIsTheFile) {
+  const TemporaryDirectory folder;
+  const auto fill = [](hdf5::File& file) {
+    file.create_group("empty/inside");
+    file.write<float>("group/values", std::vector<float>(1000, 2.0f), Shape{10, 100});
+  };
+  hdf5::File in_memory = hdf5::File::create_image("image"),
+             on_disk = hdf5::File::create(folder / "a.h5");
+  fill(in_memory);
+  fill(on_disk);
+  on_disk.close();
+  const std::string image = in_memory.image();
+  EXPECT_FALSE(std::filesystem::exists("image"));
+  const hdf5::File file = hdf5::File::open_image(std::as_bytes(std::span(image)), "image");
+  EXPECT_EQ(file.read<float>("group/values", Shape{10, 100}), std::vector<float>(1000, 2.0f));
+  EXPECT_TRUE(file.is_group("empty/inside"));
+  EXPECT_THAT(file.members("empty/inside"), ::testing::IsEmpty());
+  EXPECT_TRUE(image == read_file(folder / "a.h5"));
+  EXPECT_ERROR(in_memory.create_group("empty"), "image:empty: cannot create the group: ");
+  EXPECT_ERROR(in_memory.create_group("group/values"),
+               "image:group/values: cannot create the group: ");
+}
+
 TEST(Hdf5, WorksFromSeveralThreads) {
   const TemporaryDirectory folder;
   std::array<std::string, 4> outcome;

@@ -19,6 +19,7 @@
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
 #include "tests/cases/linear.h"
+#include "tests/cases/lstm.h"
 #include "tests/cases/max_pool2d.h"
 #include "tests/cases/morlet_cwt.h"
 #include "tests/cases/relu.h"
@@ -69,8 +70,9 @@ INSTANTIATE_TEST_SUITE_P(
             Suite{"gather", gather_cases}, Suite{"gather_jittered", gather_jittered_cases},
             Suite{"global_avg_pool", global_avg_pool_cases}, Suite{"glu", glu_cases},
             Suite{"layer_norm", layer_norm_cases}, Suite{"linear", linear_cases},
-            Suite{"max_pool2d", max_pool2d_cases}, Suite{"morlet_cwt", morlet_cwt_cases},
-            Suite{"relu", relu_cases}, Suite{"softmax", softmax_cases},
+            Suite{"lstm", lstm_cases}, Suite{"max_pool2d", max_pool2d_cases},
+            Suite{"morlet_cwt", morlet_cwt_cases}, Suite{"relu", relu_cases},
+            Suite{"softmax", softmax_cases},
             Suite{"softmax_cross_entropy", softmax_cross_entropy_cases},
             Suite{"swish", swish_cases}),
         ::testing::Values(DType::f32, DType::bf16)),

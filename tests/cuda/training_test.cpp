@@ -45,7 +45,8 @@ ModelConfig tiny(const std::string& name) {
           .num_heads = 2,
           .ff_dim_multiplier = 2,
           .kernel_size = 3,
-          .dropout = 0.2};
+          .dropout = 0.2,
+          .lstm_units = 6};
 }
 
 struct Trained {
@@ -262,7 +263,9 @@ TEST_P(CudaTraining, WaitsOnceForARecording) {
 }
 #endif
 
-INSTANTIATE_TEST_SUITE_P(Models, CudaTraining, ::testing::Values("Main_Model", "Baseline_Model"),
+INSTANTIATE_TEST_SUITE_P(Models, CudaTraining,
+                         ::testing::Values("Main_Model", "AttentionOnly", "CNNLSTM_Model",
+                                           "Baseline_Model"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

@@ -77,6 +77,37 @@ TEST(Initialiser, GlorotLimitFollowsTheFans) {
   EXPECT_NEAR(largest({128, 8, 128}), std::sqrt(6.0 / (128 * 136)), 1e-5);
 }
 
+TEST(Initialiser, OrthogonalRowsAreDrawnWithoutPreference) {
+  for (const auto& [rows, columns] : {std::pair{1, 1}, {1, 4}, {7, 7}, {30, 120}}) {
+    const auto n = static_cast<std::size_t>(rows), m = static_cast<std::size_t>(columns);
+    std::vector<double> values(n * m);
+    orthogonal({rows, columns})(values, {1, 2, 3});
+    for (std::size_t a = 0; a < n; ++a) {
+      for (std::size_t b = 0; b <= a; ++b) {
+        double dot = 0;
+        for (std::size_t k = 0; k < m; ++k) dot += values[a * m + k] * values[b * m + k];
+        EXPECT_NEAR(dot, a == b ? 1 : 0, 1e-13) << rows << "x" << columns << ": " << a << ", " << b;
+      }
+    }
+  }
+  // Over many draws every element has mean 0 and variance 1/columns.
+  std::vector<double> sum(6), squares(6), values(6);
+  constexpr std::uint32_t draws = 4000;
+  for (std::uint32_t draw = 0; draw < draws; ++draw) {
+    orthogonal({2, 3})(values, {1, 2, draw});
+    for (std::size_t i = 0; i < 6; ++i) {
+      sum[i] += values[i];
+      squares[i] += values[i] * values[i];
+    }
+  }
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_NEAR(sum[i] / draws, 0, 0.04) << i;
+    EXPECT_NEAR(squares[i] / draws, 1.0 / 3, 0.025) << i;
+  }
+  EXPECT_ERROR(orthogonal({4, 3}),
+               "orthogonal: shape must be (rows,columns) with rows ≤ columns, got (4,3)");
+}
+
 TEST(Optimiser, RefusesAParameterThatNoBackwardPassHasReached) {
   Device device = Device::cpu(DType::f32);
   ParameterSet set(device);

@@ -47,6 +47,33 @@ TEST(ModelConfig, BaselineModelHasNoConformerSettings) {
   EXPECT_NO_THROW(config.check());
 }
 
+TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
+  ModelConfig attention = unusual_main();
+  attention.name = "AttentionOnly";
+  attention.kernel_size = ModelConfig{}.kernel_size;
+  EXPECT_EQ(attention.to_json(), json::parse(R"({
+    "name": "AttentionOnly", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
+    "ff_dim_multiplier": 2, "num_blocks": 5, "dropout": 0.1})"));
+  EXPECT_EQ(ModelConfig::from_json(attention.to_json(), "f"), attention);
+  attention.dropout = 1;
+  EXPECT_ERROR(attention.check(), "dropout must be in [0, 1), got 1");
+
+  ModelConfig lstm;
+  lstm.name = "CNNLSTM_Model";
+  lstm.sequence_length = 4;
+  lstm.lstm_units = 64;
+  EXPECT_EQ(lstm.to_json(), json::parse(R"({
+    "name": "CNNLSTM_Model", "sequence_length": 4, "embed_dim": 128, "lstm_units": 64})"));
+  EXPECT_EQ(ModelConfig::from_json(lstm.to_json(), "f"), lstm);
+  json extra = lstm.to_json();
+  extra["dropout"] = 0.1;
+  EXPECT_ERROR(ModelConfig::from_json(extra, "f"), "f: unknown key 'dropout' for CNNLSTM_Model");
+  for (const std::int64_t units : {0, 1025}) {
+    lstm.lstm_units = units;
+    EXPECT_ERROR(lstm.check(), fmt::format("lstm_units must be 1 to 1024, got {}", units));
+  }
+}
+
 TEST(ModelConfig, DropoutMayBeWrittenAsAnInteger) {
   json object = unusual_main().to_json();
   object["dropout"] = 0;
@@ -62,7 +89,8 @@ TEST(ModelConfig, ChecksEveryRange) {
     return config;
   };
   EXPECT_ERROR(with(&ModelConfig::name, "main_model").check(),
-               "model 'main_model' is unknown (Main_Model, Baseline_Model are there)");
+               "model 'main_model' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, "
+               "Baseline_Model are there)");
   EXPECT_ERROR(with(&ModelConfig::sequence_length, 0).check(),
                "sequence_length must be 1 to 4096, got 0");
   EXPECT_ERROR(with(&ModelConfig::embed_dim, -1).check(), "embed_dim must be 1 to 4096, got -1");

@@ -121,17 +121,35 @@ json keras_config(const ModelConfig& config, bool mixed_precision = false) {
   if (mixed_precision) layers.push_back(cast("cast_1"));
   layers.push_back(layer("TimeDistributed", "time_distributed",
                          {{"layer", feature_extractor(config.embed_dim, mixed_precision)}}));
-  for (std::int64_t i = 0; config.name == "Main_Model" && i < config.num_blocks; ++i) {
+  const bool conformer = config.name == "Main_Model";
+  const bool blocks = conformer || config.name == "AttentionOnly";
+  for (std::int64_t i = 0; blocks && i < config.num_blocks; ++i) {
     // Names of layers and of their groups in the weights differ in real files too.
-    layers.push_back(layer("ConformerBlock", fmt::format("conformer_block_{}", i + 7),
+    layers.push_back(layer(conformer ? "ConformerBlock" : "AttentionOnlyBlock",
+                           fmt::format("{}_block_{}", conformer ? "conformer" : "attention", i + 7),
                            {{"sequence_len", config.sequence_length},
                             {"embed_dim", config.embed_dim},
                             {"num_heads", config.num_heads},
                             {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
-                            {"kernel_size", config.kernel_size},
                             {"dropout_rate", config.dropout}}));
+    if (conformer) layers.back()["config"]["kernel_size"] = config.kernel_size;
   }
-  layers.push_back(average("GlobalAveragePooling1D", "global_average_pooling1d"));
+  if (config.name == "CNNLSTM_Model") {
+    layers.push_back(layer("LSTM", "lstm_3",
+                           {{"units", config.lstm_units},
+                            {"activation", "tanh"},
+                            {"recurrent_activation", "sigmoid"},
+                            {"use_bias", true},
+                            {"dropout", 0.0},
+                            {"recurrent_dropout", 0.0},
+                            {"return_sequences", false},
+                            {"return_state", false},
+                            {"go_backwards", false},
+                            {"stateful", false},
+                            {"unroll", false}}));
+  } else {
+    layers.push_back(average("GlobalAveragePooling1D", "global_average_pooling1d"));
+  }
   layers.push_back(
       layer("Dense", "dense_4", {{"units", 5}, {"activation", "softmax"}, {"use_bias", true}}));
   return functional("Some_Model", layers);
@@ -164,17 +182,28 @@ std::vector<Variable> variables_of(const ModelConfig& config) {
     add(norm + "2", out, "features.norm" + number + ".running_mean", out);
     add(norm + "3", out, "features.norm" + number + ".running_variance", out);
   }
-  add("layers/dense/vars/0", {d, 5}, "classifier.weight", {d, 5});
+  const std::int64_t units = config.lstm_units;
+  const std::int64_t width = config.name == "CNNLSTM_Model" ? units : d;
+  add("layers/dense/vars/0", {width, 5}, "classifier.weight", {width, 5});
   add("layers/dense/vars/1", {5}, "classifier.bias", {5});
   if (config.name == "Baseline_Model") return all;
+  if (config.name == "CNNLSTM_Model") {
+    add("layers/lstm/cell/vars/0", {d, 4 * units}, "lstm.weight", {d, 4 * units});
+    add("layers/lstm/cell/vars/1", {units, 4 * units}, "lstm.recurrent_weight", {units, 4 * units});
+    add("layers/lstm/cell/vars/2", {4 * units}, "lstm.bias", {4 * units});
+    return all;
+  }
 
   const std::int64_t h = config.num_heads, f = config.ff_dim_multiplier * d;
   const std::int64_t k = config.kernel_size;
   for (std::int64_t i = 0; i < config.num_blocks; ++i) {
-    const std::string b = i == 0 ? std::string("layers/conformer_block/")
-                                 : fmt::format("layers/conformer_block_{}/", i);
+    const bool conformer = config.name == "Main_Model";
+    const std::string stem = conformer ? "layers/conformer_block" : "layers/attention_only_block";
+    const std::string b = i == 0 ? stem + "/" : fmt::format("{}_{}/", stem, i);
     const std::string e = fmt::format("encoder.{}.", i);
-    for (const std::string m : {"ffn1", "ffn2"}) {
+    const std::vector<std::string> feed_forwards =
+        conformer ? std::vector<std::string>{"ffn1", "ffn2"} : std::vector<std::string>{"ffn"};
+    for (const std::string& m : feed_forwards) {
       add(b + m + "/layer_norm/vars/0", {d}, e + m + ".norm.weight", {d});
       add(b + m + "/layer_norm/vars/1", {d}, e + m + ".norm.bias", {d});
       add(b + m + "/ffn1/vars/0", {d, f}, e + m + ".dense1.weight", {d, f});
@@ -192,6 +221,9 @@ std::vector<Variable> variables_of(const ModelConfig& config) {
     }
     add(a + "mha/output_dense/vars/0", {h, d, d}, to + "output.weight", {h, d, d});
     add(a + "mha/output_dense/vars/1", {d}, to + "output.bias", {d});
+    add(b + "final_layer_norm/vars/0", {d}, e + "norm.weight", {d});
+    add(b + "final_layer_norm/vars/1", {d}, e + "norm.bias", {d});
+    if (!conformer) continue;
     const std::string c = b + "conv_module/";
     add(c + "layer_norm/vars/0", {d}, e + "conv.norm.weight", {d});
     add(c + "layer_norm/vars/1", {d}, e + "conv.norm.bias", {d});
@@ -205,8 +237,6 @@ std::vector<Variable> variables_of(const ModelConfig& config) {
     add(c + "batch_norm/vars/3", {d}, e + "conv.batch_norm.running_variance", {d});
     add(c + "pointwise_conv2/vars/0", {1, d, d}, e + "conv.pointwise2.weight", {d, d});
     add(c + "pointwise_conv2/vars/1", {d}, e + "conv.pointwise2.bias", {d});
-    add(b + "final_layer_norm/vars/0", {d}, e + "norm.weight", {d});
-    add(b + "final_layer_norm/vars/1", {d}, e + "norm.bias", {d});
   }
   return all;
 }
@@ -271,6 +301,20 @@ ModelConfig small_main() {
   return config;
 }
 
+ModelConfig small_attention() {
+  ModelConfig config = small_main();
+  config.name = "AttentionOnly";
+  config.kernel_size = ModelConfig{}.kernel_size;
+  return config;
+}
+
+ModelConfig small_lstm() {
+  ModelConfig config = small_baseline();
+  config.name = "CNNLSTM_Model";
+  config.lstm_units = 3;
+  return config;
+}
+
 // --- What must be read ---------------------------------------------------------------------------
 
 void expect_import(const ModelConfig& config, bool mixed_precision) {
@@ -302,6 +346,16 @@ TEST(KerasImport, MainModelOfSeveralBlocks) {
 
 TEST(KerasImport, MainModelOfMixedPrecision) {
   expect_import(small_main(), true);
+}
+
+TEST(KerasImport, AttentionOnly) {
+  expect_import(small_attention(), false);
+  expect_import(small_attention(), true);
+}
+
+TEST(KerasImport, CnnLstmModel) {
+  expect_import(small_lstm(), false);
+  expect_import(small_lstm(), true);
 }
 
 // --- What must be refused ------------------------------------------------------------------------
@@ -391,13 +445,26 @@ TEST_F(KerasErrors, InvalidJson) {
 
 TEST_F(KerasErrors, UnknownLayers) {
   EXPECT_ERROR(
-      import(small_baseline(), [](json& model) { layer_of(model, 2)["class_name"] = "LSTM"; }),
+      import(small_baseline(), [](json& model) { layer_of(model, 2)["class_name"] = "GRU"; }),
       path_ +
-          ": config.json: layer \"global_average_pooling1d\" is a LSTM, expected "
-          "GlobalAveragePooling1D or ConformerBlock");
-  EXPECT_ERROR(import(small_main(),
-                      [](json& model) { layer_of(model, 3)["class_name"] = "AttentionBlock"; }),
-               "layer \"conformer_block_8\" is a AttentionBlock, expected GlobalAveragePooling1D");
+          ": config.json: layer \"global_average_pooling1d\" is a GRU, expected "
+          "GlobalAveragePooling1D, ConformerBlock, AttentionOnlyBlock or LSTM");
+  EXPECT_ERROR(
+      import(small_main(),
+             [](json& model) { layer_of(model, 3)["class_name"] = "AttentionBlock"; }),
+      "layer \"conformer_block_8\" is a AttentionBlock, expected GlobalAveragePooling1D or "
+      "ConformerBlock");
+  // Blocks of two kinds.
+  EXPECT_ERROR(
+      import(small_main(),
+             [](json& model) { layer_of(model, 3)["class_name"] = "AttentionOnlyBlock"; }),
+      "layer \"conformer_block_8\" is a AttentionOnlyBlock, expected GlobalAveragePooling1D or "
+      "ConformerBlock");
+  // The LSTM takes the place of the mean; it does not stand before it.
+  EXPECT_ERROR(
+      import(small_lstm(),
+             [](json& model) { layer_of(model, 3)["class_name"] = "GlobalAveragePooling1D"; }),
+      "layer \"dense_4\" is a GlobalAveragePooling1D, expected Dense");
   EXPECT_ERROR(
       import(small_baseline(),
              [](json& model) { extractor_layer(model, 2)["class_name"] = "LayerNormalization"; }),
@@ -528,6 +595,38 @@ TEST_F(KerasErrors, SettingsOfTheModel) {
                         }),
                  c.expected);
   }
+}
+
+TEST_F(KerasErrors, SettingsOfTheLstm) {
+  struct Case {
+    const char* key;
+    json value;
+    std::string expected;
+  };
+  const std::vector<Case> cases = {
+      {"units", 0, "\"lstm_3\": units must be a positive integer, got 0"},
+      {"units", 2000, "config.json: lstm_units must be 1 to 1024, got 2000"},
+      {"activation", "relu", "\"lstm_3\": activation is \"relu\", expected \"tanh\""},
+      {"recurrent_activation", "hard_sigmoid",
+       "\"lstm_3\": recurrent_activation is \"hard_sigmoid\", expected \"sigmoid\""},
+      {"use_bias", false, "\"lstm_3\": use_bias is false, expected true"},
+      {"return_sequences", true, "\"lstm_3\": return_sequences is true, expected false"},
+      {"return_state", true, "\"lstm_3\": return_state is true, expected false"},
+      {"go_backwards", true, "\"lstm_3\": go_backwards is true, expected false"},
+      {"stateful", true, "\"lstm_3\": stateful is true, expected false"},
+      {"dropout", 0.1, "\"lstm_3\": dropout is 0.1, expected 0.0"},
+      {"recurrent_dropout", 0.5, "\"lstm_3\": recurrent_dropout is 0.5, expected 0.0"}};
+  for (const Case& c : cases) {
+    EXPECT_ERROR(
+        import(small_lstm(), [&](json& model) { layer_of(model, 2)["config"][c.key] = c.value; }),
+        c.expected);
+  }
+}
+
+TEST_F(KerasErrors, AnAttentionBlockHasNoConvolution) {
+  EXPECT_ERROR(import(small_attention(),
+                      [](json& model) { layer_of(model, 2)["config"]["kernel_size"] = 7; }),
+               "\"attention_block_7\": \"kernel_size\" is not supported");
 }
 
 TEST_F(KerasErrors, Variables) {

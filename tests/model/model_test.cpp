@@ -12,8 +12,16 @@
 namespace ekgine {
 namespace {
 
-ModelConfig tiny() {
-  return {.embed_dim = 6, .num_heads = 2, .ff_dim_multiplier = 2, .kernel_size = 3};
+constexpr const char* architectures[] = {"Main_Model", "AttentionOnly", "CNNLSTM_Model",
+                                         "Baseline_Model"};
+
+ModelConfig tiny(const std::string& name = "Main_Model") {
+  return {.name = name,
+          .embed_dim = 6,
+          .num_heads = 2,
+          .ff_dim_multiplier = 2,
+          .kernel_size = 3,
+          .lstm_units = 5};
 }
 
 std::vector<float> random_beats(std::int64_t count, std::uint64_t seed) {
@@ -35,6 +43,12 @@ TEST(Model, HasTheSeedsNumberOfParameters) {
   const Model baseline({.name = "Baseline_Model"}, device, ParameterSet::Use::inference, 0);
   EXPECT_EQ(baseline.parameters().trainable_count(), 93'541);
   EXPECT_EQ(count_trainable(conformer.state()), 937'445);
+  // With the hyperparameters that the seed's search chose.
+  const Model attention({.name = "AttentionOnly", .embed_dim = 64, .num_blocks = 2}, device,
+                        ParameterSet::Use::inference, 0);
+  EXPECT_EQ(attention.parameters().trainable_count(), 388'901);
+  const Model lstm({.name = "CNNLSTM_Model"}, device, ParameterSet::Use::inference, 0);
+  EXPECT_EQ(lstm.parameters().trainable_count(), 225'125);
 }
 
 TEST(Model, NamesItsArraysAsDocumented) {
@@ -68,6 +82,23 @@ TEST(Model, NamesItsArraysAsDocumented) {
   }
   // Features, feed-forwards, attention, convolution module, norm, classifier, normalisation.
   EXPECT_EQ(state.size(), 3 * 5 + 2 * 6 + 11 + 12 + 2 + 2 + 2);
+}
+
+TEST(Model, NamesTheArraysOfItsArchitecture) {
+  Device device = Device::cpu(DType::f32);
+  const StateDict attention =
+      Model(tiny("AttentionOnly"), device, ParameterSet::Use::inference, 0).state();
+  EXPECT_EQ(attention.size(), 3 * 5 + 11 + 6 + 2 + 2);
+  EXPECT_EQ(attention.at("encoder.0.ffn.dense1.weight").shape, (std::vector<std::int64_t>{6, 12}));
+  EXPECT_EQ(attention.at("encoder.0.attention.position").shape, (std::vector<std::int64_t>{3, 6}));
+  EXPECT_TRUE(attention.contains("encoder.0.norm.bias"));
+  const StateDict lstm =
+      Model(tiny("CNNLSTM_Model"), device, ParameterSet::Use::inference, 0).state();
+  EXPECT_EQ(lstm.size(), 3 * 5 + 3 + 2);
+  EXPECT_EQ(lstm.at("lstm.weight").shape, (std::vector<std::int64_t>{6, 20}));
+  EXPECT_EQ(lstm.at("lstm.recurrent_weight").shape, (std::vector<std::int64_t>{5, 20}));
+  EXPECT_EQ(lstm.at("lstm.bias").shape, (std::vector<std::int64_t>{20}));
+  EXPECT_EQ(lstm.at("classifier.weight").shape, (std::vector<std::int64_t>{5, 5}));
 }
 
 TEST(Model, LoadingListsEverythingThatDoesNotFit) {
@@ -123,9 +154,8 @@ double loss_of(Model& model, Device& device, Arena::Plan& plan, const std::vecto
 
 // The whole training graph, from raw beats to the weighted loss, against central differences.
 TEST(Model, GradientsOfEveryParameterAreRight) {
-  for (const char* name : {"Main_Model", "Baseline_Model"}) {
-    ModelConfig config = tiny();
-    config.name = name;
+  for (const char* name : architectures) {
+    ModelConfig config = tiny(name);
     config.dropout = 0.3;
     Device device = Device::cpu(DType::f64);
     Model model(config, device, ParameterSet::Use::training, 3);
@@ -163,29 +193,35 @@ TEST(Model, GradientsOfEveryParameterAreRight) {
   }
 }
 
-// Attention, convolution and pooling along the beats take any number of them.
+// Attention, convolution, recurrence and pooling along the beats take any number of them.
 TEST(Model, TakesAnyNumberOfBeats) {
-  for (const std::int64_t length : {1, 2, 3, 40}) {
-    ModelConfig config = tiny();
-    config.sequence_length = length;
-    Device device = Device::cpu(DType::f32);
-    Model model(config, device, ParameterSet::Use::inference, 3);
-    set_plain_normalisation(model);
-    Arena::Plan plan;
-    Tape tape(device, Tape::Mode::inference, plan);
-    std::vector<std::int32_t> index;
-    for (std::int64_t t = 0; t < 2 * length; ++t) index.push_back(static_cast<std::int32_t>(t % 4));
-    const Tensor logits = model.forward(tape, tape.input({4, beat_samples}, random_beats(4, 1)),
-                                        tape.input({2, length}, index));
-    ASSERT_EQ(logits.shape(), (Shape{2, class_count}));
-    for (const float v : logits.span<float>()) EXPECT_TRUE(std::isfinite(v)) << "T = " << length;
+  for (const char* name : architectures) {
+    for (const std::int64_t length : {1, 2, 3, 40}) {
+      ModelConfig config = tiny(name);
+      config.sequence_length = length;
+      Device device = Device::cpu(DType::f32);
+      Model model(config, device, ParameterSet::Use::inference, 3);
+      set_plain_normalisation(model);
+      Arena::Plan plan;
+      Tape tape(device, Tape::Mode::inference, plan);
+      std::vector<std::int32_t> index;
+      for (std::int64_t t = 0; t < 2 * length; ++t) {
+        index.push_back(static_cast<std::int32_t>(t % 4));
+      }
+      const Tensor logits = model.forward(tape, tape.input({4, beat_samples}, random_beats(4, 1)),
+                                          tape.input({2, length}, index));
+      ASSERT_EQ(logits.shape(), (Shape{2, class_count})) << name;
+      for (const float v : logits.span<float>()) {
+        EXPECT_TRUE(std::isfinite(v)) << name << ", T = " << length;
+      }
+    }
   }
 }
 
 TEST(Model, FloatFollowsDouble) {
-  const auto logits = [](DType type) {
+  const auto logits = [](const char* name, DType type) {
     Device device = Device::cpu(type);
-    Model model(tiny(), device, ParameterSet::Use::inference, 3);
+    Model model(tiny(name), device, ParameterSet::Use::inference, 3);
     set_plain_normalisation(model);
     Arena::Plan plan;
     Tape tape(device, Tape::Mode::inference, plan);
@@ -194,8 +230,10 @@ TEST(Model, FloatFollowsDouble) {
                                    tape.input({2, 3}, index));
     return device.read_floats(y);
   };
-  const std::vector<float> single = logits(DType::f32), exact = logits(DType::f64);
-  for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], exact[i], 2e-5);
+  for (const char* name : architectures) {
+    const std::vector<float> single = logits(name, DType::f32), exact = logits(name, DType::f64);
+    for (std::size_t i = 0; i < single.size(); ++i) EXPECT_NEAR(single[i], exact[i], 2e-5) << name;
+  }
 }
 
 // Beats, which of them form the sequences, and their labels.
@@ -319,10 +357,40 @@ TEST(Model, StartsAsKerasDoes) {
             state.at("encoder.0.ffn2.dense1.weight").values);
 }
 
+TEST(Model, AnLstmStartsAsKerasDoes) {
+  ModelConfig config = tiny("CNNLSTM_Model");
+  config.embed_dim = 16;
+  config.lstm_units = 12;
+  Device device = Device::cpu(DType::f32);
+  const StateDict state = Model(config, device, ParameterSet::Use::training, 5).state();
+  // The limit of all four gates' columns together.
+  const std::vector<float>& weight = state.at("lstm.weight").values;
+  const double limit = std::sqrt(6.0 / (16 + 48));
+  const auto [low, high] = std::ranges::minmax(weight);
+  EXPECT_GE(low, -limit * (1 + 1e-6));
+  EXPECT_LE(high, limit * (1 + 1e-6));
+  EXPECT_LT(low, -0.95 * limit);
+  EXPECT_GT(high, 0.95 * limit);
+  // Rows of the recurrent weights: length 1, at right angles.
+  const std::vector<float>& u = state.at("lstm.recurrent_weight").values;
+  for (std::size_t a = 0; a < 12; ++a) {
+    for (std::size_t b = 0; b <= a; ++b) {
+      double dot = 0;
+      for (std::size_t k = 0; k < 48; ++k)
+        dot += static_cast<double>(u[a * 48 + k]) * u[b * 48 + k];
+      EXPECT_NEAR(dot, a == b ? 1 : 0, 1e-6) << a << " " << b;
+    }
+  }
+  // The forget gate is open.
+  const std::vector<float>& bias = state.at("lstm.bias").values;
+  for (std::size_t k = 0; k < 48; ++k) EXPECT_EQ(bias[k], k / 12 == 1 ? 1 : 0) << k;
+}
+
 TEST(Model, RefusesConfigurationsItCannotBuild) {
   Device device = Device::cpu(DType::f32);
   EXPECT_ERROR(Model({.name = "Other"}, device, ParameterSet::Use::inference, 0),
-               "model 'Other' is unknown (Main_Model, Baseline_Model are there)");
+               "model 'Other' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model "
+               "are there)");
 }
 
 }  // namespace

@@ -1,0 +1,39 @@
+#include "kernels/lstm.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor lstm(Tape& tape, const Tensor& projected, const Tensor& recurrent) {
+  const Shape& shape = projected.shape();
+  check_shape(shape.rank() == 3 && shape[1] >= 1 && shape[2] >= 4 && shape[2] % 4 == 0, "lstm",
+              "projected", "(N,T,4H) with T and H at least 1", projected);
+  const kernels::LstmShape s{shape[0], shape[1], shape[2] / 4};
+  check_shape(recurrent, {s.units, 4 * s.units}, "lstm", "recurrent", "(H,4H)",
+              "projected is (N,T,4H)=" + shape.text());
+
+  const Tensor u = tape.as_scalar(recurrent);
+  const Tensor y = tape.empty({s.sequences, s.units});
+  const Tensor gates = tape.empty({s.positions, s.sequences, 4 * s.units});
+  const Tensor cell = tape.empty_real({s.positions, s.sequences, s.units});
+  const Tensor hidden = tape.empty({s.positions - 1, s.sequences, s.units});
+  tape.run([&]<class B>(B& b) {
+    using T = typename B::Scalar;
+    using R = typename B::Real;
+    kernels::lstm_forward(b.context, s, projected.data<T>(), u.data<T>(), y.data<T>(),
+                          gates.data<T>(), cell.data<R>(), hidden.data<T>());
+  });
+  return tape.record(y, {projected, recurrent}, [=](Backward& node) {
+    const GradientPlace dprojected = node.gradient(0), drecurrent = node.gradient(1);
+    node.run([&]<class B>(B& b) {
+      using T = typename B::Scalar;
+      using R = typename B::Real;
+      kernels::lstm_backward(b.context, s, u.data<T>(), gates.data<T>(), cell.data<R>(),
+                             hidden.data<T>(), node.dy_data<T>(), dprojected.as<T>(),
+                             drecurrent.as<R>());
+    });
+  });
+}
+
+}  // namespace ekgine

@@ -1,0 +1,239 @@
+#include "model/keras_export.h"
+
+#include <fmt/format.h>
+#include <zip.h>
+
+#include <array>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/atomic_file.h"
+#include "base/beat.h"
+#include "base/error.h"
+#include "base/hdf5.h"
+#include "model/keras_layout.h"
+
+namespace ekgine {
+
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+
+constexpr const char* keras_version = "3.8.0";  // whose format this is
+
+// A Functional model that takes its layers one after another.
+class Chain {
+ public:
+  // `shape`: of the input, with null for the batch.
+  Chain(std::string name, const std::string& input, json shape)
+      : name_(std::move(name)), first_(input), last_(input), shape_(std::move(shape)) {
+    layers_.push_back(
+        {{"module", "keras.layers"},
+         {"class_name", "InputLayer"},
+         {"config",
+          {{"batch_shape", shape_}, {"dtype", "float32"}, {"sparse", false}, {"name", input}}},
+         {"registered_name", nullptr},
+         {"name", input},
+         {"inbound_nodes", json::array()}});
+  }
+
+  // A layer of Keras, or of `module` with its class as registered name; `output` is its shape.
+  void add(const char* class_name, const std::string& name, json config, json output,
+           const char* module = nullptr) {
+    json settings = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
+    settings.update(config);
+    const json tensor = {
+        {"class_name", "__keras_tensor__"},
+        {"config", {{"shape", shape_}, {"dtype", "float32"}, {"keras_history", {last_, 0, 0}}}}};
+    json node = {{"args", json::array({tensor})}, {"kwargs", json::object()}};
+    if (module != nullptr) node["kwargs"] = {{"training", false}};
+    layers_.push_back({{"module", module != nullptr ? module : "keras.layers"},
+                       {"class_name", class_name},
+                       {"config", std::move(settings)},
+                       {"registered_name", module != nullptr ? json(class_name) : json()},
+                       {"name", name},
+                       {"inbound_nodes", json::array({std::move(node)})}});
+    last_ = name;
+    shape_ = std::move(output);
+  }
+
+  json finish() && {
+    return {{"module", "keras.src.models.functional"},
+            {"class_name", "Functional"},
+            {"config",
+             {{"name", name_},
+              {"trainable", true},
+              {"layers", std::move(layers_)},
+              {"input_layers", json::array({json::array({first_, 0, 0})})},
+              {"output_layers", json::array({json::array({last_, 0, 0})})}}},
+            {"registered_name", "Functional"}};
+  }
+
+ private:
+  std::string name_, first_, last_;
+  json shape_;  // of the last layer's output
+  json layers_ = json::array();
+};
+
+json feature_extractor(std::int64_t embed_dim) {
+  std::int64_t height = scalogram_scales, width = beat_samples;
+  Chain chain("scalogram_feature_extractor", "input_layer_1", {nullptr, height, width, 1});
+  const std::array<std::int64_t, 3> channels = {32, 64, embed_dim};
+  for (std::size_t stage = 0; stage < channels.size(); ++stage) {
+    const auto called = [&](const char* stem) {
+      return keras_repeat(stem, static_cast<std::int64_t>(stage));
+    };
+    const json shape = {nullptr, height, width, channels[stage]};
+    chain.add("Conv2D", called("conv2d"),
+              {{"filters", channels[stage]},
+               {"kernel_size", {3, 3}},
+               {"strides", {1, 1}},
+               {"padding", "same"},
+               {"data_format", "channels_last"},
+               {"dilation_rate", {1, 1}},
+               {"groups", 1},
+               {"activation", "linear"},
+               {"use_bias", false}},
+              shape);
+    chain.add(
+        "BatchNormalization", called("batch_normalization"),
+        {{"axis", -1}, {"momentum", 0.99}, {"epsilon", 0.001}, {"center", true}, {"scale", true}},
+        shape);
+    chain.add("Activation", called("activation"), {{"activation", "relu"}}, shape);
+    if (stage == 2) break;
+    height /= 2;
+    width /= 2;
+    chain.add("MaxPooling2D", called("max_pooling2d"),
+              {{"pool_size", {2, 2}},
+               {"padding", "valid"},
+               {"strides", {2, 2}},
+               {"data_format", "channels_last"}},
+              {nullptr, height, width, channels[stage]});
+  }
+  chain.add("GlobalAveragePooling2D", "global_average_pooling2d",
+            {{"data_format", "channels_last"}, {"keepdims", false}}, {nullptr, embed_dim});
+  return std::move(chain).finish();
+}
+
+json block_settings(const ModelConfig& config) {
+  json settings = {{"sequence_len", config.sequence_length},
+                   {"embed_dim", config.embed_dim},
+                   {"num_heads", config.num_heads},
+                   {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
+                   {"dropout_rate", config.dropout}};
+  if (config.name == "Main_Model") settings["kernel_size"] = config.kernel_size;
+  return settings;
+}
+
+json graph(const ModelConfig& config) {
+  const std::int64_t t = config.sequence_length, d = config.embed_dim;
+  Chain chain(config.name, "input_layer", {nullptr, t, scalogram_scales, beat_samples, 1});
+  const json features = {nullptr, t, d};
+  chain.add("TimeDistributed", "time_distributed", {{"layer", feature_extractor(d)}}, features);
+  if (config.name == "CNNLSTM_Model") {
+    chain.add("LSTM", "lstm",
+              {{"units", config.lstm_units},
+               {"activation", "tanh"},
+               {"recurrent_activation", "sigmoid"},
+               {"use_bias", true},
+               {"unit_forget_bias", true},
+               {"dropout", 0.0},
+               {"recurrent_dropout", 0.0},
+               {"return_sequences", false},
+               {"return_state", false},
+               {"go_backwards", false},
+               {"stateful", false}},
+              {nullptr, config.lstm_units});
+  } else {
+    const bool conformer = config.name == "Main_Model";
+    const std::int64_t blocks = config.name == "Baseline_Model" ? 0 : config.num_blocks;
+    const KerasBlock block = conformer ? keras_conformer_block : keras_attention_block;
+    for (std::int64_t i = 0; i < blocks; ++i) {
+      chain.add(block.class_name, keras_repeat(block.stem, i), block_settings(config), features,
+                "ModelBuilder");
+    }
+    chain.add("GlobalAveragePooling1D", "global_average_pooling1d",
+              {{"data_format", "channels_last"}, {"keepdims", false}}, {nullptr, d});
+  }
+  chain.add("Dense", "dense",
+            {{"units", class_count}, {"activation", "softmax"}, {"use_bias", true}},
+            {nullptr, class_count});
+  return std::move(chain).finish();
+}
+
+std::string variables_file(const ModelWeights& weights, const std::string& file) {
+  hdf5::File variables = hdf5::File::create_image(file + ": model.weights.h5");
+  variables.create_group("vars");  // the model's own: none, but Keras asks
+  for (const KerasVariable& variable : keras_variables(weights.config)) {
+    const auto found = weights.state.find(variable.name);
+    if (found == weights.state.end()) {
+      if (variable.optional) continue;
+      fail("{}: {} is missing in the weights", file, variable.name);
+    }
+    if (found->second.shape != variable.shape) {
+      fail("{}: {} is {}, expected {}", file, variable.name, shape_text(found->second.shape),
+           shape_text(variable.shape));
+    }
+    variables.write<float>(variable.path, found->second.values, variable.stored);
+  }
+  return variables.image();
+}
+
+// The zip of some members, in memory.
+std::string zip_of(std::span<const std::pair<const char*, std::string>> members,
+                   const std::string& file) {
+  zip_error_t error;
+  zip_error_init(&error);
+  const auto check = [&](bool done, const char* reason) {
+    if (!done) fail("{}: cannot make the zip: {}", file, reason);
+  };
+  using Source = std::unique_ptr<zip_source_t, void (*)(zip_source_t*)>;
+  const Source memory(zip_source_buffer_create(nullptr, 0, 0, &error), zip_source_free);
+  check(memory != nullptr, "out of memory");
+  std::unique_ptr<zip_t, void (*)(zip_t*)> archive(
+      zip_open_from_source(memory.get(), ZIP_TRUNCATE, &error), zip_discard);
+  check(archive != nullptr, zip_error_strerror(&error));
+  zip_source_keep(memory.get());  // the archive has taken one of two ends
+  for (const auto& [name, content] : members) {
+    Source source(zip_source_buffer(archive.get(), content.data(), content.size(), 0),
+                  zip_source_free);
+    const zip_int64_t index =
+        source == nullptr ? -1 : zip_file_add(archive.get(), name, source.get(), 0);
+    if (index >= 0) source.release();  // the archive's
+    const auto number = static_cast<zip_uint64_t>(index);
+    // Stored, for weights hardly compress, and of 1 January 1980: both as Keras does, and the same
+    // weights give the same bytes.
+    check(index >= 0 && zip_set_file_compression(archive.get(), number, ZIP_CM_STORE, 0) == 0 &&
+              zip_file_set_dostime(archive.get(), number, 0, 0x21, 0) == 0,
+          zip_strerror(archive.get()));
+  }
+  check(zip_close(archive.get()) == 0, zip_strerror(archive.get()));
+  archive.release();
+
+  zip_stat_t info;
+  check(zip_source_stat(memory.get(), &info) == 0 && zip_source_open(memory.get()) == 0,
+        "it cannot be read");
+  std::string bytes(info.size, '\0');
+  const zip_int64_t read = zip_source_read(memory.get(), bytes.data(), bytes.size());
+  zip_source_close(memory.get());
+  check(read == static_cast<zip_int64_t>(bytes.size()), "it cannot be read");
+  return bytes;
+}
+
+}  // namespace
+
+void export_keras(const fs::path& path, const ModelWeights& weights) {
+  const std::string file = path.string();
+  const std::pair<const char*, std::string> members[] = {
+      {"metadata.json", json{{"keras_version", keras_version}}.dump()},
+      {"config.json", graph(weights.config).dump()},
+      {"model.weights.h5", variables_file(weights, file)}};
+  write_file(path, zip_of(members, file));
+}
+
+}  // namespace ekgine

@@ -1,0 +1,22 @@
+// Models written as Keras 3 saves them: the inverse of model/keras_import.h.
+//
+// keras.models.load_model of Keras 3 reads the file, where the classes ConformerBlock or
+// AttentionOnlyBlock are those of a module `ModelBuilder`, as in the seed repository's code (or are
+// given as custom_objects); CNNLSTM_Model and Baseline_Model need none. The model is not compiled:
+// it has no optimiser. Its inputs are normalised scalograms (B, T, 32, 187, 1), its outputs
+// probabilities. The normalisation's statistics lie in model.weights.h5 beside the layers
+// (model/keras_layout.h), so that importing the file again gives every array back bit for bit.
+#pragma once
+
+#include <filesystem>
+
+#include "model/weights.h"
+
+namespace ekgine {
+
+// `weights` are those of a model: every array of its configuration, in its shape. The file appears
+// whole or not at all, and equal weights give equal bytes. Errors: an array is missing or
+// misshaped; the file cannot be written.
+void export_keras(const std::filesystem::path& path, const ModelWeights& weights);
+
+}  // namespace ekgine
