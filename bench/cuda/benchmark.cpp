@@ -258,9 +258,9 @@ void benchmark_cuda(const CudaBenchmark& options) {
     }
     const double product = type == DType::bf16 ? peaks->bf16 : peaks->f32;
     if (product == 0) continue;  // no bfloat16 on this GPU
-    // Longer than the launch of a graph takes the host.
-    const Sweep sweep(device, emulated ? effort.copy_bytes
-                                       : std::max(4 * effort.cache_bytes, effort.copy_bytes / 2));
+    // Also lasts longer than the host takes to launch a graph.
+    const Sweep sweep(
+        device, emulated ? effort.copy_bytes : std::max(4 * effort.cache_bytes, effort.copy_bytes));
     report->begin(type);
     for (const CudaCase& c : cases) {
       time_with_rivals(device, c, effort, sweep, {peaks->copy, product, peaks->launch}, *report);

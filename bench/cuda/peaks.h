@@ -33,7 +33,7 @@ struct CudaPeaks {
   double launch = 0;  // seconds from kernel to kernel within a graph, when they do nothing
 };
 
-// The best of several tries each. Takes about two seconds, which also brings the clocks up.
+// The best of several tries each. Takes some seconds, which also brings the clocks up.
 CudaPeaks measure_cuda_peaks(Device& device, const CudaEffort& effort);
 
 // Reads a buffer larger than the L2 and so turns everything else out of it; leaves nothing that

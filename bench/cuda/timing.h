@@ -31,7 +31,7 @@ struct Timings {
 };
 
 // Seeded: the same case has the same inputs, also under another op. Errors: what the op refuses,
-// and not enough memory for two passes.
+// and not enough memory for one pass.
 Timings time_case(Device& device, const testing::KernelCase& c, const CudaEffort& effort,
                   const Sweep& sweep, bool with_results);
 

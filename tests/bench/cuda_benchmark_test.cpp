@@ -134,6 +134,19 @@ TEST_F(CudaBenchmark, RefusesWhatMatchesNothing) {
             "ekgine_bench: --filter no such op: no op has that in its name and shape\n");
 }
 
+// What a machine without a GPU is told, by a build for GPUs.
+TEST(CudaBenchmarkUsage, SaysWhereThereIsNoGpu) {
+  if (no_cuda_device().empty()) GTEST_SKIP() << "there is a CUDA device";
+  const ProcessResult result = bench({"--device", "cuda"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, StartsWith("ekgine_bench: "));
+  EXPECT_THAT(result.err,
+              HasSubstr("; without a GPU, the emulated build counts what the kernels do "
+                        "to memory: cmake --preset emulated && "
+                        "build/emulated/ekgine_bench --device cuda\n"));
+}
+
 TEST(CudaBenchmarkUsage, UnknownOptions) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--device"},
                                                 {"--device", "gpu"},
