@@ -107,8 +107,9 @@ void add_evaluate(CLI::App& program) {
                      "Records whose statistics normalise the inputs, where the weights carry none");
   command
       ->add_option("--precision", o->precision,
-                   "Of activations: f32, or bf16 on CUDA; weights and sums are always f32")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+                   "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
+                   "weights and sums are always f32")
+      ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
       ->capture_default_str();
   command->add_option("--output", o->output,
                       "Folder for report.txt, metrics.json, predictions.h5 and plots");

@@ -213,7 +213,8 @@ void add_train(CLI::App& program) {
       ->group(training);
   command
       ->add_option("--precision", t.precision,
-                   "Of activations: f32, or bf16 on CUDA; weights and sums are always f32")
+                   "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
+                   "weights and sums are always f32")
       ->capture_default_str()
       ->group(training);
   command->add_option("--seed", t.seed, "Of initial weights, order and dropout")

@@ -50,14 +50,17 @@ Progress::~Progress() {
   if (!finished_ && terminal_ && !quiet) std::fputs("\n", stderr);
 }
 
+bool Progress::due() const {
+  const auto interval = terminal_ ? std::chrono::steady_clock::duration(terminal_interval)
+                                  : std::chrono::steady_clock::duration(log_interval);
+  return !quiet && std::chrono::steady_clock::now() - shown_ >= interval;
+}
+
 void Progress::update(std::int64_t done, const std::string& note) {
   done_ = done;
   note_ = note;
-  const auto now = std::chrono::steady_clock::now();
-  const auto interval = terminal_ ? std::chrono::steady_clock::duration(terminal_interval)
-                                  : std::chrono::steady_clock::duration(log_interval);
-  if (now - shown_ < interval) return;
-  shown_ = now;
+  if (!due()) return;
+  shown_ = std::chrono::steady_clock::now();
   draw(false);
 }
 

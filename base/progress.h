@@ -19,6 +19,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
+  // Whether update() would print: for text that is dear to make.
+  bool due() const;
+
   // Sets the units done so far and free text shown after the rate, such as "loss 0.213".
   void update(std::int64_t done, const std::string& note = {});
 

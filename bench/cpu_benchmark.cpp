@@ -19,6 +19,7 @@
 #include "tests/cases/dropout.h"
 #include "tests/cases/elementwise.h"
 #include "tests/cases/gather.h"
+#include "tests/cases/gather_jittered.h"
 #include "tests/cases/global_avg_pool.h"
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
@@ -129,6 +130,7 @@ std::vector<KernelCase> all_cases() {
   add(relu_model_cases());
   add(max_pool2d_model_cases());
   add(gather_model_cases());
+  add(gather_jittered_model_cases());
   add(layer_norm_model_cases());
   add(linear_model_cases());
   add(swish_model_cases());

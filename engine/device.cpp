@@ -60,12 +60,12 @@ BackEnd cuda_back_end(DType type, const Cuda& context) {
 }  // namespace
 
 Device Device::cuda(int ordinal, DType type) {
-  return cuda(ordinal, type,
-              {.activation_reserve = 0, .workspace_reserve = std::size_t{256} << 20});
+  return cuda(ordinal, type, {.activation_reserve = 0, .workspace_reserve = cuda_workspace});
 }
 
 Device Device::cuda(int ordinal, DType type, const Options& options) {
-  return Device(std::make_unique<CudaDevice>(ordinal, options.workspace_reserve), type, options);
+  return Device(std::make_unique<CudaDevice>(ordinal, options.workspace_reserve, options.tf32),
+                type, options);
 }
 
 Device::Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& options)
@@ -121,15 +121,35 @@ void Device::set_learning_rate(double) {}
 
 #endif
 
+std::unique_ptr<Memory> Device::allocate(const std::string& purpose,
+                                         std::initializer_list<Place> places) const {
+  const auto bytes_of = [](const Place& place) {
+    const std::size_t bytes = static_cast<std::size_t>(place.shape.size()) * size_of(place.type);
+    return (bytes + Arena::alignment - 1) / Arena::alignment * Arena::alignment;
+  };
+  std::size_t bytes = 0;
+  for (const Place& place : places) bytes += bytes_of(place);
+  std::unique_ptr<Memory> memory = allocate(purpose, bytes);
+  memory->set(memory->data(), 0, bytes);
+  std::byte* data = memory->data();
+  for (const Place& place : places) {
+    place.tensor = Tensor::view(data, place.shape, place.type);
+    data += bytes_of(place);
+  }
+  return memory;
+}
+
 Device Device::open(const std::string& name, const std::string& precision,
                     const std::function<void(const std::string&)>& say) {
-  const DType type = precision == "bf16" ? DType::bf16 : DType::f32;
 #if EKGINE_HAS_CUDA
   if (name != "cpu") {
     const std::string reason = CudaDevice::unusable(0);
     if (reason.empty()) {
       say(CudaDevice::describe(0));
-      return cuda(0, type);
+      return cuda(0, precision == "bf16" ? DType::bf16 : DType::f32,
+                  {.activation_reserve = 0,
+                   .workspace_reserve = cuda_workspace,
+                   .tf32 = precision == "tf32"});
     }
     if (name == "cuda") fail("--device cuda: {}", reason);
     say("CPU, since " + reason);
@@ -140,11 +160,37 @@ Device Device::open(const std::string& name, const std::string& precision,
     fail("--device cuda: this build has no CUDA back end; use --device cpu");
   }
 #endif
-  if (type == DType::bf16) fail("--precision bf16 needs --device cuda");
+  if (precision != "f32") fail("--precision {} needs --device cuda", precision);
   return cpu(DType::f32);
 }
 
 Device::~Device() = default;
+
+void Device::write_bytes(void* device, const void* host, std::size_t bytes) const {
+  if (on_host()) std::memcpy(device, host, bytes);
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->write(device, host, bytes);
+#endif
+}
+
+void Device::read_bytes(const void* device, void* host, std::size_t bytes) const {
+  if (on_host()) std::memcpy(host, device, bytes);
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->read(device, host, bytes);
+#endif
+}
+
+void Device::copy(const Tensor& to, const Tensor& from) const {
+  if (to.size() != from.size() || to.dtype() != from.dtype()) {
+    fail("copy: {} of {} into {} of {}", name_of(from.dtype()), from.shape().text(),
+         name_of(to.dtype()), to.shape().text());
+  }
+  const std::size_t bytes = static_cast<std::size_t>(to.size()) * size_of(to.dtype());
+  if (on_host()) std::memcpy(to.bytes(), from.bytes(), bytes);
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->copy(to.bytes(), from.bytes(), bytes);
+#endif
+}
 
 template <class To, class From>
 void Device::write_as(const Tensor& tensor, std::span<const From> values) const {
@@ -153,15 +199,13 @@ void Device::write_as(const Tensor& tensor, std::span<const From> values) const 
     std::ranges::transform(values, tensor.data<To>(), convert_to<To, From>);
     return;
   }
-#if EKGINE_HAS_CUDA
   if constexpr (std::is_same_v<To, From>) {
-    cuda_->write(tensor.data<To>(), values.data(), values.size_bytes());
+    write_bytes(tensor.data<To>(), values.data(), values.size_bytes());
   } else {
     std::vector<To> converted(values.size());
     std::ranges::transform(values, converted.begin(), convert_to<To, From>);
-    cuda_->write(tensor.data<To>(), converted.data(), converted.size() * sizeof(To));
+    write_bytes(tensor.data<To>(), converted.data(), converted.size() * sizeof(To));
   }
-#endif
 }
 
 template <class From>
@@ -191,13 +235,7 @@ void Device::write(const Tensor& tensor, std::span<const std::int32_t> values) c
 template <class To, class From>
 std::vector<To> Device::read_as(const Tensor& tensor) const {
   std::vector<From> values(static_cast<std::size_t>(tensor.size()));
-  const std::size_t bytes = values.size() * sizeof(From);
-  if (on_host()) {
-    std::memcpy(values.data(), tensor.data<From>(), bytes);
-  }
-#if EKGINE_HAS_CUDA
-  if (!on_host()) cuda_->read(tensor.data<From>(), values.data(), bytes);
-#endif
+  read_bytes(tensor.data<From>(), values.data(), values.size() * sizeof(From));
   if constexpr (std::is_same_v<To, From>) {
     return values;
   } else {

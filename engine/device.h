@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,7 +52,10 @@ class Device {
     std::size_t workspace_reserve = std::size_t{4} << 30;
     // Activations are NaN-filled and followed by guard words (for tests; slow).
     bool guarded = false;
+    // Products of f32 on CUDA may round their factors to TF32, where tensor cores then take them.
+    bool tf32 = false;
   };
+  static constexpr std::size_t cuda_workspace = std::size_t{256} << 20;
 
   // `type` is what activations are stored as: f32 or f64 on the CPU, f32 or bf16 on CUDA.
   static Device cpu(DType type) { return cpu(type, Options()); }
@@ -61,7 +65,7 @@ class Device {
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32 or bf16 (on CUDA only). In a build with CUDA `say` gets a line that names what
+  // `precision`: f32, or on CUDA tf32 or bf16. In a build with CUDA `say` gets a line that names what
   // was chosen and why.
   static Device open(const std::string& name, const std::string& precision,
                      const std::function<void(const std::string&)>& say);
@@ -95,18 +99,37 @@ class Device {
   }
 
   // What CUDA kernels read from the device (CudaStep); nothing to do on the CPU, whose kernels are
-  // told.
+  // told. Neither waits, nor does anything where the values are already there.
   void set_step(std::uint64_t seed, std::uint32_t step);
   void set_learning_rate(double rate);
 
-  // Copies host values into a tensor of this device, converted to its type, and back; both wait.
+  // Copies host values into a tensor of this device, converted to its type: queued behind the work
+  // so far, the values may be used again at once. And back, waiting for all of it.
   void write(const Tensor& tensor, std::span<const double> values) const;
   void write(const Tensor& tensor, std::span<const float> values) const;
   void write(const Tensor& tensor, std::span<const std::int32_t> values) const;
   std::vector<double> read(const Tensor& tensor) const;
   std::vector<float> read_floats(const Tensor& tensor) const;
+  // The same for bytes in the device's memory.
+  void write_bytes(void* device, const void* host, std::size_t bytes) const;
+  void read_bytes(const void* device, void* host, std::size_t bytes) const;
+  // Queues a copy between tensors of this device, of equal size and type.
+  void copy(const Tensor& to, const Tensor& from) const;
   // Memory of this device that outlives steps; errors name `purpose`.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
+  // Such memory for several tensors, which are set to it; zeroed.
+  struct Place {
+    Tensor& tensor;
+    Shape shape;
+    DType type;
+  };
+  std::unique_ptr<Memory> allocate(const std::string& purpose,
+                                   std::initializer_list<Place> places) const;
+
+  // Null on the CPU.
+  CudaDevice* cuda_device() const {
+    return cuda_.get();
+  }
 
  private:
   Device(DType type, const Options& options);

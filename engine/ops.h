@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/tape.h"
+#include "kernels/running_loss.h"
 
 namespace ekgine {
 
@@ -86,6 +87,11 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table);
 // x (U,C), index (B,T) of i32 in [0,U) -> (B,T,C): rows of x, any number of times each
 Tensor gather(Tape& tape, const Tensor& x, const Tensor& index);
 
+// x (N,C) of Real, index (U) of i32 in [0,N), ids (U) of i32 -> (U,C): rows of x, each scaled by
+// e^(deviation·z) with z drawn anew for every step and id. Not differentiable: x is data.
+Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const Tensor& ids,
+                       double deviation);
+
 struct CrossEntropy {
   Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B
   Tensor probabilities;  // (B,C): softmax of the logits; a constant
@@ -93,6 +99,11 @@ struct CrossEntropy {
 // logits (B,C), labels (B) of i32 in [0,C), class_weights (C)
 CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tensor& labels,
                                    const Tensor& class_weights);
+
+// Adds the loss, and how many labels (B) were the most probable class, to `totals` in the device's
+// memory, as kernels/running_loss.h says. Not part of the gradient.
+void running_loss(Tape& tape, const CrossEntropy& cross_entropy, const Tensor& labels,
+                  kernels::RunningLoss* totals);
 
 // Softmax over the last axis, for inference; a constant.
 Tensor softmax(Tape& tape, const Tensor& logits);

@@ -5,7 +5,7 @@
 namespace ekgine {
 
 void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSettings& settings,
-                std::int64_t step) {
+                std::int64_t step, const std::uint32_t* stop) {
   for (Parameter& parameter : parameters.trainable()) {
     if (!parameter.has_gradient) fail("adamw: {} has no gradient", parameter.name);
     parameter.has_gradient = false;
@@ -17,7 +17,7 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
     using R = typename B::Real;
     const auto update = [&](auto... step_if_told) {
       kernels::adamw(b.context, values.size(), settings, step_if_told..., gradients.data<R>(),
-                     values.data<R>(), m.data<R>(), v.data<R>());
+                     values.data<R>(), m.data<R>(), v.data<R>(), stop);
     };
     if constexpr (B::step_on_device) {
       update();

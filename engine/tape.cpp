@@ -12,7 +12,7 @@ Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool 
     : device_(device), mode_(mode), random_(random), dry_(dry) {
   if (!dry) device_.back_activations();
   device_.activations().begin(plan);
-  if (!dry) device_.set_step(random.seed, random.step);
+  if (!dry && training()) device_.set_step(random.seed, random.step);
 }
 
 Tape::~Tape() {

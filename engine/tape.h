@@ -44,6 +44,8 @@ class Tape {
   bool training() const { return mode_ == Mode::training; }
   // Number of the optimiser step, 1, 2, ...; 0 outside of a run.
   std::uint32_t step() const { return random_.step; }
+  // Seed and step of the random bits; op is the next one's.
+  const RandomKey& random() const { return random_; }
   Device& device() { return device_; }
 
   // For callers of ops.

@@ -91,6 +91,23 @@ Tensor Tensor::view(void* data, const Shape& shape, DType type) {
   return tensor;
 }
 
+Tensor Tensor::first(const Shape& shape) const {
+  if (shape.size() > size()) fail("first: {} is more than {}", shape.text(), shape_.text());
+  return view(data_, shape, type_);
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  if (begin < 0 || begin > end || end > shape_[0]) {
+    fail("rows: [{}, {}) of {}", begin, end, shape_.text());
+  }
+  const std::int64_t row = shape_[0] == 0 ? 0 : size() / shape_[0];
+  std::array<std::int64_t, Shape::max_rank> extents{};
+  std::ranges::copy(shape_.extents(), extents.begin());
+  extents[0] = end - begin;
+  return view(data_ + static_cast<std::size_t>(begin * row) * size_of(type_),
+              Shape(std::span<const std::int64_t>(extents).first(shape_.extents().size())), type_);
+}
+
 Tensor Tensor::reshape(const Shape& shape) const {
   if (shape.size() != size()) fail("reshape: {} cannot become {}", shape_.text(), shape.text());
   Tensor tensor = *this;

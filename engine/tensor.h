@@ -87,10 +87,17 @@ class Tensor {
     check_type(dtype_of<T>());
     return reinterpret_cast<T*>(data_);
   }
+  // The elements' bytes, of whatever type.
+  std::byte* bytes() const { return data_; }
   template <class T>
   std::span<T> span() const {
     return {data<T>(), static_cast<std::size_t>(size())};
   }
+
+  // Constant views of the first elements, in another shape, and of the rows [begin, end) of the
+  // first axis; nothing keeps their memory alive.
+  Tensor first(const Shape& shape) const;
+  Tensor rows(std::int64_t begin, std::int64_t end) const;
 
   // The same elements (and the same value on the tape) in another shape of equal size.
   Tensor reshape(const Shape& shape) const;

@@ -6,7 +6,8 @@ namespace ekgine::kernels {
 
 template <class T>
 void adamw(const Cpu&, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
-           const T* gradient, T* weight, T* m, T* v) {
+           const T* gradient, T* weight, T* m, T* v, const std::uint32_t* stop) {
+  if (stop != nullptr && *stop != 0) return;
   const auto t = static_cast<double>(step);
   const double unbiased =
       std::sqrt(1 - std::pow(settings.beta2, t)) / (1 - std::pow(settings.beta1, t));
@@ -27,8 +28,8 @@ void adamw(const Cpu&, std::int64_t n, const AdamWSettings& settings, std::int64
 }
 
 template void adamw(const Cpu&, std::int64_t, const AdamWSettings&, std::int64_t, const float*,
-                    float*, float*, float*);
+                    float*, float*, float*, const std::uint32_t*);
 template void adamw(const Cpu&, std::int64_t, const AdamWSettings&, std::int64_t, const double*,
-                    double*, double*, double*);
+                    double*, double*, double*, const std::uint32_t*);
 
 }  // namespace ekgine::kernels

@@ -48,10 +48,10 @@ __device__ __forceinline__ void update(const Constants& constants, const Rates& 
 __global__ void __launch_bounds__(threads_per_block)
     step_all(std::int64_t n, bool vectorised, Constants constants, const CudaStep* step,
              const float* __restrict__ gradient, float* __restrict__ weight, float* __restrict__ m,
-             float* __restrict__ v) {
+             float* __restrict__ v, const std::uint32_t* stop) {
   const std::int64_t first =
       (static_cast<std::int64_t>(blockIdx.x) * threads_per_block + threadIdx.x) * width;
-  if (first >= n) return;
+  if (first >= n || (stop != nullptr && *stop != 0)) return;
   const Rates rates(constants, *step);
   if (vectorised && first + width <= n) {
     float gs[width], weights[width], ms[width], vs[width];
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(threads_per_block)
 }  // namespace
 
 void adamw(const Cuda& cuda, std::int64_t n, const AdamWSettings& settings, const float* gradient,
-           float* weight, float* m, float* v) {
+           float* weight, float* m, float* v, const std::uint32_t* stop) {
   if (n == 0) return;
   const Constants constants = {.log_beta1 = static_cast<float>(std::log(settings.beta1)),
                                .log_beta2 = static_cast<float>(std::log(settings.beta2)),
@@ -87,7 +87,7 @@ void adamw(const Cuda& cuda, std::int64_t n, const AdamWSettings& settings, cons
       cuda, "adamw", step_all,
       {.blocks = dim3(static_cast<unsigned>(blocks_of(n, std::int64_t{threads_per_block} * width))),
        .threads = dim3(threads_per_block)},
-      n, vectorised, constants, cuda.step, gradient, weight, m, v);
+      n, vectorised, constants, cuda.step, gradient, weight, m, v, stop);
 }
 
 }  // namespace ekgine::kernels

@@ -10,7 +10,8 @@
 //   m += (gradient − m)·(1 − β₁);  v += (gradient² − v)·(1 − β₂)
 //   weight −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m / (√v + ε)
 //
-// weight, m, v are updated in place; m and v start at 0. The decay applies to every element.
+// weight, m, v are updated in place; m and v start at 0. The decay applies to every element. Where
+// `stop` is given and *stop is not 0, nothing is changed (see running_loss).
 // Deterministic: the same bits at any thread count.
 #pragma once
 
@@ -31,11 +32,12 @@ constexpr Cost adamw_cost(std::int64_t n, double element) {
 
 template <class T>
 void adamw(const Cpu& cpu, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
-           const T* gradient, T* weight, T* m, T* v);
+           const T* gradient, T* weight, T* m, T* v, const std::uint32_t* stop = nullptr);
 
 // The step and the learning rate are read from cuda.step when the kernel runs, and
-// settings.learning_rate is not looked at: a captured graph is right at every step.
+// settings.learning_rate is not looked at: a captured graph is right at every step. *stop is in
+// device memory.
 void adamw(const Cuda& cuda, std::int64_t n, const AdamWSettings& settings, const float* gradient,
-           float* weight, float* m, float* v);
+           float* weight, float* m, float* v, const std::uint32_t* stop = nullptr);
 
 }  // namespace ekgine::kernels

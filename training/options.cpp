@@ -94,7 +94,7 @@ void TrainOptions::check() const {
   check_one_of("schedule", schedule, {"cosine", "plateau", "constant"});
   check_one_of("class-weights", class_weights, {"none", "balanced", "sqrt"});
   check_one_of("device", device, {"auto", "cpu", "cuda"});
-  check_one_of("precision", precision, {"f32", "bf16"});
+  check_one_of("precision", precision, {"f32", "tf32", "bf16"});
   check_one_of("monitor", monitor, {"loss", "accuracy", "macro_f1"});
   check_one_of("shuffle", shuffle, {"runs", "full", "stream"});
 }

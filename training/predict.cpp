@@ -9,51 +9,49 @@ namespace ekgine {
 
 namespace {
 
-// Beats encoded at a time: their activations (0.8 MB each after the first convolution) should stay
-// in the last-level cache; smaller chunks no longer fill the convolution's blocks.
-constexpr std::int64_t beats_per_chunk = 32;
+// Beats encoded at a time. On the CPU their activations (0.8 MB each after the first convolution)
+// should stay in the last-level cache; smaller chunks no longer fill the convolution's blocks. A
+// GPU wants enough of them to fill its multiprocessors.
+constexpr std::int64_t beats_per_chunk_on_cpu = 32, beats_per_chunk_on_cuda = 256;
 constexpr std::int64_t sequences_per_chunk = 512;
 
 }  // namespace
 
-Predictor::Predictor(const Model& model, Device& device) : model_(model), device_(device) {
-  const std::int64_t length = model.config().sequence_length;
-  std::vector<float> values(static_cast<std::size_t>(beats_per_chunk * beat_samples));
-  std::vector<float> features;
-  encode(values, features, true);
-  values.resize(
-      static_cast<std::size_t>((sequences_per_chunk + length - 1) * model.config().embed_dim));
-  classify(values, sequences_per_chunk, features, true);
+Predictor::Predictor(const Model& model, Device& device)
+    : model_(model),
+      device_(device),
+      beats_per_chunk_(device.on_host() ? beats_per_chunk_on_cpu : beats_per_chunk_on_cuda),
+      replay_(device) {
+  const std::int64_t length = model.config().sequence_length, width = model.config().embed_dim;
+  chunk_memory_ = device.allocate(
+      "inference",
+      {{chunk_.beats, {beats_per_chunk_, beat_samples}, device.real_dtype()},
+       {chunk_.features, {beats_per_chunk_, width}, device.dtype()},
+       {chunk_.rows, {sequences_per_chunk + length - 1, width}, device.dtype()},
+       {chunk_.index, {sequences_per_chunk, length}, DType::i32},
+       {chunk_.probabilities, {sequences_per_chunk, class_count}, device.real_dtype()}});
+  std::vector<std::int32_t> index;
+  for (std::int64_t i = 0; i < sequences_per_chunk; ++i) {
+    for (std::int64_t t = 0; t < length; ++t) index.push_back(static_cast<std::int32_t>(i + t));
+  }
+  device.write(chunk_.index, std::span<const std::int32_t>(index));
+  encode(beats_per_chunk_, true);
+  classify(sequences_per_chunk, true);
 }
 
-void Predictor::encode(std::span<const float> beats, std::vector<float>& features, bool dry) {
-  const std::int64_t count = std::ssize(beats) / beat_samples;
+void Predictor::encode(std::int64_t beats, bool dry) {
   Tape tape(device_, Tape::Mode::inference, encode_plan_, {}, dry);
-  const Tensor x = tape.input({count, beat_samples}, beats);
-  const Tensor y = model_.encode(tape, x);
-  if (!dry) {
-    const std::vector<float> values = device_.read_floats(y);
-    features.insert(features.end(), values.begin(), values.end());
-  }
+  const Tensor features = model_.encode(tape, chunk_.beats.rows(0, beats));
+  if (!dry) device_.copy(chunk_.features.rows(0, beats), features);
   tape.finish();
 }
 
-void Predictor::classify(std::span<const float> features, std::int64_t sequences,
-                         std::vector<float>& probabilities, bool dry) {
-  const std::int64_t length = model_.config().sequence_length, width = model_.config().embed_dim;
-  std::vector<std::int32_t> index;
-  index.reserve(static_cast<std::size_t>(sequences * length));
-  for (std::int64_t i = 0; i < sequences; ++i) {
-    for (std::int64_t t = 0; t < length; ++t) index.push_back(static_cast<std::int32_t>(i + t));
-  }
+void Predictor::classify(std::int64_t sequences, bool dry) {
   Tape tape(device_, Tape::Mode::inference, classify_plan_, {}, dry);
-  const Tensor rows = tape.as_scalar(tape.input({sequences + length - 1, width}, features));
-  const Tensor x = gather(tape, rows, tape.input({sequences, length}, index));
-  const Tensor y = softmax(tape, model_.classify(tape, x));
-  if (!dry) {
-    const std::vector<float> values = device_.read_floats(y);
-    probabilities.insert(probabilities.end(), values.begin(), values.end());
-  }
+  const Tensor rows = chunk_.rows.rows(0, sequences + model_.config().sequence_length - 1);
+  const Tensor x = gather(tape, rows, chunk_.index.rows(0, sequences));
+  const Tensor probabilities = softmax(tape, model_.classify(tape, x));
+  if (!dry) device_.copy(chunk_.probabilities.rows(0, sequences), probabilities);
   tape.finish();
 }
 
@@ -62,27 +60,36 @@ std::vector<float> Predictor::predict(std::span<const float> beats,
   const std::int64_t count = std::ssize(beats) / beat_samples;
   const std::int64_t length = model_.config().sequence_length, width = model_.config().embed_dim;
   if (count < length) fail("a recording of {} beats holds no sequence of {}", count, length);
-  const auto part = [](std::span<const float> rows, std::int64_t begin, std::int64_t end,
-                       std::int64_t columns) {
-    return rows.subspan(static_cast<std::size_t>(begin * columns),
-                        static_cast<std::size_t>((end - begin) * columns));
+  const std::int64_t sequences = count - length + 1;
+  Tensor recording, features, probabilities;
+  const std::unique_ptr<Memory> memory = device_.allocate(
+      "recording", {{recording, {count, beat_samples}, device_.real_dtype()},
+                    {features, {count, width}, device_.dtype()},
+                    {probabilities, {sequences, class_count}, device_.real_dtype()}});
+  device_.write(recording, beats);
+  // Where chunks are replayed, the last one is as large as the others: what it computes beyond the
+  // end nobody looks at.
+  const auto chunk_of = [&](std::int64_t rest, std::int64_t first) {
+    return device_.on_host() ? rest : first;
   };
-  std::vector<float> features;
-  features.reserve(static_cast<std::size_t>(count * width));
-  for (std::int64_t begin = 0; begin < count; begin += beats_per_chunk) {
+  for (std::int64_t begin = 0; begin < count; begin += beats_per_chunk_) {
     throw_if_interrupted();
-    const std::int64_t end = std::min(begin + beats_per_chunk, count);
-    encode(part(beats, begin, end, beat_samples), features, false);
+    const std::int64_t end = std::min(begin + beats_per_chunk_, count);
+    const std::int64_t chunk = chunk_of(end - begin, std::min(beats_per_chunk_, count));
+    device_.copy(chunk_.beats.rows(0, end - begin), recording.rows(begin, end));
+    replay_.run({0, chunk, 0}, [&] { encode(chunk, false); });
+    device_.copy(features.rows(begin, end), chunk_.features.rows(0, end - begin));
     if (progress) progress(end);
   }
-  const std::int64_t sequences = count - length + 1;
-  std::vector<float> probabilities;
-  probabilities.reserve(static_cast<std::size_t>(sequences * class_count));
   for (std::int64_t begin = 0; begin < sequences; begin += sequences_per_chunk) {
     const std::int64_t end = std::min(begin + sequences_per_chunk, sequences);
-    classify(part(features, begin, end + length - 1, width), end - begin, probabilities, false);
+    const std::int64_t chunk = chunk_of(end - begin, std::min(sequences_per_chunk, sequences));
+    device_.copy(chunk_.rows.rows(0, end - begin + length - 1),
+                 features.rows(begin, end + length - 1));
+    replay_.run({1, chunk, 0}, [&] { classify(chunk, false); });
+    device_.copy(probabilities.rows(begin, end), chunk_.probabilities.rows(0, end - begin));
   }
-  return probabilities;
+  return device_.read_floats(probabilities);
 }
 
 std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_t sequence_length,

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "data/beats.h"
 #include "engine/device.h"
+#include "engine/replay.h"
 #include "evaluation/predictions.h"
 #include "model/model.h"
 
@@ -15,7 +17,9 @@ namespace ekgine {
 
 class Predictor {
  public:
-  // Plans the memory of inference; the model and the device outlive the predictor.
+  // Plans the memory of inference; the model and the device outlive the predictor. On CUDA a
+  // recording goes to the device at once, its probabilities come back at once, and the chunks
+  // between are replayed graphs.
   Predictor(const Model& model, Device& device);
 
   // The beats of one recording (n, beat_samples) in mV, in order → class probabilities of its
@@ -26,13 +30,24 @@ class Predictor {
                              const std::function<void(std::int64_t)>& progress = {});
 
  private:
-  void encode(std::span<const float> beats, std::vector<float>& features, bool dry);
-  void classify(std::span<const float> features, std::int64_t sequences,
-                std::vector<float>& probabilities, bool dry);
+  // What a chunk is read from and written to, at fixed addresses (see Replay).
+  struct Chunks {
+    Tensor beats;          // (beats_per_chunk, beat_samples)
+    Tensor features;       // (beats_per_chunk, D)
+    Tensor rows;           // (sequences_per_chunk + T − 1, D): features of a chunk of sequences
+    Tensor index;          // (sequences_per_chunk, T): i, i + 1, ... of sequence i
+    Tensor probabilities;  // (sequences_per_chunk, class_count)
+  };
+  void encode(std::int64_t beats, bool dry);
+  void classify(std::int64_t sequences, bool dry);
 
   const Model& model_;
   Device& device_;
+  std::int64_t beats_per_chunk_;
+  std::unique_ptr<Memory> chunk_memory_;
+  Chunks chunk_;
   Arena::Plan encode_plan_, classify_plan_;
+  Replay replay_;
 };
 
 // The predictions of whole records, in their order; `progress` gets the number of beats encoded so

@@ -1,61 +1,96 @@
 #include "training/step.h"
 
-#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "engine/optimiser.h"
 
 namespace ekgine {
 
-TrainingStep::TrainingStep(Model& model, Device& device, std::span<const float> class_weights,
-                           std::uint64_t seed, std::int64_t sequences, std::int64_t beats)
-    : model_(model),
-      device_(device),
-      class_weights_(class_weights.begin(), class_weights.end()),
-      seed_(seed) {
-  const std::vector<float> zero_beats(static_cast<std::size_t>(beats * beat_samples));
-  const std::vector<std::int32_t> zeros(
-      static_cast<std::size_t>(sequences * model.config().sequence_length));
+TrainingStep::TrainingStep(Model& model, Device& device, const Settings& settings)
+    : model_(model), device_(device), settings_(settings), replay_(device) {
+  const bool resident = !settings.resident_beats.empty();
+  const std::int64_t stored =
+      resident ? std::ssize(settings.resident_beats) / beat_samples : settings.beats;
+  memory_ = device.allocate(
+      resident ? "beats of the data set" : "batch",
+      {{totals_memory_, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32},
+       {rows_, {settings.beats}, DType::i32},
+       {ids_, {settings.beats}, DType::i32},
+       {index_, {settings.sequences, model.config().sequence_length}, DType::i32},
+       {labels_, {settings.sequences}, DType::i32},
+       {class_weights_, {class_count}, device.real_dtype()},
+       {beats_, {stored, beat_samples}, device.real_dtype()}});
+  totals_ = reinterpret_cast<kernels::RunningLoss*>(totals_memory_.bytes());
+  device.write(class_weights_, std::span<const float>(settings.class_weights));
+  if (resident) {
+    device.write(beats_, settings.resident_beats);
+    settings_.resident_beats = {};  // the caller's memory may go
+  } else {
+    counting_.resize(static_cast<std::size_t>(settings.beats));
+    std::iota(counting_.begin(), counting_.end(), 0);
+  }
+  set_totals({});
+
   Tape tape(device_, Tape::Mode::training, plan_, {}, true);
-  record(tape, {zero_beats, zeros, std::span(zeros).first(static_cast<std::size_t>(sequences))},
-         true);
+  record(tape, inputs(settings.sequences, settings.beats));
 }
 
-TrainingStep::Result TrainingStep::record(Tape& tape, const BatchView& batch, bool dry) {
-  const std::int64_t sequences = std::ssize(batch.labels);
-  const std::int64_t length = model_.config().sequence_length;
+TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t beats) const {
+  return {.beats = beats_,
+          .rows = rows_.first({beats}),
+          .ids = ids_.first({beats}),
+          .index = index_.rows(0, sequences),
+          .labels = labels_.first({sequences})};
+}
+
+void TrainingStep::record(Tape& tape, const Inputs& batch) {
   const Tensor beats =
-      tape.input({std::ssize(batch.beats) / beat_samples, beat_samples}, batch.beats);
-  const Tensor index = tape.input({sequences, length}, batch.index);
-  const Tensor labels = tape.input({sequences}, batch.labels);
-  const Tensor weights = tape.input({class_count}, class_weights_);
-  const CrossEntropy cross_entropy =
-      softmax_cross_entropy(tape, model_.forward(tape, beats, index), labels, weights);
-  Result result{};
-  if (!dry) {
-    result.loss = device_.read_floats(cross_entropy.loss).front();
-    if (!std::isfinite(result.loss)) {
-      fail("training: the loss is {}; lower --learning-rate",
-           std::isnan(result.loss) ? "not a number" : "infinite");
-    }
-    const std::vector<float> probabilities = device_.read_floats(cross_entropy.probabilities);
-    for (std::size_t i = 0; i < batch.labels.size(); ++i) {
-      const auto row = probabilities.begin() + static_cast<std::ptrdiff_t>(i) * class_count;
-      result.correct += std::max_element(row, row + class_count) - row == batch.labels[i];
-    }
-  }
+      gather_jittered(tape, batch.beats, batch.rows, batch.ids, settings_.amplitude_jitter);
+  const CrossEntropy cross_entropy = softmax_cross_entropy(
+      tape, model_.forward(tape, beats, batch.index), batch.labels, class_weights_);
+  running_loss(tape, cross_entropy, batch.labels, totals_);
   tape.backward(cross_entropy.loss);
   tape.finish();
-  return result;
 }
 
-TrainingStep::Result TrainingStep::run(const BatchView& batch, std::int64_t step,
-                                       const kernels::AdamWSettings& settings) {
-  Tape tape(device_, Tape::Mode::training, plan_, {seed_, static_cast<std::uint32_t>(step), 0});
-  const Result result = record(tape, batch, false);
-  adamw_step(device_, model_.parameters(), settings, step);
-  return result;
+void TrainingStep::run(const BatchView& batch, std::int64_t step, double learning_rate) {
+  const Inputs inputs = this->inputs(std::ssize(batch.labels), std::ssize(batch.beat_ids));
+  if (counting_.empty()) {
+    device_.write(inputs.rows, batch.beat_ids);
+  } else {
+    const auto beats = static_cast<std::size_t>(inputs.rows.size());
+    device_.write(inputs.rows, std::span<const std::int32_t>(counting_).first(beats));
+    device_.write(beats_.rows(0, inputs.rows.size()), batch.beats);
+  }
+  device_.write(inputs.ids, batch.beat_ids);
+  device_.write(inputs.index, batch.index);
+  device_.write(inputs.labels, batch.labels);
+  const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
+  device_.set_step(random.seed, random.step);
+  device_.set_learning_rate(learning_rate);
+  replay_.run({inputs.labels.size(), inputs.rows.size(), 0}, [&] {
+    Tape tape(device_, Tape::Mode::training, plan_, random);
+    record(tape, inputs);
+    adamw_step(device_, model_.parameters(),
+               {.learning_rate = learning_rate, .weight_decay = settings_.weight_decay}, step,
+               &totals_->failed_step);
+  });
+}
+
+kernels::RunningLoss TrainingStep::totals() const {
+  kernels::RunningLoss totals;
+  device_.read_bytes(totals_, &totals, sizeof totals);
+  if (totals.failed_step != 0) {
+    fail("training: the loss is {}; lower --learning-rate",
+         std::isnan(totals.failed_loss) ? "not a number" : "infinite");
+  }
+  return totals;
+}
+
+void TrainingStep::set_totals(const kernels::RunningLoss& totals) {
+  device_.write_bytes(totals_, &totals, sizeof totals);
 }
 
 }  // namespace ekgine

@@ -2,46 +2,74 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/device.h"
+#include "engine/replay.h"
 #include "kernels/adamw.h"
+#include "kernels/running_loss.h"
 #include "model/model.h"
 
 namespace ekgine {
 
-// A batch as the model takes it; whoever fills it keeps the memory alive.
+// A batch of B sequences of T beats, of which U are distinct.
 struct BatchView {
-  std::span<const float> beats;          // (U, beat_samples) in mV
-  std::span<const std::int32_t> index;   // (B,T) into the beats
-  std::span<const std::int32_t> labels;  // (B)
+  std::span<const float> beats;            // (U, beat_samples) in mV; not looked at when the data
+                                           // set's beats are resident
+  std::span<const std::int32_t> beat_ids;  // (U) their numbers in the data set
+  std::span<const std::int32_t> index;     // (B,T) into the U beats
+  std::span<const std::int32_t> labels;    // (B)
 };
 
 class TrainingStep {
  public:
-  // Plans the memory for batches of at most `sequences` sequences and `beats` beats, without
-  // touching any. `class_weights`: class_count of them. The model
-  // and the device outlive the step.
-  TrainingStep(Model& model, Device& device, std::span<const float> class_weights,
-               std::uint64_t seed, std::int64_t sequences, std::int64_t beats);
-
-  struct Result {
-    double loss;           // weighted mean over the batch, before the update
-    std::int64_t correct;  // sequences whose class was the most probable one
+  struct Settings {
+    std::vector<float> class_weights;  // class_count of them
+    std::uint64_t seed = 0;
+    double amplitude_jitter = 0;  // see kernels/gather_jittered.h
+    double weight_decay = 0.004;
+    std::int64_t sequences = 0, beats = 0;  // of the largest batch
+    // All beats of the data set (N, beat_samples), to be kept in the device's memory so that a
+    // step copies numbers only; empty: every batch brings its beats.
+    std::span<const float> resident_beats = {};
   };
+
+  // Plans the activations of the largest batch, without touching any, and takes memory for batches.
+  // The model and the device outlive the step.
+  TrainingStep(Model& model, Device& device, const Settings& settings);
+
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
-  // seed and the step alone. Errors: a loss that is not finite; no weight is updated then.
-  Result run(const BatchView& batch, std::int64_t step, const kernels::AdamWSettings& settings);
+  // seed and the step alone. On CUDA the work is queued, as one graph where the same sizes came
+  // before (see Replay), and nothing waits for it.
+  void run(const BatchView& batch, std::int64_t step, double learning_rate);
+
+  // Sums over the steps since they were last set. Waits for them. Errors: a loss was not finite; no
+  // weight has been changed by that step or later ones.
+  kernels::RunningLoss totals() const;
+  void set_totals(const kernels::RunningLoss& totals);
+
+  const Replay& replay() const { return replay_; }
 
  private:
-  Result record(Tape& tape, const BatchView& batch, bool dry);
+  // The batch in the device's memory.
+  struct Inputs {
+    Tensor beats, rows, ids, index, labels;
+  };
+  Inputs inputs(std::int64_t sequences, std::int64_t beats) const;
+  void record(Tape& tape, const Inputs& batch);
 
   Model& model_;
   Device& device_;
-  std::vector<float> class_weights_;
-  std::uint64_t seed_;
+  Settings settings_;
+  std::unique_ptr<Memory> memory_;
+  Tensor totals_memory_, rows_, ids_, index_, labels_, class_weights_, beats_;  // at their largest
+  kernels::RunningLoss* totals_;                                                // device memory
+  std::vector<std::int32_t> counting_;                                          // 0, 1, 2, ...
   Arena::Plan plan_;
+  Replay replay_;
 };
 
 }  // namespace ekgine

@@ -19,7 +19,6 @@
 #include "evaluation/plots.h"
 #include "kernels/runtime/cpu.h"
 #include "model/weights.h"
-#include "training/augmentation.h"
 #include "training/checkpoint.h"
 #include "training/class_weights.h"
 #include "training/evaluate.h"
@@ -115,6 +114,7 @@ class Run {
  private:
   void train_epochs();
   void train_epoch();
+  void take_totals();  // of the epoch so far
   void finish_epoch(double seconds);
   double learning_rate() const;
   Evaluation validate(const std::string& title);
@@ -132,7 +132,6 @@ class Run {
   Loader loader_;
   std::int64_t batches_;  // of an epoch
   std::unique_ptr<TrainingStep> step_;
-  std::vector<float> jittered_;  // beats of the batch
   std::unique_ptr<Predictor> predictor_;
   ordered_json options_json_;
   TrainingState state_;
@@ -155,9 +154,17 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   check_held_out(store_, options.test_records, options.model.sequence_length);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
   const ClassCounts& counts = training_->class_counts();
-  step_ =
-      std::make_unique<TrainingStep>(model_, device_, class_weights(options.class_weights, counts),
-                                     options.seed, options.batch_size, loader_.max_beats());
+  TrainingStep::Settings settings{.class_weights = class_weights(options.class_weights, counts),
+                                  .seed = options.seed,
+                                  .amplitude_jitter = options.amplitude_jitter,
+                                  .weight_decay = options.weight_decay,
+                                  .sequences = options.batch_size,
+                                  .beats = loader_.max_beats()};
+  const auto* const in_memory = dynamic_cast<const MemoryDataset*>(training_.get());
+  if (!device_.on_host() && in_memory != nullptr) {
+    settings.resident_beats = in_memory->all_beats();
+  }
+  step_ = std::make_unique<TrainingStep>(model_, device_, settings);
   predictor_ = std::make_unique<Predictor>(model_, device_);
   device_.activations().seal();
 
@@ -191,6 +198,12 @@ double Run::learning_rate() const {
   return state_.plateau.rate;
 }
 
+void Run::take_totals() {
+  const kernels::RunningLoss totals = step_->totals();
+  state_.loss_sum = totals.loss;
+  state_.correct = totals.correct;
+}
+
 void Run::train_epoch() {
   const std::int64_t total = training_->index().sequences();
   Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs), "sequences",
@@ -199,36 +212,31 @@ void Run::train_epoch() {
   Clock::time_point saved = start;
   const bool whole = state_.batch == 0;
   loader_.start(state_.epoch, state_.batch);
+  step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
   while (const Batch* batch = loader_.next()) {
-    std::span<const float> beats = batch->beats;
-    if (options_.amplitude_jitter > 0) {
-      jittered_.assign(beats.begin(), beats.end());
-      jitter_amplitudes(jittered_, batch->beat_ids, options_.amplitude_jitter,
-                        {options_.seed, static_cast<std::uint32_t>(state_.step + 1), 0});
-      beats = jittered_;
-    }
-    const TrainingStep::Result result =
-        step_->run({beats, batch->index, batch->labels}, state_.step + 1,
-                   {.learning_rate = learning_rate(), .weight_decay = options_.weight_decay});
+    step_->run({batch->beats, batch->beat_ids, batch->index, batch->labels}, state_.step + 1,
+               learning_rate());
     const std::int64_t n = std::ssize(batch->labels);
     ++state_.step;
     ++state_.batch;
-    state_.loss_sum += result.loss * static_cast<double>(n);
-    state_.correct += result.correct;
     state_.sequences += n;
-    const auto done = static_cast<double>(state_.sequences);
-    progress.update(state_.sequences,
-                    fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / done,
-                                static_cast<double>(state_.correct) / done));
-    if (interrupted()) {
-      save();
-      throw_if_interrupted();
+    const bool stop = interrupted();
+    const bool save_now = stop || Clock::now() - saved > checkpoint_interval;
+    // Reading the loss waits for the device.
+    if (device_.on_host() || save_now || progress.due()) {
+      take_totals();
+      const auto done = static_cast<double>(state_.sequences);
+      progress.update(state_.sequences,
+                      fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / done,
+                                  static_cast<double>(state_.correct) / done));
     }
-    if (Clock::now() - saved > checkpoint_interval) {
+    if (save_now) {
       save();
       saved = Clock::now();
     }
+    if (stop) throw_if_interrupted();
   }
+  take_totals();
   const double seconds = seconds_since(start);
   progress.finish();
   if (whole) epoch_rates_.push_back(static_cast<double>(total) / seconds);

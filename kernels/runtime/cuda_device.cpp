@@ -3,6 +3,9 @@
 #include <cuda_runtime_api.h>
 #include <fmt/format.h>
 
+#include <array>
+#include <cstring>
+
 #include "base/error.h"
 #include "kernels/runtime/cuda_libraries.h"
 
@@ -62,6 +65,64 @@ struct CudaDevice::Stream {
   cudaStream_t handle = nullptr;
 };
 
+// Pinned host memory on its way to the device: a ring of parts. Copies of a part are queued one
+// after another, and an event after its last one says when it may be filled again.
+class CudaDevice::Staging {
+ public:
+  static constexpr std::size_t part_bytes = std::size_t{512} << 10, parts = 4;
+
+  explicit Staging(cudaStream_t stream) : stream_(stream) {
+    EKGINE_CUDA(cudaMallocHost(&memory_, part_bytes * parts));
+    for (cudaEvent_t& event : copied_) {
+      EKGINE_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+    }
+  }
+  Staging(const Staging&) = delete;
+  Staging& operator=(const Staging&) = delete;
+  ~Staging() {
+    for (const cudaEvent_t event : copied_) static_cast<void>(cudaEventDestroy(event));
+    static_cast<void>(cudaFreeHost(memory_));
+  }
+
+  // A copy of at most part_bytes.
+  void write(void* device, const void* host, std::size_t bytes) {
+    if (used_ + bytes > part_bytes) {
+      EKGINE_CUDA(cudaEventRecord(copied_[part_], stream_));
+      part_ = (part_ + 1) % parts;
+      EKGINE_CUDA(cudaEventSynchronize(copied_[part_]));  // at once, if it never was recorded
+      used_ = 0;
+    }
+    std::byte* const staged = static_cast<std::byte*>(memory_) + part_ * part_bytes + used_;
+    std::memcpy(staged, host, bytes);
+    used_ += (bytes + alignment - 1) / alignment * alignment;
+    EKGINE_CUDA(cudaMemcpyAsync(device, staged, bytes, cudaMemcpyHostToDevice, stream_));
+  }
+
+ private:
+  static constexpr std::size_t alignment = 64;
+
+  cudaStream_t stream_;
+  void* memory_ = nullptr;
+  std::array<cudaEvent_t, parts> copied_{};
+  std::size_t part_ = 0, used_ = 0;
+};
+
+class CudaDevice::Graph {
+ public:
+  explicit Graph(cudaGraph_t graph) {
+    const cudaError_t result = cudaGraphInstantiate(&executable_, graph, 0);
+    static_cast<void>(cudaGraphDestroy(graph));
+    EKGINE_CUDA(result);
+  }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  ~Graph() { static_cast<void>(cudaGraphExecDestroy(executable_)); }
+  cudaGraphExec_t executable() const { return executable_; }
+
+ private:
+  cudaGraphExec_t executable_ = nullptr;
+};
+
 std::string CudaDevice::unusable(int ordinal) {
   int devices = 0;
   const cudaError_t result = cudaGetDeviceCount(&devices);
@@ -83,10 +144,11 @@ std::string CudaDevice::describe(int ordinal) {
                      properties.minor, static_cast<double>(properties.totalGlobalMem) / 0x1p30);
 }
 
-CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes)
+CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
     : stream_(std::make_unique<Stream>(ordinal)),
+      staging_(std::make_unique<Staging>(stream_->handle)),
       workspace_(std::make_unique<Workspace>(allocate("workspace", workspace_bytes))),
-      libraries_(std::make_unique<CudaLibraries>(stream_->handle)),
+      libraries_(std::make_unique<CudaLibraries>(stream_->handle, tf32)),
       step_memory_(allocate("step", sizeof(CudaStep))),
       context_{.stream = stream_->handle,
                .workspace = *workspace_,
@@ -94,8 +156,9 @@ CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes)
                .step = reinterpret_cast<const CudaStep*>(step_memory_->data()),
                .multiprocessors = attribute(cudaDevAttrMultiProcessorCount, ordinal),
                .compute_capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor, ordinal) +
-                                     attribute(cudaDevAttrComputeCapabilityMinor, ordinal)} {
-  set_step(0, 0);
+                                     attribute(cudaDevAttrComputeCapabilityMinor, ordinal),
+               .tf32 = tf32} {
+  write(step_memory_->data(), &step_, sizeof(step_));
 }
 
 CudaDevice::~CudaDevice() {
@@ -108,17 +171,23 @@ std::unique_ptr<Memory> CudaDevice::allocate(const std::string& purpose, std::si
 }
 
 void CudaDevice::set_step(std::uint64_t seed, std::uint32_t step) {
+  if (step_.seed == seed && step_.step == step) return;
   step_.seed = seed;
   step_.step = step;
   write(step_memory_->data(), &step_, sizeof(step_));
 }
 
 void CudaDevice::set_learning_rate(float rate) {
+  if (step_.learning_rate == rate) return;
   step_.learning_rate = rate;
   write(step_memory_->data(), &step_, sizeof(step_));
 }
 
-void CudaDevice::write(void* device, const void* host, std::size_t bytes) const {
+void CudaDevice::write(void* device, const void* host, std::size_t bytes) {
+  if (bytes <= Staging::part_bytes) {
+    staging_->write(device, host, bytes);
+    return;
+  }
   EKGINE_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_->handle));
   EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
 }
@@ -126,6 +195,30 @@ void CudaDevice::write(void* device, const void* host, std::size_t bytes) const 
 void CudaDevice::read(const void* device, void* host, std::size_t bytes) const {
   EKGINE_CUDA(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_->handle));
   EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
+}
+
+void CudaDevice::copy(void* to, const void* from, std::size_t bytes) const {
+  EKGINE_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_->handle));
+}
+
+std::shared_ptr<CudaDevice::Graph> CudaDevice::capture(const std::function<void()>& work) const {
+  EKGINE_CUDA(cudaStreamBeginCapture(stream_->handle, cudaStreamCaptureModeThreadLocal));
+  cudaGraph_t graph = nullptr;
+  try {
+    work();
+  } catch (...) {
+    // The stream is of use again only after the end of the capture; the first error is the one to
+    // report.
+    static_cast<void>(cudaStreamEndCapture(stream_->handle, &graph));
+    if (graph != nullptr) static_cast<void>(cudaGraphDestroy(graph));
+    throw;
+  }
+  EKGINE_CUDA(cudaStreamEndCapture(stream_->handle, &graph));
+  return std::make_shared<Graph>(graph);
+}
+
+void CudaDevice::launch(const Graph& graph) const {
+  EKGINE_CUDA(cudaGraphLaunch(graph.executable(), stream_->handle));
 }
 
 }  // namespace ekgine

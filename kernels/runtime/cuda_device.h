@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,8 +18,9 @@ class CudaDevice {
   // "NVIDIA A100 (sm_80, 40 GiB)"
   static std::string describe(int ordinal);
 
-  // Takes GPU `ordinal` and reserves its workspace. Errors: no such device, or no memory.
-  CudaDevice(int ordinal, std::size_t workspace_bytes);
+  // Takes GPU `ordinal` and reserves its workspace. With `tf32`, products of floats may round their
+  // factors to TF32. Errors: no such device, or no memory.
+  CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32 = false);
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
   ~CudaDevice();
@@ -28,18 +30,30 @@ class CudaDevice {
   // Device memory; errors name `purpose`, what was asked for and what is free.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
 
-  // What the kernels of the following launches read from Cuda::step.
+  // What the kernels of the following launches read from Cuda::step. Neither waits.
   void set_step(std::uint64_t seed, std::uint32_t step);
   void set_learning_rate(float rate);
 
   // Copies between host and device, in the order of the stream. The host array may be used again
-  // when the call returns.
-  void write(void* device, const void* host, std::size_t bytes) const;
+  // when the call returns. write() goes through pinned memory and waits only where that is full of
+  // copies the device has not made yet, or the array is larger than a part of it; read() waits for
+  // everything queued before; copy() never does.
+  void write(void* device, const void* host, std::size_t bytes);
   void read(const void* device, void* host, std::size_t bytes) const;
+  void copy(void* to, const void* from, std::size_t bytes) const;  // within the device
+
+  // Work recorded as a graph, to be launched again and again.
+  class Graph;
+  // What `work` queues, without running it. It must not wait, allocate, or copy from or to the
+  // host.
+  std::shared_ptr<Graph> capture(const std::function<void()>& work) const;
+  void launch(const Graph& graph) const;
 
  private:
   struct Stream;  // declared first: everything else is used on it
+  class Staging;
   std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Staging> staging_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<CudaLibraries> libraries_;
   CudaStep step_;  // as the device has it

@@ -330,7 +330,7 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
   refuses({"--model", "LSTM"}, "model 'LSTM' is unknown (Main_Model, Baseline_Model are there)", 2);
   refuses({"--kernel-size", "4"}, "kernel_size must be odd, got 4", 2);
   refuses({"--dropout", "1"}, "dropout must be in [0, 1), got 1", 2);
-  refuses({"--precision", "f16"}, "--precision must be one of f32, bf16, got 'f16'", 2);
+  refuses({"--precision", "f16"}, "--precision must be one of f32, tf32, bf16, got 'f16'", 2);
   expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");
   expect_one_line(ekgine({"train", "--data", store_, "--output", path("new")}), 2,
                   "no training records: give --train-records or --splits");

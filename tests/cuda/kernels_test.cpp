@@ -14,6 +14,7 @@
 #include "tests/cases/dropout.h"
 #include "tests/cases/elementwise.h"
 #include "tests/cases/gather.h"
+#include "tests/cases/gather_jittered.h"
 #include "tests/cases/global_avg_pool.h"
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
@@ -65,11 +66,11 @@ INSTANTIATE_TEST_SUITE_P(
             Suite{"batch_norm_relu_pool", batch_norm_relu_pool_cases},
             Suite{"conv2d", conv2d_cases}, Suite{"depthwise_conv1d", depthwise_conv1d_cases},
             Suite{"dropout", dropout_cases}, Suite{"elementwise", elementwise_cases},
-            Suite{"gather", gather_cases}, Suite{"global_avg_pool", global_avg_pool_cases},
-            Suite{"glu", glu_cases}, Suite{"layer_norm", layer_norm_cases},
-            Suite{"linear", linear_cases}, Suite{"max_pool2d", max_pool2d_cases},
-            Suite{"morlet_cwt", morlet_cwt_cases}, Suite{"relu", relu_cases},
-            Suite{"softmax", softmax_cases},
+            Suite{"gather", gather_cases}, Suite{"gather_jittered", gather_jittered_cases},
+            Suite{"global_avg_pool", global_avg_pool_cases}, Suite{"glu", glu_cases},
+            Suite{"layer_norm", layer_norm_cases}, Suite{"linear", linear_cases},
+            Suite{"max_pool2d", max_pool2d_cases}, Suite{"morlet_cwt", morlet_cwt_cases},
+            Suite{"relu", relu_cases}, Suite{"softmax", softmax_cases},
             Suite{"softmax_cross_entropy", softmax_cross_entropy_cases},
             Suite{"swish", swish_cases}),
         ::testing::Values(DType::f32, DType::bf16)),

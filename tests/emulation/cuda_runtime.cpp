@@ -30,6 +30,7 @@ namespace {
 // The device does one thing at a time, whichever host thread asks for it.
 std::recursive_mutex device_mutex;
 cudaError_t last_error = cudaSuccess;
+HostCounters host;
 
 // Runs the body of an API call: one host thread at a time, nothing after an error on the device,
 // and the result remembered for cudaGetLastError.
@@ -164,6 +165,7 @@ cudaError_t launch_kernel(const char* name, dim3 grid, dim3 block, std::size_t s
   const void* const caller = __builtin_return_address(0);
   return call([&] {
     if (!is_valid(grid, block, shared)) return cudaErrorInvalidConfiguration;
+    ++host.launches;
     return enqueue(
         stream, name,
         [=, shared_invocation = std::shared_ptr<const Invocation>(std::move(invocation))] {
@@ -184,6 +186,13 @@ void reset_device() {
   Operations::get().wait_for_all();
   Operations::get().forget_error();
   last_error = cudaSuccess;
+}
+
+HostCounters host_counters() {
+  const std::lock_guard lock(device_mutex);
+  HostCounters counters = host;
+  counters.waits = Operations::get().waits();
+  return counters;
 }
 
 std::vector<std::string> leaks() {
@@ -306,6 +315,7 @@ cudaError_t cudaMalloc(void** address, std::size_t size) {
     *address = nullptr;
     if (forbidden_while_capturing()) return cudaErrorStreamCaptureUnsupported;
     if (size == 0) return cudaSuccess;
+    ++host.allocations;
     *address = allocate_device(size, caller);
     return *address != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
   });
@@ -328,6 +338,7 @@ cudaError_t cudaMallocHost(void** address, std::size_t size) {
     *address = nullptr;
     if (forbidden_while_capturing()) return cudaErrorStreamCaptureUnsupported;
     if (size == 0) return cudaSuccess;
+    ++host.allocations;
     *address = allocate_pinned(size, caller);
     return *address != nullptr ? cudaSuccess : cudaErrorMemoryAllocation;
   });
@@ -446,7 +457,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   return call([&] { return instantiate(executable, graph, caller); });
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
-  return call([&] { return launch_graph(executable, stream); });
+  return call([&] {
+    ++host.graphs;
+    return launch_graph(executable, stream);
+  });
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   return give_back([&] { return destroy_graph(graph); });

@@ -34,6 +34,15 @@ std::vector<std::string> leaks();
 
 // ------------------------------------------------------------------------------------- counters
 
+// What the host has done so far.
+struct HostCounters {
+  std::uint64_t waits = 0;        // calls that waited for work which was not done yet
+  std::uint64_t allocations = 0;  // of device and of pinned memory
+  std::uint64_t launches = 0;     // of kernels, by the host: those inside graphs are not asked for
+  std::uint64_t graphs = 0;       // launches of graphs
+};
+HostCounters host_counters();
+
 // Global memory moves in sectors of 32 bytes. One request is what the lanes of a warp access by one
 // instruction at once; it is coalesced when `sectors` is `ideal_sectors`.
 struct GlobalCounters {

@@ -242,6 +242,9 @@ __forceinline__ float __saturatef(float x) {
 inline float rsqrtf(float x) {
   return static_cast<float>(1.0 / std::sqrt(static_cast<double>(x)));
 }
+inline float cospif(float x) {
+  return static_cast<float>(std::cos(3.14159265358979323846 * static_cast<double>(x)));
+}
 inline double rsqrt(double x) {
   return 1.0 / std::sqrt(x);
 }

@@ -92,11 +92,13 @@ void Operations::run_one() {
 }
 
 void Operations::wait(const Frontier& targets) {
+  if (!all_done(targets)) ++waits_;
   while (!all_done(targets)) run_one();
   observe(targets);
 }
 
 void Operations::wait_for_all() {
+  if (!ready_.empty()) ++waits_;
   while (!ready_.empty()) run_one();
   for (Lane lane = 0; lane < lanes_; ++lane) host_.set(lane, lane_counts_[lane]);
 }

@@ -58,6 +58,8 @@ class Operations {
   // Runs until all of `targets` are done, and orders them before all that is queued from now on.
   void wait(const Frontier& targets);
   void wait_for_all();
+  // Calls of the two that found something undone.
+  std::uint64_t waits() const { return waits_; }
   // Orders finished operations before what is queued from now on, as a successful query does.
   void observe(const Frontier& finished);
 
@@ -72,6 +74,7 @@ class Operations {
   Lane lanes_ = 0;
   std::vector<std::uint32_t> lane_counts_;
   std::uint64_t sequence_ = 0;
+  std::uint64_t waits_ = 0;
   std::vector<OperationReference> ready_;
   Clock host_;
   cudaError_t error_ = cudaSuccess;

@@ -2,8 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
+#include <span>
+#include <vector>
 
 #include "tests/support/random.h"
 #include "training/predict.h"
@@ -22,6 +23,7 @@ struct Data {
     testing::Random random(seed);
     std::vector<std::int32_t> kinds;
     for (std::int64_t i = 0; i < beats; ++i) {
+      ids.push_back(static_cast<std::int32_t>(7 * i));
       kinds.push_back(static_cast<std::int32_t>(random.integer(0, class_count - 1)));
       for (std::int64_t t = 0; t < beat_samples; ++t) {
         const double at = static_cast<double>(t - 30 - 30 * kinds.back()) / 6;
@@ -35,10 +37,10 @@ struct Data {
       labels.push_back(kinds[static_cast<std::size_t>(index.back())]);
     }
   }
-  BatchView view() const { return {values, index, labels}; }
+  BatchView view() const { return {values, ids, index, labels}; }
 
   std::vector<float> values;
-  std::vector<std::int32_t> index, labels;
+  std::vector<std::int32_t> ids, index, labels;
 };
 
 void set_plain_normalisation(Model& model) {
@@ -46,19 +48,31 @@ void set_plain_normalisation(Model& model) {
   model.set_normalisation(mean, std);
 }
 
-constexpr std::array<float, class_count> equal_weights = {1, 1, 1, 1, 1};
+TrainingStep::Settings settings(std::int64_t sequences, std::int64_t beats,
+                                std::uint64_t seed = 1) {
+  return {.class_weights = std::vector<float>(class_count, 1.0F),
+          .seed = seed,
+          .sequences = sequences,
+          .beats = beats};
+}
 
 TEST(TrainingStep, LearnsWhatABatchHolds) {
   Device device = Device::cpu(DType::f32);
   Model model(tiny(), device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   const Data data(12, 16, 3, 5);
-  TrainingStep step(model, device, equal_weights, 1, 16, 12);
-  const double first = step.run(data.view(), 1, {.learning_rate = 3e-3}).loss;
-  TrainingStep::Result last{};
-  for (int i = 2; i <= 40; ++i) last = step.run(data.view(), i, {.learning_rate = 3e-3});
-  EXPECT_GT(first, 1.0);
-  EXPECT_LT(last.loss, 0.6 * first);
+  TrainingStep step(model, device, settings(16, 12));
+  step.run(data.view(), 1, 3e-3);
+  const kernels::RunningLoss first = step.totals();
+  for (int i = 2; i <= 40; ++i) {
+    step.set_totals({});
+    step.run(data.view(), i, 3e-3);
+  }
+  const kernels::RunningLoss last = step.totals();
+  EXPECT_EQ(first.sequences, 16);
+  EXPECT_EQ(last.sequences, 16);
+  EXPECT_GT(first.loss, 16 * 1.0);
+  EXPECT_LT(last.loss, 0.6 * first.loss);
   EXPECT_GE(last.correct, 10);
 }
 
@@ -67,14 +81,14 @@ TEST(TrainingStep, TakesNoNewMemoryAfterItsPlan) {
   Device device = Device::cpu(DType::f32);
   Model model(tiny(), device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
-  TrainingStep step(model, device, equal_weights, 1, 9, 27);
+  TrainingStep step(model, device, settings(9, 27));
   Predictor predictor(model, device);
   device.activations().seal();
   const auto traces = device.activations().traces();
   const auto high_water = device.activations().high_water();
   for (int i = 1; i <= 10; ++i) {
     const Data data(3 + 2 * i, 10 - i > 0 ? 10 - i : 1, 3, static_cast<std::uint64_t>(i));
-    step.run(data.view(), i, {});
+    step.run(data.view(), i, 1e-3);
     if (i % 3 == 0) predictor.predict(data.values);
   }
   EXPECT_EQ(device.activations().traces(), traces);
@@ -88,8 +102,8 @@ TEST(TrainingStep, GivesTheSameBitsAgain) {
     Model model(tiny(), device, ParameterSet::Use::training, 1);
     set_plain_normalisation(model);
     const Data data(8, 8, 3, 5);
-    TrainingStep step(model, device, equal_weights, seed, 8, 8);
-    for (int i = 1; i <= 3; ++i) step.run(data.view(), i, {});
+    TrainingStep step(model, device, settings(8, 8, seed));
+    for (int i = 1; i <= 3; ++i) step.run(data.view(), i, 1e-3);
     return device.read_floats(model.parameters().values());
   };
   EXPECT_EQ(weights_after(3), weights_after(3));
@@ -103,9 +117,9 @@ TEST(TrainingStep, ReachesEveryParameter) {
   Model model(config, device, ParameterSet::Use::training, 1);
   set_plain_normalisation(model);
   const Data data(8, 8, 3, 5);
-  TrainingStep step(model, device, equal_weights, 1, 8, 8);
+  TrainingStep step(model, device, settings(8, 8));
   const StateDict before = model.state();
-  step.run(data.view(), 1, {});
+  step.run(data.view(), 1, 1e-3);
   const StateDict after = model.state();
   for (const auto& [name, array] : before) {
     if (name.starts_with("normalisation.")) continue;
@@ -119,15 +133,43 @@ TEST(TrainingStep, StopsAtALossThatIsNotFinite) {
   set_plain_normalisation(model);
   Data data(8, 8, 3, 5);
   data.values[100] = std::nanf("");
-  TrainingStep step(model, device, equal_weights, 1, 8, 8);
+  TrainingStep step(model, device, settings(8, 8));
   const std::vector<float> before = device.read_floats(model.parameters().values());
+  step.run(data.view(), 1, 1e-3);
+  step.run(Data(8, 8, 3, 6).view(), 2, 1e-3);  // nobody has looked yet
   try {
-    step.run(data.view(), 1, {});
+    step.totals();
     ADD_FAILURE() << "no error";
   } catch (const std::exception& error) {
     EXPECT_STREQ(error.what(), "training: the loss is not a number; lower --learning-rate");
   }
   EXPECT_EQ(device.read_floats(model.parameters().values()), before);
+}
+
+// Beats that stay with the device and beats that come with the batch are the same to a step.
+TEST(TrainingStep, TakesResidentBeatsByTheirNumbers) {
+  const Data data(12, 9, 3, 5);
+  const std::vector<std::int32_t> chosen = {2, 5, 6, 11};
+  std::vector<float> brought;
+  for (const std::int32_t beat : chosen) {
+    const auto beats =
+        std::span(data.values).subspan(static_cast<std::size_t>(beat) * beat_samples);
+    brought.insert(brought.end(), beats.begin(), beats.begin() + beat_samples);
+  }
+  const std::vector<std::int32_t> index = {0, 1, 2, 3, 3, 0}, labels = {4, 1};
+  const auto weights_after = [&](bool resident) {
+    Device device = Device::cpu(DType::f32);
+    Model model(tiny(), device, ParameterSet::Use::training, 1);
+    set_plain_normalisation(model);
+    TrainingStep::Settings s = settings(2, 4);
+    s.amplitude_jitter = 0.25;
+    if (resident) s.resident_beats = data.values;
+    TrainingStep step(model, device, s);
+    const auto beats = resident ? std::span<const float>() : std::span<const float>(brought);
+    for (int i = 1; i <= 2; ++i) step.run({beats, chosen, index, labels}, i, 1e-3);
+    return device.read_floats(model.parameters().values());
+  };
+  EXPECT_EQ(weights_after(true), weights_after(false));
 }
 
 // Sharing beats between chunks and sequences changes nothing: a whole recording at once equals

@@ -1,0 +1,29 @@
+#include "kernels/gather_jittered.h"
+
+#include "engine/check.h"
+#include "engine/ops.h"
+
+namespace ekgine {
+
+Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const Tensor& ids,
+                       double deviation) {
+  check_shape(x.shape().rank() == 2, "gather_jittered", "x", "(N,C)", x);
+  check_shape(index.shape().rank() == 1, "gather_jittered", "index", "(U)", index);
+  check_shape(ids, index.shape(), "gather_jittered", "ids", "(U)",
+              "index is (U)=" + index.shape().text());
+  const kernels::GatherJitteredShape s{x.shape()[0], x.shape()[1], index.size()};
+  const Tensor y = tape.empty_real({s.picks, s.channels});
+  tape.run([&]<class B>(B& b) {
+    using R = typename B::Real;
+    if constexpr (B::step_on_device) {
+      kernels::gather_jittered(b.context, s, deviation, x.data<R>(), index.data<std::int32_t>(),
+                               ids.data<std::int32_t>(), y.data<R>());
+    } else {
+      kernels::gather_jittered(b.context, s, deviation, tape.random(), x.data<R>(),
+                               index.data<std::int32_t>(), ids.data<std::int32_t>(), y.data<R>());
+    }
+  });
+  return y;
+}
+
+}  // namespace ekgine

@@ -1,0 +1,43 @@
+// A row to a group of threads side by side. Every thread draws its row's factor for itself: a
+// Philox block and four functions, less than handing it over would cost.
+#include "kernels/gather_jittered.h"
+
+#include "kernels/device/rows.cuh"
+
+namespace ekgine::kernels {
+
+namespace {
+
+__device__ __forceinline__ float factor_of(float deviation, const CudaStep& step, std::int32_t id) {
+  // Words 2·id and 2·id + 1 are the first or the second half of Philox block id / 2.
+  const auto word = philox({step.seed, step.step, jitter_op}, static_cast<std::uint64_t>(id) / 2);
+  const std::uint32_t first = id % 2 == 0 ? word[0] : word[2];
+  const std::uint32_t second = id % 2 == 0 ? word[1] : word[3];
+  const float radius = sqrtf(-2.0F * log1pf(-static_cast<float>(first >> 8) * 0x1p-24F));
+  return expf(deviation * (radius * cospif(static_cast<float>(second >> 8) * 0x1p-23F)));
+}
+
+__global__ void __launch_bounds__(device::row_threads)
+    gather_jittered_kernel(GatherJitteredShape s, float deviation, const CudaStep* step,
+                           const float* x, const std::int32_t* index, const std::int32_t* ids,
+                           float* y) {
+  const std::int64_t u = device::row_of_thread();
+  if (u >= s.picks) return;
+  const std::int64_t row = index[u];
+  const bool exists = row >= 0 && row < s.rows;
+  const float factor = deviation == 0 ? 1.0F : factor_of(deviation, *step, ids[u]);
+  for (std::int64_t c = threadIdx.x; c < s.channels; c += blockDim.x) {
+    y[u * s.channels + c] = exists ? x[row * s.channels + c] * factor : NAN;
+  }
+}
+
+}  // namespace
+
+void gather_jittered(const Cuda& cuda, GatherJitteredShape s, double deviation, const float* x,
+                     const std::int32_t* index, const std::int32_t* ids, float* y) {
+  if (s.picks == 0 || s.channels == 0) return;
+  launch(cuda, "gather_jittered", gather_jittered_kernel, device::row_grid(s.picks, s.channels), s,
+         static_cast<float>(deviation), cuda.step, x, index, ids, y);
+}
+
+}  // namespace ekgine::kernels

@@ -1,0 +1,30 @@
+#include "kernels/running_loss.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace ekgine::kernels {
+
+template <class T>
+void running_loss(const Cpu&, RunningLossShape s, std::uint32_t step, const T* loss,
+                  const T* probabilities, const std::int32_t* labels, RunningLoss* totals) {
+  if (totals->failed_step != 0) return;
+  if (!std::isfinite(*loss)) {
+    totals->failed_loss = static_cast<float>(*loss);
+    totals->failed_step = step;
+    return;
+  }
+  for (std::int64_t b = 0; b < s.rows; ++b) {
+    const T* const row = probabilities + b * s.classes;
+    totals->correct += std::max_element(row, row + s.classes) - row == labels[b];
+  }
+  totals->loss += static_cast<double>(*loss) * static_cast<double>(s.rows);
+  totals->sequences += s.rows;
+}
+
+template void running_loss(const Cpu&, RunningLossShape, std::uint32_t, const float*, const float*,
+                           const std::int32_t*, RunningLoss*);
+template void running_loss(const Cpu&, RunningLossShape, std::uint32_t, const double*,
+                           const double*, const std::int32_t*, RunningLoss*);
+
+}  // namespace ekgine::kernels

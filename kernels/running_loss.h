@@ -1,0 +1,49 @@
+// Adds up the loss and the hits of the steps, and notices the first loss that is not finite.
+//
+//   loss            (1)    mean over the batch
+//   probabilities   (B,C)
+//   labels          (B)
+//   totals          in the device's memory
+//
+// While totals.failed_step is 0 and the loss is finite:
+//   totals.loss += B·loss;  totals.correct += #{b : argmax_c probabilities[b,c] = labels[b]};
+//   totals.sequences += B
+// (argmax: the first of equal ones; a NaN is never larger.) When the loss is not finite,
+// failed_step becomes the step's number, and nothing is added from then on: the optimiser looks at
+// it (see adamw) and leaves the weights alone, so that nobody has to wait for the loss of every
+// step to keep a model from being spoilt.
+//
+// totals is updated. Deterministic: the same bits at any thread count.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/runtime/cpu.h"
+
+namespace ekgine::kernels {
+
+struct RunningLoss {
+  double loss = 0;
+  std::int64_t correct = 0, sequences = 0;
+  float failed_loss = 0;          // the loss that was not finite
+  std::uint32_t failed_step = 0;  // its step, 1, 2, ...; 0: none yet
+};
+
+struct RunningLossShape {
+  std::int64_t rows, classes;  // B, C
+};
+
+constexpr Cost running_loss_cost(RunningLossShape s, double element) {
+  const double n = static_cast<double>(s.rows) * static_cast<double>(s.classes);
+  return {n, n * element + 4 * static_cast<double>(s.rows) + 2 * sizeof(RunningLoss)};
+}
+
+template <class T>
+void running_loss(const Cpu& cpu, RunningLossShape s, std::uint32_t step, const T* loss,
+                  const T* probabilities, const std::int32_t* labels, RunningLoss* totals);
+
+// The step is read from cuda.step when the kernel runs.
+void running_loss(const Cuda& cuda, RunningLossShape s, const float* loss,
+                  const float* probabilities, const std::int32_t* labels, RunningLoss* totals);
+
+}  // namespace ekgine::kernels
