@@ -27,6 +27,17 @@ using nlohmann::ordered_json;
 
 constexpr bool emulated = EKGINE_CUDA_EMULATED;
 
+// What is computed in, and the product that it is held against.
+struct Precision {
+  const char* name;
+  DType type;
+  bool tf32;
+  double CudaPeaks::*peak;
+};
+constexpr Precision precisions[] = {{"f32", DType::f32, false, &CudaPeaks::f32},
+                                    {"tf32", DType::f32, true, &CudaPeaks::tf32},
+                                    {"bf16", DType::bf16, false, &CudaPeaks::bf16}};
+
 // One way of doing one case in one direction.
 struct Row {
   std::string name;    // of the op, its shape and the direction
@@ -109,13 +120,13 @@ class Report {
     std::fflush(stdout);
   }
 
-  void begin(DType type) {
-    type_ = type;
+  void begin(const Precision& precision) {
+    precision_ = precision;
     if (as_json_) return;
     fmt::print(
         "\n## {}\n\n| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} "
         "| {:>8} |\n|---|---|--:|--:|--:|--:|--:|--:|---|--:|\n",
-        name_of(type), "op, shape, direction", "by", "µs", "× ours", "GB/s", "% copy", "GFLOP/s",
+        precision_.name, "op, shape, direction", "by", "µs", "× ours", "GB/s", "% copy", "GFLOP/s",
         "% prod.", "bound", "launches");
   }
 
@@ -123,9 +134,9 @@ class Report {
     const double time = row.timing.seconds;
     const double copy = 100 * roof.seconds_of_memory(row) / time;
     const double product = 100 * roof.seconds_of_compute(row) / time;
-    const bool same = row.difference <= allowed_difference(type_);
+    const bool same = row.difference <= allowed_difference(precision_.type);
     ordered_json json = {{"op", row.name},
-                         {"precision", name_of(type_)},
+                         {"precision", precision_.name},
                          {"by", row.by},
                          {"rival", row.rival},
                          {"us", time * 1e6},
@@ -161,7 +172,7 @@ class Report {
   // What could not be timed, and why.
   void refuse(const std::string& name, const std::string& by, const std::string& why) {
     json_["rows"].push_back(
-        {{"op", name}, {"precision", name_of(type_)}, {"by", by}, {"error", why}});
+        {{"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}});
     if (!as_json_) fmt::print("| {} | {}: {} | | | | | | | | |\n", name, by, why);
   }
 
@@ -172,7 +183,7 @@ class Report {
 
  private:
   bool as_json_;
-  DType type_ = DType::f32;
+  Precision precision_ = precisions[0];
   ordered_json json_;
 };
 
@@ -246,30 +257,32 @@ void benchmark_cuda(const CudaBenchmark& options) {
 
   std::optional<CudaPeaks> peaks;
   std::optional<Report> report;
-  for (const DType type : {DType::f32, DType::bf16}) {
-    const auto reserve = static_cast<std::size_t>(effort.memory);
-    Device device = Device::cuda(
-        0, type,
-        {.activation_reserve = reserve,
-         .workspace_reserve = emulated ? std::size_t{1} << 22 : std::size_t{256} << 20});
+  for (const Precision& precision : precisions) {
+    Device device =
+        Device::cuda(0, precision.type,
+                     {.activation_reserve = static_cast<std::size_t>(effort.memory),
+                      .workspace_reserve = emulated ? std::size_t{1} << 22 : Device::cuda_workspace,
+                      .tf32 = precision.tf32});
     if (!peaks) {
       peaks = measure_cuda_peaks(device, effort);
       report.emplace(options.json, CudaDevice::describe(0), *peaks);
     }
-    const double product = type == DType::bf16 ? peaks->bf16 : peaks->f32;
-    if (product == 0) continue;  // no bfloat16 on this GPU
+    const double product = *peaks.*precision.peak;
+    if (product == 0) continue;  // not on this GPU
     // Also lasts longer than the host takes to launch a graph.
     const Sweep sweep(
         device, emulated ? effort.copy_bytes : std::max(4 * effort.cache_bytes, effort.copy_bytes));
-    report->begin(type);
+    report->begin(precision);
     for (const CudaCase& c : cases) {
+      if (precision.tf32 && !c.products) continue;  // as in f32
       time_with_rivals(device, c, effort, sweep, {peaks->copy, product, peaks->launch}, *report);
     }
   }
 #if EKGINE_CUDA_EMULATED
   const std::vector<std::string> faults = emulation::take_faults();
-  if (!faults.empty())
+  if (!faults.empty()) {
     fail("{} faults on the emulated device, the first: {}", faults.size(), faults[0]);
+  }
   const std::vector<MemoryCount> counts = count_memory({options.filter});
   if (options.json) {
     report->json()["memory"] = as_json(counts);

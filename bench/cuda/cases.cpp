@@ -42,7 +42,11 @@ Rival rival(const KernelCase& work, std::string by, Op op) {
 }
 
 CudaCase plain(KernelCase work, std::string by = "ekgine") {
-  return {std::move(work), std::move(by), {}};
+  return {.work = std::move(work), .by = std::move(by)};
+}
+
+CudaCase products(KernelCase work, std::string by) {
+  return {.work = std::move(work), .by = std::move(by), .products = true};
 }
 
 CudaCase morlet_cwt(KernelCase work, std::int64_t scales) {
@@ -163,11 +167,9 @@ std::vector<CudaCase> model_cuda_cases(const Cudnn& cudnn) {
   const auto add = [&](const std::vector<KernelCase>& more, const auto& make) {
     for (const KernelCase& c : more) cases.push_back(make(c));
   };
-  const auto by = [](std::string whose) {
-    return [whose](const KernelCase& c) { return plain(c, whose); };
-  };
+  const auto ours = [](const KernelCase& c) { return plain(c); };
   cases.push_back(morlet_cwt(morlet_cwt_case(384, 187, 32), 32));
-  add(conv2d_model_cases(), by("cuDNN"));
+  add(conv2d_model_cases(), [](const KernelCase& c) { return products(c, "cuDNN"); });
   const auto stages = batch_norm_relu_pool_model_cases();
   for (std::size_t i = 0; i < stages.size(); ++i) {
     cases.push_back(
@@ -181,21 +183,21 @@ std::vector<CudaCase> model_cuda_cases(const Cudnn& cudnn) {
       [&](const KernelCase& c) { return against(c, cudnn, &CudnnOps::max_pool2d); });
   add(global_avg_pool_model_cases(),
       [&](const KernelCase& c) { return against(c, cudnn, &CudnnOps::global_avg_pool); });
-  add(gather_model_cases(), by("ekgine"));
-  add(layer_norm_model_cases(), by("ekgine"));
+  add(gather_model_cases(), ours);
+  add(layer_norm_model_cases(), ours);
   cases.push_back(add_layer_norm_of(384, 128));
-  add(linear_model_cases(), by("cuBLASLt"));
+  add(linear_model_cases(), [](const KernelCase& c) { return products(c, "cuBLASLt"); });
   add({swish_case({384, 512}), swish_case({384, 128})},
       [&](const KernelCase& c) { return against(c, cudnn, &CudnnOps::swish); });
   cases.push_back(swish_dropout_of({384, 512}, 0.2));
-  add(dropout_model_cases(), by("ekgine"));
-  add(add_position_model_cases(), by("ekgine"));
-  add(attention_model_cases(), by("ekgine"));
-  add(glu_model_cases(), by("ekgine"));
-  add(depthwise_conv1d_model_cases(), by("ekgine"));
-  add(elementwise_model_cases(), by("ekgine"));
-  add(softmax_cross_entropy_model_cases(), by("ekgine"));
-  add(softmax_model_cases(), by("ekgine"));
+  add(dropout_model_cases(), ours);
+  add(add_position_model_cases(), ours);
+  add(attention_model_cases(), [](const KernelCase& c) { return products(c, "ekgine"); });
+  add(glu_model_cases(), ours);
+  add(depthwise_conv1d_model_cases(), ours);
+  add(elementwise_model_cases(), ours);
+  add(softmax_cross_entropy_model_cases(), ours);
+  add(softmax_model_cases(), ours);
   cases.push_back(adamw_of(1 << 20));
   return cases;
 }
@@ -204,7 +206,7 @@ std::vector<CudaCase> tiny_cuda_cases(const Cudnn& cudnn) {
   using namespace testing;
   return {
       morlet_cwt(morlet_cwt_case(2, 33, 4), 4),
-      plain(conv2d_case({2, 4, 6, 2, 3, 3, 4}), "cuDNN"),
+      products(conv2d_case({2, 4, 6, 2, 3, 3, 4}), "cuDNN"),
       batch_norm_relu_pool(batch_norm_relu_pool_case(Pool::max, {2, 4, 6, 8}), Pool::max, cudnn),
       batch_norm_relu_pool(batch_norm_relu_pool_case(Pool::average, {2, 2, 3, 8}), Pool::average,
                            cudnn),
@@ -215,12 +217,12 @@ std::vector<CudaCase> tiny_cuda_cases(const Cudnn& cudnn) {
       plain(gather_windows_case(8, 4, 3)),
       plain(layer_norm_case(6, 16)),
       add_layer_norm_of(6, 16),
-      plain(linear_case(6, 8, 16), "cuBLASLt"),
+      products(linear_case(6, 8, 16), "cuBLASLt"),
       against(swish_case({6, 16}), cudnn, &CudnnOps::swish),
       swish_dropout_of({6, 16}, 0.2),
       plain(dropout_case({6, 16}, 0.2)),
       plain(add_position_case(2, 3, 8, 3)),
-      plain(attention_case(2, 3, 2, 8, 0.2)),
+      products(attention_case(2, 3, 2, 8, 0.2), "ekgine"),
       plain(glu_case(6, 8)),
       plain(depthwise_conv1d_case(2, 3, 8, 5)),
       plain(add_scaled_case({6, 16}, 0.5)),

@@ -19,8 +19,9 @@ struct Rival {
 
 struct CudaCase {
   testing::KernelCase work;
-  std::string by;  // whose kernels the op runs: "ekgine", "cuBLASLt"
-  std::vector<Rival> rivals;
+  std::string by;         // whose kernels the op runs: "ekgine", "cuBLASLt"
+  bool products = false;  // whether it multiplies matrices as TF32 lets it
+  std::vector<Rival> rivals = {};
 };
 
 // Every kernel at the shapes of Main_Model with batches of 128 sequences.

@@ -17,6 +17,7 @@ using nlohmann::json;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::StartsWith;
 
 ProcessResult bench(const std::vector<std::string>& arguments) {
@@ -89,6 +90,9 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
     }
   }
   EXPECT_THAT(missing, IsEmpty());
+  // TF32 is about products.
+  EXPECT_THAT(ops, IsSupersetOf({"conv2d tf32", "linear tf32", "attention tf32"}));
+  EXPECT_FALSE(ops.contains("layer_norm tf32"));
   for (const char* op : {"add_layer_norm f32", "batch_norm f32", "batch_norm_relu_max_pool2d bf16",
                          "max_pool2d bf16", "morlet_cwt f32", "relu f32", "swish_dropout bf16"}) {
     EXPECT_THAT(rivals, Contains(op));
