@@ -6,11 +6,15 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "apps/command.h"
 #include "kernels/runtime/cpu.h"
 #if EKGINE_HAS_CUDA
+#include <cuda_runtime_api.h>
+
 #include "kernels/runtime/cuda_device.h"
+#include "kernels/runtime/device_code.h"
 #endif
 
 namespace ekgine {
@@ -34,34 +38,104 @@ std::vector<std::string> instruction_sets() {
   return names;
 }
 
+struct Gpu {
+  std::string name;
+  int major = 0, minor = 0;
+  int multiprocessors = 0;
+  double memory_gb = 0, free_gb = 0;
+  double l2_mb = 0;
+  bool has_code = false;  // whether this build's kernels run on it
+};
+
+// What CUDA says of this machine.
+struct CudaStatus {
+  std::string unusable;  // why no GPU can be used; empty where one can
+  std::vector<Gpu> gpus;
+  std::string driver, runtime;  // the newest CUDA that the driver knows, and the one of this build
+};
+
+#if EKGINE_HAS_CUDA
+std::string version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+CudaStatus cuda_status() {
+  CudaStatus status;
+  int version = 0;
+  EKGINE_CUDA(cudaRuntimeGetVersion(&version));
+  status.runtime = version_text(version);
+  EKGINE_CUDA(cudaDriverGetVersion(&version));
+  status.driver = version == 0 ? "none" : version_text(version);
+  status.unusable = CudaDevice::unusable(0);
+  for (int ordinal = 0; CudaDevice::unusable(ordinal).empty(); ++ordinal) {
+    cudaDeviceProp properties{};
+    EKGINE_CUDA(cudaGetDeviceProperties(&properties, ordinal));
+    Gpu gpu{.name = properties.name,
+            .major = properties.major,
+            .minor = properties.minor,
+            .multiprocessors = properties.multiProcessorCount,
+            .memory_gb = static_cast<double>(properties.totalGlobalMem) / 1e9,
+            .l2_mb = properties.l2CacheSize / 1e6,
+            .has_code = has_device_code(ordinal)};
+    std::size_t free = 0, total = 0;
+    EKGINE_CUDA(cudaMemGetInfo(&free, &total));
+    gpu.free_gb = static_cast<double>(free) / 1e9;
+    status.gpus.push_back(std::move(gpu));
+  }
+  return status;
+}
+#else
+CudaStatus cuda_status() {
+  return {.unusable = "not in this build", .gpus = {}, .driver = {}, .runtime = {}};
+}
+#endif
+
 void run(CommonOptions& common) {
   const std::int64_t threads = apply(common);
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
-  std::vector<std::string> gpus;
-  std::string cuda = "not in this build";
-#if EKGINE_HAS_CUDA
-  cuda = CudaDevice::unusable(0);
-  for (int ordinal = 0; CudaDevice::unusable(ordinal).empty(); ++ordinal) {
-    gpus.push_back(CudaDevice::describe(ordinal));
-  }
-#endif
+  const CudaStatus cuda = cuda_status();
   if (common.json) {
     nlohmann::ordered_json devices = {{{"device", "cpu"},
                                        {"name", processor_name()},
                                        {"threads", threads},
                                        {"memory_gb", memory},
                                        {"instruction_sets", instruction_sets()}}};
-    for (const std::string& name : gpus) devices.push_back({{"device", "cuda"}, {"name", name}});
-    print_json({{"devices", devices}, {"cuda", gpus.empty() ? cuda : "usable"}});
+    for (const Gpu& gpu : cuda.gpus) {
+      devices.push_back({{"device", "cuda"},
+                         {"name", gpu.name},
+                         {"architecture", fmt::format("sm_{}{}", gpu.major, gpu.minor)},
+                         {"multiprocessors", gpu.multiprocessors},
+                         {"memory_gb", gpu.memory_gb},
+                         {"free_gb", gpu.free_gb},
+                         {"l2_mb", gpu.l2_mb},
+                         {"has_code", gpu.has_code}});
+    }
+    nlohmann::ordered_json json = {{"devices", devices},
+                                   {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable}};
+    if (!cuda.runtime.empty()) {
+      json["cuda_of_driver"] = cuda.driver;
+      json["cuda_of_build"] = cuda.runtime;
+    }
+    print_json(json);
     return;
   }
   std::string sets;
   for (const std::string& name : instruction_sets()) sets += (sets.empty() ? "" : ", ") + name;
   fmt::print("cpu   {}, {} threads, {:.1f} GB, {}\n", processor_name(), threads, memory,
              sets.empty() ? "no AVX2" : sets);
-  for (const std::string& name : gpus) fmt::print("cuda  {}\n", name);
-  if (gpus.empty()) fmt::print("cuda  {}\n", cuda);
+  for (const Gpu& gpu : cuda.gpus) {
+    fmt::print("cuda  {}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n", gpu.name,
+               gpu.major, gpu.minor, gpu.multiprocessors, gpu.memory_gb, gpu.free_gb,
+               gpu.has_code ? "this build has code for it"
+                            : fmt::format("this build has no code for it; configure with "
+                                          "-DCMAKE_CUDA_ARCHITECTURES={}{}",
+                                          gpu.major, gpu.minor));
+  }
+  if (!cuda.unusable.empty()) fmt::print("cuda  {}\n", cuda.unusable);
+  if (!cuda.runtime.empty()) {
+    fmt::print("      CUDA {} of this build, {} of the driver\n", cuda.runtime, cuda.driver);
+  }
 }
 
 }  // namespace

@@ -1,23 +1,14 @@
-// How the CUDA kernels use memory, counted on the emulated device: no clock is involved, so the
-// numbers are the same on every machine.
-//
-//   ekgine_cuda_memory [NAME...]      only cases whose name contains a NAME
-//
-// Prints Markdown, which docs/cuda_memory.md is.
-//
-// For each op and direction, bytes moved to and from global memory by all its kernels (each
-// 32-byte sector once a launch, as with an ideal cache) against the contract's minimum. For each
-// kernel, sectors moved per sector that the bytes asked for would fit in (1 is perfect coalescing;
-// for loads, for stores) and the most passes that one access to shared memory took (1 is free of
-// bank conflicts).
+#include "bench/cuda_memory.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <iterator>
-#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/ops.h"
@@ -29,6 +20,7 @@
 #include "tests/cases/dropout.h"
 #include "tests/cases/elementwise.h"
 #include "tests/cases/gather.h"
+#include "tests/cases/gather_jittered.h"
 #include "tests/cases/global_avg_pool.h"
 #include "tests/cases/glu.h"
 #include "tests/cases/layer_norm.h"
@@ -38,7 +30,6 @@
 #include "tests/cases/relu.h"
 #include "tests/cases/softmax_cross_entropy.h"
 #include "tests/cases/swish.h"
-#include "tests/emulation/emulation.h"
 
 namespace ekgine {
 namespace {
@@ -113,19 +104,6 @@ double ratio(std::uint64_t sectors, std::uint64_t ideal) {
   return ideal == 0 ? 1 : static_cast<double>(sectors) / static_cast<double>(ideal);
 }
 
-void print(const std::string& title, const Counters& counters, const Cost& cost) {
-  std::uint64_t bytes = 0;
-  for (const auto& [name, k] : counters) bytes += k.loads.bytes + k.stores.bytes;
-  fmt::print("| {:<60} | {:>8} | {:>5.2f} | {:>5} | {:>6} | {:>6} |\n", "**" + title + "**", "",
-             static_cast<double>(bytes) / cost.bytes, "", "", "");
-  for (const auto& [name, k] : counters) {
-    fmt::print("| {:<60} | {:>8} | {:>5} | {:>5.2f} | {:>6.2f} | {:>6} |\n", name, k.launches, "",
-               ratio(k.loads.sectors, k.loads.ideal_sectors),
-               ratio(k.stores.sectors, k.stores.ideal_sectors),
-               std::max<std::uint64_t>(1, k.worst_bank_conflict));
-  }
-}
-
 // Aligned shapes as in Main_Model, with fewer beats: counting takes a while, and what is counted
 // per row does not depend on their number.
 std::vector<KernelCase> all_cases() {
@@ -138,6 +116,7 @@ std::vector<KernelCase> all_cases() {
       relu_case(65536),
       max_pool2d_case({2, 32, 188, 32}),
       global_avg_pool_case({64, 8, 128}),
+      gather_jittered_case(1'000, 187, 144, 0.25),
       gather_windows_case(128, 128, 3),
       layer_norm_case(384, 128),
       add_layer_norm_case(384, 128, 0.5),
@@ -156,37 +135,78 @@ std::vector<KernelCase> all_cases() {
   };
 }
 
-}  // namespace
-}  // namespace ekgine
+MemoryCount summarise(const std::string& op, DType type, Counters kernels, const Cost& cost) {
+  std::uint64_t bytes = 0;
+  for (const auto& [name, k] : kernels) bytes += k.loads.bytes + k.stores.bytes;
+  // Costs of the cases are those of float; what is stored as Real is a small part.
+  const double minimum = cost.bytes * static_cast<double>(size_of(type)) / sizeof(float);
+  return {op, type, std::move(kernels), static_cast<double>(bytes) / minimum};
+}
 
-int main(int argc, char** argv) {
-  using namespace ekgine;
-  const std::vector<std::string> names(argv + 1, argv + argc);
+}  // namespace
+
+std::vector<MemoryCount> count_memory(const std::vector<std::string>& names) {
+  std::vector<MemoryCount> counts;
   emulation::count_accesses(true);
   for (const DType type : {DType::f32, DType::bf16}) {
     Device device =
         Device::cuda(0, type, {.activation_reserve = 1 << 26, .workspace_reserve = 1 << 26});
-    const double element = static_cast<double>(size_of(type));
-    fmt::print(
-        "\n## {}\n\n| {:<60} | {:>8} | {:>5} | {:>5} | {:>6} | {:>6} "
-        "|\n|---|--:|--:|--:|--:|--:|\n",
-        name_of(type), "op, kernel", "launches", "bytes", "loads", "stores", "shared");
     for (const KernelCase& c : all_cases()) {
       if (!names.empty() && std::ranges::none_of(names, [&](const std::string& name) {
             return c.name.find(name) != std::string::npos;
           })) {
         continue;
       }
-      const Counted counted = count(device, c);
-      // Costs of the cases are those of float; what is stored as Real is a small part.
-      const auto scaled = [element](Cost cost) {
-        return Cost{cost.flops, cost.bytes * element / sizeof(float)};
-      };
-      print(c.name + " forward", counted.forward, scaled(c.forward));
+      Counted counted = count(device, c);
+      counts.push_back(summarise(c.name + " forward", type, std::move(counted.forward), c.forward));
       if (!counted.backward.empty()) {
-        print(c.name + " backward", counted.backward, scaled(c.backward));
+        counts.push_back(
+            summarise(c.name + " backward", type, std::move(counted.backward), c.backward));
       }
     }
   }
-  for (const std::string& fault : emulation::take_faults()) fmt::print(stderr, "{}\n", fault);
+  emulation::count_accesses(false);
+  return counts;
 }
+
+void print_memory(const std::vector<MemoryCount>& counts) {
+  std::optional<DType> type;
+  for (const MemoryCount& count : counts) {
+    if (type != count.type) {
+      type = count.type;
+      fmt::print(
+          "\n## {}\n\n| {:<60} | {:>8} | {:>5} | {:>5} | {:>6} | {:>6} "
+          "|\n|---|--:|--:|--:|--:|--:|\n",
+          name_of(count.type), "op, kernel", "launches", "bytes", "loads", "stores", "shared");
+    }
+    fmt::print("| {:<60} | {:>8} | {:>5.2f} | {:>5} | {:>6} | {:>6} |\n", "**" + count.op + "**",
+               "", count.bytes_over_minimum, "", "", "");
+    for (const auto& [name, k] : count.kernels) {
+      fmt::print("| {:<60} | {:>8} | {:>5} | {:>5.2f} | {:>6.2f} | {:>6} |\n", name, k.launches, "",
+                 ratio(k.loads.sectors, k.loads.ideal_sectors),
+                 ratio(k.stores.sectors, k.stores.ideal_sectors),
+                 std::max<std::uint64_t>(1, k.worst_bank_conflict));
+    }
+  }
+}
+
+nlohmann::ordered_json as_json(const std::vector<MemoryCount>& counts) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const MemoryCount& count : counts) {
+    nlohmann::ordered_json kernels = nlohmann::ordered_json::array();
+    for (const auto& [name, k] : count.kernels) {
+      kernels.push_back({{"kernel", name},
+                         {"launches", k.launches},
+                         {"loads", ratio(k.loads.sectors, k.loads.ideal_sectors)},
+                         {"stores", ratio(k.stores.sectors, k.stores.ideal_sectors)},
+                         {"shared", std::max<std::uint64_t>(1, k.worst_bank_conflict)}});
+    }
+    json.push_back({{"op", count.op},
+                    {"precision", name_of(count.type)},
+                    {"bytes_over_minimum", count.bytes_over_minimum},
+                    {"kernels", std::move(kernels)}});
+  }
+  return json;
+}
+
+}  // namespace ekgine

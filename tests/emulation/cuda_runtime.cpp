@@ -295,6 +295,15 @@ cudaError_t cudaRuntimeGetVersion(int* version) {
   *version = CUDART_VERSION;
   return cudaSuccess;
 }
+// The emulated device has code for itself.
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
+  return call([&] {
+    if (function == nullptr) return cudaErrorInvalidDeviceFunction;
+    *attributes = {};
+    attributes->maxThreadsPerBlock = device_properties().maxThreadsPerBlock;
+    return cudaSuccess;
+  });
+}
 cudaError_t cudaDeviceSynchronize() {
   return call([] {
     if (forbidden_while_capturing()) return cudaErrorStreamCaptureUnsupported;
@@ -438,6 +447,15 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
   return call([&] { return capture_status(stream, status); });
+}
+cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned /*flags*/) {
+  const void* const caller = CALLER;
+  return call([&] { return create_graph(graph, caller); });
+}
+cudaError_t cudaGraphAddChildGraphNode(cudaGraphNode_t* node, cudaGraph_t graph,
+                                       const cudaGraphNode_t* dependencies, std::size_t count,
+                                       cudaGraph_t child) {
+  return call([&] { return add_child_graph(node, graph, dependencies, count, child); });
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long /*flags*/) {

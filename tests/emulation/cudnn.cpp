@@ -9,20 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/emulation/cudnn_handles.h"
 #include "tests/emulation/device.h"
 #include "tests/emulation/device_access.h"
 #include "tests/emulation/library.h"
 #include "tests/emulation/streams.h"
 
-struct cudnnContext {
-  cudaStream_t stream = nullptr;
-};
-// In the order of cudnnSetTensor4dDescriptor; a filter's k, c, h, w likewise.
-struct cudnnTensorStruct {
-  bool set = false;
-  cudnnDataType_t type;
-  int n, c, h, w;
-};
+// k, c, h, w in the order of cudnnSetFilter4dDescriptor.
 struct cudnnFilterStruct {
   bool set = false;
   cudnnDataType_t type;
@@ -35,26 +28,37 @@ struct cudnnConvolutionStruct {
 };
 
 namespace ekgine::emulation {
+
+Handles<cudnnContext>& cudnn_contexts() {
+  static Handles<cudnnContext> handles("a cuDNN handle");
+  return handles;
+}
+
+Handles<cudnnTensorStruct>& cudnn_tensors() {
+  static Handles<cudnnTensorStruct> handles("a cuDNN tensor descriptor");
+  return handles;
+}
+
 namespace {
 
 #define HERE LibraryCall(__func__, __builtin_return_address(0))
 
-Handles<cudnnContext> contexts("a cuDNN handle");
-Handles<cudnnTensorStruct> tensors("a cuDNN tensor descriptor");
+Handles<cudnnContext>& contexts = cudnn_contexts();
+Handles<cudnnTensorStruct>& tensors = cudnn_tensors();
 Handles<cudnnFilterStruct> filters("a cuDNN filter descriptor");
 Handles<cudnnConvolutionStruct> convolutions("a cuDNN convolution descriptor");
 
 // Why the latest call was refused, for cudnnGetLastErrorString.
 std::string last_error;
 
+}  // namespace
+
 cudnnStatus_t refuse(const LibraryCall& call, cudnnStatus_t status, const std::string& what) {
   last_error = what;
   return call.refuse(status, what);
 }
 
-Storage storage_of(cudnnDataType_t type) {
-  return type == CUDNN_DATA_FLOAT ? Storage::float32 : Storage::bfloat16;
-}
+namespace {
 
 // A convolution whose parts fit together: x (N,H,W,C), w (K,R,S,C), y (N,P,Q,K).
 struct Problem {

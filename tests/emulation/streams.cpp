@@ -278,7 +278,7 @@ cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph, const void* cal
     for (const std::size_t before : capture->nodes[node].after) joined[before] = true;
   }
   if (result == cudaSuccess) {
-    *graph = new CUgraph_st{caller, std::move(capture->nodes)};
+    *graph = new CUgraph_st{caller, std::move(capture->nodes), {}};
     graphs.insert(*graph);
   }
   for (cudaStream_t member : capture->streams) {
@@ -301,6 +301,44 @@ cudaError_t capture_status(cudaStream_t stream, cudaStreamCaptureStatus* status)
 
 void invalidate_capture(cudaStream_t stream) {
   resolve(stream)->capture->invalid = true;
+}
+
+cudaError_t create_graph(cudaGraph_t* graph, const void* caller) {
+  *graph = new CUgraph_st{caller, {}, {}};
+  graphs.insert(*graph);
+  return cudaSuccess;
+}
+
+cudaError_t add_child_graph(cudaGraphNode_t* node, cudaGraph_t graph,
+                            const cudaGraphNode_t* dependencies, std::size_t count,
+                            cudaGraph_t child) {
+  if (!graphs.contains(graph) || !graphs.contains(child) || graph == child) {
+    return cudaErrorInvalidValue;
+  }
+  std::vector<std::size_t> after;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto known =
+        std::ranges::find(graph->children, dependencies[i], [](const auto& c) { return c.get(); });
+    if (known == graph->children.end()) return cudaErrorInvalidValue;
+    // Those that nothing of the same child follows.
+    std::vector<bool> followed(graph->nodes.size());
+    for (std::size_t n = (*known)->first; n < (*known)->last; ++n) {
+      for (const std::size_t before : graph->nodes[n].after) followed[before] = true;
+    }
+    for (std::size_t n = (*known)->first; n < (*known)->last; ++n) {
+      if (!followed[n]) after.push_back(n);
+    }
+  }
+  const std::size_t first = graph->nodes.size();
+  for (GraphNode copy : child->nodes) {
+    for (std::size_t& before : copy.after) before += first;
+    if (copy.after.empty()) copy.after = after;
+    graph->nodes.push_back(std::move(copy));
+  }
+  graph->children.push_back(
+      std::make_unique<CUgraphNode_st>(CUgraphNode_st{first, graph->nodes.size()}));
+  *node = graph->children.back().get();
+  return cudaSuccess;
 }
 
 cudaError_t instantiate(cudaGraphExec_t* executable, cudaGraph_t graph, const void* caller) {

@@ -6,6 +6,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -47,9 +48,15 @@ struct CUevent_st {
   std::vector<std::size_t> nodes;
 };
 
+// A child graph within a graph: its nodes, by number.
+struct CUgraphNode_st {
+  std::size_t first, last;  // last: one past
+};
+
 struct CUgraph_st {
   const void* caller;
   std::vector<ekgine::emulation::GraphNode> nodes;
+  std::vector<std::unique_ptr<CUgraphNode_st>> children;
 };
 
 struct CUgraphExec_st {
@@ -87,6 +94,11 @@ cudaError_t end_capture(cudaStream_t stream, cudaGraph_t* graph, const void* cal
 cudaError_t capture_status(cudaStream_t stream, cudaStreamCaptureStatus* status);
 // What is not allowed has been tried on a stream that is captured.
 void invalidate_capture(cudaStream_t stream);
+cudaError_t create_graph(cudaGraph_t* graph, const void* caller);
+// Adds the nodes of `child`, which all follow those of `dependencies`.
+cudaError_t add_child_graph(cudaGraphNode_t* node, cudaGraph_t graph,
+                            const cudaGraphNode_t* dependencies, std::size_t count,
+                            cudaGraph_t child);
 cudaError_t instantiate(cudaGraphExec_t* executable, cudaGraph_t graph, const void* caller);
 cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream);
 cudaError_t destroy_graph(cudaGraph_t graph);

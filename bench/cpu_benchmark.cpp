@@ -1,11 +1,4 @@
-// Microbenchmarks of every kernel at the shapes of the models with batches of 128 sequences.
-//
-//   ekgine_bench [--benchmark_filter=conv2d] [--benchmark_format=json] ...
-//
-// A row per kernel, shape and direction: time, GFLOP/s and GB/s by the contract's own flops and
-// bytes, the share of this machine's measured roofline, and which of its lines bounds the kernel.
-// Cases are those of the tests (tests/cases). The memory plan is the one of training, so no page is
-// touched for the first time while the clock runs.
+#include "bench/cpu_benchmark.h"
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -155,10 +148,8 @@ std::vector<KernelCase> all_cases() {
 }
 
 }  // namespace
-}  // namespace ekgine
 
-int main(int argc, char** argv) {
-  using namespace ekgine;
+int benchmark_cpu(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const Roofline roofline = measure_roofline();
@@ -180,4 +171,7 @@ int main(int argc, char** argv) {
   }
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
+  return 0;
 }
+
+}  // namespace ekgine

@@ -1,0 +1,299 @@
+#include "bench/cuda/benchmark.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "bench/cuda/cases.h"
+#include "bench/cuda/peaks.h"
+#include "bench/cuda/timing.h"
+#include "kernels/runtime/cuda_device.h"
+#if EKGINE_CUDA_EMULATED
+#include "bench/cuda_memory.h"
+#endif
+
+namespace ekgine {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr bool emulated = EKGINE_CUDA_EMULATED;
+
+// What is computed in, and the product that it is held against.
+struct Precision {
+  const char* name;
+  DType type;
+  bool tf32;
+  double CudaPeaks::*peak;
+};
+constexpr Precision precisions[] = {{"f32", DType::f32, false, &CudaPeaks::f32},
+                                    {"tf32", DType::f32, true, &CudaPeaks::tf32},
+                                    {"bf16", DType::bf16, false, &CudaPeaks::bf16}};
+
+// One way of doing one case in one direction.
+struct Row {
+  std::string name;    // of the op, its shape and the direction
+  std::string by;      // whose kernels
+  bool rival = false;  // of the row without it that came last
+  Cost cost;
+  Timing timing;
+  std::int64_t passes = 0;
+  double ratio = 1;       // time over the time of ours
+  double difference = 0;  // of a rival's results from ours, relative
+};
+
+// sqrt(Σ(a−b)²/Σb²), the largest of all arrays; infinite where they are not of the same number.
+double difference(const std::vector<std::vector<float>>& found,
+                  const std::vector<std::vector<float>>& expected) {
+  if (found.size() != expected.size()) return INFINITY;
+  double worst = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i].size() != expected[i].size()) return INFINITY;
+    double apart = 0, length = 0;
+    for (std::size_t j = 0; j < found[i].size(); ++j) {
+      const double a = found[i][j], b = expected[i][j];
+      apart += (a - b) * (a - b);
+      length += b * b;
+    }
+    if (apart > 0) worst = std::max(worst, std::sqrt(apart / length));
+    if (std::isnan(apart)) worst = INFINITY;
+  }
+  return worst;
+}
+
+// What the row is held against: bytes/s and operations/s of the precision.
+struct Roof {
+  double bytes, flops, launch;
+
+  double seconds_of_memory(const Row& row) const { return row.cost.bytes / bytes; }
+  double seconds_of_compute(const Row& row) const { return row.cost.flops / flops; }
+  double seconds_of_launches(const Row& row) const {
+    return static_cast<double>(row.timing.launches) * launch;
+  }
+  // Which of them takes longest at the least.
+  const char* bound(const Row& row) const {
+    const double memory = seconds_of_memory(row), compute = seconds_of_compute(row);
+    if (seconds_of_launches(row) > std::max(memory, compute)) return "launch";
+    return compute > memory ? "compute" : "memory";
+  }
+};
+
+// Rivals' results may differ by rounding; more than this is another computation.
+double allowed_difference(DType type) {
+  return type == DType::bf16 ? 0.05 : 1e-3;
+}
+
+class Report {
+ public:
+  Report(bool as_json, const std::string& device, const CudaPeaks& peaks) : as_json_(as_json) {
+    json_["device"] = device;
+    json_["emulated"] = emulated;
+    json_["peaks"] = {{"copy_gb_per_s", peaks.copy / 1e9},
+                      {"f32_gflops", peaks.f32 / 1e9},
+                      {"tf32_gflops", peaks.tf32 / 1e9},
+                      {"bf16_gflops", peaks.bf16 / 1e9},
+                      {"launch_us", peaks.launch * 1e6}};
+    json_["rows"] = ordered_json::array();
+    if (as_json_) return;
+    fmt::print("{}{}\n\n",
+               emulated ? "The device is emulated: times mean nothing and are left out.\n\n" : "",
+               device);
+    if (emulated) return;
+    fmt::print("| peak, measured | |\n|---|--:|\n");
+    fmt::print("| copy kernel | {:.0f} GB/s |\n", peaks.copy / 1e9);
+    const auto product = [](const char* name, double rate) {
+      fmt::print("| cuBLASLt product, {} | {} |\n", name,
+                 rate > 0 ? fmt::format("{:.1f} TFLOP/s", rate / 1e12) : "not on this GPU");
+    };
+    product("f32", peaks.f32);
+    product("tf32", peaks.tf32);
+    product("bf16", peaks.bf16);
+    fmt::print("| kernel after kernel in a graph | {:.2f} µs |\n", peaks.launch * 1e6);
+    std::fflush(stdout);
+  }
+
+  void begin(const Precision& precision) {
+    precision_ = precision;
+    if (as_json_) return;
+    fmt::print(
+        "\n## {}\n\n| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} "
+        "| {:>8} |\n|---|---|--:|--:|--:|--:|--:|--:|---|--:|\n",
+        precision_.name, "op, shape, direction", "by", "µs", "× ours", "GB/s", "% copy", "GFLOP/s",
+        "% prod.", "bound", "launches");
+  }
+
+  void add(const Row& row, const Roof& roof) {
+    const double time = row.timing.seconds;
+    const double copy = 100 * roof.seconds_of_memory(row) / time;
+    const double product = 100 * roof.seconds_of_compute(row) / time;
+    const bool same = row.difference <= allowed_difference(precision_.type);
+    ordered_json json = {{"op", row.name},
+                         {"precision", precision_.name},
+                         {"by", row.by},
+                         {"rival", row.rival},
+                         {"us", time * 1e6},
+                         {"spread", row.timing.spread},
+                         {"gb_per_s", row.cost.bytes / time / 1e9},
+                         {"percent_of_copy", copy},
+                         {"gflops", row.cost.flops / time / 1e9},
+                         {"percent_of_product", product},
+                         {"bound", roof.bound(row)},
+                         {"launches", row.timing.launches},
+                         {"passes", row.passes}};
+    if (row.rival) {
+      json["times_ours"] = row.ratio;
+      json["same_result"] = same;
+      json["difference"] = row.difference;
+    }
+    json_["rows"].push_back(std::move(json));
+    if (as_json_) return;
+    const auto timed = [](const char* format, double value) {
+      return emulated ? "" : fmt::format(fmt::runtime(format), value);
+    };
+    fmt::print(
+        "| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} | {:>8} |\n",
+        row.rival ? "" : row.name,
+        row.by + (same ? "" : fmt::format(" (differs by {:.1e})", row.difference)),
+        timed("{:.2f}", time * 1e6), row.rival ? timed("{:.2f}", row.ratio) : "",
+        timed("{:.1f}", row.cost.bytes / time / 1e9), timed("{:.1f}", copy),
+        timed("{:.1f}", row.cost.flops / time / 1e9), timed("{:.1f}", product),
+        emulated ? "" : roof.bound(row), row.timing.launches);
+    std::fflush(stdout);
+  }
+
+  // What could not be timed, and why.
+  void refuse(const std::string& name, const std::string& by, const std::string& why) {
+    json_["rows"].push_back(
+        {{"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}});
+    if (!as_json_) fmt::print("| {} | {}: {} | | | | | | | | |\n", name, by, why);
+  }
+
+  ordered_json& json() { return json_; }
+  void finish() const {
+    if (as_json_) fmt::print("{}\n", json_.dump(2));
+  }
+
+ private:
+  bool as_json_;
+  Precision precision_ = precisions[0];
+  ordered_json json_;
+};
+
+// Costs of the cases are those of float; what is stored as Real is a small part.
+Cost scaled(const Cost& cost, DType type) {
+  return {cost.flops, cost.bytes * static_cast<double>(size_of(type)) / sizeof(float)};
+}
+
+void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effort,
+                      const Sweep& sweep, const Roof& roof, Report& report) {
+  const DType type = device.dtype();
+  struct Timed {
+    const std::string& by;
+    Timings timings;
+    double difference;
+  };
+  std::vector<Timed> timed;
+  try {
+    timed.push_back({c.by, time_case(device, c.work, effort, sweep, !c.rivals.empty()), 0});
+  } catch (const Error& error) {
+    report.refuse(c.work.name, c.by, error.what());
+    return;
+  }
+  for (const Rival& rival : c.rivals) {
+    try {
+      Timings timings = time_case(device, rival.work, effort, sweep, true);
+      const double apart = difference(timings.results, timed.front().timings.results);
+      timings.results.clear();
+      timed.push_back({rival.by, std::move(timings), apart});
+    } catch (const Error& error) {
+      report.refuse(c.work.name, rival.by, error.what());
+    }
+  }
+  const auto add = [&](const char* direction, const Cost& cost, const auto& timing_of) {
+    const std::optional<Timing> ours = timing_of(timed.front().timings);
+    if (!ours) return;
+    for (const Timed& one : timed) {
+      const std::optional<Timing> timing = timing_of(one.timings);
+      if (!timing) continue;
+      report.add({.name = c.work.name + " " + direction,
+                  .by = one.by,
+                  .rival = &one != &timed.front(),
+                  .cost = scaled(cost, type),
+                  .timing = *timing,
+                  .passes = one.timings.passes,
+                  .ratio = timing->seconds / ours->seconds,
+                  .difference = one.difference},
+                 roof);
+    }
+  };
+  add("forward", c.work.forward, [](const Timings& t) { return std::optional<Timing>(t.forward); });
+  add("backward", c.work.backward, [](const Timings& t) { return t.backward; });
+}
+
+}  // namespace
+
+void benchmark_cuda(const CudaBenchmark& options) {
+  if (const std::string reason = CudaDevice::unusable(0); !reason.empty()) {
+    fail(
+        "{}; without a GPU, the emulated build counts what the kernels do to memory: "
+        "cmake --preset emulated && build/emulated/ekgine_bench --device cuda",
+        reason);
+  }
+  const CudaEffort effort = emulated ? CudaEffort::emulated() : CudaEffort::of_device(0);
+  const auto cudnn = std::make_shared<CudnnOps>();
+  std::vector<CudaCase> cases = emulated ? tiny_cuda_cases(cudnn) : model_cuda_cases(cudnn);
+  std::erase_if(cases, [&](const CudaCase& c) {
+    return c.work.name.find(options.filter) == std::string::npos;
+  });
+  if (cases.empty()) fail("--filter {}: no op has that in its name and shape", options.filter);
+
+  std::optional<CudaPeaks> peaks;
+  std::optional<Report> report;
+  for (const Precision& precision : precisions) {
+    Device device =
+        Device::cuda(0, precision.type,
+                     {.activation_reserve = static_cast<std::size_t>(effort.memory),
+                      .workspace_reserve = emulated ? std::size_t{1} << 22 : Device::cuda_workspace,
+                      .tf32 = precision.tf32});
+    if (!peaks) {
+      peaks = measure_cuda_peaks(device, effort);
+      report.emplace(options.json, CudaDevice::describe(0), *peaks);
+    }
+    const double product = *peaks.*precision.peak;
+    if (product == 0) continue;  // not on this GPU
+    // Also lasts longer than the host takes to launch a graph.
+    const Sweep sweep(
+        device, emulated ? effort.copy_bytes : std::max(4 * effort.cache_bytes, effort.copy_bytes));
+    report->begin(precision);
+    for (const CudaCase& c : cases) {
+      if (precision.tf32 && !c.products) continue;  // as in f32
+      time_with_rivals(device, c, effort, sweep, {peaks->copy, product, peaks->launch}, *report);
+    }
+  }
+#if EKGINE_CUDA_EMULATED
+  const std::vector<std::string> faults = emulation::take_faults();
+  if (!faults.empty()) {
+    fail("{} faults on the emulated device, the first: {}", faults.size(), faults[0]);
+  }
+  const std::vector<MemoryCount> counts = count_memory({options.filter});
+  if (options.json) {
+    report->json()["memory"] = as_json(counts);
+  } else {
+    fmt::print(
+        "\nNo clock in what follows: counted, the same on every machine (docs/cuda_memory.md "
+        "has more of it).\n");
+    print_memory(counts);
+  }
+#endif
+  report->finish();
+}
+
+}  // namespace ekgine

@@ -1,0 +1,34 @@
+// How the CUDA kernels use memory, counted on the emulated device: no clock is involved, so the
+// numbers are the same on every machine.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "tests/emulation/emulation.h"
+
+namespace ekgine {
+
+// Of one op, its shape and one direction.
+struct MemoryCount {
+  std::string op;
+  DType type;
+  std::map<std::string, emulation::KernelCounters> kernels;
+  // Bytes moved to and from global memory by all its kernels, each 32-byte sector once a launch, as
+  // with an ideal cache, over the contract's minimum.
+  double bytes_over_minimum;
+};
+
+// Ops whose name and shape contain one of the names, or all for none. Shapes are aligned as in
+// Main_Model, with fewer beats.
+std::vector<MemoryCount> count_memory(const std::vector<std::string>& names);
+
+// Markdown on stdout; docs/cuda_memory.md says what the columns are.
+void print_memory(const std::vector<MemoryCount>& counts);
+nlohmann::ordered_json as_json(const std::vector<MemoryCount>& counts);
+
+}  // namespace ekgine

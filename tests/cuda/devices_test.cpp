@@ -1,0 +1,37 @@
+// ekgine devices in a build with CUDA, on a GPU or the emulated device.
+#include "tests/apps/program.h"
+#include "tests/support/cuda_case.h"
+
+namespace ekgine::testing {
+namespace {
+
+TEST(CudaDevices, ListsTheGpu) {
+  if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
+  const ProcessResult result = ekgine({"devices"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  EXPECT_THAT(result.out,
+              ::testing::ContainsRegex("\ncuda  .*, sm_[0-9]+, [0-9]+ multiprocessors, [0-9.]+ GB, "
+                                       "[0-9.]+ GB free, this build has code for it\n"));
+  EXPECT_THAT(result.out,
+              ::testing::ContainsRegex("CUDA [0-9.]+ of this build, [0-9.]+ of the driver"));
+}
+
+TEST(CudaDevices, AsJson) {
+  if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
+  const ProcessResult result = ekgine({"devices", "--json"});
+  expect_success(result);
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json.at("cuda"), "usable");
+  ASSERT_GE(json.at("devices").size(), 2u);
+  const auto& gpu = json.at("devices")[1];
+  EXPECT_EQ(gpu.at("device"), "cuda");
+  EXPECT_THAT(gpu.at("architecture").get<std::string>(), ::testing::MatchesRegex("sm_[0-9]+"));
+  EXPECT_EQ(gpu.at("has_code"), true);
+  EXPECT_GT(gpu.at("multiprocessors"), 0);
+  EXPECT_GT(gpu.at("memory_gb"), 0);
+  EXPECT_LE(gpu.at("free_gb"), gpu.at("memory_gb"));
+}
+
+}  // namespace
+}  // namespace ekgine::testing
