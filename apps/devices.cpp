@@ -67,7 +67,7 @@ CudaStatus cuda_status() {
   EKGINE_CUDA(cudaDriverGetVersion(&version));
   status.driver = version == 0 ? "none" : version_text(version);
   status.unusable = CudaDevice::unusable(0);
-  for (int ordinal = 0; CudaDevice::unusable(ordinal).empty(); ++ordinal) {
+  for (int ordinal = 0; ordinal < CudaDevice::count(); ++ordinal) {
     cudaDeviceProp properties{};
     EKGINE_CUDA(cudaGetDeviceProperties(&properties, ordinal));
     Gpu gpu{.name = properties.name,

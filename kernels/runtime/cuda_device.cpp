@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "kernels/runtime/cuda_libraries.h"
+#include "kernels/runtime/device_code.h"
 
 namespace ekgine {
 
@@ -136,7 +137,19 @@ std::string CudaDevice::unusable(int ordinal) {
   }
   if (result == cudaErrorNoDevice || devices == 0) return "no CUDA device is there";
   if (ordinal >= devices) return fmt::format("there is no CUDA device {}", ordinal);
+  if (!has_device_code(ordinal)) {
+    const int major = attribute(cudaDevAttrComputeCapabilityMajor, ordinal);
+    const int minor = attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
+    return fmt::format(
+        "this build has no code for {}; build with -DCMAKE_CUDA_ARCHITECTURES={}{}",
+        describe(ordinal), major, minor);
+  }
   return {};
+}
+
+int CudaDevice::count() {
+  int devices = 0;
+  return cudaGetDeviceCount(&devices) == cudaSuccess ? devices : 0;
 }
 
 std::string CudaDevice::describe(int ordinal) {

@@ -15,6 +15,8 @@ class CudaDevice {
  public:
   // Why GPU `ordinal` cannot be used, and what to do about it; empty when it can.
   static std::string unusable(int ordinal);
+  // GPUs there are, usable or not; 0 also where CUDA cannot tell.
+  static int count();
   // "NVIDIA A100 (sm_80, 40 GiB)"
   static std::string describe(int ordinal);
 

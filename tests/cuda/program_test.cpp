@@ -155,6 +155,9 @@ TEST_F(Program, SaysWhyADeviceCannotBeUsed) {
   refuses(cuda, failing("cudaGetDeviceCount=35"),
           "--device cuda: the NVIDIA driver is missing or older than this build's CUDA; install a "
           "newer one");
+  refuses(cuda, failing("cudaFuncGetAttributes=209"),
+          "--device cuda: this build has no code for emulated device (sm_80) (sm_80, 4 GiB); build "
+          "with -DCMAKE_CUDA_ARCHITECTURES=80");
   refuses(cuda, failing("cudaGetDeviceCount=3"),
           "--device cuda: initialization error (cudaErrorInitializationError)");
   refuses(cuda, failing("cublasLtCreate=1"), "cublasLtCreate: CUBLAS_STATUS_NOT_INITIALIZED");
