@@ -43,6 +43,10 @@ std::int64_t integer(const json& value, const char* key, const std::string& sour
 
 }  // namespace
 
+std::vector<std::string> model_names() {
+  return {main_model, baseline_model};
+}
+
 void ModelConfig::check() const {
   const bool conformer = name == main_model;
   if (!conformer && name != baseline_model) {

@@ -36,8 +36,8 @@ TrainingStep::Result TrainingStep::record(Tape& tape, const BatchView& batch, bo
   if (!dry) {
     result.loss = device_.read_floats(cross_entropy.loss).front();
     if (!std::isfinite(result.loss)) {
-      fail("training: the loss is {}; lower --learning-rate",
-           std::isnan(result.loss) ? "not a number" : "infinite");
+      throw Diverged(fmt::format("training: the loss is {}; lower --learning-rate",
+                                 std::isnan(result.loss) ? "not a number" : "infinite"));
     }
     const std::vector<float> probabilities = device_.read_floats(cross_entropy.probabilities);
     for (std::size_t i = 0; i < batch.labels.size(); ++i) {

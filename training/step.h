@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/device.h"
 #include "kernels/adamw.h"
 #include "model/model.h"
@@ -16,6 +17,12 @@ struct BatchView {
   std::span<const float> beats;          // (U, beat_samples) in mV
   std::span<const std::int32_t> index;   // (B,T) into the beats
   std::span<const std::int32_t> labels;  // (B)
+};
+
+// The loss is not finite: these hyperparameters do not train.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 class TrainingStep {
@@ -31,7 +38,7 @@ class TrainingStep {
     std::int64_t correct;  // sequences whose class was the most probable one
   };
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
-  // seed and the step alone. Errors: a loss that is not finite; no weight is updated then.
+  // seed and the step alone. Throws Diverged; no weight is updated then.
   Result run(const BatchView& batch, std::int64_t step, const kernels::AdamWSettings& settings);
 
  private:
