@@ -53,6 +53,7 @@ void add_train(CLI::App& program);
 void add_tune(CLI::App& program);
 void add_kfold(CLI::App& program);
 void add_final(CLI::App& program);
+void add_pipeline(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_devices(CLI::App& program);

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
   add_tune(program);
   add_kfold(program);
   add_final(program);
+  add_pipeline(program);
   add_evaluate(program);
   add_convert(program);
   add_devices(program);

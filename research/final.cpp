@@ -12,6 +12,9 @@ nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
   if (options.test_records.empty()) {
     fail("no test records: give --test-records, or --splits with a file that names some");
   }
+  if (std::filesystem::exists(options.output / "study.json")) {
+    fail("{}: holds a study, not a training run; choose another --output", options.output.string());
+  }
   const std::filesystem::path result = options.output / "result.json";
   if (std::filesystem::exists(result)) {
     options.check_same(load_checkpoint(options.output).options, options.output);

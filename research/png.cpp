@@ -113,8 +113,8 @@ const std::array<Colour, 256>& heat_palette() {
       const double at = static_cast<double>(i) / 255 * (anchors.size() - 1);
       const auto left = std::min<std::size_t>(static_cast<std::size_t>(at), anchors.size() - 2);
       for (std::size_t c = 0; c < 3; ++c) {
-        const double value = std::lerp(anchors[left][c], anchors[left + 1][c],
-                                       at - static_cast<double>(left));
+        const double value =
+            std::lerp(anchors[left][c], anchors[left + 1][c], at - static_cast<double>(left));
         colours[i][c] = static_cast<std::uint8_t>(std::lround(value));
       }
     }
