@@ -50,6 +50,10 @@ void say(const CommonOptions& common, const std::string& text);
 // callback that does the work; what that throws becomes one line on stderr and the exit status.
 void add_preprocess(CLI::App& program);
 void add_train(CLI::App& program);
+void add_tune(CLI::App& program);
+void add_kfold(CLI::App& program);
+void add_final(CLI::App& program);
+void add_pipeline(CLI::App& program);
 void add_evaluate(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_devices(CLI::App& program);

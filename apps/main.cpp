@@ -55,6 +55,10 @@ int main(int argc, char** argv) {
   program.footer("Start with: ekgine preprocess --help");
   add_preprocess(program);
   add_train(program);
+  add_tune(program);
+  add_kfold(program);
+  add_final(program);
+  add_pipeline(program);
   add_evaluate(program);
   add_convert(program);
   add_devices(program);

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/training_options.h"
 #include "base/error.h"
 #include "data/splits.h"
 
@@ -105,33 +106,7 @@ void run(Options& o, const CLI::App& command) {
 
 }  // namespace
 
-void add_train(CLI::App& program) {
-  auto o = std::make_shared<Options>();
-  TrainOptions& t = o->train;
-  CLI::App* command = program.add_subcommand(
-      "train",
-      "Train a model on a store and evaluate it on held-out records.\n"
-      "Writes a run directory: configuration, checkpoint, weights of the best epoch, history, "
-      "report,\n"
-      "metrics, predictions and plots. Ctrl-C saves a checkpoint; --resume goes on bit for bit.");
-
-  const char* data = "Data";
-  command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
-  command->add_option("--splits", o->splits, "Take the records from a splits file")->group(data);
-  add_records_option(*command, "--train-records", t.train_records,
-                     "Records to train on: 100,101,...")
-      ->group(data);
-  add_records_option(*command, "--validation-records", t.validation_records,
-                     "Records that choose the best epoch; without any the last one is kept")
-      ->group(data);
-  add_records_option(*command, "--test-records", t.test_records,
-                     "Records that are evaluated once, at the end; else the validation records are")
-      ->group(data);
-  command
-      ->add_flag("--allow-absent-classes", t.allow_absent_classes,
-                 "Train although a class does not occur in the training records")
-      ->group(data);
-
+void add_training_options(CLI::App* command, TrainOptions& t) {
   const char* model = "Model";
   command
       ->add_option("--model", t.model.name,
@@ -226,6 +201,36 @@ void add_train(CLI::App& program) {
   command->add_option("--seed", t.seed, "Of initial weights, order and dropout")
       ->capture_default_str()
       ->group(training);
+}
+
+void add_train(CLI::App& program) {
+  auto o = std::make_shared<Options>();
+  TrainOptions& t = o->train;
+  CLI::App* command = program.add_subcommand(
+      "train",
+      "Train a model on a store and evaluate it on held-out records.\n"
+      "Writes a run directory: configuration, checkpoint, weights of the best epoch, history, "
+      "report,\n"
+      "metrics, predictions and plots. Ctrl-C saves a checkpoint; --resume goes on bit for bit.");
+
+  const char* data = "Data";
+  command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
+  command->add_option("--splits", o->splits, "Take the records from a splits file")->group(data);
+  add_records_option(*command, "--train-records", t.train_records,
+                     "Records to train on: 100,101,...")
+      ->group(data);
+  add_records_option(*command, "--validation-records", t.validation_records,
+                     "Records that choose the best epoch; without any the last one is kept")
+      ->group(data);
+  add_records_option(*command, "--test-records", t.test_records,
+                     "Records that are evaluated once, at the end; else the validation records are")
+      ->group(data);
+  command
+      ->add_flag("--allow-absent-classes", t.allow_absent_classes,
+                 "Train although a class does not occur in the training records")
+      ->group(data);
+
+  add_training_options(command, t);
 
   const char* run_group = "Run";
   command->add_option("--output", t.output, "The run directory [runs/MODEL-NUMBER]")

@@ -69,6 +69,10 @@ std::int64_t integer(const json& value, const char* key, const std::string& sour
 
 }  // namespace
 
+std::vector<std::string> model_names() {
+  return {main_model, baseline_model};
+}
+
 void ModelConfig::check() const {
   const unsigned architecture = architecture_of(name);
   if (architecture == 0) {

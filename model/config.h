@@ -6,8 +6,12 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <vector>
 
 namespace ekgine {
+
+// The architectures there are, by the names that ModelConfig takes.
+std::vector<std::string> model_names();
 
 struct ModelConfig {
   // Main_Model (CNN-Conformer), AttentionOnly (without its convolution along the beats),

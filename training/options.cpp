@@ -128,6 +128,19 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
   return options;
 }
 
+void TrainOptions::check_same(const ordered_json& started,
+                              const std::filesystem::path& directory) const {
+  const ordered_json mine = to_json();
+  for (const auto& [name, value] : mine.items()) {
+    if (name == "device" || name == "threads") continue;
+    const ordered_json before = started.value(name, ordered_json());
+    if (before != value) {
+      fail("{}: was started with {} {}, not {}; give the same options or choose another --output",
+           directory.string(), name, before.dump(), value.dump());
+    }
+  }
+}
+
 std::string TrainOptions::to_toml() const {
   std::string text = "[train]\n";
   for_each_field(*this, [&]<class T>(const char* name, const T& value) {

@@ -52,6 +52,11 @@ struct TrainOptions {
 
   // The same as a file for --config: a [train] section.
   std::string to_toml() const;
+
+  // Fails, naming the first option of `started` (to_json() of an earlier run in `directory`) that
+  // differs from these. Device and threads may: a run goes on with its own number of threads.
+  void check_same(const nlohmann::ordered_json& started,
+                  const std::filesystem::path& directory) const;
 };
 
 }  // namespace ekgine

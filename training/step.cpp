@@ -1,5 +1,7 @@
 #include "training/step.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <numeric>
 
@@ -83,8 +85,8 @@ kernels::RunningLoss TrainingStep::totals() const {
   kernels::RunningLoss totals;
   device_.read_bytes(totals_, &totals, sizeof totals);
   if (totals.failed_step != 0) {
-    fail("training: the loss is {}; lower --learning-rate",
-         std::isnan(totals.failed_loss) ? "not a number" : "infinite");
+    throw Diverged(fmt::format("training: the loss is {}; lower --learning-rate",
+                               std::isnan(totals.failed_loss) ? "not a number" : "infinite"));
   }
   return totals;
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/device.h"
 #include "engine/replay.h"
 #include "kernels/adamw.h"
@@ -22,6 +23,12 @@ struct BatchView {
   std::span<const std::int32_t> beat_ids;  // (U) their numbers in the data set
   std::span<const std::int32_t> index;     // (B,T) into the U beats
   std::span<const std::int32_t> labels;    // (B)
+};
+
+// The loss is not finite: these hyperparameters do not train.
+class Diverged : public Error {
+ public:
+  using Error::Error;
 };
 
 class TrainingStep {
@@ -46,8 +53,8 @@ class TrainingStep {
   // before (see Replay), and nothing waits for it.
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
-  // Sums over the steps since they were last set. Waits for them. Errors: a loss was not finite; no
-  // weight has been changed by that step or later ones.
+  // Sums over the steps since they were last set. Waits for them. Throws Diverged if a loss was not
+  // finite; no weight has been changed by that step or later ones.
   kernels::RunningLoss totals() const;
   void set_totals(const kernels::RunningLoss& totals);
 

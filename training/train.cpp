@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
@@ -109,10 +110,11 @@ class Run {
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
       const std::function<void(const std::string&)>& say);
   void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
-  TrainResult execute();
+  // Without `epochs`: all of them and the evaluation. With it: up to that many.
+  TrainResult execute(std::optional<std::int64_t> epochs);
 
  private:
-  void train_epochs();
+  void train_epochs(std::int64_t epochs);
   void train_epoch();
   void take_totals();  // of the epoch so far
   void finish_epoch(double seconds);
@@ -341,20 +343,20 @@ std::optional<Evaluation> Run::evaluate_best() {
   return write_evaluation(directory_, facts, predictions);
 }
 
-void Run::train_epochs() {
-  while (state_.epoch < options_.epochs && !(state_.stopping.stop() && !validation_.empty())) {
+void Run::train_epochs(std::int64_t epochs) {
+  while (state_.epoch < epochs && !(state_.stopping.stop() && !validation_.empty())) {
     train_epoch();
   }
-  if (state_.epoch < options_.epochs) {
+  if (state_.epoch < epochs) {
     say_(fmt::format("stopped early: no improvement for {} epochs", state_.stopping.patience));
   }
 }
 
-TrainResult Run::execute() {
+TrainResult Run::execute(std::optional<std::int64_t> epochs) {
   TrainResult result;
   try {
-    train_epochs();
-    result.evaluation = evaluate_best();
+    train_epochs(epochs.value_or(options_.epochs));
+    if (!epochs) result.evaluation = evaluate_best();
   } catch (const Interrupted&) {
     throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
                                   state_.step, directory_.string()));
@@ -375,9 +377,8 @@ TrainResult Run::execute() {
   return result;
 }
 
-}  // namespace
-
-TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say) {
+TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epochs,
+                  const std::function<void(const std::string&)>& say) {
   options.check();
   const Split split{options.train_records, options.validation_records, options.test_records};
   check_split(split, "records");
@@ -386,24 +387,54 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
          options.output.string(), options.output.string());
   }
   const OutputDirectory output(options.output);
+  const DirectoryLock lock(options.output);
   Run run(options, options.output, nullptr, say);
   write_file(options.output / "config.toml", options.to_toml());
   write_split(options.output / "splits.json", split);
   // From here on the run is there: killed earlier, it is started again; killed later, resumed.
   run.save();
-  return run.execute();
+  return run.execute(epochs);
+}
+
+TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, TrainOptions options,
+                  std::optional<std::int64_t> epochs,
+                  const std::function<void(const std::string&)>& say) {
+  // Sums are divided among the threads: another number of them would give other bits.
+  set_thread_count(static_cast<int>(options.threads));
+  Run run(options, directory, &checkpoint, say);
+  return run.execute(epochs);
+}
+
+TrainOptions options_of(const Checkpoint& checkpoint, const fs::path& directory) {
+  return TrainOptions::from_json(checkpoint.options,
+                                 (directory / "checkpoint.safetensors").string());
+}
+
+}  // namespace
+
+TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say) {
+  return start(options, std::nullopt, say);
 }
 
 TrainResult resume(const fs::path& directory, const std::string& device,
                    const std::function<void(const std::string&)>& say) {
+  std::optional<DirectoryLock> lock;
+  if (has_checkpoint(directory)) lock.emplace(directory);
   const Checkpoint checkpoint = load_checkpoint(directory);
-  TrainOptions options =
-      TrainOptions::from_json(checkpoint.options, (directory / "checkpoint.safetensors").string());
+  TrainOptions options = options_of(checkpoint, directory);
   if (!device.empty()) options.device = device;
-  // Sums are divided among the threads: another number of them would give other bits.
-  set_thread_count(static_cast<int>(options.threads));
-  Run run(options, directory, &checkpoint, say);
-  return run.execute();
+  return go_on(directory, checkpoint, std::move(options), std::nullopt, say);
+}
+
+TrainResult train_or_resume(const TrainOptions& options, std::optional<std::int64_t> epochs,
+                            const std::function<void(const std::string&)>& say) {
+  if (!has_checkpoint(options.output)) return start(options, epochs, say);
+  const DirectoryLock lock(options.output);
+  const Checkpoint checkpoint = load_checkpoint(options.output);
+  options.check_same(checkpoint.options, options.output);
+  TrainOptions same = options_of(checkpoint, options.output);
+  same.device = options.device;
+  return go_on(options.output, checkpoint, std::move(same), epochs, say);
 }
 
 }  // namespace ekgine

@@ -32,7 +32,8 @@ struct TrainResult {
 //   report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors on the test
 //                                  records or else the validation records
 // Messages for the user go to `say`. Errors: options, store and records, a class absent from the
-// training records, a loss that is not finite. Throws Interrupted after saving a checkpoint.
+// training records, a loss that is not finite; InUse (base/directory_lock.h) when another process
+// is at work in the directory. Throws Interrupted after saving a checkpoint.
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say);
 
 // Goes on with a run that was cut short, on as many threads as it was started with, bit for bit as
@@ -40,5 +41,13 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
 // has changed since.
 TrainResult resume(const std::filesystem::path& run, const std::string& device,
                    const std::function<void(const std::string&)>& say);
+
+// The run of options.output from wherever it stands: train() where there is none, or else resume(),
+// on the device that the options name. For work made of many runs that may be killed in any of
+// them. With `epochs`, it is brought to that many (of options.epochs, which schedules still reckon
+// with) or to its early stop, can go on later, and is not evaluated.
+// Errors: also a run that was started with other options, the first of which is named.
+TrainResult train_or_resume(const TrainOptions& options, std::optional<std::int64_t> epochs,
+                            const std::function<void(const std::string&)>& say);
 
 }  // namespace ekgine

@@ -1,0 +1,50 @@
+#include "apps/training_options.h"
+
+#include "base/error.h"
+#include "data/splits.h"
+
+namespace ekgine {
+
+void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test) {
+  const char* data = "Data";
+  command->add_option("--data", options.data, "The store (see ekgine preprocess)")->group(data);
+  command
+      ->add_option("--splits", records.splits,
+                   test ? "Take the records from a splits file; its validation records train, too"
+                        : "Take the training and validation records of a splits file")
+      ->group(data);
+  add_records_option(*command, "--train-records", records.train, "Or name the records: 100,101,...")
+      ->group(data);
+  if (test) {
+    add_records_option(*command, "--test-records", records.test, "Records that are held out")
+        ->group(data);
+  }
+  command
+      ->add_flag("--allow-absent-classes", options.allow_absent_classes,
+                 "Train although a class does not occur in the training records")
+      ->group(data);
+}
+
+void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common) {
+  options.threads = apply(common);
+  options.device = common.device;
+  if (options.data.empty()) {
+    fail_usage("--data is required: the store that ekgine preprocess wrote");
+  }
+  if (!records.splits.empty()) {
+    if (!records.train.empty() || !records.validation.empty() || !records.test.empty()) {
+      fail_usage("--splits: names the records already; leave out the options that name some");
+    }
+    const Split split = read_split(records.splits);
+    records = {records.splits, split.train, split.validation, split.test};
+  }
+  records.train.insert(records.train.end(), records.validation.begin(), records.validation.end());
+  options.train_records = records.train;
+  try {
+    options.check();
+  } catch (const Error& error) {
+    fail_usage("{}", error.what());
+  }
+}
+
+}  // namespace ekgine

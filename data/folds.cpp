@@ -1,0 +1,155 @@
+#include "data/folds.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+namespace {
+
+void check_fold_count(const std::vector<std::string>& records, std::int64_t k) {
+  if (k < 2) fail("the number of folds must be 2 or more, got {}", k);
+  if (std::ssize(records) < k) {
+    fail("{} record{} cannot make {} folds: each needs one", records.size(),
+         records.size() == 1 ? "" : "s", k);
+  }
+}
+
+// Of the population: divided by the number of values.
+double standard_deviation(std::span<const double> values) {
+  const auto n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double sum = 0;
+  for (const double value : values) sum += (value - mean) * (value - mean);
+  return std::sqrt(sum / n);
+}
+
+// numpy.isclose of two finite values.
+bool is_close(double a, double b) {
+  return std::abs(a - b) <= 1e-8 + 1e-5 * std::abs(b);
+}
+
+Folds in_order(const std::vector<std::string>& records, const std::vector<std::int64_t>& fold_of,
+               std::int64_t k) {
+  Folds folds(static_cast<std::size_t>(k));
+  for (std::size_t r = 0; r < records.size(); ++r) {
+    folds[static_cast<std::size_t>(fold_of[r])].push_back(records[r]);
+  }
+  return folds;
+}
+
+}  // namespace
+
+std::vector<std::int64_t> numpy_shuffle(std::int64_t n, std::uint32_t seed) {
+  std::vector<std::int64_t> order(static_cast<std::size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  std::mt19937 bits(seed);
+  for (auto i = static_cast<std::uint32_t>(std::max<std::int64_t>(n, 1) - 1); i > 0; --i) {
+    const std::uint32_t mask = std::bit_ceil(i + 1) - 1;
+    std::uint32_t j = 0;
+    do {
+      j = static_cast<std::uint32_t>(bits()) & mask;
+    } while (j > i);
+    std::swap(order[i], order[j]);
+  }
+  return order;
+}
+
+Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32_t seed) {
+  check_fold_count(records, k);
+  const std::int64_t n = std::ssize(records);
+  const std::vector<std::int64_t> order = numpy_shuffle(n, seed);
+  std::vector<std::int64_t> fold_of(records.size());
+  std::size_t next = 0;
+  for (std::int64_t fold = 0; fold < k; ++fold) {
+    const std::int64_t size = n / k + (fold < n % k ? 1 : 0);
+    for (std::int64_t i = 0; i < size; ++i) {
+      fold_of[static_cast<std::size_t>(order[next++])] = fold;
+    }
+  }
+  return in_order(records, fold_of, k);
+}
+
+Folds stratified_kfold(const std::vector<std::string>& records, std::span<const ClassCounts> counts,
+                       std::int64_t k, std::uint32_t seed) {
+  check_fold_count(records, k);
+  ClassCounts all{};
+  for (const ClassCounts& record : counts) {
+    for (std::size_t c = 0; c < all.size(); ++c) all[c] += record[c];
+  }
+  std::vector<std::size_t> classes;  // that occur
+  for (std::size_t c = 0; c < all.size(); ++c) {
+    if (all[c] > 0) classes.push_back(c);
+  }
+
+  std::vector<double> unevenness;
+  for (const ClassCounts& record : counts) {
+    std::vector<double> values;
+    for (const std::size_t c : classes) values.push_back(static_cast<double>(record[c]));
+    unevenness.push_back(values.empty() ? 0 : standard_deviation(values));
+  }
+  std::vector<std::int64_t> order = numpy_shuffle(std::ssize(records), seed);
+  std::ranges::stable_sort(order, std::greater(), [&unevenness](std::int64_t r) {
+    return unevenness[static_cast<std::size_t>(r)];
+  });
+
+  std::vector<ClassCounts> in_fold(static_cast<std::size_t>(k));
+  std::vector<std::int64_t> fold_of(records.size());
+  for (const std::int64_t r : order) {
+    const ClassCounts& record = counts[static_cast<std::size_t>(r)];
+    std::size_t best = 0;
+    double least = std::numeric_limits<double>::infinity();
+    std::int64_t least_beats = std::numeric_limits<std::int64_t>::max();
+    for (std::size_t fold = 0; fold < in_fold.size(); ++fold) {
+      double sum = 0;
+      for (const std::size_t c : classes) {
+        std::vector<double> shares;
+        for (std::size_t other = 0; other < in_fold.size(); ++other) {
+          const std::int64_t n = in_fold[other][c] + (other == fold ? record[c] : 0);
+          shares.push_back(static_cast<double>(n) / static_cast<double>(all[c]));
+        }
+        sum += standard_deviation(shares);
+      }
+      const double mean = classes.empty() ? 0 : sum / static_cast<double>(classes.size());
+      const std::int64_t beats =
+          std::accumulate(in_fold[fold].begin(), in_fold[fold].end(), std::int64_t{0});
+      if (mean < least || (is_close(mean, least) && beats < least_beats)) {
+        best = fold;
+        least = mean;
+        least_beats = beats;
+      }
+    }
+    for (std::size_t c = 0; c < record.size(); ++c) in_fold[best][c] += record[c];
+    fold_of[static_cast<std::size_t>(r)] = static_cast<std::int64_t>(best);
+  }
+  Folds folds = in_order(records, fold_of, k);
+  for (std::size_t fold = 0; fold < folds.size(); ++fold) {
+    if (folds[fold].empty()) {
+      fail("fold {} of {} gets no record by stratification; ask for fewer folds", fold + 1, k);
+    }
+  }
+  return folds;
+}
+
+Split fold_split(const std::vector<std::string>& records, const Folds& folds, std::int64_t number,
+                 const std::string& option) {
+  if (number < 1 || number > std::ssize(folds)) {
+    fail("{}: there is no fold {}; they are 1 to {}", option, number, folds.size());
+  }
+  Split split;
+  split.validation = folds[static_cast<std::size_t>(number - 1)];
+  for (const std::string& record : records) {
+    if (std::ranges::find(split.validation, record) == split.validation.end()) {
+      split.train.push_back(record);
+    }
+  }
+  return split;
+}
+
+}  // namespace ekgine

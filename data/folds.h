@@ -1,0 +1,43 @@
+// Records dealt into k folds for cross-validation: each fold validates once what the others train.
+//
+// By record, never by beat (see data/splits.h).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "data/splits.h"
+#include "data/store.h"
+
+namespace ekgine {
+
+using Folds = std::vector<std::vector<std::string>>;  // the validation records of each fold
+
+// The permutation of 0 … n−1 that numpy.random.RandomState(seed).shuffle(numpy.arange(n)) makes:
+// MT19937 started from `seed`, Fisher-Yates from the end, numbers in range by masking and
+// rejecting. The same in every version of NumPy: its legacy streams are frozen.
+std::vector<std::int64_t> numpy_shuffle(std::int64_t n, std::uint32_t seed);
+
+// The folds of scikit-learn's KFold(k, shuffle=True, random_state=seed) over `records`: numbers
+// permuted by numpy_shuffle and cut into k pieces, of which the first (n mod k) have one more. Each
+// fold's records are in the order of `records`.
+// Errors: k below 2; fewer records than folds.
+Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32_t seed);
+
+// Folds whose shares of every class are as even as whole records allow: the greedy procedure of
+// scikit-learn's StratifiedGroupKFold with a record as a group. Records are taken in the order of
+// numpy_shuffle, those with the most uneven counts over the classes first (stable), and each goes
+// to the fold that makes the shares of the folds differ least: least mean over the classes of the
+// standard deviation over the folds, among equals the fold with the fewest beats, then the first.
+// `counts` are of the records' beats. Errors: as kfold(); a fold that gets no record.
+Folds stratified_kfold(const std::vector<std::string>& records, std::span<const ClassCounts> counts,
+                       std::int64_t k, std::uint32_t seed);
+
+// Training and validation records of fold `number`, from 1. `option` names the option in errors:
+// a number that is no fold.
+Split fold_split(const std::vector<std::string>& records, const Folds& folds, std::int64_t number,
+                 const std::string& option);
+
+}  // namespace ekgine

@@ -1,0 +1,17 @@
+// The last step of a study: one model on all training records, tested once.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "research/study.h"
+
+namespace ekgine {
+
+// Trains on options.train_records, without validation, and tests on options.test_records, in the
+// run directory options.output (see training/train.h). Returns the content of result.json, which is
+// written last: `model`, `epochs`, `seconds` of training (of all processes), `metrics`. Goes on
+// where an earlier call stopped; what is complete is not tested again.
+// Errors: no test records; those of train_or_resume(); InUse.
+nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say);
+
+}  // namespace ekgine

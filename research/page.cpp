@@ -1,0 +1,703 @@
+#include "research/page.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "base/beat.h"
+#include "data/labels.h"
+#include "evaluation/format.h"
+#include "evaluation/metrics.h"
+#include "research/png.h"
+
+namespace ekgine {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+constexpr double sampling_frequency = 360;  // Hz, of a store's records
+constexpr std::string_view class_descriptions[] = {
+    "normal or bundle branch block", "supraventricular ectopic", "ventricular ectopic",
+    "fusion of ventricular and normal", "paced or unclassifiable"};
+
+// Okabe and Ito's colours, lighter on dark ground; a model's place in the list chooses. A further
+// model repeats them.
+constexpr std::string_view style = R"(
+:root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1b2130;--soft:#5d6678;--line:#d9dde5;
+--m0:#0072b2;--m1:#c75f00;--m2:#00805c;--m3:#a8507f;--heat:#0a5fa5;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root{--paper:#11151c;--card:#1a202a;--ink:#e8ebf1;--soft:#9aa4b5;
+--line:#323a48;--m0:#56b4e9;--m1:#f0a03c;--m2:#35c49a;--m3:#e08dbb;--heat:#2f8fd8;--bad:#ff8a80}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:1180px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
+h1{font-size:1.75rem;line-height:1.2;margin:0 0 8px}
+h2{font-size:1.2rem;margin:44px 0 4px}
+h3{font-size:1rem;margin:0 0 6px}
+p{margin:4px 0 12px;max-width:75ch}
+.soft{color:var(--soft)}
+.small{font-size:.86rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+.wide{width:100%;min-width:640px}
+th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th{font-weight:600;color:var(--soft);font-size:.86rem}
+th:first-child,td:first-child{text-align:left}
+td.best{font-weight:700}
+.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,270px),1fr))}
+.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
+.card svg,.card img{display:block;width:100%;height:auto}
+.card img{border-radius:4px;margin-top:8px}
+.key{display:inline-flex;align-items:center;gap:7px;margin:0 18px 6px 0}
+.key i{width:22px;height:3px;border-radius:2px}
+.answers{width:100%;margin-top:10px;font-size:.8rem}
+.answers td,.answers th{padding:3px 4px;text-align:center;font-size:.8rem}
+.answers td:first-child{text-align:left;max-width:9em;overflow:hidden;text-overflow:ellipsis}
+.tag{display:inline-block;padding:0 7px;border-radius:9px;border:1px solid currentColor;font-size:.8rem}
+svg text{fill:var(--ink);font-family:inherit}
+svg .t{fill:var(--soft)}
+svg .axis{stroke:var(--line);stroke-width:1;fill:none}
+svg .curve{fill:none;stroke-width:2;stroke-linejoin:round}
+svg .dash{stroke-dasharray:5 4}
+svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
+)";
+
+std::string escape(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
+class Html {
+ public:
+  template <class... Args>
+  void add(fmt::format_string<Args...> text, Args&&... args) {
+    fmt::format_to(std::back_inserter(text_), text, std::forward<Args>(args)...);
+  }
+  void raw(std::string_view text) { text_ += text; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+std::string colour(std::size_t model) {
+  return fmt::format("var(--m{})", model % 4);
+}
+
+std::optional<double> number(const ordered_json& value) {
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+
+std::string three_digits(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "–";
+}
+
+std::string duration(double seconds) {
+  if (seconds < 90) return fmt::format("{:.0f} s", seconds);
+  if (seconds < 5400) return fmt::format("{:.0f} min", seconds / 60);
+  return fmt::format("{:.1f} h", seconds / 3600);
+}
+
+// A line of a diagram.
+struct Line {
+  std::vector<CurvePoint> points;
+  std::size_t model = 0;
+  bool dashed = false;
+};
+
+struct Diagram {
+  std::string title, x_label, y_label;
+  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;
+  std::vector<double> x_ticks = {}, y_ticks = {};
+  bool diagonal = false;
+  std::vector<Line> lines = {};
+  std::string below = {};  // HTML under the diagram
+};
+
+void draw(Html& html, const Diagram& d) {
+  constexpr double width = 320, height = 250, left = 44, right = 312, top = 8, bottom = 210;
+  const auto x = [&](double v) {
+    return left + (v - d.x_min) / (d.x_max - d.x_min) * (right - left);
+  };
+  const auto y = [&](double v) {
+    return bottom - (v - d.y_min) / (d.y_max - d.y_min) * (bottom - top);
+  };
+  html.add("<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{}\">",
+           escape(d.title), width, height, escape(d.title));
+  for (const double tick : d.y_ticks) {
+    html.add(
+        "<path class=axis d=\"M{} {:.1f}H{}\"/><text class=t x={} y={:.1f} font-size=11 "
+        "text-anchor=end>{:.4g}</text>",
+        left, y(tick), right, left - 6, y(tick) + 4, tick);
+  }
+  for (const double tick : d.x_ticks) {
+    html.add("<text class=t x={:.1f} y={} font-size=11 text-anchor=middle>{:.4g}</text>", x(tick),
+             bottom + 16, tick);
+  }
+  html.add("<text class=t x={} y={} font-size=12 text-anchor=middle>{}</text>", (left + right) / 2,
+           height - 8, escape(d.x_label));
+  html.add(
+      "<text class=t transform=\"translate(11 {}) rotate(-90)\" font-size=12 "
+      "text-anchor=middle>{}</text>",
+      (top + bottom) / 2, escape(d.y_label));
+  if (d.diagonal) {
+    html.add("<path class=\"axis dash\" d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x(0), y(0), x(1),
+             y(1));
+  }
+  for (const Line& line : d.lines) {
+    if (line.points.size() == 1) {
+      html.add("<circle cx={:.1f} cy={:.1f} r=3.5 style=\"fill:{}\"/>", x(line.points[0].x),
+               y(line.points[0].y), colour(line.model));
+      continue;
+    }
+    if (line.points.empty()) continue;
+    html.add("<path class=\"curve{}\" style=\"stroke:{}\" d=\"", line.dashed ? " dash" : "",
+             colour(line.model));
+    char command = 'M';
+    for (const CurvePoint& point : line.points) {
+      html.add("{}{:.1f} {:.1f}", command, x(point.x), y(point.y));
+      command = 'L';
+    }
+    html.raw("\"/>");
+  }
+  html.add("</svg>{}</div>\n", d.below);
+}
+
+// About five round numbers from `low` to `high`.
+std::vector<double> round_ticks(double low, double high) {
+  const double raw = (high - low) / 4;
+  if (!(raw > 0)) return {low};
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  const double step = (raw / power > 5   ? 10
+                       : raw / power > 2 ? 5
+                       : raw / power > 1 ? 2
+                                         : 1) *
+                      power;
+  std::vector<double> ticks;
+  for (double i = std::ceil(low / step - 1e-9); i * step <= high * (1 + 1e-9); ++i) {
+    ticks.push_back(i * step);
+  }
+  return ticks;
+}
+
+void legend(Html& html, const std::vector<PageModel>& models) {
+  html.raw("<p class=small>");
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    html.add("<span class=key><i style=\"background:{}\"></i>{}</span>", colour(m),
+             escape(models[m].name));
+  }
+  html.raw("</p>\n");
+}
+
+// ---- The sections, from top to bottom.
+
+void add_head(Html& html, const Page& page) {
+  std::int64_t sequences = 0;
+  if (!page.models.empty()) {
+    sequences = page.models.front().final_result.at("metrics").at("sequences");
+  }
+  html.add(
+      "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n"
+      "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
+      "<title>Heartbeat classifiers side by side</title><style>{}</style></head><body>\n"
+      "<h1>Heartbeat classifiers side by side</h1>\n"
+      "<p>Trained on {} records of {}, tested once on {} records that took no part in it: {}. {} "
+      "sequences of consecutive beats, each with the class of its last beat.</p>\n",
+      style, page.train_records.size(), escape(page.data), page.test_records.size(),
+      escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences));
+}
+
+void add_table(Html& html, const Page& page) {
+  struct Column {
+    const char* title;
+    const char* key;
+    bool high;  // is good
+  };
+  constexpr Column columns[] = {{"accuracy", "accuracy", true},
+                                {"macro F1", "macro_f1", true},
+                                {"weighted F1", "weighted_f1", true},
+                                {"loss", "loss", false}};
+  const bool folds =
+      std::ranges::any_of(page.models, [](const PageModel& m) { return !m.kfold.is_null(); });
+  html.raw(
+      "<h2>Held-out test</h2><div class=scroll><table class=wide><tr><th>architecture</th>"
+      "<th>parameters</th>");
+  for (const Column& column : columns) html.add("<th>{}</th>", column.title);
+  if (folds) html.raw("<th>k-fold accuracy</th><th>k-fold macro F1</th>");
+  html.raw("<th>epochs</th><th>training</th></tr>\n");
+  for (std::size_t m = 0; m < page.models.size(); ++m) {
+    const PageModel& model = page.models[m];
+    const ordered_json& metrics = model.final_result.at("metrics");
+    html.add(
+        "<tr><td><span class=key style=\"margin:0\"><i style=\"background:{}\"></i>{}</span>"
+        "</td><td>{}</td>",
+        colour(m), escape(model.name), grouped(model.parameters));
+    for (const Column& column : columns) {
+      const double value = metrics.at(column.key);
+      const bool best = std::ranges::all_of(page.models, [&](const PageModel& other) {
+        const double theirs = other.final_result.at("metrics").at(column.key);
+        return column.high ? theirs <= value : theirs >= value;
+      });
+      html.add("<td{}>{:.4f}</td>", best && page.models.size() > 1 ? " class=best" : "", value);
+    }
+    if (folds) {
+      for (const char* key : {"accuracy", "macro_f1"}) {
+        if (model.kfold.is_null()) {
+          html.raw("<td>–</td>");
+          continue;
+        }
+        const ordered_json& figure = model.kfold.at("summary").at(key);
+        html.add("<td>{} ± {}</td>", three_digits(number(figure.at("mean"))),
+                 three_digits(number(figure.at("sd"))));
+      }
+    }
+    html.add("<td>{}</td><td>{}</td></tr>\n", model.final_result.at("epochs").get<std::int64_t>(),
+             duration(model.final_result.at("seconds")));
+  }
+  if (!page.models.empty()) {
+    // Counts alone decide what no model at all would reach.
+    const ordered_json& metrics = page.models.front().final_result.at("metrics");
+    Metrics counts;
+    counts.sequences = metrics.at("sequences");
+    for (const auto& [name, figures] : metrics.at("classes").items()) {
+      ClassMetrics& of_class = counts.classes.emplace_back();
+      of_class.name = name;
+      of_class.support = figures.at("support");
+    }
+    const Baseline none = majority_baseline(counts);
+    html.add(
+        "<tr class=soft><td>always {}</td><td>0</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}"
+        "</td><td>{:.4f}</td>{}<td></td><td></td></tr>",
+        escape(counts.classes[none.majority].name), none.accuracy, none.macro_f1, none.weighted_f1,
+        none.loss, folds ? "<td></td><td></td>" : "");
+  }
+  html.raw(
+      "</table></div>\n<p class=\"soft small\">Macro F1 counts every class alike, however rare. "
+      "The last row is what no model at all would reach.</p>\n");
+
+  html.raw("<div class=scroll><table class=wide><tr><th>class</th><th>sequences</th>");
+  for (const PageModel& model : page.models)
+    html.add("<th>{}: F1</th><th>AUC</th>", escape(model.name));
+  html.raw("</tr>\n");
+  for (std::size_t c = 0; c < class_names.size(); ++c) {
+    const std::string key(class_names[c]);
+    html.add("<tr><td>{} <span class=\"soft small\">{}</span></td>", key, class_descriptions[c]);
+    for (std::size_t m = 0; m < page.models.size(); ++m) {
+      const ordered_json& figures = page.models[m].final_result.at("metrics").at("classes").at(key);
+      if (m == 0) html.add("<td>{}</td>", grouped(figures.at("support")));
+      html.add("<td>{}</td><td class=soft>{}</td>", three_digits(number(figures.at("f1"))),
+               three_digits(number(figures.at("auc"))));
+    }
+    html.raw("</tr>\n");
+  }
+  html.raw("</table></div>\n");
+
+  bool tuned = false;
+  for (const PageModel& model : page.models) {
+    if (model.tuned.is_null()) continue;
+    if (!tuned) html.raw("<p class=\"soft small\">Hyperparameters found by search. ");
+    tuned = true;
+    html.add("{}:", escape(model.name));
+    for (const auto& [name, value] : model.tuned.items()) {
+      html.add(" {} {},", escape(name),
+               escape(value.is_string() ? value.get<std::string>() : value.dump()));
+    }
+    html.raw(" ");
+  }
+  if (tuned) html.raw("</p>\n");
+}
+
+void add_confusion(Html& html, const Page& page) {
+  html.raw(
+      "<h2>Confusion</h2><p class=\"soft small\">Rows are the cardiologists' classes, columns the "
+      "model's. A cell's shade is its share of the row.</p><div class=grid>\n");
+  constexpr double cell = 54, left = 34, top = 30;
+  for (const PageModel& model : page.models) {
+    const ordered_json& confusion = model.final_result.at("metrics").at("confusion");
+    html.add(
+        "<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Confusion "
+        "matrix of {}\">",
+        escape(model.name), left + cell * class_count + 4, top + cell * class_count + 4,
+        escape(model.name));
+    for (std::size_t t = 0; t < class_names.size(); ++t) {
+      const double middle = (static_cast<double>(t) + 0.5) * cell;
+      html.add(
+          "<text class=t x={} y=20 font-size=13 text-anchor=middle>{}</text>"
+          "<text class=t x=14 y={} font-size=13 text-anchor=middle>{}</text>",
+          left + middle, class_names[t], top + middle + 5, class_names[t]);
+      std::int64_t support = 0;
+      for (const ordered_json& count : confusion.at(t)) support += count.get<std::int64_t>();
+      for (std::size_t p = 0; p < class_names.size(); ++p) {
+        const std::int64_t count = confusion.at(t).at(p);
+        const double share =
+            support == 0 ? 0 : static_cast<double>(count) / static_cast<double>(support);
+        const double x = left + static_cast<double>(p) * cell,
+                     y = top + static_cast<double>(t) * cell;
+        html.add(
+            "<rect x={} y={} width={} height={} rx=5 style=\"fill:var(--heat);fill-opacity:"
+            "{:.3f};stroke:var(--line)\"><title>{} called {}: {}</title></rect>",
+            x + 1, y + 1, cell - 2, cell - 2, share, class_names[t], class_names[p],
+            grouped(count));
+        if (count == 0) continue;
+        const char* ink = share > 0.55 ? " style=\"fill:#fff\"" : "";
+        html.add(
+            "<text x={} y={} font-size=13 text-anchor=middle{}>{}</text>"
+            "<text x={} y={} font-size=10.5 text-anchor=middle{}>{}</text>",
+            x + cell / 2, y + cell / 2, ink, grouped(count), x + cell / 2, y + cell / 2 + 14, ink,
+            percent(count, support));
+      }
+    }
+    html.raw("</svg></div>\n");
+  }
+  html.raw("</div>\n");
+}
+
+struct Flat {
+  std::vector<float> probabilities;
+  std::vector<std::int32_t> labels;
+};
+
+Flat flatten(const PageModel& model) {
+  Flat flat;
+  for (const RecordPredictions& record : model.predictions) {
+    flat.probabilities.insert(flat.probabilities.end(), record.probabilities.begin(),
+                              record.probabilities.end());
+    flat.labels.insert(flat.labels.end(), record.labels.begin(), record.labels.end());
+  }
+  return flat;
+}
+
+void add_curves(Html& html, const Page& page) {
+  constexpr double tolerance = 3e-3;             // a pixel of these small diagrams
+  std::vector<std::vector<ClassCurves>> curves;  // [model][class]
+  for (const PageModel& model : page.models) {
+    const Flat flat = flatten(model);
+    std::vector<ClassCurves>& of = curves.emplace_back();
+    for (std::size_t c = 0; c < class_names.size(); ++c) {
+      of.push_back(
+          compute_curves(flat.probabilities, flat.labels, class_names.size(), c, tolerance));
+    }
+  }
+  const auto section = [&](const char* title, const char* text, const char* x_label,
+                           const char* y_label, bool diagonal, const char* area,
+                           std::vector<CurvePoint> ClassCurves::*member) {
+    html.add("<h2>{}</h2><p class=\"soft small\">{}</p>\n", title, text);
+    legend(html, page.models);
+    html.raw("<div class=grid>\n");
+    for (std::size_t c = 0; c < class_names.size(); ++c) {
+      Diagram d{.title = fmt::format("{}, {}", class_names[c], class_descriptions[c]),
+                .x_label = x_label,
+                .y_label = y_label,
+                .x_ticks = {0, 0.5, 1},
+                .y_ticks = {0, 0.25, 0.5, 0.75, 1},
+                .diagonal = diagonal};
+      for (std::size_t m = 0; m < page.models.size(); ++m) {
+        if (!(curves[m][c].*member).empty()) d.lines.push_back({curves[m][c].*member, m, false});
+        const ordered_json& figures =
+            page.models[m].final_result.at("metrics").at("classes").at(std::string(class_names[c]));
+        d.below += fmt::format("<span class=\"key small\"><i style=\"background:{}\"></i>{}</span>",
+                               colour(m), three_digits(number(figures.at(area))));
+      }
+      draw(html, d);
+    }
+    html.raw("</div>\n");
+  };
+  section("ROC", "Each class against the rest; under each diagram the areas.",
+          "false-positive rate", "true-positive rate", true, "auc", &ClassCurves::roc);
+  section("Precision and recall",
+          "Each class against the rest; under each diagram the average precision.", "recall",
+          "precision", false, "average_precision", &ClassCurves::precision_recall);
+}
+
+// The values of `key` per epoch, averaged over the histories that got that far.
+std::vector<CurvePoint> mean_history(const std::vector<ordered_json>& histories, const char* key) {
+  std::vector<CurvePoint> points;
+  for (std::size_t e = 0;; ++e) {
+    double sum = 0, n = 0;
+    for (const ordered_json& history : histories) {
+      if (e >= history.size() || !history.at(e).contains(key)) continue;
+      const std::optional<double> value = number(history.at(e).at(key));
+      if (!value || !std::isfinite(*value)) continue;
+      sum += *value;
+      ++n;
+    }
+    if (n == 0) return points;
+    points.push_back({static_cast<double>(e + 1), sum / n});
+  }
+}
+
+void add_training(Html& html, const Page& page) {
+  const bool folds = std::ranges::any_of(
+      page.models, [](const PageModel& m) { return !m.fold_histories.empty(); });
+  html.add(
+      "<h2>Training</h2><p class=\"soft small\">Epoch by epoch, on all training records{}.</p>\n",
+      folds ? "; validation as the mean over the folds of cross-validation" : "");
+  legend(html, page.models);
+  html.raw("<div class=grid>\n");
+  struct Wanted {
+    const char* title;
+    const char* key;
+    bool of_folds;
+    bool share;  // from 0 to 1
+  };
+  for (const Wanted& wanted : {Wanted{"Training loss", "loss", false, false},
+                               Wanted{"Training accuracy", "accuracy", false, true},
+                               Wanted{"Validation loss", "validation_loss", true, false},
+                               Wanted{"Validation accuracy", "validation_accuracy", true, true},
+                               Wanted{"Validation macro F1", "validation_macro_f1", true, true}}) {
+    if (wanted.of_folds && !folds) continue;
+    Diagram d{.title = wanted.title, .x_label = "epoch", .y_label = ""};
+    double epochs = 1, high = 0;
+    for (std::size_t m = 0; m < page.models.size(); ++m) {
+      const std::vector<ordered_json> histories =
+          wanted.of_folds ? page.models[m].fold_histories
+                          : std::vector<ordered_json>{page.models[m].history};
+      d.lines.push_back({mean_history(histories, wanted.key), m, false});
+      for (const CurvePoint& point : d.lines.back().points) {
+        epochs = std::max(epochs, point.x);
+        high = std::max(high, point.y);
+      }
+    }
+    d.x_min = epochs > 1 ? 1 : 0.5;
+    d.x_max = epochs > 1 ? epochs : 1.5;
+    for (const double tick : round_ticks(d.x_min, d.x_max)) {
+      if (tick == std::round(tick) && tick >= 1) d.x_ticks.push_back(tick);
+    }
+    if (epochs <= 8) {
+      d.x_ticks.clear();
+      for (double e = 1; e <= epochs; ++e) d.x_ticks.push_back(e);
+    }
+    d.y_max = wanted.share ? 1 : high > 0 ? 1.08 * high : 1;
+    d.y_ticks = round_ticks(0, d.y_max);
+    draw(html, d);
+  }
+  html.raw("</div>\n");
+}
+
+void add_folds(Html& html, const Page& page) {
+  if (!std::ranges::any_of(page.models, [](const PageModel& m) { return !m.kfold.is_null(); })) {
+    return;
+  }
+  html.raw(
+      "<h2>Cross-validation</h2><p class=\"soft small\">A dot per fold; the bar is the mean, with "
+      "one standard deviation either way.</p><div class=grid>\n");
+  constexpr double width = 320, left = 104, right = 306, row = 34;
+  for (const auto& [title, key] : {std::pair{"Accuracy", "accuracy"},
+                                   {"Macro F1", "macro_f1"},
+                                   {"Weighted F1", "weighted_f1"}}) {
+    const double height = row * static_cast<double>(page.models.size()) + 34;
+    const auto x = [&](double v) { return left + v * (right - left); };
+    html.add(
+        "<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{} by "
+        "fold\">",
+        title, width, height, title);
+    for (const double tick : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+      html.add(
+          "<path class=axis d=\"M{0:.1f} 4V{1}\"/><text class=t x={0:.1f} y={2} font-size=11 "
+          "text-anchor=middle>{3}</text>",
+          x(tick), height - 26, height - 10, tick);
+    }
+    for (std::size_t m = 0; m < page.models.size(); ++m) {
+      const PageModel& model = page.models[m];
+      const double y = row * static_cast<double>(m) + 22;
+      html.add("<text x={} y={} font-size=11 text-anchor=end>{}</text>", left - 8, y + 4,
+               escape(model.name));
+      if (model.kfold.is_null()) continue;
+      const ordered_json& figure = model.kfold.at("summary").at(key);
+      const double mean = figure.at("mean"), sd = number(figure.at("sd")).value_or(0);
+      html.add(
+          "<rect x={:.1f} y={} width={:.1f} height=6 rx=3 style=\"fill:{};fill-opacity:.3\"/>"
+          "<path d=\"M{:.1f} {}v16\" style=\"stroke:{};stroke-width:3\"/>",
+          x(std::max(0.0, mean - sd)), y - 3,
+          x(std::min(1.0, mean + sd)) - x(std::max(0.0, mean - sd)), colour(m), x(mean), y - 8,
+          colour(m));
+      for (const ordered_json& fold : model.kfold.at("folds")) {
+        const double value = fold.at("metrics").at(key);
+        html.add(
+            "<circle cx={:.1f} cy={} r=4 style=\"fill:{};stroke:var(--card)\"><title>fold {}: "
+            "{:.4f}</title></circle>",
+            x(value), y, colour(m), fold.at("fold").get<std::int64_t>(), value);
+      }
+    }
+    html.raw("</svg></div>\n");
+  }
+  html.raw("</div>\n");
+}
+
+std::string time_text(std::int64_t sample) {
+  const double seconds = static_cast<double>(sample) / sampling_frequency;
+  const auto minutes = static_cast<int>(seconds / 60);
+  return fmt::format("{}:{:04.1f}", minutes, seconds - 60 * minutes);
+}
+
+void add_trace(Html& html, const PageBeat& beat) {
+  constexpr double width = 320, height = 120;
+  const auto [low, high] = std::ranges::minmax(beat.samples);
+  const double span = std::max(static_cast<double>(high - low), 1e-6);
+  html.add(
+      "<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"ECG of the beat\"><path class=axis "
+      "d=\"M{:.1f} 4V{}\"/><path class=trace d=\"",
+      width, height, 93.0 / (beat_samples - 1) * width, height - 4);
+  for (std::size_t i = 0; i < beat.samples.size(); ++i) {
+    html.add("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L',
+             static_cast<double>(i) / (beat_samples - 1) * width,
+             8 + (high - beat.samples[i]) / span * (height - 16));
+  }
+  html.add(
+      "\"/><text class=t x=4 y=12 font-size=11>{:.1f} mV</text><text class=t x=4 y={} "
+      "font-size=11>{:.1f} mV</text></svg>",
+      high, height - 4, low);
+}
+
+void add_scalogram(Html& html, const PageBeat& beat) {
+  const float largest = std::max(*std::ranges::max_element(beat.scalogram), 1e-6F);
+  std::vector<std::uint8_t> pixels;
+  for (const float value : beat.scalogram) {
+    pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * value / largest)));
+  }
+  html.add(
+      "<img alt=\"Scalogram: scales 1 at the top to 32, over time\" width={} height={} "
+      "style=\"aspect-ratio:3\" src=\"data:image/png;base64,{}\">",
+      beat_samples, scalogram_scales, base64(encode_png(beat_samples, pixels, heat_palette())));
+}
+
+void add_beats(Html& html, const Page& page) {
+  if (page.beats.empty()) return;
+  html.add(
+      "<h2>Beats, and what the models said</h2><p class=\"soft small\">For every class of the test "
+      "records: the beat that {} is most certain of, and its most certain mistake. Below each "
+      "beat (0.52 s about the R wave) its scalogram, fast on top and slow at the bottom, and "
+      "the models' probabilities in percent, the chosen class in bold.</p><div class=grid>\n",
+      escape(page.models[best_model(page.models)].name));
+  for (const PageBeat& beat : page.beats) {
+    html.add(
+        "<div class=card><h3>{} <span class=tag>{}</span></h3><p class=\"soft small\">record {} at "
+        "{}: {}</p>",
+        class_descriptions[static_cast<std::size_t>(beat.label)],
+        class_names[static_cast<std::size_t>(beat.label)], escape(beat.record),
+        time_text(beat.r_sample), escape(beat.caption));
+    add_trace(html, beat);
+    add_scalogram(html, beat);
+    html.raw("<div class=scroll><table class=answers><tr><th></th>");
+    for (const std::string_view name : class_names) html.add("<th>{}</th>", name);
+    html.raw("</tr>");
+    for (std::size_t m = 0; m < page.models.size(); ++m) {
+      html.add("<tr><td>{}</td>", escape(page.models[m].name));
+      const std::vector<float>& p = beat.answers[m];
+      const auto chosen = std::ranges::max_element(p) - p.begin();
+      for (std::ptrdiff_t c = 0; c < std::ssize(p); ++c) {
+        const bool right = c == beat.label;
+        html.add("<td{}>{:.0f}</td>",
+                 c != chosen ? ""
+                 : right     ? " class=best style=\"color:var(--m2)\""
+                             : " class=best style=\"color:var(--bad)\"",
+                 100 * p[static_cast<std::size_t>(c)]);
+      }
+      html.raw("</tr>");
+    }
+    html.raw("</table></div></div>\n");
+  }
+  html.raw("</div>\n");
+}
+
+std::vector<float> answer(const RecordPredictions& record, std::size_t sequence) {
+  const auto first =
+      record.probabilities.begin() + static_cast<std::ptrdiff_t>(sequence) * class_count;
+  return {first, first + class_count};
+}
+
+}  // namespace
+
+std::size_t best_model(const std::vector<PageModel>& models) {
+  std::size_t best = 0;
+  for (std::size_t m = 1; m < models.size(); ++m) {
+    if (models[m].final_result.at("metrics").at("macro_f1") >
+        models[best].final_result.at("metrics").at("macro_f1")) {
+      best = m;
+    }
+  }
+  return best;
+}
+
+std::vector<PageBeat> choose_beats(const std::vector<PageModel>& models, std::size_t best) {
+  struct Candidate {
+    float certainty = -1;
+    const RecordPredictions* record = nullptr;
+    std::size_t sequence = 0;
+  };
+  std::vector<Candidate> right(class_names.size()), wrong(class_names.size());
+  for (const RecordPredictions& record : models[best].predictions) {
+    for (std::size_t i = 0; i < record.labels.size(); ++i) {
+      const std::vector<float> p = answer(record, i);
+      const auto chosen = std::ranges::max_element(p) - p.begin();
+      const auto label = static_cast<std::size_t>(record.labels[i]);
+      Candidate& candidate = (chosen == record.labels[i] ? right : wrong)[label];
+      const float certainty = p[static_cast<std::size_t>(chosen)];
+      if (certainty > candidate.certainty) candidate = {certainty, &record, i};
+    }
+  }
+  std::vector<PageBeat> beats;
+  for (std::size_t c = 0; c < class_names.size(); ++c) {
+    for (const auto& [candidate, caption] :
+         {std::pair{right[c], "recognised"}, std::pair{wrong[c], "mistaken"}}) {
+      if (candidate.record == nullptr) continue;
+      PageBeat beat;
+      beat.record = candidate.record->record;
+      beat.r_sample = candidate.record->r_samples.at(candidate.sequence);
+      beat.label = static_cast<std::int32_t>(c);
+      beat.caption = caption;
+      for (const PageModel& model : models) {
+        // Models may differ in the length of their sequences, so beats are found by their place.
+        for (const RecordPredictions& record : model.predictions) {
+          if (record.record != beat.record) continue;
+          const auto found = std::ranges::find(record.r_samples, beat.r_sample);
+          if (found == record.r_samples.end()) continue;
+          beat.answers.push_back(
+              answer(record, static_cast<std::size_t>(found - record.r_samples.begin())));
+        }
+      }
+      if (beat.answers.size() == models.size()) beats.push_back(std::move(beat));
+    }
+  }
+  return beats;
+}
+
+std::string render_page(const Page& page) {
+  Html html;
+  add_head(html, page);
+  add_table(html, page);
+  add_confusion(html, page);
+  add_curves(html, page);
+  add_training(html, page);
+  add_folds(html, page);
+  add_beats(html, page);
+  html.raw("</body></html>\n");
+  return html.take();
+}
+
+}  // namespace ekgine

@@ -1,0 +1,55 @@
+// The summary of a pipeline as one HTML file.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "evaluation/predictions.h"
+
+namespace ekgine {
+
+// One architecture's column of the page.
+struct PageModel {
+  std::string name;
+  std::int64_t parameters = 0;
+  nlohmann::ordered_json final_result;      // result.json of research/final.h
+  nlohmann::ordered_json history;           // epochs of the final run
+  nlohmann::ordered_json kfold;             // metrics.json of research/kfold.h; null: none
+  std::vector<nlohmann::ordered_json> fold_histories;
+  nlohmann::ordered_json tuned;             // what the search chose, by option; null: no search
+  std::vector<RecordPredictions> predictions;  // of the test records
+};
+
+// A beat to look at.
+struct PageBeat {
+  std::string record;
+  std::int64_t r_sample = 0;
+  std::int32_t label = 0;
+  std::string caption;                      // why it is shown
+  std::vector<float> samples;               // (187) mV
+  std::vector<float> scalogram;             // (32, 187)
+  std::vector<std::vector<float>> answers;  // of each model, (class_count)
+};
+
+struct Page {
+  std::string data;  // "mitdb, seed label map"
+  std::vector<std::string> train_records, test_records;
+  std::vector<PageModel> models;
+  std::vector<PageBeat> beats;
+};
+
+// The beats worth a look, for each class that occurs: the one that `models[best]` is most certain of,
+// and its most certain mistake. Without samples and scalograms.
+std::vector<PageBeat> choose_beats(const std::vector<PageModel>& models, std::size_t best);
+
+// The model of the highest macro F1, the first of equals.
+std::size_t best_model(const std::vector<PageModel>& models);
+
+// The whole page: figures side by side, confusion matrices, ROC and precision-recall curves per
+// class, training curves, beats. Styles and pictures are inside: nothing is loaded, no script runs.
+// Light or dark as the reader's system is; columns follow the width of the window.
+std::string render_page(const Page& page);
+
+}  // namespace ekgine

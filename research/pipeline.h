@@ -1,0 +1,41 @@
+// From raw records to held-out figures of several architectures, and a page that shows them.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "research/study.h"
+
+namespace ekgine {
+
+struct PipelineOptions {
+  // Of every run, but for the architecture and what a search finds. train_records and test_records
+  // are set; `data` is a store, or empty where `database` is given; `output` is the folder.
+  TrainOptions train;
+  std::filesystem::path database;  // WFDB records; empty: train.data is there already
+  std::string label_map = "seed";
+  std::string tool = "ekgine";  // noted in the store
+  std::vector<std::string> models;
+  std::int64_t tune_epochs = 0;  // of the search; 0: none
+  std::filesystem::path spaces;  // folder with MODEL.toml for each model; needed by the search
+  std::string objective = "accuracy";
+  std::int64_t folds = 0;  // of cross-validation; 0: none
+};
+
+// Does, for each architecture, the search (on the first of five folds of the training records, see
+// research/tune.h), the cross-validation with what it found (research/kfold.h), and the final run
+// (research/final.h). The folder holds
+//   store/                            from `database`: the records that are needed
+//   MODEL/tune, MODEL/kfold, MODEL/final
+//   pipeline.json                     figures of all that is done; rewritten after every stage
+//   index.html                        the page (research/page.h), at the end
+// and study.json. Returns the content of pipeline.json: {"stages": […], "models": {NAME: {"tune",
+// "kfold", "final"}}}. Goes on where an earlier call stopped: within a stage, too.
+// Errors: those of the stages, found before any work as far as they can be; another process at work
+// in the folder.
+nlohmann::ordered_json run_pipeline(const PipelineOptions& options, const Say& say);
+
+}  // namespace ekgine

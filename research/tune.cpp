@@ -1,0 +1,219 @@
+#include "research/tune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "base/atomic_file.h"
+#include "base/directory_lock.h"
+#include "base/error.h"
+#include "data/splits.h"
+#include "data/store.h"
+#include "research/hyperband.h"
+#include "training/step.h"
+#include "training/train.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+namespace {
+
+struct Trial {
+  std::int64_t number;  // from 1
+  ordered_json values;
+};
+
+struct Bracket {
+  std::vector<Round> rounds;
+  std::vector<Trial> trials;
+};
+
+// Draws in a row that gave nothing new before the space counts as exhausted.
+constexpr std::int64_t most_attempts = 1000;
+
+// All that is random in a search, before it starts.
+std::vector<Bracket> draw_trials(const TuneOptions& o) {
+  std::vector<Bracket> brackets;
+  std::set<std::string> drawn;
+  std::int64_t number = 0;
+  for (std::vector<Round>& rounds : hyperband_brackets(o.train.epochs, o.factor)) {
+    Bracket& bracket = brackets.emplace_back();
+    while (std::ssize(bracket.trials) < rounds.front().trials) {
+      std::int64_t attempt = 0;
+      ordered_json values = o.space.draw(o.train.seed, number + 1, attempt);
+      while (drawn.contains(values.dump()) && ++attempt < most_attempts) {
+        values = o.space.draw(o.train.seed, number + 1, attempt);
+      }
+      if (!drawn.insert(values.dump()).second) break;
+      with_values(o.train, values);  // refuses what no run could be started with
+      bracket.trials.push_back({++number, std::move(values)});
+    }
+    bracket.rounds = std::move(rounds);
+  }
+  return brackets;
+}
+
+std::string values_text(const ordered_json& values) {
+  std::string text;
+  for (const auto& [name, value] : values.items()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
+                        value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
+
+std::string score_text(const ordered_json& score) {
+  return score.is_null() ? "diverged" : fmt::format("{:.4f}", score.get<double>());
+}
+
+constexpr const char* table_head = " trial  bracket  round  epochs     score  values";
+
+std::string table_row(const ordered_json& r) {
+  return fmt::format("{:>6}{:>9}{:>7}{:>8}{:>10}  {}", r.at("trial").get<std::int64_t>(),
+                     r.at("bracket").get<std::int64_t>(), r.at("round").get<std::int64_t>(),
+                     r.at("epochs").get<std::int64_t>(), score_text(r.at("score")),
+                     values_text(r.at("values")));
+}
+
+double score_of(const ordered_json& result) {
+  const ordered_json& score = result.at("score");
+  return score.is_null() ? -std::numeric_limits<double>::infinity() : score.get<double>();
+}
+
+// Highest score first; equal ones by the trial's number, then the earlier round.
+void rank(std::vector<ordered_json>& results) {
+  std::ranges::stable_sort(results, [](const ordered_json& a, const ordered_json& b) {
+    const double x = score_of(a), y = score_of(b);
+    if (x != y) return x > y;
+    if (a.at("trial") != b.at("trial")) return a.at("trial") < b.at("trial");
+    return a.at("round") < b.at("round");
+  });
+}
+
+ordered_json run_round(const TuneOptions& o, const Trial& trial, std::int64_t epochs,
+                       const fs::path& directory, const Say& say) {
+  TrainOptions t = with_values(o.train, trial.values);
+  t.output = directory;
+  ordered_json result = {{"epochs", epochs}, {"score", nullptr}, {"best_epoch", nullptr}};
+  try {
+    train_or_resume(t, epochs, say);
+  } catch (const Diverged& error) {
+    say(fmt::format("trial {}: {}", trial.number, error.what()));
+    return result;
+  }
+  const ordered_json history = read_history(directory);
+  result["epochs"] = history.size();  // fewer than `epochs` after an early stop
+  for (const ordered_json& epoch : history) {
+    const ordered_json& value = epoch.at("validation_" + o.objective);
+    if (result["score"].is_null() || value > result["score"]) {
+      result["score"] = value;
+      result["best_epoch"] = epoch.at("epoch");
+    }
+  }
+  return result;
+}
+
+std::string best_toml(const TuneOptions& o, const ordered_json& best) {
+  std::string text =
+      fmt::format("# Trial {} of ekgine tune: validation {} {} at epoch {}.\n",
+                  best.at("trial").get<std::int64_t>(), o.objective, score_text(best.at("score")),
+                  best.at("best_epoch").get<std::int64_t>());
+  // What a model is and how it learns; where and on what it is trained is for the next command.
+  static const std::set<std::string> left_out = {"data",
+                                                 "train-records",
+                                                 "validation-records",
+                                                 "test-records",
+                                                 "epochs",
+                                                 "device",
+                                                 "threads",
+                                                 "seed",
+                                                 "monitor",
+                                                 "patience",
+                                                 "allow-absent-classes"};
+  const ordered_json options = with_values(o.train, best.at("values")).to_json();
+  for (const char* section : {"train", "kfold", "final"}) {
+    text += fmt::format("\n[{}]\n", section);
+    for (const auto& [name, value] : options.items()) {
+      if (!left_out.contains(name)) text += fmt::format("{} = {}\n", name, value.dump());
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+ordered_json run_tune(const TuneOptions& given, const Say& say) {
+  TuneOptions o = given;
+  o.train.monitor = o.objective;
+  o.train.check();
+  if (o.train.validation_records.empty()) {
+    fail("tune: no validation records to compare trials on");
+  }
+  if (o.objective != "accuracy" && o.objective != "macro_f1") {
+    fail("--objective must be one of accuracy, macro_f1, got '{}'", o.objective);
+  }
+  check_split({o.train.train_records, o.train.validation_records, {}}, "records");
+  const std::vector<Bracket> brackets = draw_trials(o);
+  const Store store(o.train.data);
+  store.find(o.train.train_records);
+  store.find(o.train.validation_records);
+  open_study(o.train.output, "tune", o.train,
+             {{"objective", o.objective}, {"factor", o.factor}, {"space", o.space.to_json()}});
+
+  return continuable([&] {
+    std::vector<ordered_json> all;
+    say(table_head);
+    for (std::size_t b = 0; b < brackets.size(); ++b) {
+      std::vector<Trial> trials = brackets[b].trials;
+      for (std::size_t r = 0; r < brackets[b].rounds.size() && !trials.empty(); ++r) {
+        const Round& round = brackets[b].rounds[r];
+        if (std::ssize(trials) > round.trials) {
+          trials.resize(static_cast<std::size_t>(round.trials));
+        }
+        std::vector<Unit> units;
+        for (const Trial& trial : trials) {
+          const fs::path directory = o.train.output / fmt::format("trial-{:03}", trial.number);
+          units.push_back({directory, directory / fmt::format("round-{}.json", r + 1),
+                           [&o, &say, &trial, &round, directory, b, r] {
+                             ordered_json result = {
+                                 {"trial", trial.number}, {"bracket", b + 1}, {"round", r + 1}};
+                             result.update(run_round(o, trial, round.epochs, directory, say));
+                             result["values"] = trial.values;
+                             say(table_row(result));
+                             return result;
+                           }});
+        }
+        do_units(units, true);
+        std::vector<ordered_json> results;
+        for (const Unit& unit : units) results.push_back(read_result(unit.result));
+        rank(results);
+        std::vector<Trial> ranked;
+        for (const ordered_json& result : results) {
+          ranked.push_back({result.at("trial"), result.at("values")});
+        }
+        trials = std::move(ranked);
+        all.insert(all.end(), results.begin(), results.end());
+      }
+    }
+    rank(all);
+    if (all.front().at("score").is_null()) {
+      fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
+    }
+    const ordered_json summary = {
+        {"objective", o.objective}, {"best", all.front()}, {"trials", all}};
+    const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
+    std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",
+                                    o.train.model.name, o.objective, table_head);
+    for (const ordered_json& result : all) table += table_row(result) + '\n';
+    write_file(o.train.output / "report.txt", table);
+    write_file(o.train.output / "best.toml", best_toml(o, all.front()));
+    write_file(o.train.output / "trials.json", summary.dump(2) + "\n");
+    return summary;
+  });
+}
+
+}  // namespace ekgine
