@@ -70,7 +70,8 @@ std::int64_t integer(const json& value, const char* key, const std::string& sour
 }  // namespace
 
 std::vector<std::string> model_names() {
-  return {main_model, baseline_model};
+  const auto names = std::views::keys(architectures);
+  return {names.begin(), names.end()};
 }
 
 void ModelConfig::check() const {
