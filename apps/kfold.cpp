@@ -22,7 +22,7 @@ struct Options {
   CommonOptions common;
   KFoldOptions kfold;
   StudyRecords records;
-  std::vector<std::string> folds;
+  std::string folds;
 };
 
 std::int64_t fold_number(const std::string& text) {
@@ -36,7 +36,7 @@ std::int64_t fold_number(const std::string& text) {
 void run(Options& o) {
   KFoldOptions& k = o.kfold;
   resolve_study(k.train, o.records, o.common);
-  for (const std::string& fold : o.folds) k.only.push_back(fold_number(fold));
+  for (const std::string& fold : split_list(o.folds)) k.only.push_back(fold_number(fold));
   if (k.train.output.empty()) k.train.output = "runs/" + k.train.model.name + "-kfold";
   const KFoldResult result = run_kfold(k, [&o](const std::string& text) { say(o.common, text); });
   const std::string output = k.train.output.string();
@@ -80,8 +80,8 @@ void add_kfold(CLI::App& program) {
   command
       ->add_flag("--stratify", k.stratify, "Deal the records so that classes spread over the folds")
       ->group(folds);
-  add_records_option(*command, "--folds", o->folds,
-                     "Run only these, such as 2,3; the rest may run elsewhere")
+  command
+      ->add_option("--folds", o->folds, "Run only these, such as 2,3; the rest may run elsewhere")
       ->group(folds);
   add_training_options(command, k.train);
   command->add_option("--output", k.train.output, "The folder of the study [runs/MODEL-kfold]")

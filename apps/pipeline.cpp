@@ -21,7 +21,7 @@ struct Options {
   PipelineOptions pipeline;
   StudyRecords records;
   std::string effort = "standard";
-  std::vector<std::string> models;
+  std::string models;
 };
 
 struct Effort {
@@ -50,7 +50,7 @@ void run(Options& o, const CLI::App& command) {
   if (p.train.test_records.empty()) {
     fail_usage("no test records: give --test-records, or --splits with a file that names some");
   }
-  p.models = o.models.empty() ? model_names() : o.models;
+  p.models = o.models.empty() ? model_names() : split_list(o.models);
   p.tool = std::string("ekgine ") + program_version;
   if (p.train.output.empty()) p.train.output = "runs/pipeline";
   const nlohmann::ordered_json result =
@@ -92,7 +92,7 @@ void add_pipeline(CLI::App& program) {
       ->group("Data");
   add_study_data(command, p.train, o->records, true);
   const char* stages = "Stages";
-  add_records_option(*command, "--models", o->models, "Architectures, with commas between [all]")
+  command->add_option("--models", o->models, "Architectures, with commas between [all]")
       ->group(stages);
   command
       ->add_option("--effort", o->effort,

@@ -1,9 +1,18 @@
 #include "apps/training_options.h"
 
+#include <sstream>
+
 #include "base/error.h"
 #include "data/splits.h"
 
 namespace ekgine {
+
+std::vector<std::string> split_list(const std::string& list) {
+  std::vector<std::string> items;
+  std::istringstream input(list);
+  for (std::string item; std::getline(input, item, ',');) items.push_back(item);
+  return items;
+}
 
 void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test) {
   const char* data = "Data";

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <string>
+#include <vector>
 
 #include "apps/command.h"
 #include "training/options.h"
@@ -12,6 +13,9 @@ namespace ekgine {
 // Adds what describes the model and how it is trained: --model, --epochs, --learning-rate, ...
 // Defined in train.cpp, where these options came from.
 void add_training_options(CLI::App* command, TrainOptions& options);
+
+// "a,b" → {"a", "b"}.
+std::vector<std::string> split_list(const std::string& list);
 
 // Where a study's records come from.
 struct StudyRecords {

@@ -51,7 +51,7 @@ th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);whit
 th{font-weight:600;color:var(--soft);font-size:.86rem}
 th:first-child,td:first-child{text-align:left}
 td.best{font-weight:700}
-.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,270px),1fr))}
+.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
 .card svg,.card img{display:block;width:100%;height:auto}
 .card img{border-radius:4px;margin-top:8px}
@@ -140,7 +140,7 @@ struct Diagram {
 };
 
 void draw(Html& html, const Diagram& d) {
-  constexpr double width = 320, height = 250, left = 44, right = 312, top = 8, bottom = 210;
+  constexpr double width = 320, height = 250, left = 52, right = 312, top = 8, bottom = 210;
   const auto x = [&](double v) {
     return left + (v - d.x_min) / (d.x_max - d.x_min) * (right - left);
   };
@@ -162,7 +162,7 @@ void draw(Html& html, const Diagram& d) {
   html.add("<text class=t x={} y={} font-size=12 text-anchor=middle>{}</text>", (left + right) / 2,
            height - 8, escape(d.x_label));
   html.add(
-      "<text class=t transform=\"translate(11 {}) rotate(-90)\" font-size=12 "
+      "<text class=t transform=\"translate(10 {}) rotate(-90)\" font-size=12 "
       "text-anchor=middle>{}</text>",
       (top + bottom) / 2, escape(d.y_label));
   if (d.diagonal) {

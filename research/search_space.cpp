@@ -22,7 +22,7 @@ namespace {
 const std::set<std::string> not_searched = {
     "model",   "data",     "train-records", "validation-records", "test-records",
     "epochs",  "device",   "threads",       "precision",          "allow-absent-classes",
-    "monitor", "patience", "seed",
+    "monitor", "patience", "seed",          "tensorboard",
 };
 
 // Stream of random words that no op of a training step takes (kernels/philox.h).

@@ -89,7 +89,7 @@ void do_units(std::span<const Unit> units, bool wait) {
       throw_if_interrupted();
       if (fs::exists(unit->result)) continue;
       try {
-        make_directory(unit->directory);
+        const OutputDirectory output(unit->directory);
         const DirectoryLock lock(unit->directory);
         // Another process may have done it just before it let go of the lock.
         if (fs::exists(unit->result)) continue;

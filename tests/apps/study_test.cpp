@@ -169,7 +169,6 @@ TEST_F(KFold, RefusesBeforeAnyWork) {
   refuses(good + Arguments{"--folds", "0"}, "--folds: there is no fold 0; they are 1 to 3");
   refuses(good + Arguments{"--folds", "two"},
           "--folds: expected numbers of folds such as 2,3, got 'two'", 2);
-  refuses(good + Arguments{"--folds", "2,2"}, "--folds: record 2 is named twice", 2);
   refuses(good + Arguments{"--train-records", "901,902,999"},
           store_ + ": record 999 is not in the store");
   refuses(good + Arguments{"--sequence-length", "15"},
@@ -470,6 +469,8 @@ TEST_F(Pipeline, RefusesBeforeAnyWork) {
   refuses(good + Arguments{"--data", store_},
           "give either --database, a folder of WFDB records, or --data, a store", 2);
   refuses(good + Arguments{"--models", "Main_Model,Other"}, "model 'Other' is unknown");
+  refuses(good + Arguments{"--models", "Main_Model,Main_Model"},
+          "--models: Main_Model is named twice");
   refuses(good + Arguments{"--k", "9"}, "5 records cannot make 9 folds: each needs one");
   refuses(good + Arguments{"--test-records", "905"},
           "records: record 905 is among both the training and the test records");
