@@ -106,9 +106,10 @@ void add_evaluate(CLI::App& program) {
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");
   command
-      ->add_option("--precision", o->precision,
-                   "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
-                   "weights and sums are always f32")
+      ->add_option(
+          "--precision", o->precision,
+          "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
+          "weights and sums are always f32")
       ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
       ->capture_default_str();
   command->add_option("--output", o->output,

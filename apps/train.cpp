@@ -193,9 +193,10 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
                  "Encode the beats of every sequence, even those that sequences share")
       ->group(training);
   command
-      ->add_option("--precision", t.precision,
-                   "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
-                   "weights and sums are always f32")
+      ->add_option(
+          "--precision", t.precision,
+          "f32; on CUDA also tf32 (products of factors rounded to TF32) or bf16 (activations); "
+          "weights and sums are always f32")
       ->capture_default_str()
       ->group(training);
   command->add_option("--seed", t.seed, "Of initial weights, order and dropout")

@@ -140,9 +140,8 @@ std::string CudaDevice::unusable(int ordinal) {
   if (!has_device_code(ordinal)) {
     const int major = attribute(cudaDevAttrComputeCapabilityMajor, ordinal);
     const int minor = attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
-    return fmt::format(
-        "this build has no code for {}; build with -DCMAKE_CUDA_ARCHITECTURES={}{}",
-        describe(ordinal), major, minor);
+    return fmt::format("this build has no code for {}; build with -DCMAKE_CUDA_ARCHITECTURES={}{}",
+                       describe(ordinal), major, minor);
   }
   return {};
 }
