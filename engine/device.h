@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/profile.h"
 #include "engine/tensor.h"
 #include "kernels/runtime/cpu.h"
 
@@ -65,8 +66,8 @@ class Device {
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32, or on CUDA tf32 or bf16. In a build with CUDA `say` gets a line that names what
-  // was chosen and why.
+  // `precision`: f32, or on CUDA tf32 or bf16. In a build with CUDA `say` gets a line that names
+  // what was chosen and why.
   static Device open(const std::string& name, const std::string& precision,
                      const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;
@@ -97,6 +98,24 @@ class Device {
   void run(const Kernel& kernel) {
     std::visit(kernel, back_end_);
   }
+
+  // From now on measure() times its work for `profile`, which outlives its use here; null: no more.
+  void set_profile(Profile* profile) {
+    profile_ = profile;
+  }
+  Profile* profile() const {
+    return profile_;
+  }
+  // Calls work() as one span of the profile, if there is one. What work() has queued on the device
+  // is then waited for, so that its time is its own.
+  template <class Work>
+  void measure(const Op& op, Phase phase, const Work& work) {
+    const Profile::Span span(profile_, op, phase);
+    work();
+    if (profile_ != nullptr) wait();
+  }
+  // Returns when the device has done everything queued so far.
+  void wait() const;
 
   // What CUDA kernels read from the device (CudaStep); nothing to do on the CPU, whose kernels are
   // told. Neither waits, nor does anything where the values are already there.
@@ -149,6 +168,7 @@ class Device {
   Arena activations_;
   bool planning_ = false;  // activations have addresses only
   BackEnd back_end_;
+  Profile* profile_ = nullptr;
 };
 
 }  // namespace ekgine
