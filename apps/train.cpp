@@ -10,6 +10,7 @@
 #include "apps/training_options.h"
 #include "base/error.h"
 #include "data/splits.h"
+#include "training/profile_report.h"
 
 namespace ekgine {
 
@@ -21,6 +22,7 @@ struct Options {
   CommonOptions common;
   TrainOptions train;
   std::string splits, resume;
+  bool profile = false;
 };
 
 // The first of runs/MODEL-1, runs/MODEL-2, ... that does not exist.
@@ -39,14 +41,14 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
     for (const CLI::Option* option : command.get_options()) {
       const std::string name = option->get_name();
       if (option->count() > 0 && name != "--resume" && name != "--device" && name != "--json" &&
-          name != "--quiet") {
+          name != "--quiet" && name != "--profile") {
         fail_usage(
-            "{}: a resumed run keeps its options; only --device, --json and --quiet go with "
-            "--resume",
+            "{}: a resumed run keeps its options; only --device, --profile, --json and --quiet go "
+            "with --resume",
             name);
       }
     }
-    return resume(o.resume, command.count("--device") > 0 ? o.common.device : "", print);
+    return resume(o.resume, command.count("--device") > 0 ? o.common.device : "", print, o.profile);
   }
   if (o.train.data.empty())
     fail_usage("--data is required: the store that ekgine preprocess wrote");
@@ -70,7 +72,7 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
   } catch (const Error& error) {
     fail_usage("{}", error.what());
   }
-  return train(o.train, print);
+  return train(o.train, print, o.profile);
 }
 
 void run(Options& o, const CLI::App& command) {
@@ -87,6 +89,7 @@ void run(Options& o, const CLI::App& command) {
     json["epochs"] = result.epochs;
     json["best_epoch"] = result.best_epoch;
     json["run"] = result.run.string();
+    if (result.profile) json["profile"] = profile_json(*result.profile);
     print_json(json);
     return;
   }
@@ -237,6 +240,12 @@ void add_train(CLI::App& program) {
   command->add_option("--output", t.output, "The run directory [runs/MODEL-NUMBER]")
       ->group(run_group);
   command->add_option("--resume", o->resume, "Go on with the run in this directory")
+      ->group(run_group);
+  command
+      ->add_flag("--profile", o->profile,
+                 "Time every op: a table on stderr and in profile.txt, and the first steps in "
+                 "trace.json for chrome://tracing. On CUDA without graphs, waiting after each op: "
+                 "slower")
       ->group(run_group);
   add_common_options(*command, o->common);
   command->callback([o, command] { run(*o, *command); });

@@ -166,6 +166,12 @@ Device Device::open(const std::string& name, const std::string& precision,
 
 Device::~Device() = default;
 
+void Device::wait() const {
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->wait();
+#endif
+}
+
 void Device::write_bytes(void* device, const void* host, std::size_t bytes) const {
   if (on_host()) std::memcpy(device, host, bytes);
 #if EKGINE_HAS_CUDA

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/profile.h"
 #include "engine/tensor.h"
 #include "kernels/runtime/cpu.h"
 
@@ -98,6 +99,24 @@ class Device {
     std::visit(kernel, back_end_);
   }
 
+  // From now on measure() times its work for `profile`, which outlives its use here; null: no more.
+  void set_profile(Profile* profile) {
+    profile_ = profile;
+  }
+  Profile* profile() const {
+    return profile_;
+  }
+  // Calls work() as one span of the profile, if there is one. What work() has queued on the device
+  // is then waited for, so that its time is its own.
+  template <class Work>
+  void measure(const Op& op, Phase phase, const Work& work) {
+    const Profile::Span span(profile_, op, phase);
+    work();
+    if (profile_ != nullptr) wait();
+  }
+  // Returns when the device has done everything queued so far.
+  void wait() const;
+
   // What CUDA kernels read from the device (CudaStep); nothing to do on the CPU, whose kernels are
   // told. Neither waits, nor does anything where the values are already there.
   void set_step(std::uint64_t seed, std::uint32_t step);
@@ -149,6 +168,7 @@ class Device {
   Arena activations_;
   bool planning_ = false;  // activations have addresses only
   BackEnd back_end_;
+  Profile* profile_ = nullptr;
 };
 
 }  // namespace ekgine

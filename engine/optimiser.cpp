@@ -13,7 +13,8 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
   const Tensor values = parameters.values(), gradients = parameters.gradients();
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
   device.set_learning_rate(settings.learning_rate);
-  device.run([&]<class B>(B& b) {
+  const Op op{"adamw", kernels::adamw_cost(values.size(), values.element_bytes())};
+  const auto launch = [&]<class B>(B& b) {
     using R = typename B::Real;
     const auto update = [&](auto... step_if_told) {
       kernels::adamw(b.context, values.size(), settings, step_if_told..., gradients.data<R>(),
@@ -24,7 +25,8 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
     } else {
       update(step);
     }
-  });
+  };
+  device.measure(op, Phase::update, [&] { device.run(launch); });
 }
 
 }  // namespace ekgine

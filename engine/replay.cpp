@@ -30,7 +30,7 @@ Replay::Replay(Device& device) : device_(device) {
 Replay::~Replay() = default;
 
 void Replay::run(const Key& key, const std::function<void()>& work) {
-  if (!graphs_) return work();
+  if (!graphs_ || device_.profile() != nullptr) return work();
   const auto [entry, first] = graphs_->of.try_emplace(key);
   if (first) return work();
   if (!entry->second) {

@@ -30,7 +30,8 @@ class Replay {
   // from then on it is launched and `work` is not called. So what work does must follow from the
   // key alone; everything else it reads from the device's memory, at fixed addresses (see
   // Device::set_step, Arena::Plan), and it neither waits nor allocates nor copies to or from the
-  // host. EKGINE_GRAPH=0 in the environment, or EKGINE_SYNC=1, turns graphs off.
+  // host. EKGINE_GRAPH=0 in the environment, or EKGINE_SYNC=1, turns graphs off; while the device
+  // has a profile they are not used, since a graph does not tell its kernels' times.
   void run(const Key& key, const std::function<void()>& work);
 
   // Graphs captured so far. At most `most_graphs`: work under further keys is called every time.

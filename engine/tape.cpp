@@ -1,6 +1,7 @@
 #include "engine/tape.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/error.h"
 #include "kernels/convert.h"
@@ -49,8 +50,14 @@ Tensor Tape::input(const Shape& shape, std::span<const std::int32_t> values) {
   return copy_in(shape, DType::i32, values);
 }
 
+const char* Tape::file_name(std::source_location where) {
+  const char* const slash = std::strrchr(where.file_name(), '/');
+  return slash == nullptr ? where.file_name() : slash + 1;
+}
+
 void Tape::fill(const Tensor& tensor, double value) {
-  run_as(tensor, [&]<class B, class T>(B& b, std::type_identity<T>) {
+  const Op op{"fill", kernels::fill_cost(tensor.size(), tensor.element_bytes())};
+  run_as(op, Phase::backward, tensor, [&]<class B, class T>(B& b, std::type_identity<T>) {
     kernels::fill(b.context, tensor.size(), static_cast<typename B::Real>(value), tensor.data<T>());
   });
 }
@@ -58,7 +65,7 @@ void Tape::fill(const Tensor& tensor, double value) {
 Tensor Tape::as_scalar(const Tensor& weight) {
   if (weight.dtype() == device_.dtype()) return weight;
   const Tensor converted = empty(weight.shape());
-  run([&]<class B>(B& b) {
+  run({"convert", kernels::convert_cost(weight.size())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     if constexpr (!std::is_same_v<T, typename B::Real>) {
       kernels::convert(b.context, weight.size(), weight.data<typename B::Real>(),
@@ -129,6 +136,7 @@ void Tape::backward(const Tensor& value, const Tensor& seed) {
   if (value.shape() != seed.shape()) {
     fail("backward: seed {} for a value {}", seed.shape().text(), value.shape().text());
   }
+  const NvtxRange range("backward");
   slots_[static_cast<std::size_t>(value.id())].gradient = seed;
   for (; !nodes_.empty(); nodes_.pop_back()) {
     const Node& node = nodes_.back();
@@ -184,9 +192,10 @@ void Backward::pass_through(int input) {
     return;
   }
   const GradientPlace dx = gradient(input);
-  tape_.run_as(dy_, [&]<class B, class T>(B& b, std::type_identity<T>) {
-    kernels::scale(b.context, dy_.size(), typename B::Real(1), dy_data<T>(), dx.as<T>());
-  });
+  run_as({"pass_through", kernels::scale_cost(dy_.size(), dy_.element_bytes())}, dy_,
+         [&]<class B, class T>(B& b, std::type_identity<T>) {
+           kernels::scale(b.context, dy_.size(), typename B::Real(1), dy_data<T>(), dx.as<T>());
+         });
 }
 
 }  // namespace ekgine

@@ -13,6 +13,7 @@
 #include <array>
 #include <functional>
 #include <initializer_list>
+#include <source_location>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -78,23 +79,22 @@ class Tape {
   Tensor as_scalar(const Tensor& weight);
   // The stream of random bits for the next op that draws.
   RandomKey next_random() { return {random_.seed, random_.step, random_.op++}; }
-  // Runs kernel(back_end), unless the step is dry. Inside: using T = typename B::Scalar, and
-  // typename B::Real for parameters and statistics.
+  // Runs kernel(back_end), unless the step is dry, under the name and with the cost that profiles
+  // show. Inside: using T = typename B::Scalar, and typename B::Real for parameters and statistics.
   template <class Kernel>
-  void run(const Kernel& kernel) {
-    if (!dry_) device_.run(kernel);
+  void run(const Op& op, const Kernel& kernel) {
+    run(op, Phase::forward, kernel);
+  }
+  // The same under the name of the caller's source file, cost unknown.
+  template <class Kernel>
+  void run(const Kernel& kernel, std::source_location where = std::source_location::current()) {
+    run({file_name(where)}, kernel);
   }
   // The same for sums of any real tensors, also of losses: kernel(back_end, type), where type is
   // std::type_identity of what `tensor` holds, Scalar or Real.
   template <class Kernel>
-  void run_as(const Tensor& tensor, const Kernel& kernel) {
-    run([&]<class B>(B& b) {
-      if (tensor.dtype() == dtype_of<typename B::Scalar>()) {
-        kernel(b, std::type_identity<typename B::Scalar>());
-      } else {
-        kernel(b, std::type_identity<typename B::Real>());
-      }
-    });
+  void run_as(const Op& op, const Tensor& tensor, const Kernel& kernel) {
+    run_as(op, Phase::forward, tensor, kernel);
   }
   // Makes `output` the value of a new node. `backward(Backward&)` is kept when any input is
   // differentiable and the mode is training; it captures by value exactly the tensors it needs.
@@ -131,6 +131,22 @@ class Tape {
   Tensor push(Tensor output, std::initializer_list<Tensor> inputs,
               std::function<void(Backward&)> backward);
   int new_value();
+  static const char* file_name(std::source_location where);
+  template <class Kernel>
+  void run(const Op& op, Phase phase, const Kernel& kernel) {
+    if (dry_) return;
+    device_.measure(op, phase, [&] { device_.run(kernel); });
+  }
+  template <class Kernel>
+  void run_as(const Op& op, Phase phase, const Tensor& tensor, const Kernel& kernel) {
+    run(op, phase, [&]<class B>(B& b) {
+      if (tensor.dtype() == dtype_of<typename B::Scalar>()) {
+        kernel(b, std::type_identity<typename B::Scalar>());
+      } else {
+        kernel(b, std::type_identity<typename B::Real>());
+      }
+    });
+  }
   template <class From>
   Tensor copy_in(const Shape& shape, DType type, std::span<const From> values);
   void fill(const Tensor& tensor, double value);
@@ -176,13 +192,18 @@ class Backward {
   // The input's gradient is dy itself (residual sums): no copy, unless the gradient accumulates.
   void pass_through(int input);
 
+  // As those of the tape.
   template <class Kernel>
-  void run(const Kernel& kernel) {
-    tape_.run(kernel);
+  void run(const Op& op, const Kernel& kernel) {
+    tape_.run(op, Phase::backward, kernel);
   }
   template <class Kernel>
-  void run_as(const Tensor& tensor, const Kernel& kernel) {
-    tape_.run_as(tensor, kernel);
+  void run(const Kernel& kernel, std::source_location where = std::source_location::current()) {
+    run({Tape::file_name(where)}, kernel);
+  }
+  template <class Kernel>
+  void run_as(const Op& op, const Tensor& tensor, const Kernel& kernel) {
+    tape_.run_as(op, Phase::backward, tensor, kernel);
   }
   Tensor empty(const Shape& shape) { return tape_.empty(shape); }
 

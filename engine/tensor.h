@@ -79,6 +79,8 @@ class Tensor {
   explicit operator bool() const { return data_ != nullptr; }
   const Shape& shape() const { return shape_; }
   DType dtype() const { return type_; }
+  // As kernels count their costs.
+  double element_bytes() const { return static_cast<double>(size_of(type_)); }
   std::int64_t size() const { return shape_.size(); }
 
   // Elements; throws when T is not the tensor's type.

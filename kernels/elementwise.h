@@ -14,6 +14,13 @@ namespace ekgine::kernels {
 constexpr Cost add_scaled_cost(std::int64_t n, double element) {
   return {2 * static_cast<double>(n), 3 * static_cast<double>(n) * element};
 }
+// Of a gradient that is assigned.
+constexpr Cost scale_cost(std::int64_t n, double element) {
+  return {static_cast<double>(n), 2 * static_cast<double>(n) * element};
+}
+constexpr Cost fill_cost(std::int64_t n, double element) {
+  return {0, static_cast<double>(n) * element};
+}
 
 template <class T>
 void add_scaled(const Cpu& cpu, std::int64_t n, const T* a, T alpha, const T* b, T* y);

@@ -58,17 +58,12 @@ void TrainingStep::record(Tape& tape, const Inputs& batch) {
 }
 
 void TrainingStep::run(const BatchView& batch, std::int64_t step, double learning_rate) {
+  device_.measure({"step"}, Phase::step, [&] { take(batch, step, learning_rate); });
+}
+
+void TrainingStep::take(const BatchView& batch, std::int64_t step, double learning_rate) {
   const Inputs inputs = this->inputs(std::ssize(batch.labels), std::ssize(batch.beat_ids));
-  if (counting_.empty()) {
-    device_.write(inputs.rows, batch.beat_ids);
-  } else {
-    const auto beats = static_cast<std::size_t>(inputs.rows.size());
-    device_.write(inputs.rows, std::span<const std::int32_t>(counting_).first(beats));
-    device_.write(beats_.rows(0, inputs.rows.size()), batch.beats);
-  }
-  device_.write(inputs.ids, batch.beat_ids);
-  device_.write(inputs.index, batch.index);
-  device_.write(inputs.labels, batch.labels);
+  device_.measure({"host copies"}, Phase::host, [&] { write(batch, inputs); });
   const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
   device_.set_step(random.seed, random.step);
   device_.set_learning_rate(learning_rate);
@@ -79,6 +74,19 @@ void TrainingStep::run(const BatchView& batch, std::int64_t step, double learnin
                {.learning_rate = learning_rate, .weight_decay = settings_.weight_decay}, step,
                &totals_->failed_step);
   });
+}
+
+void TrainingStep::write(const BatchView& batch, const Inputs& inputs) {
+  if (counting_.empty()) {
+    device_.write(inputs.rows, batch.beat_ids);
+  } else {
+    const auto beats = static_cast<std::size_t>(inputs.rows.size());
+    device_.write(inputs.rows, std::span<const std::int32_t>(counting_).first(beats));
+    device_.write(beats_.rows(0, inputs.rows.size()), batch.beats);
+  }
+  device_.write(inputs.ids, batch.beat_ids);
+  device_.write(inputs.index, batch.index);
+  device_.write(inputs.labels, batch.labels);
 }
 
 kernels::RunningLoss TrainingStep::totals() const {

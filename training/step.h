@@ -66,6 +66,8 @@ class TrainingStep {
     Tensor beats, rows, ids, index, labels;
   };
   Inputs inputs(std::int64_t sequences, std::int64_t beats) const;
+  void take(const BatchView& batch, std::int64_t step, double learning_rate);
+  void write(const BatchView& batch, const Inputs& inputs);
   void record(Tape& tape, const Inputs& batch);
 
   Model& model_;

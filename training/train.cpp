@@ -24,6 +24,7 @@
 #include "training/class_weights.h"
 #include "training/evaluate.h"
 #include "training/predict.h"
+#include "training/profile_report.h"
 #include "training/step.h"
 
 namespace ekgine {
@@ -39,6 +40,8 @@ constexpr std::chrono::minutes checkpoint_interval{2};
 
 constexpr const char* weights_file = "model.safetensors";
 constexpr const char* history_file = "history.jsonl";
+constexpr const char* profile_file = "profile.txt";
+constexpr const char* trace_file = "trace.json";
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
@@ -108,7 +111,7 @@ SamplerOptions sampler_options(const TrainOptions& o) {
 class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
-      const std::function<void(const std::string&)>& say);
+      const std::function<void(const std::string&)>& say, bool profile);
   void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
   // Without `epochs`: all of them and the evaluation. With it: up to that many.
   TrainResult execute(std::optional<std::int64_t> epochs);
@@ -116,6 +119,8 @@ class Run {
  private:
   void train_epochs(std::int64_t epochs);
   void train_epoch();
+  const Batch* next_batch();
+  void write_profile();
   void take_totals();  // of the epoch so far
   void finish_epoch(double seconds);
   double learning_rate() const;
@@ -138,10 +143,11 @@ class Run {
   ordered_json options_json_;
   TrainingState state_;
   std::vector<double> epoch_rates_;  // sequences/s of whole epochs of this process
+  std::optional<Profile> profile_;
 };
 
 Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
-         const std::function<void(const std::string&)>& say)
+         const std::function<void(const std::string&)>& say, bool profile)
     : options_(options),
       directory_(std::move(directory)),
       say_(say),
@@ -152,6 +158,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       model_(options.model, device_, ParameterSet::Use::training, options.seed),
       loader_(*training_, sampler_options(options), !options.encode_each),
       batches_(loader_.batches()) {
+  if (profile) profile_.emplace();
   check_held_out(store_, options.validation_records, options.model.sequence_length);
   check_held_out(store_, options.test_records, options.model.sequence_length);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
@@ -207,6 +214,22 @@ void Run::take_totals() {
   state_.correct = totals.correct;
 }
 
+const Batch* Run::next_batch() {
+  const Profile::Span span(device_.profile(), {"loader wait"}, Phase::host);
+  return loader_.next();
+}
+
+void Run::write_profile() {
+  if (!profile_) return;
+  const std::string table = profile_table(
+      *profile_,
+      fmt::format("{}, batches of {}, {} {}, {} threads", options_.model.name, options_.batch_size,
+                  device_.on_host() ? "cpu" : "cuda", options_.precision, options_.threads));
+  write_file(directory_ / profile_file, table);
+  write_file(directory_ / trace_file, chrome_trace(*profile_));
+  say_(table);
+}
+
 void Run::train_epoch() {
   const std::int64_t total = training_->index().sequences();
   Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs), "sequences",
@@ -216,7 +239,8 @@ void Run::train_epoch() {
   const bool whole = state_.batch == 0;
   loader_.start(state_.epoch, state_.batch);
   step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
-  while (const Batch* batch = loader_.next()) {
+  device_.set_profile(profile_ ? &*profile_ : nullptr);
+  while (const Batch* batch = next_batch()) {
     step_->run({batch->beats, batch->beat_ids, batch->index, batch->labels}, state_.step + 1,
                learning_rate());
     const std::int64_t n = std::ssize(batch->labels);
@@ -239,6 +263,7 @@ void Run::train_epoch() {
     }
     if (stop) throw_if_interrupted();
   }
+  device_.set_profile(nullptr);  // validation is not part of it
   take_totals();
   const double seconds = seconds_since(start);
   progress.finish();
@@ -344,9 +369,15 @@ std::optional<Evaluation> Run::evaluate_best() {
 }
 
 void Run::train_epochs(std::int64_t epochs) {
-  while (state_.epoch < epochs && !(state_.stopping.stop() && !validation_.empty())) {
-    train_epoch();
+  try {
+    while (state_.epoch < epochs && !(state_.stopping.stop() && !validation_.empty())) {
+      train_epoch();
+    }
+  } catch (const Interrupted&) {
+    write_profile();
+    throw;
   }
+  write_profile();
   if (state_.epoch < epochs) {
     say_(fmt::format("stopped early: no improvement for {} epochs", state_.stopping.patience));
   }
@@ -374,11 +405,12 @@ TrainResult Run::execute(std::optional<std::int64_t> epochs) {
   result.sequences_per_second = time_per_sequence > 0 ? 1 / time_per_sequence : 0;
   result.seconds = seconds_since(start_);
   result.peak_rss_mb = peak_rss_mb();
+  result.profile = std::move(profile_);
   return result;
 }
 
 TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epochs,
-                  const std::function<void(const std::string&)>& say) {
+                  const std::function<void(const std::string&)>& say, bool profile) {
   options.check();
   const Split split{options.train_records, options.validation_records, options.test_records};
   check_split(split, "records");
@@ -388,7 +420,7 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
   }
   const OutputDirectory output(options.output);
   const DirectoryLock lock(options.output);
-  Run run(options, options.output, nullptr, say);
+  Run run(options, options.output, nullptr, say, profile);
   write_file(options.output / "config.toml", options.to_toml());
   write_split(options.output / "splits.json", split);
   // From here on the run is there: killed earlier, it is started again; killed later, resumed.
@@ -398,10 +430,10 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
 
 TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, TrainOptions options,
                   std::optional<std::int64_t> epochs,
-                  const std::function<void(const std::string&)>& say) {
+                  const std::function<void(const std::string&)>& say, bool profile) {
   // Sums are divided among the threads: another number of them would give other bits.
   set_thread_count(static_cast<int>(options.threads));
-  Run run(options, directory, &checkpoint, say);
+  Run run(options, directory, &checkpoint, say, profile);
   return run.execute(epochs);
 }
 
@@ -412,29 +444,30 @@ TrainOptions options_of(const Checkpoint& checkpoint, const fs::path& directory)
 
 }  // namespace
 
-TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say) {
-  return start(options, std::nullopt, say);
+TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say,
+                  bool profile) {
+  return start(options, std::nullopt, say, profile);
 }
 
 TrainResult resume(const fs::path& directory, const std::string& device,
-                   const std::function<void(const std::string&)>& say) {
+                   const std::function<void(const std::string&)>& say, bool profile) {
   std::optional<DirectoryLock> lock;
   if (has_checkpoint(directory)) lock.emplace(directory);
   const Checkpoint checkpoint = load_checkpoint(directory);
   TrainOptions options = options_of(checkpoint, directory);
   if (!device.empty()) options.device = device;
-  return go_on(directory, checkpoint, std::move(options), std::nullopt, say);
+  return go_on(directory, checkpoint, std::move(options), std::nullopt, say, profile);
 }
 
 TrainResult train_or_resume(const TrainOptions& options, std::optional<std::int64_t> epochs,
                             const std::function<void(const std::string&)>& say) {
-  if (!has_checkpoint(options.output)) return start(options, epochs, say);
+  if (!has_checkpoint(options.output)) return start(options, epochs, say, false);
   const DirectoryLock lock(options.output);
   const Checkpoint checkpoint = load_checkpoint(options.output);
   options.check_same(checkpoint.options, options.output);
   TrainOptions same = options_of(checkpoint, options.output);
   same.device = options.device;
-  return go_on(options.output, checkpoint, std::move(same), epochs, say);
+  return go_on(options.output, checkpoint, std::move(same), epochs, say, false);
 }
 
 }  // namespace ekgine

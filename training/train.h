@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/profile.h"
 #include "evaluation/evaluation.h"
 #include "training/options.h"
 
@@ -22,6 +23,7 @@ struct TrainResult {
   double peak_rss_mb = 0;                // of this process, 10⁶ bytes
   std::optional<Evaluation> evaluation;  // of test or else validation records; none without both
   std::string evaluated;                 // "test" or "validation"
+  std::optional<Profile> profile;        // of the training steps, where asked for
 };
 
 // Trains as the options say and writes the run directory, which must not hold a run yet:
@@ -31,16 +33,21 @@ struct TrainResult {
 //   model.safetensors              weights of the best epoch so far (the last without validation)
 //   report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors on the test
 //                                  records or else the validation records
+//   profile.txt, trace.json        with `profile`, after the last step or Ctrl-C: where the time of
+//                                  the steps went (see training/profile_report.h). The results are
+//                                  the same; on CUDA every op is waited for and no graph is used,
+//                                  which takes longer
 // Messages for the user go to `say`. Errors: options, store and records, a class absent from the
 // training records, a loss that is not finite; InUse (base/directory_lock.h) when another process
 // is at work in the directory. Throws Interrupted after saving a checkpoint.
-TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say);
+TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say,
+                  bool profile = false);
 
 // Goes on with a run that was cut short, on as many threads as it was started with, bit for bit as
 // if it had not been. A run that is complete is evaluated again. Errors: no checkpoint; the store
 // has changed since.
 TrainResult resume(const std::filesystem::path& run, const std::string& device,
-                   const std::function<void(const std::string&)>& say);
+                   const std::function<void(const std::string&)>& say, bool profile = false);
 
 // The run of options.output from wherever it stands: train() where there is none, or else resume(),
 // on the device that the options name. For work made of many runs that may be killed in any of

@@ -14,14 +14,17 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
   }
   const kernels::AddPositionShape s{x.shape()[0], x.shape()[1], x.shape()[2], table.shape()[0]};
   const Tensor y = tape.empty(x.shape());
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"add_position", kernels::add_position_forward_cost(s, y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     kernels::add_position_forward(b.context, s, x.data<T>(), table.data<typename B::Real>(),
                                   y.data<T>());
   });
   return tape.record(y, {x, table}, [s](Backward& node) {
     const GradientPlace dtable = node.gradient(1);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"add_position",
+                      kernels::add_position_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       kernels::add_position_backward(b.context, s, node.dy_data<T>(),
                                      dtable.as<typename B::Real>());

@@ -10,7 +10,8 @@ Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b) {
   check_shape(b, a.shape(), "add_scaled", "b", "the shape of a");
   const std::int64_t n = a.size();
   const Tensor y = tape.empty(a.shape(), a.dtype());
-  tape.run_as(y, [&]<class B, class T>(B& back_end, std::type_identity<T>) {
+  const Op forward{"add_scaled", kernels::add_scaled_cost(n, y.element_bytes())};
+  tape.run_as(forward, y, [&]<class B, class T>(B& back_end, std::type_identity<T>) {
     kernels::add_scaled(back_end.context, n, a.data<T>(), static_cast<typename B::Real>(alpha),
                         b.data<T>(), y.data<T>());
   });
@@ -21,7 +22,8 @@ Tensor record_add_scaled(Tape& tape, const Tensor& y, const Tensor& a, double al
                          const Tensor& b) {
   return tape.record(y, {a, b}, [n = y.size(), alpha](Backward& node) {
     const GradientPlace db = node.gradient(1);
-    node.run_as(node.dy(), [&]<class B, class T>(B& back_end, std::type_identity<T>) {
+    const Op backward{"add_scaled", kernels::scale_cost(n, node.dy().element_bytes())};
+    node.run_as(backward, node.dy(), [&]<class B, class T>(B& back_end, std::type_identity<T>) {
       kernels::scale(back_end.context, n, static_cast<typename B::Real>(alpha), node.dy_data<T>(),
                      db.as<T>());
     });

@@ -18,7 +18,8 @@ Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tenso
   if (tape.training() && dropout != 0) drop = {dropout, tape.next_random()};
   const Tensor y = tape.empty(shape);
   const Tensor logsumexp = tape.empty_real({s.sequences, s.heads, s.positions});
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"attention", kernels::attention_forward_cost(s, y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::attention_forward(b.context, s, drop, query.data<T>(), key.data<T>(), value.data<T>(),
@@ -27,7 +28,8 @@ Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tenso
   return tape.record(y, {query, key, value}, [=](Backward& node) {
     const GradientPlace dquery = node.gradient(0), dkey = node.gradient(1),
                         dvalue = node.gradient(2);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"attention", kernels::attention_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::attention_backward(b.context, s, drop, query.data<T>(), key.data<T>(),

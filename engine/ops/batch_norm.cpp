@@ -29,12 +29,17 @@ struct Statistics {
   Tensor mean, rstd;
 };
 
+Cost statistics_cost(const Tensor& x) {
+  return kernels::batch_norm_statistics_cost({x.shape().rows(), x.shape()[-1]}, x.element_bytes());
+}
+
 // Of the batch when training, which updates the running ones; otherwise the running ones.
 Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const std::int64_t channels = x.shape()[-1];
   const Statistics found{tape.training() ? tape.empty_real({channels}) : norm.running_mean,
                          tape.empty_real({channels})};
-  tape.run([&]<class B>(B& b) {
+  const Op op{"batch_norm_statistics", tape.training() ? statistics_cost(x) : Cost()};
+  tape.run(op, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     if (tape.training()) {
@@ -71,7 +76,9 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const Tensor weight = norm.weight, bias = norm.bias;
   const Tensor y = tape.empty(x.shape());
   const auto [mean, rstd] = statistics(tape, x, norm);
-  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+  const Op forward{"batch_norm",
+                   kernels::batch_norm_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
+  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::batch_norm_forward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
@@ -81,7 +88,9 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
       y, {x, weight, bias}, [s, x, weight, mean = mean, rstd = rstd](Backward& node) {
         const GradientPlace dx = node.gradient_over(0, x);
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        node.run([&]<class B>(B& b) {
+        const Op backward{"batch_norm",
+                          kernels::batch_norm_backward_cost(s, node.dy().element_bytes())};
+        node.run(backward, [&]<class B>(B& b) {
           using T = typename B::Scalar;
           using R = typename B::Real;
           kernels::batch_norm_backward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
@@ -96,7 +105,10 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
   const Tensor weight = norm.weight, bias = norm.bias;
   const Tensor y = tape.empty({s.n, s.h / 2, s.w / 2, s.c});
   const auto [mean, rstd] = statistics(tape, x, norm);
-  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+  const Op forward{
+      "batch_norm_relu_max_pool2d",
+      kernels::batch_norm_relu_max_pool2d_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
+  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<T>(), mean.data<R>(),
@@ -107,7 +119,10 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
         const GradientPlace dx = node.gradient_over(0, x);
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        node.run([&]<class B>(B& b) {
+        const Op backward{
+            "batch_norm_relu_max_pool2d",
+            kernels::batch_norm_relu_max_pool2d_backward_cost(s, node.dy().element_bytes())};
+        node.run(backward, [&]<class B>(B& b) {
           using T = typename B::Scalar;
           using R = typename B::Real;
           kernels::batch_norm_relu_max_pool2d_backward(
@@ -122,7 +137,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
   const Tensor weight = norm.weight, bias = norm.bias;
   const Tensor y = tape.empty({s.n, s.c});
   const auto [mean, rstd] = statistics(tape, x, norm);
-  tape.run([&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+  const Op forward{"batch_norm_relu_global_avg_pool",
+                   kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes()) -
+                       statistics_cost(x)};
+  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<T>(), mean.data<R>(),
@@ -133,7 +151,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
         const GradientPlace dx = node.gradient_over(0, x);
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        node.run([&]<class B>(B& b) {
+        const Op backward{
+            "batch_norm_relu_global_avg_pool",
+            kernels::batch_norm_relu_global_avg_pool_backward_cost(s, node.dy().element_bytes())};
+        node.run(backward, [&]<class B>(B& b) {
           using T = typename B::Scalar;
           using R = typename B::Real;
           kernels::batch_norm_relu_global_avg_pool_backward(

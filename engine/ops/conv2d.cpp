@@ -19,13 +19,15 @@ Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight) {
                                .o = weight.shape()[3]};
   const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty({s.n, s.h, s.w, s.o});
-  tape.run([&]<class B>(B& b) {
+  tape.run({"conv2d", kernels::conv2d_forward_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     kernels::conv2d_forward(b.context, s, x.data<T>(), w.data<T>(), y.data<T>());
   });
   return tape.record(y, {x, weight}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"conv2d", kernels::conv2d_backward_cost(s, node.dy().element_bytes(),
+                                                              static_cast<bool>(dx))};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::conv2d_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),

@@ -18,7 +18,9 @@ Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const
 
   const kernels::DepthwiseConv1dShape s{x.shape()[0], x.shape()[1], channels, width};
   const Tensor y = tape.empty(x.shape());
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"depthwise_conv1d",
+                   kernels::depthwise_conv1d_forward_cost(s, y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::depthwise_conv1d_forward(b.context, s, x.data<T>(), weight.data<R>(), bias.data<R>(),
@@ -26,7 +28,9 @@ Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const
   });
   return tape.record(y, {x, weight, bias}, [=](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"depthwise_conv1d",
+                      kernels::depthwise_conv1d_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::depthwise_conv1d_backward(b.context, s, x.data<T>(), weight.data<R>(),

@@ -24,7 +24,9 @@ Tensor record_layer_norm(Tape& tape, const Tensor& y, const Tensor& x, const Ten
   return tape.record(y, {x, weight, bias}, [=](Backward& node) {
     const kernels::LayerNormShape s{x.shape().rows(), x.shape()[-1]};
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"layer_norm",
+                      kernels::layer_norm_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::layer_norm_backward(b.context, s, x.data<T>(), weight.data<R>(), mean.data<R>(),
@@ -42,7 +44,8 @@ Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tenso
   const Tensor y = tape.empty(x.shape());
   const Tensor mean = tape.empty_real({s.rows});
   const Tensor rstd = tape.empty_real({s.rows});
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"layer_norm", kernels::layer_norm_forward_cost(s, y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::layer_norm_forward(b.context, s, static_cast<R>(epsilon), x.data<T>(),
@@ -60,7 +63,8 @@ AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Ten
   const Tensor y = tape.empty(a.shape());
   const Tensor mean = tape.empty_real({s.rows});
   const Tensor rstd = tape.empty_real({s.rows});
-  tape.run([&]<class B>(B& back_end) {
+  const Op forward{"add_layer_norm", kernels::add_layer_norm_forward_cost(s, y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& back_end) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::add_layer_norm_forward(back_end.context, s, static_cast<R>(epsilon), a.data<T>(),

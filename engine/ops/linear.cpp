@@ -16,7 +16,7 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
 
   const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty(x.shape().with_last(s.out));
-  tape.run([&]<class B>(B& b) {
+  tape.run({"linear", kernels::linear_forward_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::linear_forward(b.context, s, x.data<T>(), w.data<T>(), bias ? bias.data<R>() : nullptr,
@@ -24,7 +24,8 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
   });
   return tape.record(y, {x, weight, bias}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"linear", kernels::linear_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::linear_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),

@@ -18,7 +18,8 @@ Tensor lstm(Tape& tape, const Tensor& projected, const Tensor& recurrent) {
   const Tensor gates = tape.empty({s.positions, s.sequences, 4 * s.units});
   const Tensor cell = tape.empty_real({s.positions, s.sequences, s.units});
   const Tensor hidden = tape.empty({s.positions - 1, s.sequences, s.units});
-  tape.run([&]<class B>(B& b) {
+  const Op op{"lstm", kernels::lstm_forward_cost(s, y.element_bytes())};
+  tape.run(op, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::lstm_forward(b.context, s, projected.data<T>(), u.data<T>(), y.data<T>(),
@@ -26,7 +27,8 @@ Tensor lstm(Tape& tape, const Tensor& projected, const Tensor& recurrent) {
   });
   return tape.record(y, {projected, recurrent}, [=](Backward& node) {
     const GradientPlace dprojected = node.gradient(0), drecurrent = node.gradient(1);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"lstm", kernels::lstm_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::lstm_backward(b.context, s, u.data<T>(), gates.data<T>(), cell.data<R>(),

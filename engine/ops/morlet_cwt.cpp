@@ -20,15 +20,13 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
     check_shape(std, {length}, "morlet_cwt", "std", "(L)", context);
   }
 
+  const kernels::MorletCwtShape s{signals, length, scales};
   // Even in a dry step: what it keeps is part of the run's memory.
-  tape.device().run([&]<class B>(B& b) {
-    kernels::morlet_cwt_prepare(b.context, {signals, length, scales});
-  });
+  tape.device().run([&]<class B>(B& b) { kernels::morlet_cwt_prepare(b.context, s); });
   const Tensor y = tape.empty({signals, scales, length, 1});
-  tape.run([&]<class B>(B& b) {
+  tape.run({"morlet_cwt", kernels::morlet_cwt_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
-    const kernels::MorletCwtShape s{signals, length, scales};
     kernels::morlet_cwt_prepare(b.context, s);
     kernels::morlet_cwt(b.context, s, beats.data<R>(), mean ? mean.data<R>() : nullptr,
                         std ? std.data<R>() : nullptr, y.data<T>());

@@ -11,7 +11,8 @@ void running_loss(Tape& tape, const CrossEntropy& cross_entropy, const Tensor& l
   const kernels::RunningLossShape s{probabilities.shape()[0], probabilities.shape()[1]};
   check_shape(labels, {s.rows}, "running_loss", "labels", "(B)",
               "probabilities are (B,C)=" + probabilities.shape().text());
-  tape.run([&]<class B>(B& b) {
+  const Op op{"running_loss", kernels::running_loss_cost(s, probabilities.element_bytes())};
+  tape.run(op, [&]<class B>(B& b) {
     using R = typename B::Real;
     const auto add = [&](auto... step_if_told) {
       kernels::running_loss(b.context, s, step_if_told..., cross_entropy.loss.data<R>(),

@@ -16,7 +16,9 @@ CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tenso
 
   const Tensor loss = tape.empty_real({1});
   const Tensor probabilities = tape.empty_real(logits.shape());
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"softmax_cross_entropy",
+                   kernels::softmax_cross_entropy_forward_cost(s, logits.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::softmax_cross_entropy_forward(b.context, s, logits.data<T>(),
@@ -25,7 +27,9 @@ CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tenso
   });
   const Tensor recorded = tape.record(loss, {logits}, [=](Backward& node) {
     const GradientPlace dlogits = node.gradient(0);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"softmax_cross_entropy", kernels::softmax_cross_entropy_backward_cost(
+                                                   s, probabilities.element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       using R = typename B::Real;
       kernels::softmax_cross_entropy_backward(b.context, s, probabilities.data<R>(),
@@ -41,7 +45,7 @@ Tensor softmax(Tape& tape, const Tensor& logits) {
               "(...,C) with C >= 1", logits);
   const kernels::SoftmaxShape s{logits.shape().rows(), logits.shape()[-1]};
   const Tensor probabilities = tape.empty_real(logits.shape());
-  tape.run([&]<class B>(B& b) {
+  tape.run({"softmax", kernels::softmax_cost(s, logits.element_bytes())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     using R = typename B::Real;
     kernels::softmax(b.context, s, logits.data<T>(), probabilities.data<R>());

@@ -7,13 +7,14 @@ namespace ekgine {
 
 Tensor swish(Tape& tape, const Tensor& x) {
   const Tensor y = tape.empty(x.shape());
-  tape.run([&]<class B>(B& b) {
+  tape.run({"swish", kernels::swish_forward_cost(x.size(), y.element_bytes())}, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     kernels::swish_forward(b.context, x.size(), x.data<T>(), y.data<T>());
   });
   return tape.record(y, {x}, [x](Backward& node) {
     const GradientPlace dx = node.gradient_over(0, x);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"swish", kernels::swish_backward_cost(x.size(), node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       kernels::swish_backward(b.context, x.size(), x.data<T>(), node.dy_data<T>(), dx.as<T>());
     });
@@ -25,13 +26,17 @@ Tensor swish_dropout(Tape& tape, const Tensor& x, double rate) {
   if (rate == 0 || !tape.training()) return swish(tape, x);
   const kernels::Dropout drop{rate, tape.next_random()};
   const Tensor y = tape.empty(x.shape());
-  tape.run([&]<class B>(B& b) {
+  const Op forward{"swish_dropout",
+                   kernels::swish_dropout_forward_cost(x.size(), y.element_bytes())};
+  tape.run(forward, [&]<class B>(B& b) {
     using T = typename B::Scalar;
     kernels::swish_dropout_forward(b.context, x.size(), drop, x.data<T>(), y.data<T>());
   });
   return tape.record(y, {x}, [x, drop](Backward& node) {
     const GradientPlace dx = node.gradient_over(0, x);
-    node.run([&]<class B>(B& b) {
+    const Op backward{"swish_dropout",
+                      kernels::swish_dropout_backward_cost(x.size(), node.dy().element_bytes())};
+    node.run(backward, [&]<class B>(B& b) {
       using T = typename B::Scalar;
       kernels::swish_dropout_backward(b.context, x.size(), drop, x.data<T>(), node.dy_data<T>(),
                                       dx.as<T>());

@@ -211,6 +211,10 @@ void CudaDevice::read(const void* device, void* host, std::size_t bytes) const {
   EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
 }
 
+void CudaDevice::wait() const {
+  EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
+}
+
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) const {
   EKGINE_CUDA(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_->handle));
 }

@@ -43,6 +43,8 @@ class CudaDevice {
   void write(void* device, const void* host, std::size_t bytes);
   void read(const void* device, void* host, std::size_t bytes) const;
   void copy(void* to, const void* from, std::size_t bytes) const;  // within the device
+  // Returns when everything queued is done.
+  void wait() const;
 
   // Work recorded as a graph, to be launched again and again.
   class Graph;

@@ -47,6 +47,11 @@ void assign_or_add(Gradient<T> gradient, const Body& body) {
 struct Cost {
   double flops = 0;
   double bytes = 0;
+
+  // Without a part of the work that is counted elsewhere.
+  constexpr Cost operator-(const Cost& part) const {
+    return {flops - part.flops, bytes - part.bytes};
+  }
 };
 
 }  // namespace ekgine

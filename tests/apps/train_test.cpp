@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <map>
 #include <thread>
 
 #include "base/hdf5.h"
@@ -173,6 +174,158 @@ TEST_F(Train, EveryWayOfShufflingAndEveryModelTrains) {
     expect_success(ekgine(training(path(run)) + variants[i]));
     EXPECT_TRUE(fs::exists(path(run + "/model.safetensors")));
   }
+}
+
+// --- Profiled -----------------------------------------------------------------------------------
+
+class ProfiledTrain : public Train {
+ protected:
+  // 36 sequences, 12 of validation: nine steps, of which seven count, and dropout in them.
+  Arguments profiled(const std::string& output) const {
+    return training(output) +
+           Arguments{
+               "--validation-records", "903", "--batch-size", "4", "--dropout", "0.2", "--profile"};
+  }
+};
+
+TEST_F(ProfiledTrain, TellsWhereTheTimeGoesAndChangesNothing) {
+  Arguments plain = profiled(path("plain"));
+  plain.pop_back();
+  expect_success(ekgine(plain));
+  const ProcessResult result = ekgine(profiled(path("run")) + Arguments{"--json"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");  // --quiet
+  expect_same_run("plain", "run");
+  EXPECT_EQ(read("plain/config.toml"), read("run/config.toml"));
+  EXPECT_FALSE(fs::exists(path("plain/profile.txt")));
+  EXPECT_FALSE(fs::exists(path("plain/trace.json")));
+
+  const json profile = json::parse(result.out).at("profile");
+  EXPECT_EQ(profile.at("steps"), 7);
+  EXPECT_EQ(profile.at("warm_up_steps"), 2);
+  std::map<std::string, json> ops;
+  double share = 0, seconds = 0;
+  for (const json& op : profile.at("ops")) {
+    ops[op.at("op").get<std::string>() + " " + op.at("phase").get<std::string>()] = op;
+    share += op.at("share").get<double>();
+    seconds += op.at("seconds").get<double>();
+  }
+  EXPECT_NEAR(share, 1, 1e-9);
+  EXPECT_NEAR(seconds, profile.at("seconds").get<double>(), 1e-9);
+  // A Main_Model's step, op by op: calls of the seven steps.
+  const std::map<std::string, int> calls = {{"gather_jittered forward", 1},
+                                            {"morlet_cwt forward", 1},
+                                            {"conv2d forward", 3},
+                                            {"conv2d backward", 3},
+                                            {"batch_norm_statistics forward", 4},
+                                            {"batch_norm_relu_max_pool2d forward", 2},
+                                            {"batch_norm_relu_max_pool2d backward", 2},
+                                            {"batch_norm_relu_global_avg_pool forward", 1},
+                                            {"batch_norm_relu_global_avg_pool backward", 1},
+                                            {"gather forward", 1},
+                                            {"gather backward", 1},
+                                            {"softmax_cross_entropy forward", 1},
+                                            {"softmax_cross_entropy backward", 1},
+                                            {"running_loss forward", 1},
+                                            {"adamw update", 1},
+                                            {"host copies host", 1},
+                                            {"step, the rest host", 1}};
+  for (const auto& [name, count] : calls) {
+    ASSERT_TRUE(ops.contains(name)) << name;
+    EXPECT_EQ(ops.at(name).at("calls"), 7 * count) << name;
+  }
+  for (const char* name : {"linear", "attention", "depthwise_conv1d", "glu", "swish_dropout",
+                           "layer_norm", "batch_norm", "dropout", "add_position"}) {
+    for (const char* phase : {" forward", " backward"}) {
+      ASSERT_TRUE(ops.contains(std::string(name) + phase)) << name << phase;
+    }
+  }
+  for (const auto& [name, op] : ops) {
+    // Every op says what it is: none goes by the name of its source file.
+    EXPECT_THAT(name, Not(HasSubstr(".cpp")));
+    if (op.at("phase") == "host" || name == "gather_inverse forward") {
+      EXPECT_TRUE(op.at("gb_per_second").is_null()) << name;
+    } else {
+      EXPECT_GT(op.at("gb_per_second"), 0) << name;
+    }
+  }
+  // The second convolution alone does 2·9·32·64·16·93 operations on each of at least 6 beats.
+  const json& conv = ops.at("conv2d forward");
+  const double conv_flops =
+      conv.at("gflop_per_second").get<double>() * 1e9 * conv.at("seconds").get<double>();
+  EXPECT_GT(conv_flops, 7 * 6 * 2.0 * 9 * 32 * 64 * 16 * 93);
+  EXPECT_LT(conv_flops, 7 * 12 * 4.0 * 9 * 32 * 64 * 16 * 93);
+
+  const std::string table = read("run/profile.txt");
+  EXPECT_THAT(table, AllOf(HasSubstr("profile of Main_Model, batches of 4, cpu f32, 1 threads\n"),
+                           HasSubstr("7 steps of "), HasSubstr(", after 2 that are not counted"),
+                           HasSubstr("GFLOP/s"), HasSubstr("\nloader wait ")));
+  for (const auto& [name, op] : ops) {
+    EXPECT_THAT(table, HasSubstr("\n" + op.at("op").get<std::string>() + " ")) << name;
+  }
+  EXPECT_THAT(content_of(path("run")), Each(Not(HasSubstr(".partial"))));
+}
+
+TEST_F(ProfiledTrain, TracesStepsForAViewer) {
+  expect_success(ekgine(profiled(path("run"))));
+  const json trace = json::parse(read("run/trace.json"));
+  json step;
+  int steps = 0, inside = 0;
+  double latest = 0;
+  for (const json& event : trace.at("traceEvents")) {
+    if (event.at("ph") == "M") continue;
+    ASSERT_EQ(event.at("ph"), "X");
+    const double start = event.at("ts"), duration = event.at("dur");
+    EXPECT_GE(start, latest) << event;  // viewers want them in order
+    EXPECT_GE(duration, 0);
+    latest = start;
+    if (event.at("name") == "step") {
+      step = event;
+      ++steps;
+      EXPECT_EQ(event.at("args").at("step"), 2 + steps);
+    } else if (event.at("name") != "loader wait") {
+      ASSERT_FALSE(step.is_null()) << event;
+      EXPECT_EQ(event.at("args").at("step"), step.at("args").at("step"));
+      EXPECT_LE(start + duration,
+                step.at("ts").get<double>() + step.at("dur").get<double>() + 0.01);
+      ++inside;
+    }
+  }
+  EXPECT_EQ(steps, 7);
+  EXPECT_GT(inside, 7 * 60);
+}
+
+TEST_F(ProfiledTrain, ShowsTheTableAlsoWhenInterruptedAndResumed) {
+  Arguments arguments = profiled(path("run")) + Arguments{"--epochs", "1000"};
+  std::erase(arguments, "--quiet");
+  Process process(EKGINE_PROGRAM, arguments);
+  while (!fs::exists(path("run/history.jsonl"))) {  // an epoch is done
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.send(SIGINT);
+  ProcessResult result = process.wait();
+  EXPECT_EQ(result.status, 130);
+  EXPECT_EQ(result.out, "");
+  EXPECT_THAT(result.err, AllOf(HasSubstr("profile of Main_Model"), HasSubstr("\nconv2d "),
+                                ::testing::ContainsRegex("ekgine: interrupted after step .*\n$")));
+  EXPECT_THAT(result.err, HasSubstr(read("run/profile.txt")));
+  EXPECT_TRUE(json::accept(read("run/trace.json")));
+
+  // A run that is complete has no steps left to tell of.
+  expect_success(ekgine(training(path("done"))));
+  result = ekgine({"train", "--resume", path("done"), "--profile", "--json", "--quiet"});
+  expect_success(result);
+  EXPECT_EQ(json::parse(result.out).at("profile").at("steps"), 0);
+  EXPECT_THAT(read("done/profile.txt"), HasSubstr("no step was made\n"));
+}
+
+TEST_F(ProfiledTrain, AProfileThatCannotBeWrittenIsAnError) {
+  const std::string run = path("run");
+  fs::create_directories(run + "/trace.json");  // in the way
+  expect_one_line(ekgine(profiled(run)), 1, run + "/trace.json: ");
+  EXPECT_TRUE(fs::is_directory(run + "/trace.json"));
+  EXPECT_TRUE(fs::exists(run + "/model.safetensors"));  // the training is not lost
+  EXPECT_THAT(content_of(run), Each(Not(HasSubstr(".partial"))));
 }
 
 // --- Interrupted, killed, resumed ---------------------------------------------------------------
