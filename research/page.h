@@ -14,11 +14,11 @@ namespace ekgine {
 struct PageModel {
   std::string name;
   std::int64_t parameters = 0;
-  nlohmann::ordered_json final_result;      // result.json of research/final.h
-  nlohmann::ordered_json history;           // epochs of the final run
-  nlohmann::ordered_json kfold;             // metrics.json of research/kfold.h; null: none
+  nlohmann::ordered_json final_result;  // result.json of research/final.h
+  nlohmann::ordered_json history;       // epochs of the final run
+  nlohmann::ordered_json kfold;         // metrics.json of research/kfold.h; null: none
   std::vector<nlohmann::ordered_json> fold_histories;
-  nlohmann::ordered_json tuned;             // what the search chose, by option; null: no search
+  nlohmann::ordered_json tuned;                // what the search chose, by option; null: no search
   std::vector<RecordPredictions> predictions;  // of the test records
 };
 
@@ -40,8 +40,8 @@ struct Page {
   std::vector<PageBeat> beats;
 };
 
-// The beats worth a look, for each class that occurs: the one that `models[best]` is most certain of,
-// and its most certain mistake. Without samples and scalograms.
+// The beats worth a look, for each class that occurs: the one that `models[best]` is most certain
+// of, and its most certain mistake. Without samples and scalograms.
 std::vector<PageBeat> choose_beats(const std::vector<PageModel>& models, std::size_t best);
 
 // The model of the highest macro F1, the first of equals.
