@@ -1,11 +1,11 @@
 // The subcommands made of many runs: kfold, final, tune and pipeline.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
+#include <map>
+#include <regex>
 #include <thread>
 
 #include "base/directory_lock.h"
@@ -461,7 +461,11 @@ TEST_F(Pipeline, KilledItGivesTheSame) {
   EXPECT_EQ(summary_of("whole"), summary_of("killed"));
   EXPECT_EQ(read("whole/Main_Model/final/model.safetensors"),
             read("killed/Main_Model/final/model.safetensors"));
-  EXPECT_EQ(read("whole/index.html"), read("killed/index.html"));
+  const auto page_of = [this](const std::string& output) {
+    return std::regex_replace(read(output + "/index.html"), std::regex("<td>[0-9]+ s</td></tr>"),
+                              "<td>time</td></tr>");
+  };
+  EXPECT_TRUE(page_of("whole") == page_of("killed"));
 }
 
 TEST_F(Pipeline, RefusesBeforeAnyWork) {
