@@ -125,12 +125,17 @@ def load(models, matrix, weights):
             layer.set_weights([weights[name]])
         elif isinstance(layer, layers.MultiHeadAttention):
             prefix = name.removesuffix(".heads")
-            parts = [f"{p}.{s}" for p in ("query", "key", "value", "output") for s in ("weight", "bias")]
+            projections = ("query", "key", "value", "output")
+            parts = [f"{p}.{s}" for p in projections for s in ("weight", "bias")]
             layer.set_weights([weights[f"{prefix}.{part}"] for part in parts])
         elif type(layer) in suffixes:
             values = [weights[f"{name}.{suffix}"] for suffix in suffixes[type(layer)]]
-            shapes = [w.shape for w in layer.weights]
+            shapes = [variable.shape for variable in layer.weights]
             layer.set_weights([v.reshape(s) for v, s in zip(values, shapes, strict=True)])
+
+
+class EnoughMeasured(Exception):
+    """Ends fit() at once: stop_training would wait for the end of the epoch."""
 
 
 class Stopwatch(keras.callbacks.Callback):
@@ -140,8 +145,7 @@ class Stopwatch(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         if self.clock.step_done():
-            # stop_training would wait for the end of the epoch.
-            raise StopIteration
+            raise EnoughMeasured
 
 
 def main():
@@ -178,8 +182,14 @@ def main():
     clock = w.TrainingClock(arguments)
     try:
         steps = arguments.warm_up + arguments.steps
-        model.fit(batches, steps_per_epoch=steps, verbose=0, callbacks=[Stopwatch(clock)])
-    except StopIteration:
+        model.fit(
+            batches,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[Stopwatch(clock)],
+        )
+    except EnoughMeasured:
         pass
     results = clock.results()
 

@@ -2,7 +2,9 @@
 
 Variants: "as-installed" is the model as one writes it first; "tuned" keeps images channels last,
 sets the number of threads, updates by the fused AdamW, and is started by the runner with an
-allocator that keeps memory; "compiled" is that through torch.compile."""
+allocator that keeps memory."""
+
+import os
 
 import numpy as np
 import torch
@@ -170,12 +172,12 @@ class MainModel(nn.Module):
 
 
 def main():
-    arguments = w.parse_arguments(__doc__, ["as-installed", "tuned", "compiled"])
-    tuned = arguments.variant != "as-installed"
+    arguments = w.parse_arguments(__doc__, ["as-installed", "tuned"])
+    tuned = arguments.variant == "tuned"
     if arguments.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("PyTorch finds no CUDA device")
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    if arguments.threads or tuned:
+        torch.set_num_threads(arguments.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(42)
     device = torch.device(arguments.device)
 
@@ -186,7 +188,6 @@ def main():
     w.check_parameters(sum(p.numel() for p in model.parameters()))
     if tuned:
         model = model.to(memory_format=torch.channels_last)
-    forward = torch.compile(model) if arguments.variant == "compiled" else model
     optimiser = torch.optim.AdamW(
         model.parameters(),
         lr=w.LEARNING_RATE,
@@ -204,7 +205,7 @@ def main():
             if len(batch) < w.BATCH_SIZE:
                 break
             batch = batch.to(device)
-            loss = F.cross_entropy(forward(sequences[batch]), labels[batch])
+            loss = F.cross_entropy(model(sequences[batch]), labels[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -217,16 +218,13 @@ def main():
     model.eval()
     if arguments.weights:
         model.load(w.read_weights(arguments.weights))
-    encode, classify = model.encode, model.classify
-    if arguments.variant == "compiled":
-        encode, classify = torch.compile(encode), torch.compile(classify)
 
     @torch.inference_mode()
     def predict(beats):
         chunks = torch.from_numpy(beats).to(device).split(w.ENCODE_CHUNK)
-        features = torch.cat([encode(chunk) for chunk in chunks])
+        features = torch.cat([model.encode(chunk) for chunk in chunks])
         windows = features.unfold(0, w.SEQUENCE_LENGTH, 1).transpose(1, 2)
-        logits = torch.cat([classify(chunk) for chunk in windows.split(w.CLASSIFY_CHUNK)])
+        logits = torch.cat([model.classify(chunk) for chunk in windows.split(w.CLASSIFY_CHUNK)])
         return logits.softmax(dim=1).cpu().numpy()
 
     results |= w.measure_inference(arguments, predict, beats)
