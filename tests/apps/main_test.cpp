@@ -13,6 +13,7 @@ TEST(Program, HelpExplainsEverySubcommand) {
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
   const std::pair<const char*, std::vector<const char*>> subcommands[] = {
+      {"download", {"NAME", "--output", "--mirror", "--records", "--all-files"}},
       {"preprocess", {"--database", "--output", "--records", "--label-map", "--scalograms"}},
       {"train",
        {"--data", "--splits", "--train-records", "--validation-records", "--test-records",
