@@ -108,6 +108,7 @@ ordered_json TrainOptions::to_json() const {
       json[name] = value;
     }
   });
+  if (!tensorboard.empty()) json["tensorboard"] = tensorboard.string();
   return json;
 }
 
@@ -124,6 +125,7 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
       fail("{}: the option {} is missing or of another type", source, name);
     }
   });
+  options.tensorboard = json.value("tensorboard", "");
   return options;
 }
 

@@ -25,6 +25,7 @@
 #include "training/evaluate.h"
 #include "training/predict.h"
 #include "training/step.h"
+#include "training/tensorboard.h"
 
 namespace ekgine {
 
@@ -105,6 +106,19 @@ SamplerOptions sampler_options(const TrainOptions& o) {
           .seed = o.seed};
 }
 
+// A line of history.jsonl.
+EpochValues epoch_values(const ordered_json& line) {
+  const auto value = [&line](const char* key) {
+    return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
+  };
+  return {.train_loss = line["loss"],
+          .train_accuracy = value("accuracy"),
+          .validation_loss = value("validation_loss"),
+          .validation_accuracy = value("validation_accuracy"),
+          .validation_macro_f1 = value("validation_macro_f1"),
+          .learning_rate = line["learning_rate"]};
+}
+
 class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
@@ -115,7 +129,7 @@ class Run {
  private:
   void train_epochs();
   void train_epoch();
-  void finish_epoch(double seconds);
+  void finish_epoch(double seconds, std::int64_t sequences);
   double learning_rate() const;
   Evaluation validate(const std::string& title);
   std::optional<Evaluation> evaluate_best();
@@ -137,6 +151,7 @@ class Run {
   ordered_json options_json_;
   TrainingState state_;
   std::vector<double> epoch_rates_;  // sequences/s of whole epochs of this process
+  std::unique_ptr<TensorBoardLog> tensorboard_;
 };
 
 Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
@@ -182,6 +197,10 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
                    model_.parameters().trainable_count(), training_->index().sequences(), classes,
                    options.threads));
   if (checkpoint == nullptr) normalise_on(model_, *training_);
+  if (!options.tensorboard.empty()) {
+    tensorboard_ =
+        std::make_unique<TensorBoardLog>(options.tensorboard, checkpoint != nullptr, say_);
+  }
 }
 
 double Run::learning_rate() const {
@@ -198,6 +217,7 @@ void Run::train_epoch() {
   const Clock::time_point start = Clock::now();
   Clock::time_point saved = start;
   const bool whole = state_.batch == 0;
+  const std::int64_t before = state_.sequences;
   loader_.start(state_.epoch, state_.batch);
   while (const Batch* batch = loader_.next()) {
     std::span<const float> beats = batch->beats;
@@ -233,7 +253,7 @@ void Run::train_epoch() {
   progress.finish();
   if (whole) epoch_rates_.push_back(static_cast<double>(total) / seconds);
   if (!validation_.empty()) save();  // validation takes a while: a kill must not cost the epoch
-  finish_epoch(seconds);
+  finish_epoch(seconds, total - before);
 }
 
 Evaluation Run::validate(const std::string& title) {
@@ -249,19 +269,22 @@ Evaluation Run::validate(const std::string& title) {
   return evaluation;
 }
 
-void Run::finish_epoch(double seconds) {
+// `sequences` of the epoch were trained on in these seconds: fewer than all after a resumption.
+void Run::finish_epoch(double seconds, std::int64_t sequences) {
   const double rate = learning_rate();
-  const auto sequences = static_cast<double>(state_.sequences);
-  const double loss = state_.loss_sum / sequences;
+  const auto all = static_cast<double>(state_.sequences);
+  const double loss = state_.loss_sum / all;
   ordered_json line = {{"epoch", state_.epoch + 1},
                        {"loss", loss},
-                       {"accuracy", static_cast<double>(state_.correct) / sequences},
+                       {"accuracy", static_cast<double>(state_.correct) / all},
                        {"learning_rate", rate},
                        {"seconds", seconds}};
   double monitored = loss;
   double plateau_loss = loss;
+  std::optional<Metrics> validation;
   if (!validation_.empty()) {
-    const Metrics metrics = validate("  validation").metrics;
+    validation = validate("  validation").metrics;
+    const Metrics& metrics = *validation;
     line["validation_loss"] = metrics.loss;
     line["validation_accuracy"] = metrics.accuracy;
     line["validation_macro_f1"] = metrics.macro_f1;
@@ -276,6 +299,11 @@ void Run::finish_epoch(double seconds) {
   state_.correct = 0;
   state_.sequences = 0;
   state_.history.push_back(line);
+  if (tensorboard_) {
+    const double per_second = static_cast<double>(sequences) / seconds;
+    tensorboard_->add_epoch(state_.epoch, epoch_values(line),
+                            sequences > 0 ? std::optional(per_second) : std::nullopt, validation);
+  }
   if (options_.schedule == "plateau" && state_.plateau.observe(plateau_loss)) {
     say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
   }
@@ -309,17 +337,7 @@ std::optional<Evaluation> Run::evaluate_best() {
       fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
       store_, fmt::format("{} training records", options_.train_records.size()));
   std::vector<EpochValues> epochs;
-  for (const ordered_json& line : state_.history) {
-    const auto value = [&line](const char* key) {
-      return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
-    };
-    epochs.push_back({.train_loss = line["loss"],
-                      .train_accuracy = value("accuracy"),
-                      .validation_loss = value("validation_loss"),
-                      .validation_accuracy = value("validation_accuracy"),
-                      .validation_macro_f1 = value("validation_macro_f1"),
-                      .learning_rate = line["learning_rate"]});
-  }
+  for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));
   for (std::string& note :
        draw_history(directory_, facts.model, epochs, state_.stopping.best_epoch)) {
     facts.notes.push_back(std::move(note));
@@ -329,7 +347,12 @@ std::optional<Evaluation> Run::evaluate_best() {
         "The records evaluated are the validation records that chose the epoch: "
         "figures on records never used are likely lower.");
   }
-  return write_evaluation(directory_, facts, predictions);
+  Evaluation evaluation = write_evaluation(directory_, facts, predictions);
+  if (tensorboard_) {
+    tensorboard_->set_evaluation(state_.stopping.best_epoch, test ? "test" : "best",
+                                 evaluation.metrics);
+  }
+  return evaluation;
 }
 
 void Run::train_epochs() {

@@ -19,7 +19,7 @@ TEST(Program, HelpExplainsEverySubcommand) {
        {"--data", "--splits", "--train-records", "--validation-records", "--test-records",
         "--model", "--embed-dim", "--dropout", "--epochs", "--batch-size", "--learning-rate",
         "--schedule", "--class-weights", "--shuffle", "--precision", "--seed", "--output",
-        "--resume"}},
+        "--resume", "--tensorboard"}},
       {"evaluate", {"--weights", "--data", "--records", "--splits", "--normalise-on", "--output"}},
       {"convert", {"IN", "OUT", ".keras"}},
       {"devices", {}}};
