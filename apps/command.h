@@ -48,6 +48,7 @@ void say(const CommonOptions& common, const std::string& text);
 
 // The subcommands, each in the file of its name. Each declares its options in `program` and a
 // callback that does the work; what that throws becomes one line on stderr and the exit status.
+void add_download(CLI::App& program);
 void add_preprocess(CLI::App& program);
 void add_train(CLI::App& program);
 void add_tune(CLI::App& program);

@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
   program.fallthrough();
   // An option given twice: the last one counts, so that scripts can append to a command.
   program.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  program.footer("Start with: ekgine preprocess --help");
+  program.footer("Start with: ekgine download --help");
+  add_download(program);
   add_preprocess(program);
   add_train(program);
   add_tune(program);

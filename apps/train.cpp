@@ -239,6 +239,10 @@ void add_train(CLI::App& program) {
   const char* run_group = "Run";
   command->add_option("--output", t.output, "The run directory [runs/MODEL-NUMBER]")
       ->group(run_group);
+  command
+      ->add_option("--tensorboard", t.tensorboard,
+                   "Also write event files for TensorBoard into this folder, one per run")
+      ->group(run_group);
   command->add_option("--resume", o->resume, "Go on with the run in this directory")
       ->group(run_group);
   command

@@ -53,19 +53,23 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::commit() {
+  replace_file(temporary_, path_);
+  committed_ = true;
+}
+
+void replace_file(const fs::path& temporary, const fs::path& path) {
   {
-    const Descriptor file(temporary_, O_RDONLY);
+    const Descriptor file(temporary, O_RDONLY);
     if (file.get() < 0 || ::fsync(file.get()) != 0) {
-      fail("{}: cannot write: {}", path_.string(), reason());
+      fail("{}: cannot write: {}", path.string(), reason());
     }
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    fail("{}: cannot replace: {}", path_.string(), reason());
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    fail("{}: cannot replace: {}", path.string(), reason());
   }
-  committed_ = true;
   // The rename itself is durable only once the folder is synced. Some file systems refuse to sync
   // a folder; the file is complete either way, so that is no error.
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   const Descriptor directory(folder, O_RDONLY | O_DIRECTORY);
   if (directory.get() >= 0) ::fsync(directory.get());
 }

@@ -34,6 +34,10 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// Syncs the closed file `temporary` and renames it to `path`, in the same folder: what commit()
+// does. For files that must survive being cut short, and so are no AtomicFile. Errors name `path`.
+void replace_file(const std::filesystem::path& temporary, const std::filesystem::path& path);
+
 // Writes `content` as the whole of `path`, atomically.
 void write_file(const std::filesystem::path& path, std::string_view content);
 

@@ -64,6 +64,10 @@ void Progress::update(std::int64_t done, const std::string& note) {
   draw(false);
 }
 
+void Progress::set_total(std::int64_t total) {
+  total_ = std::max<std::int64_t>(total, 1);
+}
+
 void Progress::finish(const std::string& note) {
   if (finished_) return;
   finished_ = true;

@@ -25,6 +25,9 @@ class Progress {
   // Sets the units done so far and free text shown after the rate, such as "loss 0.213".
   void update(std::int64_t done, const std::string& note = {});
 
+  // For work whose total is only estimated at the start: what is known of it now.
+  void set_total(std::int64_t total);
+
   // Prints the final line; without it (an exception passes by) the line is left as it stands.
   void finish(const std::string& note = {});
 

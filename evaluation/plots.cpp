@@ -2,10 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <iterator>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
 #include "evaluation/format.h"
 #include "evaluation/gnuplot.h"
@@ -308,6 +312,29 @@ std::vector<std::string> draw_evaluation(const std::filesystem::path& directory,
       unit_square("precision_recall", "Precision and recall, each class against the rest", subtitle,
                   "Recall", "Precision", precision_recall, precision_recall_legend, "NaN notitle")};
   return draw_pictures(directory, pictures);
+}
+
+PngPicture draw_confusion_matrix(std::string_view subtitle, const Metrics& metrics) {
+  // gnuplot draws into files.
+  std::string folder = (std::filesystem::temp_directory_path() / "ekgine-XXXXXX").string();
+  if (mkdtemp(folder.data()) == nullptr) {
+    return {"", fmt::format("{}: cannot create: {}", folder, std::strerror(errno))};
+  }
+  PngPicture drawn;
+  try {
+    const Picture picture = confusion_matrix(subtitle, metrics);
+    const std::vector<std::string> notes = draw_pictures(folder, std::span(&picture, 1));
+    if (notes.empty()) {
+      drawn.png = read_file(std::filesystem::path(folder) / (picture.name + ".png"));
+    } else {
+      drawn.note = notes.front();
+    }
+  } catch (const Error& error) {
+    drawn.note = error.what();
+  }
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+  return drawn;
 }
 
 std::vector<std::string> draw_history(const std::filesystem::path& directory,

@@ -1,8 +1,8 @@
 // The pictures of an evaluation and of a training run, as SVG and PNG.
 //
-// Colours are Okabe and Ito's (2008), which people with any colour vision tell apart. Both
-// functions return notes for the report, as draw_pictures() in evaluation/gnuplot.h does; the
-// errors are its errors too.
+// Colours are Okabe and Ito's (2008), which people with any colour vision tell apart.
+// draw_evaluation() and draw_history() return notes for the report, as draw_pictures() in
+// evaluation/gnuplot.h does; the errors are its errors too.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,14 @@ std::vector<std::string> draw_evaluation(const std::filesystem::path& directory,
                                          std::string_view subtitle, const Metrics& metrics,
                                          std::span<const float> probabilities,
                                          std::span<const std::int32_t> labels);
+
+struct PngPicture {
+  std::string png;   // a whole file; empty where it could not be drawn
+  std::string note;  // why it could not
+};
+
+// The picture confusion_matrix alone, in memory.
+PngPicture draw_confusion_matrix(std::string_view subtitle, const Metrics& metrics);
 
 struct EpochValues {
   double train_loss = 0;

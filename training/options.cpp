@@ -109,6 +109,7 @@ ordered_json TrainOptions::to_json() const {
       json[name] = value;
     }
   });
+  if (!tensorboard.empty()) json["tensorboard"] = tensorboard.string();
   return json;
 }
 
@@ -125,6 +126,7 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
       fail("{}: the option {} is missing or of another type", source, name);
     }
   });
+  options.tensorboard = json.value("tensorboard", "");
   return options;
 }
 

@@ -40,17 +40,20 @@ struct TrainOptions {
   std::uint64_t seed = 42;
   std::int64_t threads = 0;  // resolved: at least 1
 
-  std::filesystem::path output;  // the run directory
+  std::filesystem::path output;       // the run directory
+  std::filesystem::path tensorboard;  // folder for event files; empty: none
 
   // Throws an Error naming the first option out of its range.
   void check() const;
 
-  // All of the above by the names of the command-line options, but for `output`.
+  // All of the above by the names of the command-line options, but for `output`; `tensorboard`
+  // where it is set.
   nlohmann::ordered_json to_json() const;
   // The inverse; `source` names the file in messages.
   static TrainOptions from_json(const nlohmann::ordered_json& json, const std::string& source);
 
-  // The same as a file for --config: a [train] section.
+  // The options but `output` and `tensorboard`, which belong to one run, as a file for --config: a
+  // [train] section.
   std::string to_toml() const;
 
   // Fails, naming the first option of `started` (to_json() of an earlier run in `directory`) that

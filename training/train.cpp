@@ -26,6 +26,7 @@
 #include "training/predict.h"
 #include "training/profile_report.h"
 #include "training/step.h"
+#include "training/tensorboard.h"
 
 namespace ekgine {
 
@@ -108,6 +109,19 @@ SamplerOptions sampler_options(const TrainOptions& o) {
           .seed = o.seed};
 }
 
+// A line of history.jsonl.
+EpochValues epoch_values(const ordered_json& line) {
+  const auto value = [&line](const char* key) {
+    return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
+  };
+  return {.train_loss = line["loss"],
+          .train_accuracy = value("accuracy"),
+          .validation_loss = value("validation_loss"),
+          .validation_accuracy = value("validation_accuracy"),
+          .validation_macro_f1 = value("validation_macro_f1"),
+          .learning_rate = line["learning_rate"]};
+}
+
 class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
@@ -122,7 +136,7 @@ class Run {
   const Batch* next_batch();
   void write_profile();
   void take_totals();  // of the epoch so far
-  void finish_epoch(double seconds);
+  void finish_epoch(double seconds, std::int64_t sequences);
   double learning_rate() const;
   Evaluation validate(const std::string& title);
   std::optional<Evaluation> evaluate_best();
@@ -144,6 +158,7 @@ class Run {
   TrainingState state_;
   std::vector<double> epoch_rates_;  // sequences/s of whole epochs of this process
   std::optional<Profile> profile_;
+  std::unique_ptr<TensorBoardLog> tensorboard_;
 };
 
 Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
@@ -199,6 +214,10 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
                    model_.parameters().trainable_count(), training_->index().sequences(), classes,
                    options.threads));
   if (checkpoint == nullptr) normalise_on(model_, *training_);
+  if (!options.tensorboard.empty()) {
+    tensorboard_ =
+        std::make_unique<TensorBoardLog>(options.tensorboard, checkpoint != nullptr, say_);
+  }
 }
 
 double Run::learning_rate() const {
@@ -237,6 +256,7 @@ void Run::train_epoch() {
   const Clock::time_point start = Clock::now();
   Clock::time_point saved = start;
   const bool whole = state_.batch == 0;
+  const std::int64_t before = state_.sequences;
   loader_.start(state_.epoch, state_.batch);
   step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
   device_.set_profile(profile_ ? &*profile_ : nullptr);
@@ -269,7 +289,7 @@ void Run::train_epoch() {
   progress.finish();
   if (whole) epoch_rates_.push_back(static_cast<double>(total) / seconds);
   if (!validation_.empty()) save();  // validation takes a while: a kill must not cost the epoch
-  finish_epoch(seconds);
+  finish_epoch(seconds, total - before);
 }
 
 Evaluation Run::validate(const std::string& title) {
@@ -285,19 +305,22 @@ Evaluation Run::validate(const std::string& title) {
   return evaluation;
 }
 
-void Run::finish_epoch(double seconds) {
+// `sequences` of the epoch were trained on in these seconds: fewer than all after a resumption.
+void Run::finish_epoch(double seconds, std::int64_t sequences) {
   const double rate = learning_rate();
-  const auto sequences = static_cast<double>(state_.sequences);
-  const double loss = state_.loss_sum / sequences;
+  const auto all = static_cast<double>(state_.sequences);
+  const double loss = state_.loss_sum / all;
   ordered_json line = {{"epoch", state_.epoch + 1},
                        {"loss", loss},
-                       {"accuracy", static_cast<double>(state_.correct) / sequences},
+                       {"accuracy", static_cast<double>(state_.correct) / all},
                        {"learning_rate", rate},
                        {"seconds", seconds}};
   double monitored = loss;
   double plateau_loss = loss;
+  std::optional<Metrics> validation;
   if (!validation_.empty()) {
-    const Metrics metrics = validate("  validation").metrics;
+    validation = validate("  validation").metrics;
+    const Metrics& metrics = *validation;
     line["validation_loss"] = metrics.loss;
     line["validation_accuracy"] = metrics.accuracy;
     line["validation_macro_f1"] = metrics.macro_f1;
@@ -312,6 +335,11 @@ void Run::finish_epoch(double seconds) {
   state_.correct = 0;
   state_.sequences = 0;
   state_.history.push_back(line);
+  if (tensorboard_) {
+    const double per_second = static_cast<double>(sequences) / seconds;
+    tensorboard_->add_epoch(state_.epoch, epoch_values(line),
+                            sequences > 0 ? std::optional(per_second) : std::nullopt, validation);
+  }
   if (options_.schedule == "plateau" && state_.plateau.observe(plateau_loss)) {
     say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
   }
@@ -345,17 +373,7 @@ std::optional<Evaluation> Run::evaluate_best() {
       fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
       store_, fmt::format("{} training records", options_.train_records.size()));
   std::vector<EpochValues> epochs;
-  for (const ordered_json& line : state_.history) {
-    const auto value = [&line](const char* key) {
-      return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
-    };
-    epochs.push_back({.train_loss = line["loss"],
-                      .train_accuracy = value("accuracy"),
-                      .validation_loss = value("validation_loss"),
-                      .validation_accuracy = value("validation_accuracy"),
-                      .validation_macro_f1 = value("validation_macro_f1"),
-                      .learning_rate = line["learning_rate"]});
-  }
+  for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));
   for (std::string& note :
        draw_history(directory_, facts.model, epochs, state_.stopping.best_epoch)) {
     facts.notes.push_back(std::move(note));
@@ -365,7 +383,12 @@ std::optional<Evaluation> Run::evaluate_best() {
         "The records evaluated are the validation records that chose the epoch: "
         "figures on records never used are likely lower.");
   }
-  return write_evaluation(directory_, facts, predictions);
+  Evaluation evaluation = write_evaluation(directory_, facts, predictions);
+  if (tensorboard_) {
+    tensorboard_->set_evaluation(state_.stopping.best_epoch, test ? "test" : "best",
+                                 evaluation.metrics);
+  }
+  return evaluation;
 }
 
 void Run::train_epochs(std::int64_t epochs) {

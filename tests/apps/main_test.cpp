@@ -13,12 +13,13 @@ TEST(Program, HelpExplainsEverySubcommand) {
   EXPECT_EQ(all.status, 0);
   EXPECT_EQ(all.err, "");
   const std::pair<const char*, std::vector<const char*>> subcommands[] = {
+      {"download", {"NAME", "--output", "--mirror", "--records", "--all-files"}},
       {"preprocess", {"--database", "--output", "--records", "--label-map", "--scalograms"}},
       {"train",
        {"--data", "--splits", "--train-records", "--validation-records", "--test-records",
         "--model", "--embed-dim", "--dropout", "--epochs", "--batch-size", "--learning-rate",
         "--schedule", "--class-weights", "--shuffle", "--precision", "--seed", "--output",
-        "--resume"}},
+        "--resume", "--tensorboard"}},
       {"evaluate", {"--weights", "--data", "--records", "--splits", "--normalise-on", "--output"}},
       {"convert", {"IN", "OUT", ".keras"}},
       {"devices", {}}};

@@ -2,13 +2,16 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <map>
+#include <sstream>
 #include <thread>
 
 #include "base/hdf5.h"
 #include "data/store.h"
 #include "model/safetensors.h"
 #include "tests/apps/program.h"
+#include "tests/support/event_reader.h"
 #include "tests/support/random.h"
 
 namespace ekgine::testing {
@@ -487,6 +490,141 @@ TEST_F(Resume, AFullDiskLeavesTheOldFiles) {
   expect_success(ekgine(go_on(run)));
   expect_success(ekgine(long_training(path("whole"))));
   expect_same_run("whole", "run");
+}
+
+// --- TensorBoard --------------------------------------------------------------------------------
+
+class TensorBoard : public Resume {
+ protected:
+  // Every value that is shown, whatever the process that wrote it: rates of course differ.
+  std::map<std::string, std::map<std::int64_t, float>> scalars(const std::string& name) const {
+    auto shown = shown_scalars(path(name));
+    shown.erase("sequences_per_second");
+    return shown;
+  }
+};
+
+TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
+  expect_success(
+      ekgine(long_training(path("run")) + Arguments{"--train-records", "901", "--test-records",
+                                                    "902", "--tensorboard", path("logs/run")}));
+  const auto scalars = shown_scalars(path("logs/run"));
+  std::vector<std::string> tags;
+  for (const auto& [tag, values] : scalars) tags.push_back(tag);
+  EXPECT_THAT(tags, ElementsAre("accuracy/test", "accuracy/training", "accuracy/validation",
+                                "learning_rate", "loss/test", "loss/training", "loss/validation",
+                                "macro_f1/test", "macro_f1/validation", "sequences_per_second"));
+  const std::pair<const char*, const char*> keys[] = {
+      {"loss/training", "loss"},
+      {"accuracy/training", "accuracy"},
+      {"loss/validation", "validation_loss"},
+      {"accuracy/validation", "validation_accuracy"},
+      {"macro_f1/validation", "validation_macro_f1"},
+      {"learning_rate", "learning_rate"}};
+  std::istringstream history(read("run/history.jsonl"));
+  std::int64_t epochs = 0;
+  for (std::string text; std::getline(history, text);) {
+    const json line = json::parse(text);
+    ++epochs;
+    for (const auto& [tag, key] : keys) {
+      EXPECT_EQ(scalars.at(tag).at(epochs), line.at(key).get<float>()) << tag;
+    }
+    EXPECT_GT(scalars.at("sequences_per_second").at(epochs), 0);
+  }
+  EXPECT_EQ(epochs, 3);
+  for (const auto& [tag, key] : keys) EXPECT_EQ(scalars.at(tag).size(), 3u) << tag;
+
+  const json metrics = json::parse(read("run/metrics.json"));
+  const std::int64_t best =
+      json::parse(read("run/checkpoint.json")).at("state").at("stopping").at("best_epoch");
+  for (const std::string key : {"loss", "accuracy", "macro_f1"}) {
+    EXPECT_EQ(scalars.at(key + "/test"),
+              (std::map<std::int64_t, float>{{best, metrics.at(key).get<float>()}}));
+  }
+
+  const auto images = shown_images(path("logs/run"));
+  if (std::system("gnuplot -V > /dev/null 2>&1") != 0) {
+    EXPECT_EQ(images.size(), 0u);
+    return;
+  }
+  EXPECT_EQ(images.at("confusion_matrix/validation").size(), 3u);
+  EXPECT_EQ(images.at("confusion_matrix/test").size(), 1u);
+  for (const auto& [tag, pictures] : images) {
+    for (const auto& [step, image] : pictures) {
+      EXPECT_EQ(image.width, 900);
+      EXPECT_EQ(image.height, 700);
+      EXPECT_GT(image.png.size(), 4000u);
+      EXPECT_TRUE(image.png.ends_with(std::string("IEND\xae\x42\x60\x82")));
+    }
+  }
+}
+
+TEST_F(TensorBoard, WithoutGnuplotOnlyThePicturesAreMissing) {
+  // A PATH on which nothing is.
+  const ProcessResult result =
+      ekgine(training(path("run")) + Arguments{"--epochs", "2", "--validation-records", "903",
+                                               "--tensorboard", path("logs")},
+             {.directory = {}, .environment = {{"PATH", path("none")}}});
+  expect_success(result);
+  EXPECT_EQ(scalars("logs").at("loss/validation").size(), 2u);
+  EXPECT_EQ(scalars("logs").at("macro_f1/best").size(), 1u);
+  EXPECT_EQ(shown_images(path("logs")).size(), 0u);
+  const ProcessResult loud = ekgine({"train", "--config", path("run/config.toml"), "--output",
+                                     path("b"), "--tensorboard", path("logs2")},
+                                    {.directory = {}, .environment = {{"PATH", path("none")}}});
+  expect_success(loud);
+  const std::string note =
+      "--tensorboard: goes on without confusion matrices. Not drawn: confusion_matrix: gnuplot is "
+      "not installed";
+  const std::size_t first = loud.err.find(note);
+  EXPECT_NE(first, std::string::npos) << loud.err;
+  EXPECT_EQ(loud.err.find(note, first + 1), std::string::npos) << "said once";
+}
+
+TEST_F(TensorBoard, KilledAndResumedShowsEveryEpochOnce) {
+  expect_success(
+      ekgine(long_training(path("whole")) + Arguments{"--tensorboard", path("logs/whole")}));
+  const auto whole = scalars("logs/whole");
+  EXPECT_EQ(whole.at("loss/validation").size(), 3u);
+  Random random(11);
+  int kills = 0, runs = 0;
+  for (int i = 0; i < 40 && kills < 5; ++i) {
+    const std::string run = path("run" + std::to_string(runs));
+    Process process(EKGINE_PROGRAM,
+                    fs::exists(run + "/checkpoint.safetensors")
+                        ? Arguments{"train", "--resume", run, "--quiet"}
+                        : long_training(run) + Arguments{"--tensorboard", run + "-logs"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(random.integer(50, 600)));
+    process.send(SIGKILL);
+    const ProcessResult result = process.wait();
+    if (result.signal == SIGKILL) {
+      ++kills;
+      continue;
+    }
+    expect_success(result);
+    EXPECT_EQ(scalars("run" + std::to_string(runs++) + "-logs"), whole);
+  }
+  EXPECT_GT(kills, 2);
+  const std::string run = "run" + std::to_string(runs);
+  for (int again = 0; again < 2; ++again) {  // the second finds the run complete
+    expect_success(
+        ekgine(fs::exists(path(run) + "/checkpoint.safetensors")
+                   ? Arguments{"train", "--resume", path(run), "--quiet"}
+                   : long_training(path(run)) + Arguments{"--tensorboard", path(run) + "-logs"}));
+    EXPECT_EQ(scalars(run + "-logs"), whole);
+  }
+  EXPECT_TRUE(model_of("whole") == model_of(run));
+}
+
+TEST_F(TensorBoard, AFolderIsForOneRun) {
+  expect_success(ekgine(training(path("run")) + Arguments{"--tensorboard", path("logs")}));
+  EXPECT_THAT(read("run/config.toml"), Not(HasSubstr("tensorboard")));
+  refuses({"--tensorboard", path("logs")},
+          "--tensorboard: " + path("logs") + " holds the event files of another run");
+  write_bytes(path("file"), "");
+  refuses({"--tensorboard", path("file")}, path("file") + ": cannot create the folder");
+  expect_one_line(ekgine({"train", "--resume", path("run"), "--tensorboard", path("other")}), 2,
+                  "--tensorboard: a resumed run keeps its options");
 }
 
 // --- Refused ------------------------------------------------------------------------------------

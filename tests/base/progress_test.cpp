@@ -54,6 +54,16 @@ TEST(Progress, SaysNothingWhenQuietOrCutShort) {
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
+TEST(Progress, TakesABetterTotal) {
+  ::testing::internal::CaptureStderr();
+  Progress progress("download", "kB", 0);
+  progress.set_total(80);
+  progress.update(40);
+  progress.finish();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              StartsWith("download [############............] 40/80 "));
+}
+
 TEST(Progress, SurvivesEmptyWork) {
   ::testing::internal::CaptureStderr();
   Progress progress("nothing", "records", 0);

@@ -64,6 +64,21 @@ TEST_F(Plots, ShowTheNumbersOfTheEvaluation) {
   EXPECT_THAT(svg("precision_recall"), HasSubstr(">10 %<"));
 }
 
+TEST_F(Plots, TheConfusionMatrixAloneInMemory) {
+  const std::vector<float> probabilities{0.9F, 0.1F, 0.2F, 0.8F, 0.7F, 0.3F};
+  draw({"N", "V"}, probabilities, {0, 1, 1});
+  const Metrics metrics = compute_metrics(probabilities, std::vector<std::int32_t>{0, 1, 1},
+                                          std::vector<std::string>{"N", "V"});
+  const PngPicture picture = draw_confusion_matrix("a_b {c} 'd'", metrics);
+  EXPECT_EQ(picture.note, "");
+  EXPECT_TRUE(picture.png == read_file(directory / "confusion_matrix.png"));
+
+  const testing::SearchPath nowhere(directory / "none");
+  const PngPicture none = draw_confusion_matrix("", metrics);
+  EXPECT_EQ(none.png, "");
+  EXPECT_THAT(none.note, HasSubstr("confusion_matrix: gnuplot is not installed"));
+}
+
 TEST_F(Plots, OfOneSequence) {
   draw({"N", "S", "V", "F", "Q"}, {0.9F, 0.1F, 0, 0, 0}, {0});
   EXPECT_THAT(svg("roc"), HasSubstr(">–<")) << "an undefined area";

@@ -1,0 +1,292 @@
+#include "data/transfer.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <exception>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+
+namespace ekgine {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Outcome = TransferResult::Outcome;
+
+// How long a signal or a stall can go unnoticed.
+constexpr std::chrono::milliseconds longest_wait{100};
+
+constexpr long http_ok = 200, http_partial = 206, http_bad_range = 416;
+
+void initialise_curl() {
+  static const CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (code != CURLE_OK) fail("libcurl does not start: {}", curl_easy_strerror(code));
+}
+
+// "bytes 100-199/200" → 100, 200; the size may be "*".
+struct ContentRange {
+  std::int64_t offset = -1;  // −1: not of this form
+  std::optional<std::int64_t> size;
+};
+ContentRange parse_content_range(std::string_view text) {
+  constexpr std::string_view unit = "bytes ";
+  ContentRange range;
+  if (!text.starts_with(unit)) return range;
+  text.remove_prefix(unit.size());
+  std::from_chars(text.data(), text.data() + text.size(), range.offset);
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return range;
+  text.remove_prefix(slash + 1);
+  std::int64_t size = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), size).ec == std::errc()) {
+    range.size = size;
+  }
+  return range;
+}
+
+// What one call of get() and libcurl's callback share.
+struct Receiver {
+  CURL* easy;
+  std::int64_t asked;  // offset
+  const Transfer::Begin& begin;
+  const Transfer::Data& data;
+  bool begun = false;
+  bool wrong_answer = false;  // neither the file nor the range
+  Clock::time_point last_byte = Clock::now();
+  std::exception_ptr thrown = {};  // by a callback: it must not fly through libcurl
+
+  // False when the answer is neither the file nor the range.
+  bool start() {
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    std::int64_t offset = 0;
+    std::optional<std::int64_t> size;
+    curl_off_t length = -1;
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (status == http_partial) {
+      curl_header* header = nullptr;
+      ContentRange range;
+      if (curl_easy_header(easy, "Content-Range", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+        range = parse_content_range(header->value);
+      }
+      if (asked == 0 || range.offset != asked) return false;
+      offset = asked;
+      size = range.size;
+    } else if (status == http_ok) {
+      if (length >= 0) size = length;
+    } else if (status == 0) {  // a file URL; there ranges always work
+      offset = asked;
+      if (length >= 0) size = asked + length;
+    } else {
+      return false;
+    }
+    begun = true;
+    begin(offset, size);
+    return true;
+  }
+};
+
+std::size_t receive(char* bytes, std::size_t, std::size_t count, void* user) {
+  auto& receiver = *static_cast<Receiver*>(user);
+  receiver.last_byte = Clock::now();
+  try {
+    if (!receiver.begun && !receiver.start()) {
+      receiver.wrong_answer = true;
+      return CURL_WRITEFUNC_ERROR;
+    }
+    receiver.data({bytes, count});
+    return count;
+  } catch (...) {
+    receiver.thrown = std::current_exception();
+    return CURL_WRITEFUNC_ERROR;
+  }
+}
+
+// A line of an answer's head: the server is alive.
+std::size_t hear(char*, std::size_t, std::size_t count, void* user) {
+  static_cast<Receiver*>(user)->last_byte = Clock::now();
+  return count;
+}
+
+// A handle added to a multi handle, for as long as this lives.
+class Added {
+ public:
+  Added(CURLM* multi, CURL* easy) : multi_(multi), easy_(easy) {
+    const CURLMcode code = curl_multi_add_handle(multi_, easy_);
+    if (code != CURLM_OK) fail("libcurl: {}", curl_multi_strerror(code));
+  }
+  Added(const Added&) = delete;
+  ~Added() { curl_multi_remove_handle(multi_, easy_); }
+
+ private:
+  CURLM* multi_;
+  CURL* easy_;
+};
+
+std::string in_seconds(std::chrono::milliseconds time) {
+  return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
+}
+
+Outcome outcome_of_status(long status) {
+  constexpr std::array passing{408L, 425L, 429L, 500L, 502L, 503L, 504L};
+  if (status == 404 || status == 410) return Outcome::absent;
+  if (status == http_bad_range) return Outcome::bad_range;
+  return std::ranges::find(passing, status) != passing.end() ? Outcome::temporary
+                                                             : Outcome::refused;
+}
+
+}  // namespace
+
+struct Transfer::Connection {
+  CURL* easy;
+  CURLM* multi;
+  std::array<char, CURL_ERROR_SIZE> error{};
+  bool reached = false;  // something has answered
+
+  Connection() : easy(curl_easy_init()), multi(curl_multi_init()) {}
+  Connection(const Connection&) = delete;
+  ~Connection() {
+    curl_easy_cleanup(easy);
+    curl_multi_cleanup(multi);
+  }
+};
+
+Transfer::Transfer(const TransferOptions& options) : options_(options) {
+  initialise_curl();
+  connection_ = std::make_unique<Connection>();
+  CURL* const easy = connection_->easy;
+  if (easy == nullptr || connection_->multi == nullptr) fail("libcurl does not start");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.agent.c_str());
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);  // of an error's page nothing is wanted
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 10L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http,file");
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options_.connect_timeout.count());
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection_->error.data());
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, hear);
+}
+
+Transfer::~Transfer() = default;
+
+TransferResult Transfer::get(const std::string& url, std::int64_t offset, const Begin& begin,
+                             const Data& data) {
+  CURL* const easy = connection_->easy;
+  CURLM* const multi = connection_->multi;
+  Receiver receiver{.easy = easy, .asked = offset, .begin = begin, .data = data};
+  const std::string range = offset > 0 ? fmt::format("{}-", offset) : "";
+  connection_->error[0] = '\0';
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_RANGE, range.empty() ? nullptr : range.c_str());
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &receiver);
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
+                   url.starts_with("https:") ? "https" : "https,http");
+
+  CURLcode code = CURLE_OK;
+  bool stalled = false;
+  {
+    const Added added(multi, easy);
+    for (int running = 1; running > 0;) {
+      CURLMcode failure = curl_multi_perform(multi, &running);
+      if (failure == CURLM_OK && running > 0) {
+        failure =
+            curl_multi_poll(multi, nullptr, 0, static_cast<int>(longest_wait.count()), nullptr);
+      }
+      if (failure != CURLM_OK) fail("{}: libcurl: {}", url, curl_multi_strerror(failure));
+      throw_if_interrupted();
+      stalled = running > 0 && Clock::now() - receiver.last_byte > options_.stall_timeout;
+      if (stalled) break;
+    }
+    int left = 0;
+    if (const CURLMsg* message = curl_multi_info_read(multi, &left)) code = message->data.result;
+  }
+  if (receiver.thrown) std::rethrow_exception(receiver.thrown);
+
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  TransferResult result;
+  const char* final_url = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &final_url);
+  result.final_url = final_url != nullptr ? final_url : url;
+  curl_off_t wait = 0;
+  curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &wait);
+  if (wait > 0) result.retry_after = std::chrono::seconds(wait);
+
+  const bool reached_before = connection_->reached;
+  if (status != 0 || receiver.begun) connection_->reached = true;
+  if (stalled) {
+    result.outcome = Outcome::temporary;
+    result.reason = fmt::format("no data for {}", in_seconds(options_.stall_timeout));
+    return result;
+  }
+  // A file without a byte has not begun yet.
+  if (code == CURLE_OK && !receiver.begun) receiver.wrong_answer = !receiver.start();
+  if (receiver.wrong_answer) {
+    result.reason = status == http_partial ? "HTTP 206 with another range than asked for"
+                                           : fmt::format("HTTP {}", status);
+    result.outcome = status == http_partial ? Outcome::bad_range : Outcome::refused;
+    return result;
+  }
+  switch (code) {
+    case CURLE_OK:
+      result.outcome = Outcome::complete;
+      return result;
+    case CURLE_HTTP_RETURNED_ERROR:
+      result.outcome = outcome_of_status(status);
+      result.reason = fmt::format("HTTP {}", status);
+      return result;
+    case CURLE_FILE_COULDNT_READ_FILE:
+      result.outcome = Outcome::absent;
+      break;
+    case CURLE_BAD_DOWNLOAD_RESUME:
+    case CURLE_RANGE_ERROR:
+      result.outcome = Outcome::bad_range;
+      break;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+      result.outcome = reached_before ? Outcome::temporary : Outcome::refused;
+      break;
+    case CURLE_OPERATION_TIMEDOUT:  // of connecting: nothing else has a limit of libcurl's
+      result.outcome = reached_before ? Outcome::temporary : Outcome::refused;
+      result.reason = fmt::format("no connection within {}", in_seconds(options_.connect_timeout));
+      return result;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      result.outcome = Outcome::temporary;
+      break;
+    default:
+      result.outcome = Outcome::refused;
+  }
+  const std::string detail = connection_->error.data();
+  result.reason = detail.empty() ? curl_easy_strerror(code) : detail;
+  return result;
+}
+
+std::string url_path(std::string_view path) {
+  constexpr std::string_view plain = "-._~/";
+  std::string escaped;
+  for (const char c : path) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || plain.find(c) != std::string_view::npos) {
+      escaped += c;
+    } else {
+      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return escaped;
+}
+
+}  // namespace ekgine

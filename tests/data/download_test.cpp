@@ -1,0 +1,608 @@
+#include "data/download.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/atomic_file.h"
+#include "data/sha256.h"
+#include "tests/support/expect_error.h"
+#include "tests/support/file_size_limit.h"
+#include "tests/support/http_server.h"
+#include "tests/support/random.h"
+#include "tests/support/temporary_directory.h"
+
+namespace ekgine {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using testing::FileSizeLimit;
+using ::testing::HasSubstr;
+using testing::HttpFault;
+using testing::HttpRequest;
+using testing::HttpServer;
+using ::testing::MatchesRegex;
+using ::testing::Not;
+using testing::Random;
+using testing::TemporaryDirectory;
+using testing::write_bytes;
+using Kind = HttpFault::Kind;
+using std::chrono::milliseconds;
+
+class Downloads : public ::testing::Test {
+ protected:
+  Downloads() {
+    fs::create_directory(root_);
+    Random random(31);
+    for (const char* name : {"100", "101", "102"}) {
+      std::string samples(60'000, '\0');
+      for (char& c : samples) c = static_cast<char>(random.word());
+      put(std::string(name) + ".dat", samples);
+      put(std::string(name) + ".hea", std::string(name) + " 2 360 20000\n" + name +
+                                          ".dat 212 200 11 1024 995 -22131 0 MLII\n" + name +
+                                          ".dat 212 200 11 1024 1011 20052 0 V5\n# 69 M\n");
+      put(std::string(name) + ".atr", std::string(50, name[2]));
+      put(std::string(name) + ".xws", "settings of a viewer");
+    }
+    put("RECORDS", "100\n101\n102\n");
+    put("ANNOTATORS", "atr\treference beats\nqrs\tanother\n");
+    put("doc/index.html", "<p>");
+    write_sums();
+    options_.output = folder_ / "out";
+    options_.mirror = server_.url();
+    options_.transfer.connect_timeout = milliseconds(1000);
+    options_.transfer.stall_timeout = milliseconds(150);
+    options_.first_delay = milliseconds(1);
+    options_.retries = 3;
+  }
+
+  void put(const std::string& name, const std::string& content) {
+    fs::create_directories((root_ / name).parent_path());
+    write_bytes(root_ / name, content);
+  }
+  // SHA256SUMS.txt of what is there, but for `without`.
+  void write_sums(const std::vector<std::string>& without = {}) {
+    std::string sums;
+    for (const auto& entry : fs::recursive_directory_iterator(root_)) {
+      const std::string name = fs::relative(entry.path(), root_).string();
+      if (!entry.is_regular_file() || name == "SHA256SUMS.txt" ||
+          std::ranges::find(without, name) != without.end()) {
+        continue;
+      }
+      sums += sha256_of_file(entry.path()) + " " + name + "\n";
+    }
+    write_bytes(root_ / "SHA256SUMS.txt", sums);
+  }
+  DownloadResult run() {
+    said_.clear();
+    return download(
+        options_,
+        [this](const DownloadProgress& p) {
+          EXPECT_LE(p.units_done, p.units);
+          EXPECT_LE(p.bytes, p.checking ? p.bytes : p.expected_bytes);
+          progress_.push_back(p);
+        },
+        [this](const std::string& line) { said_.push_back(line); });
+  }
+  // Everything in the output, by name.
+  std::vector<std::string> content() const {
+    std::vector<std::string> names;
+    if (!fs::exists(options_.output)) return names;
+    for (const auto& entry : fs::recursive_directory_iterator(options_.output)) {
+      if (entry.is_regular_file()) {
+        names.push_back(fs::relative(entry.path(), options_.output).string());
+      }
+    }
+    std::ranges::sort(names);
+    return names;
+  }
+  std::string got(const std::string& name) const { return read_file(options_.output / name); }
+  std::string served(const std::string& name) const { return read_file(root_ / name); }
+  // All files of the three records are there, and no parts.
+  void expect_complete() const {
+    EXPECT_THAT(content(), ElementsAre("100.atr", "100.dat", "100.hea", "101.atr", "101.dat",
+                                       "101.hea", "102.atr", "102.dat", "102.hea", "ANNOTATORS",
+                                       "RECORDS", "SHA256SUMS.txt"));
+    for (const std::string& name : content()) EXPECT_TRUE(got(name) == served(name)) << name;
+  }
+  // Offsets that 101.dat was asked for from.
+  std::vector<std::int64_t> offsets() const {
+    std::vector<std::int64_t> found;
+    for (const HttpRequest& request : server_.requests()) {
+      if (request.path == "/101.dat") found.push_back(request.offset);
+    }
+    return found;
+  }
+  std::string url(const std::string& name) const { return server_.url() + "/" + name; }
+
+  TemporaryDirectory folder_;
+  const fs::path root_ = folder_ / "root";
+  HttpServer server_{root_};
+  DownloadOptions options_;
+  std::vector<std::string> said_;
+  std::vector<DownloadProgress> progress_;
+};
+
+TEST_F(Downloads, FetchTheFilesOfTheRecords) {
+  const DownloadResult result = run();
+  expect_complete();
+  EXPECT_EQ(result.database, "mitdb");
+  EXPECT_EQ(result.version, "");
+  EXPECT_EQ(result.source, server_.url());
+  EXPECT_EQ(result.records, 3);
+  EXPECT_EQ(result.files, 11);
+  EXPECT_EQ(result.fetched_files, 11);
+  EXPECT_GT(result.bytes, 180'000);
+  EXPECT_EQ(result.received_bytes, result.bytes);
+  EXPECT_THAT(said_, ElementsAre());
+  EXPECT_EQ(server_.requests().size(), 12u) << "no file is asked for twice";
+  const DownloadProgress& last = progress_.back();
+  EXPECT_FALSE(last.checking);
+  EXPECT_EQ(last.units_done, 3);
+  EXPECT_EQ(last.bytes, last.expected_bytes);
+  // After the first record the estimate is good: the others are as large.
+  for (const DownloadProgress& p : progress_) {
+    if (!p.checking && p.units_done > 0) {
+      EXPECT_NEAR(static_cast<double>(p.expected_bytes), static_cast<double>(last.bytes), 1000);
+    }
+  }
+}
+
+TEST_F(Downloads, TheSecondTimeThereIsNothingToDo) {
+  const DownloadResult first = run();
+  server_.forget_requests();
+  progress_.clear();
+  const DownloadResult second = run();
+  EXPECT_EQ(second.files, first.files);
+  EXPECT_EQ(second.bytes, first.bytes);
+  EXPECT_EQ(second.fetched_files, 0);
+  EXPECT_EQ(second.received_bytes, 0);
+  ASSERT_EQ(server_.requests().size(), 1u);
+  EXPECT_EQ(server_.requests()[0].path, "/SHA256SUMS.txt");
+  for (const DownloadProgress& p : progress_) EXPECT_TRUE(p.checking);
+  expect_complete();
+}
+
+TEST_F(Downloads, DamagedAndMissingFilesAreFetchedAgain) {
+  run();
+  std::string samples = got("101.dat");
+  samples[12345] ^= 1;
+  write_bytes(options_.output / "101.dat", samples);
+  fs::remove(options_.output / "102.hea");
+  write_bytes(options_.output / "RECORDS", "100\n");
+  const DownloadResult result = run();
+  EXPECT_EQ(result.fetched_files, 3);
+  expect_complete();
+}
+
+TEST_F(Downloads, FileUrlsGiveTheSame) {
+  run();
+  options_.mirror = "file://" + root_.string() + "/";
+  EXPECT_EQ(run().fetched_files, 0);
+  fs::remove_all(options_.output);
+  const DownloadResult result = run();
+  EXPECT_EQ(result.fetched_files, 11);
+  expect_complete();
+  write_bytes(options_.output / "101.dat.part", served("101.dat").substr(0, 40'000));
+  fs::remove(options_.output / "101.dat");
+  EXPECT_EQ(run().received_bytes, 20'000);
+  expect_complete();
+}
+
+TEST_F(Downloads, OnlySomeRecordsOrEveryFile) {
+  options_.records = {"102", "100"};
+  EXPECT_EQ(run().records, 2);
+  EXPECT_THAT(content(), Not(Contains("101.dat")));
+  options_.records = {"104", "100", "10"};
+  EXPECT_ERROR(run(), url("RECORDS") + ": records 104, 10 are not there");
+  options_.records = {};
+  options_.all_files = true;
+  const DownloadResult result = run();
+  EXPECT_EQ(result.records, 0);
+  EXPECT_EQ(result.files, 15);
+  EXPECT_EQ(got("doc/index.html"), "<p>");
+  EXPECT_EQ(got("100.xws"), "settings of a viewer");
+}
+
+// --- Layouts ------------------------------------------------------------------------------------
+
+TEST_F(Downloads, MirrorsLaidOutAsPhysioNet) {
+  const fs::path inner = folder_ / "mirror/mitdb/1.0.0";
+  fs::create_directories(inner.parent_path());
+  fs::rename(root_, inner);
+  const HttpServer mirror(folder_ / "mirror");
+  options_.mirror = mirror.url() + "/";
+  const DownloadResult result = run();
+  EXPECT_EQ(result.version, "1.0.0");
+  EXPECT_EQ(result.source, mirror.url() + "/mitdb/1.0.0");
+  EXPECT_EQ(result.files, 11);
+  options_.mirror = "file://" + (folder_ / "mirror").string();
+  EXPECT_EQ(run().fetched_files, 0);
+  options_.database = "mitdb/2.0";
+  EXPECT_ERROR(run(), options_.mirror + "/SHA256SUMS.txt: not found, nor " + options_.mirror +
+                          "/mitdb/2.0/SHA256SUMS.txt; expected a folder with a database");
+  options_.database = "svdb";
+  EXPECT_ERROR(run(), "name the version: svdb/VERSION");
+}
+
+TEST_F(Downloads, PhysioNetItself) {
+  const fs::path site = folder_ / "site";
+  for (const char* folder : {"files/mitdb/1.0.0", "files/svdb/1.0.1"}) {
+    fs::create_directories(site / folder);
+    fs::copy(root_, site / folder, fs::copy_options::recursive);
+  }
+  fs::create_directories(site / "content/svdb/1.0.1");
+  write_bytes(site / "content/svdb/1.0.1/page", "<html>");
+  HttpServer physionet(site);
+  options_.mirror = "";
+  options_.site = physionet.url();
+  DownloadResult result = run();
+  EXPECT_EQ(result.version, "1.0.0");
+  EXPECT_EQ(result.source, physionet.url() + "/files/mitdb/1.0.0");
+  expect_complete();
+
+  // The latest version is where the page of the database leads.
+  options_.output = folder_ / "out2";
+  options_.database = "svdb";
+  physionet.add_fault("/content/svdb/",
+                      {.kind = Kind::redirect, .location = "/content/svdb/1.0.1/page"});
+  result = run();
+  EXPECT_EQ(result.version, "1.0.1");
+  EXPECT_EQ(result.source, physionet.url() + "/files/svdb/1.0.1");
+  physionet.add_fault("/content/svdb/",
+                      {.kind = Kind::redirect, .location = "/files/svdb/1.0.1/RECORDS"});
+  EXPECT_ERROR(run(), physionet.url() + "/content/svdb/: leads to " + physionet.url() +
+                          "/files/svdb/1.0.1/RECORDS, expected the page of a version; name it: "
+                          "svdb/VERSION");
+  options_.database = "svdb/9.9";
+  EXPECT_ERROR(run(), physionet.url() +
+                          "/files/svdb/9.9/SHA256SUMS.txt: not found; is there a "
+                          "database svdb of version 9.9?");
+  options_.database = "nonedb";
+  EXPECT_ERROR(run(),
+               physionet.url() + "/content/nonedb/: HTTP 404; there is no database of this name");
+}
+
+TEST_F(Downloads, DatabasesOfOtherShapes) {
+  // Records in folders, whole folders, signals in several files, segments, no annotations.
+  put("p1/s1.hea", "s1 3 1000 10\ns1.dat 16\ns1.xyz 16\ns1.dat 16\n");
+  put("p1/s1.dat", "1");
+  put("p1/s1.xyz", "2");
+  put("p1/s1.html", "not of the record");
+  put("m.hea", "# made by hand\nm/3 1 250 30\nm_1 10\n~ 10\nm_2 10\n");
+  put("m_1.hea", "m_1 1 250\nm_1.dat 212\n");
+  put("m_1.dat", "3");
+  put("m_2.hea", "m_2 1 250\nm_1.dat 212\n");
+  put("30/a.hea", "a 0");
+  put("30/a.txt", "4");
+  put("RECORDS", "p1/s1\r\n\nm\n30/\n");
+  fs::remove(root_ / "ANNOTATORS");
+  write_sums();
+  const DownloadResult result = run();
+  EXPECT_EQ(result.records, 3);
+  EXPECT_THAT(content(),
+              ElementsAre("30/a.hea", "30/a.txt", "RECORDS", "SHA256SUMS.txt", "m.hea", "m_1.dat",
+                          "m_1.hea", "m_2.hea", "p1/s1.dat", "p1/s1.hea", "p1/s1.xyz"));
+  EXPECT_EQ(run().fetched_files, 0);
+}
+
+TEST_F(Downloads, WithoutListsTheHeadersTell) {
+  fs::remove(root_ / "RECORDS");
+  fs::remove(root_ / "ANNOTATORS");
+  write_sums();
+  EXPECT_EQ(run().records, 3);
+  EXPECT_THAT(content(), Contains("102.atr"));
+  // Lists that are there but have no checksum are taken as they are.
+  fs::remove_all(options_.output);
+  put("RECORDS", "101\n");
+  EXPECT_EQ(run().records, 1);
+  EXPECT_THAT(content(), ElementsAre("101.atr", "101.dat", "101.hea", "RECORDS", "SHA256SUMS.txt"));
+}
+
+// --- Faults of the server -----------------------------------------------------------------------
+
+TEST_F(Downloads, GoOnWhereAConnectionWasCut) {
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 20'000});
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 15'000});
+  const DownloadResult result = run();
+  EXPECT_EQ(result.received_bytes, result.bytes) << "no byte is fetched twice";
+  EXPECT_THAT(offsets(), ElementsAre(0, 20'000, 35'000));
+  EXPECT_THAT(said_, ElementsAre(MatchesRegex(url("101.dat") + ": .*40000 bytes remaining.*; "
+                                                               "again in 0 s"),
+                                 HasSubstr("25000 bytes remaining")));
+  expect_complete();
+}
+
+TEST_F(Downloads, StartOverWhereTheServerKnowsNoRanges) {
+  server_.set_ranges(false);
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 20'000});
+  run();
+  EXPECT_THAT(offsets(), ElementsAre(0, 20'000));
+  expect_complete();
+  // Lengths are not told either: a cut looks like the end, and only the checksum tells.
+  server_.set_lengths(false);
+  fs::remove(options_.output / "101.dat");
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 20'000});
+  run();
+  EXPECT_THAT(said_, ElementsAre(url("101.dat") +
+                                 ": has another SHA-256 than SHA256SUMS.txt lists; again from its "
+                                 "start"));
+  expect_complete();
+}
+
+TEST_F(Downloads, ARangeOfAnotherPlaceIsNotUsed) {
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 20'000});
+  server_.add_fault("/101.dat", {.kind = Kind::wrong_range});
+  run();
+  EXPECT_THAT(offsets(), ElementsAre(0, 20'000, 0));
+  expect_complete();
+}
+
+TEST_F(Downloads, NeverGiveUpWhileMoreArrives) {
+  options_.retries = 1;
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 5'000, .times = 11});
+  run();
+  EXPECT_EQ(offsets().size(), 12u);
+  expect_complete();
+}
+
+TEST_F(Downloads, GiveUpWhenNothingMoreArrives) {
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 0, .times = -1});
+  EXPECT_ERROR(run(), AllOf(HasSubstr(url("101.dat") + ": "),
+                            HasSubstr(", 4 attempts in a row; the same command goes on with what "
+                                      "has arrived")));
+  EXPECT_EQ(offsets().size(), 4u);
+  // A server without ranges that always cuts at the same place gets no further either.
+  server_.set_ranges(false);
+  server_.forget_requests();
+  server_.add_fault("/102.dat", {.kind = Kind::truncate, .bytes = 30'000, .times = -1});
+  options_.records = {"102"};
+  EXPECT_ERROR(run(), HasSubstr("30000 bytes remaining to read, 4 attempts in a row"));
+  EXPECT_TRUE(fs::exists(options_.output / "102.dat.part"));
+  EXPECT_FALSE(fs::exists(options_.output / "102.dat"));
+}
+
+TEST_F(Downloads, StallsEndAndAreTriedAgain) {
+  server_.add_fault("/101.dat", {.kind = Kind::stall, .bytes = 20'000});
+  run();
+  EXPECT_THAT(offsets(), ElementsAre(0, 20'000));
+  EXPECT_THAT(said_, ElementsAre(url("101.dat") + ": no data for 0.15 s; again in 0 s"));
+  expect_complete();
+  fs::remove(options_.output / "101.dat");
+  options_.retries = 1;
+  server_.add_fault("/101.dat", {.kind = Kind::stall, .times = -1});
+  EXPECT_ERROR(run(), url("101.dat") + ": no data for 0.15 s, 2 attempts in a row");
+}
+
+TEST_F(Downloads, WaitForAServerThatIsOverloaded) {
+  server_.add_fault("/101.dat", {.status = 503, .times = 3});
+  server_.add_fault("/SHA256SUMS.txt", {.status = 503});
+  server_.add_fault("/RECORDS", {.status = 429});
+  run();
+  EXPECT_EQ(offsets().size(), 4u);
+  EXPECT_THAT(said_, Contains(url("101.dat") + ": HTTP 503; again in 0 s").Times(3));
+  expect_complete();
+  fs::remove(options_.output / "101.dat");
+  server_.forget_requests();
+  server_.add_fault("/101.dat", {.status = 503, .times = -1});
+  EXPECT_ERROR(run(), url("101.dat") + ": HTTP 503, 4 attempts in a row");
+  EXPECT_EQ(offsets().size(), 4u);
+  EXPECT_THAT(content(), Not(Contains("101.dat.part")));
+}
+
+TEST_F(Downloads, WaitLongerEachTimeAndAsLongAsAsked) {
+  options_.first_delay = milliseconds(20);
+  server_.add_fault("/101.dat", {.status = 503, .times = 3});
+  auto start = std::chrono::steady_clock::now();
+  run();
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(20 + 40 + 80));
+  server_.add_fault("/101.dat", {.status = 503, .retry_after = 1});
+  fs::remove(options_.output / "101.dat");
+  start = std::chrono::steady_clock::now();
+  run();
+  EXPECT_GE(std::chrono::steady_clock::now() - start, milliseconds(1000));
+  EXPECT_THAT(said_, ElementsAre(url("101.dat") + ": HTTP 503; again in 1 s"));
+}
+
+TEST_F(Downloads, ACorruptFileIsFetchedOnceMore) {
+  server_.add_fault("/101.dat", {.kind = Kind::corrupt, .bytes = 31'000});
+  run();
+  EXPECT_THAT(offsets(), ElementsAre(0, 0));
+  expect_complete();
+  fs::remove(options_.output / "101.dat");
+  server_.forget_requests();
+  server_.add_fault("/101.dat", {.kind = Kind::corrupt, .bytes = 31'000, .times = -1});
+  EXPECT_ERROR(run(), MatchesRegex(url("101.dat") + ": has SHA-256 [0-9a-f]{64}, expected " +
+                                   sha256_of_file(root_ / "101.dat") +
+                                   " \\(SHA256SUMS.txt\\), also when fetched again"));
+  EXPECT_EQ(offsets().size(), 2u);
+  EXPECT_THAT(content(), Not(Contains("101.dat.part")));
+  EXPECT_THAT(content(), Not(Contains("101.dat")));
+}
+
+TEST_F(Downloads, APartThatIsNoPartOfTheFileIsDropped) {
+  const std::string samples = served("101.dat");
+  for (const std::string& part :
+       {std::string(70'000, 'x'), std::string(60'000, 'x'), std::string(20'000, 'x')}) {
+    fs::remove_all(options_.output);
+    fs::create_directory(options_.output);
+    write_bytes(options_.output / "101.dat.part", part);
+    run();
+    expect_complete();
+  }
+  // A kill between the last byte and the new name.
+  fs::remove(options_.output / "101.dat");
+  write_bytes(options_.output / "101.dat.part", samples);
+  EXPECT_EQ(run().received_bytes, 0);
+  expect_complete();
+}
+
+TEST_F(Downloads, AMissingFileIsNamed) {
+  server_.add_fault("/101.dat", {.status = 404, .times = -1});
+  EXPECT_ERROR(run(), url("101.dat") + ": not found (HTTP 404), though SHA256SUMS.txt lists it");
+  EXPECT_THAT(content(), Contains("100.dat"));  // what came before stays
+  EXPECT_THAT(content(), Not(Contains("101.dat.part")));
+  server_.add_fault("/RECORDS", {.status = 403, .times = -1});
+  fs::remove(options_.output / "RECORDS");
+  EXPECT_ERROR(run(), url("RECORDS") + ": HTTP 403");
+  options_.mirror = "file://" + root_.string();
+  fs::remove(root_ / "102.atr");
+  EXPECT_ERROR(run(), "file://" + (root_ / "102.atr").string() + ": not found (");
+}
+
+// --- What is wrong with lists and folders -------------------------------------------------------
+
+TEST_F(Downloads, RefuseListsThatLeadOut) {
+  const std::string sum(64, 'a');
+  const auto refuses = [&](const std::string& expected) {
+    EXPECT_ERROR(run(), expected);
+    for (const auto& entry : fs::directory_iterator(folder_.path())) {
+      EXPECT_TRUE(entry.path() == root_ || entry.path() == options_.output) << entry.path();
+    }
+  };
+  const std::string good = served("SHA256SUMS.txt");
+  put("SHA256SUMS.txt", good + sum + " ../evil\n");
+  refuses(url("SHA256SUMS.txt") +
+          ":16: '../evil' is refused, expected the path of a file inside "
+          "the database");
+  EXPECT_FALSE(fs::exists(options_.output)) << "nothing was put there";
+  put("SHA256SUMS.txt", good);
+  const auto records = [&](const std::string& list) {
+    put("RECORDS", list);
+    write_sums();
+    fs::remove_all(options_.output);
+  };
+  records("100\n../evil\n");
+  refuses(url("RECORDS") + ":2: '../evil' is refused");
+  records("/etc/passwd\n");
+  refuses(url("RECORDS") + ":1: '/etc/passwd' is refused");
+  records("../\n");
+  refuses(url("RECORDS") + ":1: '..' is refused");
+  records("100\n101\n100\n");
+  refuses(url("RECORDS") + ":3: 100 is named twice");
+  records("100\n105\n");
+  refuses(url("SHA256SUMS.txt") + ": does not list 105.hea, the header of record 105");
+  put("100.hea", "100 1 360\n../../evil.dat 212\n");
+  records("100\n");
+  refuses((options_.output / "100.hea").string() + ": '../../evil.dat' is refused");
+  put("100.hea", "100 1 360\nother.dat 212\n");
+  records("100\n");
+  refuses("100.hea: names other.dat, which SHA256SUMS.txt does not list");
+  put("100.hea", "100 2 360\n100.dat 212\n");
+  records("100\n");
+  refuses("100.hea: ends after 1 lines of signals or segments, expected 2");
+  put("100.hea", "<html>\n");
+  records("100\n");
+  refuses("100.hea:1: found '<html>', expected a record's name and its number of signals");
+  put("100.hea", "");
+  records("100\n");
+  refuses("100.hea: ends after 0 lines");
+  put("100.hea", "100/1 1 360\n101 10\n");
+  put("101.hea", "101/1 1 360\n100 10\n");
+  records("100\n");
+  refuses("101.hea: is a segment that has segments");
+  put("ANNOTATORS", "../../x\n");
+  records("100\n");
+  refuses(url("ANNOTATORS") + ":1: '../../x' is refused");
+}
+
+TEST_F(Downloads, RefuseWhatIsNoDatabase) {
+  put("SHA256SUMS.txt", "<!DOCTYPE html><title>404</title>\n");
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ":1: found '<!DOCTYPE html>");
+  EXPECT_FALSE(fs::exists(options_.output));
+  put("SHA256SUMS.txt", "");
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": is empty");
+  put("SHA256SUMS.txt", std::string(64, 'a') + " readme.html\n");
+  fs::remove(root_ / "RECORDS");
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") +
+                          ": lists no records (no RECORDS, no .hea files); "
+                          "--all-files fetches what there is");
+  options_.mirror = server_.url() + "/nowhere";
+  EXPECT_ERROR(run(), server_.url() + "/nowhere/SHA256SUMS.txt: not found, nor ");
+  for (const char* mirror :
+       {"/home/me/mitdb", "ftp://x/y", "mitdb", "file://mitdb", "http://x/?a=b", "https://x/a b"}) {
+    options_.mirror = mirror;
+    EXPECT_ERROR(
+        run(), std::string("--mirror: '") + mirror + "' is no https, http or file URL of a folder");
+  }
+  options_.mirror = server_.url();
+  for (const char* name : {"", "/", "../x", "a/../b", "a/b/c", ".x", "a/.b", "a b", "a?"}) {
+    options_.database = name;
+    EXPECT_ERROR(run(), std::string("'") + name + "' is no name of a database, expected NAME");
+  }
+}
+
+TEST_F(Downloads, NeverMixTwoDatabases) {
+  run();
+  put("103.dat", "one more");
+  write_sums();
+  const std::string before = got("SHA256SUMS.txt");
+  EXPECT_ERROR(run(), (options_.output / "SHA256SUMS.txt").string() + ": is not the one of " +
+                          server_.url() +
+                          ": the folder holds another database or version; choose another "
+                          "--output");
+  EXPECT_EQ(got("SHA256SUMS.txt"), before);
+}
+
+TEST_F(Downloads, RefusePlacesTheyCannotWrite) {
+  write_bytes(folder_ / "file", "");
+  for (const fs::path& output : {folder_ / "file", folder_ / "file/x", fs::path("/proc/x")}) {
+    options_.output = output;
+    EXPECT_ERROR(run(), output.string() + ": cannot create the folder");
+  }
+  EXPECT_THAT(server_.requests(), ::testing::IsEmpty());
+  options_.output = folder_ / "out";
+  fs::create_directories(options_.output / "101.dat");  // where a file must be
+  EXPECT_ERROR(run(), (options_.output / "101.dat").string() + ": cannot replace: Is a directory");
+}
+
+TEST_F(Downloads, AFullDiskLeavesAPart) {
+  {
+    const FileSizeLimit full(40'960);
+    EXPECT_ERROR(run(), (options_.output / "100.dat.part").string() + ": cannot write: ");
+  }
+  EXPECT_EQ(fs::file_size(options_.output / "100.dat.part"), 40'960u);
+  EXPECT_FALSE(fs::exists(options_.output / "100.dat"));
+  server_.forget_requests();
+  run();
+  expect_complete();
+  for (const HttpRequest& request : server_.requests()) {
+    EXPECT_EQ(request.offset, request.path == "/100.dat" ? 40'960 : 0) << request.path;
+  }
+}
+
+TEST_F(Downloads, OneAtATimeInAFolder) {
+  bool tried = false;
+  download(options_, [&](const DownloadProgress&) {
+    if (std::exchange(tried, true)) return;
+    EXPECT_ERROR(download(options_),
+                 options_.output.string() + ": another download is at work in this folder");
+  });
+  EXPECT_TRUE(tried);
+  expect_complete();
+}
+
+// The MIT-BIH Arrhythmia Database itself, whose SHA256SUMS.txt lists more than copies of it hold.
+TEST_F(Downloads, TheRealDatabaseByFileAndByHttp) {
+  const char* database = std::getenv("EKGINE_DATABASE");
+  if (database == nullptr || !fs::exists(fs::path(database) / "SHA256SUMS.txt")) {
+    GTEST_SKIP() << "EKGINE_DATABASE is not set to a folder with the database's SHA256SUMS.txt";
+  }
+  const HttpServer server(database);
+  for (const std::string& mirror : {server.url(), "file://" + std::string(database)}) {
+    options_.mirror = mirror;
+    options_.output = folder_ / ("real" + mirror.substr(0, 4));
+    const DownloadResult result = run();
+    EXPECT_EQ(result.records, 48) << mirror;
+    EXPECT_EQ(result.fetched_files, 48 * 3 + 2) << mirror;
+    EXPECT_EQ(result.received_bytes, 93'857'317) << mirror;
+    EXPECT_EQ(run().fetched_files, 0) << mirror;
+  }
+}
+
+}  // namespace
+}  // namespace ekgine
