@@ -505,9 +505,10 @@ class TensorBoard : public Resume {
 };
 
 TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
-  expect_success(
-      ekgine(long_training(path("run")) + Arguments{"--train-records", "901", "--test-records",
-                                                    "902", "--tensorboard", path("logs/run")}));
+  const ProcessResult result = ekgine(long_training(path("run")) +
+                                      Arguments{"--train-records", "901", "--test-records", "902",
+                                                "--json", "--tensorboard", path("logs/run")});
+  expect_success(result);
   const auto scalars = shown_scalars(path("logs/run"));
   std::vector<std::string> tags;
   for (const auto& [tag, values] : scalars) tags.push_back(tag);
@@ -535,8 +536,7 @@ TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
   for (const auto& [tag, key] : keys) EXPECT_EQ(scalars.at(tag).size(), 3u) << tag;
 
   const json metrics = json::parse(read("run/metrics.json"));
-  const std::int64_t best =
-      json::parse(read("run/checkpoint.json")).at("state").at("stopping").at("best_epoch");
+  const std::int64_t best = json::parse(result.out).at("best_epoch");
   for (const std::string key : {"loss", "accuracy", "macro_f1"}) {
     EXPECT_EQ(scalars.at(key + "/test"),
               (std::map<std::int64_t, float>{{best, metrics.at(key).get<float>()}}));

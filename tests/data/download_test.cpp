@@ -54,8 +54,6 @@ class Downloads : public ::testing::Test {
     write_sums();
     options_.output = folder_ / "out";
     options_.mirror = server_.url();
-    options_.transfer.connect_timeout = milliseconds(1000);
-    options_.transfer.stall_timeout = milliseconds(150);
     options_.first_delay = milliseconds(1);
     options_.retries = 3;
   }
@@ -367,15 +365,16 @@ TEST_F(Downloads, GiveUpWhenNothingMoreArrives) {
 }
 
 TEST_F(Downloads, StallsEndAndAreTriedAgain) {
+  options_.transfer.stall_timeout = milliseconds(500);
   server_.add_fault("/101.dat", {.kind = Kind::stall, .bytes = 20'000});
   run();
   EXPECT_THAT(offsets(), ElementsAre(0, 20'000));
-  EXPECT_THAT(said_, ElementsAre(url("101.dat") + ": no data for 0.15 s; again in 0 s"));
+  EXPECT_THAT(said_, ElementsAre(url("101.dat") + ": no data for 0.5 s; again in 0 s"));
   expect_complete();
   fs::remove(options_.output / "101.dat");
   options_.retries = 1;
   server_.add_fault("/101.dat", {.kind = Kind::stall, .times = -1});
-  EXPECT_ERROR(run(), url("101.dat") + ": no data for 0.15 s, 2 attempts in a row");
+  EXPECT_ERROR(run(), url("101.dat") + ": no data for 0.5 s, 2 attempts in a row");
 }
 
 TEST_F(Downloads, WaitForAServerThatIsOverloaded) {

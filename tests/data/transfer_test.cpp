@@ -33,9 +33,10 @@ class Transfers : public ::testing::Test {
     std::optional<std::int64_t> size;
     int begins = 0;
   };
-  Got get(const std::string& url, std::int64_t offset = 0) {
+  Got get(const std::string& url, std::int64_t offset = 0) { return get(transfer_, url, offset); }
+  static Got get(Transfer& transfer, const std::string& url, std::int64_t offset) {
     Got got;
-    got.result = transfer_.get(
+    got.result = transfer.get(
         url, offset,
         [&](std::int64_t at, std::optional<std::int64_t> size) {
           got.offset = at;
@@ -52,9 +53,7 @@ class Transfers : public ::testing::Test {
   const std::int64_t size_ = std::ssize(content_);
   TemporaryDirectory folder_;
   HttpServer server_{folder_.path()};
-  Transfer transfer_{{.agent = "test/1",
-                      .connect_timeout = milliseconds(500),
-                      .stall_timeout = milliseconds(200)}};
+  Transfer transfer_{{.agent = "test/1"}};
 };
 
 TEST_F(Transfers, GetWholeFilesAndTheirEnds) {
@@ -140,14 +139,13 @@ TEST_F(Transfers, NoticeConnectionsThatEndOrStall) {
   EXPECT_EQ(got.result.outcome, Outcome::temporary);
   EXPECT_THAT(got.result.reason, HasSubstr("69007 bytes remaining"));
   EXPECT_EQ(got.text, content_.substr(0, 1000));
+  Transfer impatient{{.stall_timeout = milliseconds(500)}};
   for (const std::int64_t bytes : {0, 1000}) {
     server_.add_fault("/file", {.kind = Kind::stall, .bytes = bytes});
-    const auto start = std::chrono::steady_clock::now();
-    got = get(http("file"));
+    got = get(impatient, http("file"), 0);
     EXPECT_EQ(got.result.outcome, Outcome::temporary);
-    EXPECT_EQ(got.result.reason, "no data for 0.2 s");
+    EXPECT_EQ(got.result.reason, "no data for 0.5 s");
     EXPECT_EQ(std::ssize(got.text), bytes);
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   }
   // Slow is not stalled.
   server_.set_bytes_per_second(100'000);
