@@ -55,7 +55,7 @@ std::vector<std::string> draw_folds(const std::filesystem::path& directory,
       "set grid ytics lt 1 dt solid lc rgb '#E6E6E6' lw 0.8\n"
       "set xrange [-1:{}]\nset yrange [0:1]\nset boxwidth 0.8\nset style fill solid 1 noborder\n"
       "plot $bars using 1:2 with boxes lc rgb '#8DBFDD', $means using 1:2 with boxes "
-      "lc rgb '#0072B2', $means using 1:2:3 with yerrorbars lw 1.8 pt 0 lc rgb '#222222'",
+      "lc rgb '#0072B2', $means using 1:2:3 with yerrorbars lw 1.8 pt 7 ps 0 lc rgb '#222222'",
       gnuplot_string(subtitle), numbers, 3 * (n + 2.6) - 0.8);
   return draw_pictures(directory, std::array{picture});
 }
