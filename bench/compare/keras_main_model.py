@@ -1,9 +1,9 @@
 """Main_Model in Keras on TensorFlow: trains some steps, then classifies a record; prints what it
 measured.
 
-Variants: "as-installed" leaves compile() its defaults; "tuned" has TensorFlow's own kernels
-(oneDNN) instead of XLA's, sets the number of threads, and is started by the runner with an
-allocator that keeps memory."""
+Variants: "as-installed" leaves everything its default; "tuned" sets the number of threads and is
+started by the runner with an allocator that keeps memory. Neither compiles the step with XLA,
+which on a CPU is not the default, and slower."""
 
 import os
 
@@ -164,13 +164,11 @@ def main():
     matrix = w.wavelet_matrix()
     model, encode, classify = build(matrix, *w.normalisation(beats, matrix))
     w.check_parameters(sum(int(np.prod(v.shape)) for v in model.trainable_variables))
-    jit_compile = False if tuned else "auto"
     model.compile(
         optimizer=keras.optimizers.AdamW(
             learning_rate=w.LEARNING_RATE, weight_decay=w.WEIGHT_DECAY, epsilon=w.ADAM_EPSILON
         ),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=jit_compile,
     )
     batches = (
         tf.data.Dataset.from_tensor_slices((sequences, labels))
@@ -195,8 +193,6 @@ def main():
 
     if arguments.weights:
         load([encode, classify], matrix, w.read_weights(arguments.weights))
-    encode.compile(jit_compile=jit_compile)
-    classify.compile(jit_compile=jit_compile)
 
     def predict(beats):
         features = encode.predict(beats, batch_size=w.ENCODE_CHUNK, verbose=0)
@@ -207,7 +203,7 @@ def main():
         return ops.convert_to_numpy(ops.softmax(logits))
 
     results |= w.measure_inference(arguments, predict, beats)
-    results["version"] = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    results["version"] = f"{w.version_of('tensorflow-cpu')}, {w.version_of('keras')}"
     results["threads"] = tf.config.threading.get_intra_op_parallelism_threads()
     w.report(results)
 

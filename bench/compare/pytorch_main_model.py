@@ -228,7 +228,7 @@ def main():
         return logits.softmax(dim=1).cpu().numpy()
 
     results |= w.measure_inference(arguments, predict, beats)
-    results["version"] = f"PyTorch {torch.__version__}"
+    results["version"] = w.version_of("torch")
     results["threads"] = torch.get_num_threads()
     w.report(results)
 

@@ -17,7 +17,7 @@ def main():
     arguments = parser.parse_args()
     beats, _ = w.read_beats(arguments.data, arguments.record)
     scales = np.arange(1, w.SCALES + 1)
-    results = {"version": f"PyWavelets {pywt.__version__}"}
+    results = {"version": w.version_of("PyWavelets")}
     for method in ("conv", "fft"):
         passes = 0
         start, cpu_start = time.perf_counter(), time.process_time()

@@ -2,6 +2,7 @@
 weights and answers of ekgine, and how a measurement is taken and reported."""
 
 import argparse
+import importlib.metadata
 import json
 import os
 import resource
@@ -156,6 +157,11 @@ def measure_inference(arguments, predict, beats):
             sys.exit(f"not the same model: probabilities differ from ekgine's by {difference:.2g}")
         results["largest_difference"] = difference
     return results
+
+
+def version_of(distribution):
+    # As installed and pinned; PyWavelets 1.9.0 calls itself 1.8.0.
+    return f"{distribution} {importlib.metadata.version(distribution)}"
 
 
 def report(results):
