@@ -123,7 +123,9 @@ TEST_F(Program, GoesOnOnAnotherDevice) {
   const auto start = [&](const std::string& device, const std::string& run) {
     Arguments arguments = training(device, run);
     *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";
-    return arguments;
+    // Where the run moves is a matter of moments, and so is what rounding comes to: in small steps
+    // it comes to little.
+    return arguments + Arguments{"--learning-rate", "2e-5"};
   };
   expect_success(ekgine(start("cpu", "whole")));
 
