@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <set>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "data/checksums.h"
@@ -519,7 +521,7 @@ DownloadResult Download::run() {
   if (slash != std::string::npos) result_.version = options_.database.substr(slash + 1);
   check_options();
   const OutputDirectory output(options_.output);
-  const FolderLock lock(options_.output);
+  const DirectoryLock lock(options_.output);
 
   std::string sums;
   result_.source = find_source(sums);

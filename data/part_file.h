@@ -35,18 +35,4 @@ class PartFile {
   Sha256 sum_;
 };
 
-// While one lives, no other process (nor this one again) gets one for the same folder. It leaves no
-// file and ends with the process. File systems that have no such locks are used without.
-class FolderLock {
- public:
-  // Errors: the folder is locked.
-  explicit FolderLock(const std::filesystem::path& folder);
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-  ~FolderLock();
-
- private:
-  int fd_;
-};
-
 }  // namespace ekgine

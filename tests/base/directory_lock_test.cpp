@@ -3,52 +3,22 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <thread>
 
 #include "tests/support/expect_error.h"
+#include "tests/support/lock_holder.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine::testing {
 namespace {
 
-// A process that holds the lock until it is killed.
-class Holder {
- public:
-  explicit Holder(const std::filesystem::path& folder) {
-    int ready[2];
-    EXPECT_EQ(pipe(ready), 0);
-    child_ = fork();
-    if (child_ == 0) {
-      const DirectoryLock lock(folder);
-      [[maybe_unused]] const auto written = write(ready[1], "x", 1);
-      for (;;) pause();
-    }
-    char byte = 0;
-    EXPECT_EQ(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    close(ready[1]);
-  }
-  ~Holder() { end(); }
-  void end() {
-    if (child_ <= 0) return;
-    kill(child_, SIGKILL);
-    waitpid(child_, nullptr, 0);
-    child_ = 0;
-  }
-
- private:
-  pid_t child_;
-};
-
 TEST(DirectoryLock, KeepsOthersOutUntilTheProcessEnds) {
   const TemporaryDirectory folder;
-  Holder holder(folder.path());
+  LockHolder holder(folder.path());
   EXPECT_ERROR(DirectoryLock{folder.path()},
                folder.path().string() + ": another process is at work there");
   EXPECT_THROW(DirectoryLock{folder.path()}, InUse);
@@ -67,12 +37,12 @@ TEST(DirectoryLock, NestsWithinAProcess) {
     EXPECT_EQ(flock(file, LOCK_EX | LOCK_NB), -1);
     close(file);
   }
-  Holder holder(folder.path());  // released: another process gets it
+  LockHolder holder(folder.path());  // released: another process gets it
 }
 
 TEST(DirectoryLock, WaitsWhenAsked) {
   const TemporaryDirectory folder;
-  Holder holder(folder.path());
+  LockHolder holder(folder.path());
   std::atomic<bool> ended = false;
   std::thread other([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(60));

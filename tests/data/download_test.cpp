@@ -10,6 +10,7 @@
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/http_server.h"
+#include "tests/support/lock_holder.h"
 #include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
@@ -25,6 +26,7 @@ using ::testing::HasSubstr;
 using testing::HttpFault;
 using testing::HttpRequest;
 using testing::HttpServer;
+using testing::LockHolder;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using testing::Random;
@@ -575,13 +577,12 @@ TEST_F(Downloads, AFullDiskLeavesAPart) {
 }
 
 TEST_F(Downloads, OneAtATimeInAFolder) {
-  bool tried = false;
-  download(options_, [&](const DownloadProgress&) {
-    if (std::exchange(tried, true)) return;
-    EXPECT_ERROR(download(options_),
-                 options_.output.string() + ": another download is at work in this folder");
-  });
-  EXPECT_TRUE(tried);
+  fs::create_directory(options_.output);
+  LockHolder other(options_.output);
+  EXPECT_ERROR(run(), options_.output.string() + ": another process is at work there");
+  EXPECT_TRUE(fs::is_empty(options_.output));
+  other.end();
+  run();
   expect_complete();
 }
 

@@ -77,15 +77,5 @@ TEST_F(Parts, RefuseWhatIsNoFileOfTheirs) {
   EXPECT_EQ(read_file(folder_ / "mine"), "precious");
 }
 
-TEST_F(Parts, OneAtATimeInAFolder) {
-  {
-    const FolderLock lock(folder_.path());
-    EXPECT_ERROR(FolderLock{folder_.path()},
-                 folder_.path().string() + ": another download is at work in this folder");
-  }
-  EXPECT_NO_THROW(FolderLock{folder_.path()});
-  EXPECT_TRUE(fs::is_empty(folder_.path()));
-}
-
 }  // namespace
 }  // namespace ekgine
