@@ -16,8 +16,8 @@ namespace ekgine {
 
 class Replay {
  public:
-  // What the work's launches depend on: its kind and shapes.
-  using Key = std::array<std::int64_t, 3>;
+  // What the work's launches depend on: its shapes, or its kind and its size.
+  using Key = std::array<std::int64_t, 2>;
 
   // The device outlives it.
   explicit Replay(Device& device);

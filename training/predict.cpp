@@ -77,7 +77,7 @@ std::vector<float> Predictor::predict(std::span<const float> beats,
     const std::int64_t end = std::min(begin + beats_per_chunk_, count);
     const std::int64_t chunk = chunk_of(end - begin, std::min(beats_per_chunk_, count));
     device_.copy(chunk_.beats.rows(0, end - begin), recording.rows(begin, end));
-    replay_.run({0, chunk, 0}, [&] { encode(chunk, false); });
+    replay_.run({0, chunk}, [&] { encode(chunk, false); });
     device_.copy(features.rows(begin, end), chunk_.features.rows(0, end - begin));
     if (progress) progress(end);
   }
@@ -86,7 +86,7 @@ std::vector<float> Predictor::predict(std::span<const float> beats,
     const std::int64_t chunk = chunk_of(end - begin, std::min(sequences_per_chunk, sequences));
     device_.copy(chunk_.rows.rows(0, end - begin + length - 1),
                  features.rows(begin, end + length - 1));
-    replay_.run({1, chunk, 0}, [&] { classify(chunk, false); });
+    replay_.run({1, chunk}, [&] { classify(chunk, false); });
     device_.copy(probabilities.rows(begin, end), chunk_.probabilities.rows(0, end - begin));
   }
   return device_.read_floats(probabilities);

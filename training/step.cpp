@@ -67,7 +67,7 @@ void TrainingStep::take(const BatchView& batch, std::int64_t step, double learni
   const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
   device_.set_step(random.seed, random.step);
   device_.set_learning_rate(learning_rate);
-  replay_.run({inputs.labels.size(), inputs.rows.size(), 0}, [&] {
+  replay_.run({inputs.labels.size(), inputs.rows.size()}, [&] {
     Tape tape(device_, Tape::Mode::training, plan_, random);
     record(tape, inputs);
     adamw_step(device_, model_.parameters(),

@@ -20,8 +20,8 @@ using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::StartsWith;
 
-ProcessResult bench(const std::vector<std::string>& arguments) {
-  Process process(EKGINE_BENCH, arguments);
+ProcessResult bench(const std::vector<std::string>& arguments, const ProcessOptions& options = {}) {
+  Process process(EKGINE_BENCH, arguments, options);
   return process.wait(std::chrono::minutes(5));
 }
 
@@ -138,10 +138,14 @@ TEST_F(CudaBenchmark, RefusesWhatMatchesNothing) {
             "ekgine_bench: --filter no such op: no op has that in its name and shape\n");
 }
 
-// What a machine without a GPU is told, by a build for GPUs.
+// What a machine without a GPU is told: a real one is hidden, the emulated one says that it is
+// none.
 TEST(CudaBenchmarkUsage, SaysWhereThereIsNoGpu) {
-  if (no_cuda_device().empty()) GTEST_SKIP() << "there is a CUDA device";
-  const ProcessResult result = bench({"--device", "cuda"});
+  const ProcessResult result =
+      bench({"--device", "cuda"},
+            {.directory = {},
+             .environment = {{"CUDA_VISIBLE_DEVICES", ""},
+                             {"EKGINE_EMULATED_FAILURE", "cudaGetDeviceCount=100"}}});
   EXPECT_EQ(result.status, 1);
   EXPECT_EQ(result.out, "");
   EXPECT_THAT(result.err, StartsWith("ekgine_bench: "));
