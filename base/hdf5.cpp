@@ -338,8 +338,8 @@ std::vector<std::int64_t> File::shape(const std::string& dataset) const {
 }
 
 template <class T>
-std::vector<T> File::read(const std::string& dataset,
-                          std::span<const std::int64_t> expected) const {
+std::vector<T> File::read(const std::string& dataset, std::span<const std::int64_t> expected,
+                          std::optional<Rows> rows) const {
   const LibraryLock lock;
   const Id id = handle_->open_dataset(dataset);
   const std::vector<std::int64_t> found = handle_->shape(dataset, id.get());
@@ -356,20 +356,42 @@ std::vector<T> File::read(const std::string& dataset,
   if (kind == H5T_FLOAT && std::is_integral_v<T>) {
     fail("{}: holds floating-point numbers, expected integers", handle_->where(dataset));
   }
+  std::vector<std::int64_t> wanted = found;
+  if (rows) {
+    const std::int64_t there = found.empty() ? 0 : found[0];
+    if (found.empty() || rows->first < 0 || rows->first > there || rows->count < 0 ||
+        rows->count > there - rows->first) {
+      fail("{}: {} rows from {} on are not among its {}", handle_->where(dataset), rows->count,
+           rows->first, there);
+    }
+    wanted[0] = rows->count;
+  }
   std::vector<T> values;
   try {
     std::size_t count = 1;
-    for (const std::int64_t extent : found) {
+    for (const std::int64_t extent : wanted) {
       if (__builtin_mul_overflow(count, static_cast<std::size_t>(extent), &count))
         throw std::bad_alloc();
     }
     if (count > values.max_size()) throw std::bad_alloc();
     values.resize(count);
   } catch (const std::bad_alloc&) {
-    fail("{}: the shape {} does not fit into memory", handle_->where(dataset), shape_text(found));
+    fail("{}: the shape {} does not fit into memory", handle_->where(dataset), shape_text(wanted));
   }
-  if (!values.empty() &&
-      H5Dread(id.get(), memory_type<T>(), H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data()) < 0) {
+  if (values.empty()) return values;
+  Id file_space(H5Dget_space(id.get()), H5Sclose),
+      memory_space(H5Scopy(file_space.get()), H5Sclose);
+  if (rows) {
+    const std::vector<hsize_t> extents(wanted.begin(), wanted.end());
+    std::vector<hsize_t> start(extents.size(), 0);
+    start[0] = static_cast<hsize_t>(rows->first);
+    H5Sselect_hyperslab(file_space.get(), H5S_SELECT_SET, start.data(), nullptr, extents.data(),
+                        nullptr);
+    H5Sset_extent_simple(memory_space.get(), static_cast<int>(extents.size()), extents.data(),
+                         nullptr);
+  }
+  if (H5Dread(id.get(), memory_type<T>(), memory_space.get(), file_space.get(), H5P_DEFAULT,
+              values.data()) < 0) {
     fail("{}: cannot be read: {}", handle_->where(dataset), system_reason("damaged?"));
   }
   return values;
@@ -499,9 +521,10 @@ void File::write_text(const std::string& object, const std::string& name,
   handle_->write_scalar(object, name, type.get(), value.c_str());
 }
 
-#define EKGINE_INSTANTIATE(T)                                                                     \
-  template std::vector<T> File::read<T>(const std::string&, std::span<const std::int64_t>) const; \
-  template void File::write<T>(const std::string&, std::span<const T>,                            \
+#define EKGINE_INSTANTIATE(T)                                                              \
+  template std::vector<T> File::read<T>(const std::string&, std::span<const std::int64_t>, \
+                                        std::optional<Rows>) const;                        \
+  template void File::write<T>(const std::string&, std::span<const T>,                     \
                                std::span<const std::int64_t>, bool);
 EKGINE_INSTANTIATE(float)
 EKGINE_INSTANTIATE(double)

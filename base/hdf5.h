@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,11 @@ namespace ekgine::hdf5 {
 
 // Element types that can be read and written: float, double, std::int8_t, std::uint8_t,
 // std::int32_t, std::int64_t.
+
+// Some of a dataset: `count` entries along its first axis, from `first` on.
+struct Rows {
+  std::int64_t first = 0, count = 0;
+};
 
 class File {
  public:
@@ -49,11 +55,11 @@ class File {
   // Makes a group, and its parents. Errors: an object of that name exists.
   void create_group(const std::string& name);
 
-  // Reads a whole dataset. Errors: missing; not the `expected` shape, where one is given (-1 in it
-  // matches any extent).
+  // Reads a dataset, or some rows of it. Errors: missing; not the `expected` shape, where one is
+  // given (-1 in it matches any extent), which is that of the whole dataset; rows it does not have.
   template <class T>
-  std::vector<T> read(const std::string& dataset,
-                      std::span<const std::int64_t> expected = {}) const;
+  std::vector<T> read(const std::string& dataset, std::span<const std::int64_t> expected = {},
+                      std::optional<Rows> rows = {}) const;
   // Writes a new dataset, chunked along the first axis and deflated when `compress` is set.
   template <class T>
   void write(const std::string& dataset, std::span<const T> values,

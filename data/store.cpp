@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <numeric>
 #include <set>
 
@@ -22,10 +23,15 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* format_name = "ekgine store";
-constexpr const char* metadata_name = "metadata.json";
+constexpr const char* description_name = "store.json";
+constexpr const char* beat_list_name = "metadata.json";
 
 fs::path record_path(const fs::path& folder, const std::string& record) {
   return folder / (record + ".h5");
+}
+
+std::string json_line(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 // The first file in `folder` that no store has, or nothing.
@@ -33,15 +39,17 @@ std::string foreign_file(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename().string();
     if (name.ends_with(".partial")) name.resize(name.size() - std::strlen(".partial"));
-    if (!entry.is_regular_file() || (name != metadata_name && !name.ends_with(".h5"))) {
+    if (!entry.is_regular_file() ||
+        (name != description_name && name != beat_list_name && !name.ends_with(".h5"))) {
       return entry.path().filename().string();
     }
   }
   return {};
 }
 
-// Errors name the dataset and the beat.
-void check_finite(const std::string& where, const std::vector<float>& values, std::int64_t row) {
+// `values` are of `row` a beat, from beat `first` on. Errors name the dataset and the beat.
+void check_finite(const std::string& where, const std::vector<float>& values, std::int64_t first,
+                  std::int64_t row) {
   // One pass without branches: a sum of 0·x is 0 unless some x is not finite.
   float probe = 0;
   for (const float v : values) probe += 0 * v;
@@ -49,7 +57,8 @@ void check_finite(const std::string& where, const std::vector<float>& values, st
   const auto bad =
       std::find_if(values.begin(), values.end(), [](float v) { return !std::isfinite(v); });
   const std::int64_t at = bad - values.begin();
-  fail("{}: beat {}, value {} is {}, expected a finite number", where, at / row, at % row, *bad);
+  fail("{}: beat {}, value {} is {}, expected a finite number", where, first + at / row, at % row,
+       *bad);
 }
 
 std::vector<std::int32_t> read_labels_of(const hdf5::File& file, const std::string& path,
@@ -66,9 +75,16 @@ std::vector<std::int32_t> read_labels_of(const hdf5::File& file, const std::stri
   }
   if (counts != entry.counts) {
     fail("{}:labels: the counts per class ({}) disagree with {} ({})", path,
-         fmt::join(counts, ", "), metadata_name, fmt::join(entry.counts, ", "));
+         fmt::join(counts, ", "), description_name, fmt::join(entry.counts, ", "));
   }
   return labels;
+}
+
+// Until version 2 the description of a store was called metadata.json.
+bool is_of_version_1(const fs::path& folder) {
+  if (!fs::is_regular_file(folder / beat_list_name)) return false;
+  const auto json = nlohmann::json::parse(read_file(folder / beat_list_name), nullptr, false);
+  return json.is_object() && json.contains("format") && json["format"] == format_name;
 }
 
 hdf5::File open_record(const fs::path& path, const std::string& record) {
@@ -90,8 +106,14 @@ std::int64_t StoreRecord::beats() const {
 
 Store::Store(fs::path folder) : folder_(std::move(folder)) {
   if (!fs::is_directory(folder_)) fail("{}: the store does not exist", folder_.string());
-  const fs::path path = folder_ / metadata_name;
-  if (!fs::exists(path)) fail("{}: is not a store: {} is missing", folder_.string(), metadata_name);
+  const fs::path path = folder_ / description_name;
+  if (!fs::exists(path)) {
+    if (is_of_version_1(folder_)) {
+      fail("{}: was written by an earlier version; run 'ekgine preprocess' again",
+           folder_.string());
+    }
+    fail("{}: is not a store: {} is missing", folder_.string(), description_name);
+  }
   const nlohmann::json json = read_json(path);
   if (const auto format = json_value<std::string>(path, json, "format", "a text");
       format != format_name) {
@@ -171,7 +193,7 @@ RecordBeats Store::read(const std::string& record) const {
   beats.labels = read_labels_of(file, name, expected);
   const std::int64_t beats_shape[] = {n, beat_samples};
   beats.beats = file.read<float>("beats", beats_shape);
-  check_finite(name + ":beats", beats.beats, beat_samples);
+  check_finite(name + ":beats", beats.beats, 0, beat_samples);
   const std::int64_t shape[] = {n};
   const std::vector<std::int8_t> symbols = file.read<std::int8_t>("symbols", shape);
   beats.symbols.assign(symbols.begin(), symbols.end());
@@ -190,7 +212,8 @@ std::vector<std::int32_t> Store::read_labels(const std::string& record) const {
   return read_labels_of(open_record(path, record), path.string(), expected);
 }
 
-std::vector<float> Store::read_scalograms(const std::string& record) const {
+std::vector<float> Store::read_scalograms(const std::string& record, std::int64_t first,
+                                          std::int64_t count) const {
   const StoreRecord& expected = entry(record);
   if (!info_.scalograms) {
     fail("{}: was written without scalograms; run 'ekgine preprocess --scalograms'",
@@ -199,8 +222,8 @@ std::vector<float> Store::read_scalograms(const std::string& record) const {
   const fs::path path = record_path(folder_, record);
   const hdf5::File file = open_record(path, record);
   const std::int64_t shape[] = {expected.beats(), scalogram_scales, beat_samples};
-  std::vector<float> values = file.read<float>("scalograms", shape);
-  check_finite(path.string() + ":scalograms", values, scalogram_scales * beat_samples);
+  std::vector<float> values = file.read<float>("scalograms", shape, hdf5::Rows{first, count});
+  check_finite(path.string() + ":scalograms", values, first, scalogram_scales * beat_samples);
   return values;
 }
 
@@ -229,7 +252,7 @@ StoreWriter::~StoreWriter() {
   if (!committed_) fs::remove_all(partial_, ignored);
 }
 
-void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms) const {
+void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms) {
   const std::int64_t n = record.size();
   AtomicFile atomic(record_path(partial_, record.name));
   hdf5::File file = hdf5::File::create(atomic.temporary_path());
@@ -251,6 +274,21 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   }
   file.close();
   atomic.commit();
+  const std::lock_guard lock(mutex_);
+  labels_[record.name] = record.labels;
+}
+
+std::string StoreWriter::beat_list() const {
+  std::string text = "[";
+  for (const auto& [name, labels] : labels_) {
+    const std::string quoted = json_line(name);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      fmt::format_to(std::back_inserter(text),
+                     "{}{{\"record_name\": {}, \"beat_index\": {}, \"label\": {}}}",
+                     text.size() == 1 ? "\n" : ",\n", quoted, i, labels[i]);
+    }
+  }
+  return text + "\n]\n";
 }
 
 void StoreWriter::commit(const StoreInfo& info) {
@@ -266,20 +304,18 @@ void StoreWriter::commit(const StoreInfo& info) {
   json["units"] = "mV";
   json["scalograms"] = info.scalograms;
   // One key, and one record, a line: for people too.
-  const auto line = [](const nlohmann::ordered_json& value) {
-    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  };
   std::string text = "{\n";
   for (const auto& [key, value] : json.items())
-    text += fmt::format("  \"{}\": {},\n", key, line(value));
+    text += fmt::format("  \"{}\": {},\n", key, json_line(value));
   text += "  \"records\": [";
   for (const StoreRecord& record : info.records) {
     text += fmt::format(
         "{}\n    {}", &record == info.records.data() ? "" : ",",
-        line({{"name", record.name}, {"beats", record.beats()}, {"counts", record.counts}}));
+        json_line({{"name", record.name}, {"beats", record.beats()}, {"counts", record.counts}}));
   }
   text += "\n  ]\n}\n";
-  write_file(partial_ / metadata_name, text);
+  if (info.scalograms) write_file(partial_ / beat_list_name, beat_list());
+  write_file(partial_ / description_name, text);
 
   const bool replaces = fs::exists(folder_);
   if (!replaces) {

@@ -1,14 +1,17 @@
 // The store: what `ekgine preprocess` makes of a database, and training reads.
 //
-// A folder with one HDF5 file per record and `metadata.json`, which says what they are and is
-// written last; docs/formats.md lists every dataset, attribute and key. Reading is strict: a store
-// of another version, a missing or truncated file, datasets that are missing or disagree with each
-// other or with metadata.json, and values that are no finite numbers are errors.
+// A folder with one HDF5 file per record and `store.json`, which says what they are and is written
+// last; with scalograms also `metadata.json`, a list of all beats for other programs, which is not
+// read here. docs/formats.md lists every dataset, attribute and key. Reading is strict: a store of
+// another version, a missing or truncated file, datasets that are missing or disagree with each
+// other or with store.json, and values that are no finite numbers are errors.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -18,7 +21,7 @@
 
 namespace ekgine {
 
-constexpr std::int64_t store_version = 1;
+constexpr std::int64_t store_version = 2;
 
 using ClassCounts = std::array<std::int64_t, class_count>;
 
@@ -39,7 +42,7 @@ struct StoreInfo {
 
 class Store {
  public:
-  // Reads and checks metadata.json. Record files are opened when they are read.
+  // Reads and checks store.json. Record files are opened when they are read.
   explicit Store(std::filesystem::path folder);
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -52,8 +55,10 @@ class Store {
   RecordBeats read(const std::string& record) const;
   // (n) labels alone.
   std::vector<std::int32_t> read_labels(const std::string& record) const;
-  // (n, 32, 187). Errors: the store was written without scalograms.
-  std::vector<float> read_scalograms(const std::string& record) const;
+  // (count, 32, 187), of the beats from `first` on. Errors: the store was written without
+  // scalograms; beats that the record does not have.
+  std::vector<float> read_scalograms(const std::string& record, std::int64_t first,
+                                     std::int64_t count) const;
 
  private:
   const StoreRecord& entry(const std::string& record) const;
@@ -74,13 +79,18 @@ class StoreWriter {
   ~StoreWriter();
 
   // Writes one record; `scalograms` is (n, 32, 187) or empty. Any thread may call.
-  void add(const RecordBeats& record, const std::vector<float>& scalograms = {}) const;
+  void add(const RecordBeats& record, const std::vector<float>& scalograms = {});
 
-  // Writes metadata.json and puts the store in its place.
+  // Writes store.json, and metadata.json where there are scalograms; puts the store in its place.
   void commit(const StoreInfo& info);
 
  private:
+  // metadata.json: an object per beat, a line each, by record name and beat.
+  std::string beat_list() const;
+
   std::filesystem::path folder_, partial_;
+  std::mutex mutex_;                                         // guards labels_
+  std::map<std::string, std::vector<std::int32_t>> labels_;  // of the records added
   bool committed_ = false;
 };
 

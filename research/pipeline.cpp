@@ -105,7 +105,7 @@ void Pipeline::check() {
 void Pipeline::make_store() {
   if (!o_.database.empty()) {
     o_.train.data = o_.train.output / "store";
-    if (!fs::exists(o_.train.data / "metadata.json")) {
+    if (!fs::exists(o_.train.data / "store.json")) {
       PreprocessOptions p;
       p.database = o_.database;
       p.output = o_.train.data;

@@ -48,7 +48,7 @@ TEST_F(ConfigFile, NamesMayHoldAnything) {
   const ProcessResult result = preprocess_with("[preprocess]\ndatabase = '" + database_ +
                                                "'\noutput = \"" + quoted + "\"\n");
   expect_success(result);
-  EXPECT_THAT(content_of(name), ElementsAre("901.h5", "902.h5", "903.h5", "metadata.json"));
+  EXPECT_THAT(content_of(name), ElementsAre("901.h5", "902.h5", "903.h5", "store.json"));
 }
 
 TEST_F(ConfigFile, WrongLinesAreNamed) {

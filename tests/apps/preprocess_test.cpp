@@ -28,7 +28,7 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
                                         R"(", "records": 2, "beats": 36,
                 "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5}})"));
   EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
-  EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "metadata.json"));
+  EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "store.json"));
 }
 
 // Everything that can be wrong with a record ends in one line that names the file, and no store.

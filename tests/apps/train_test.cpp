@@ -686,14 +686,14 @@ TEST_F(Train, RefusesAClassThatIsAbsent) {
 }
 
 TEST_F(Train, RefusesADamagedStore) {
-  const std::string metadata = read("store/metadata.json"), record = read("store/902.h5");
-  std::string other = metadata;
-  other.replace(other.find("\"version\": 1"), 12, "\"version\": 2");
-  write_bytes(path("store/metadata.json"), other);
-  refuses({}, store_ + "/metadata.json: is of store version 2, expected 1");
-  write_bytes(path("store/metadata.json"), "{");
-  refuses({}, store_ + "/metadata.json");
-  write_bytes(path("store/metadata.json"), metadata);
+  const std::string description = read("store/store.json"), record = read("store/902.h5");
+  std::string other = description;
+  other.replace(other.find("\"version\": 2"), 12, "\"version\": 3");
+  write_bytes(path("store/store.json"), other);
+  refuses({}, store_ + "/store.json: is of store version 3, expected 2");
+  write_bytes(path("store/store.json"), "{");
+  refuses({}, store_ + "/store.json");
+  write_bytes(path("store/store.json"), description);
 
   write_bytes(path("store/902.h5"), record.substr(0, record.size() / 2));
   refuses({}, store_ + "/902.h5");

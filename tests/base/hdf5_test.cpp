@@ -53,6 +53,33 @@ TYPED_TEST(Hdf5Element, SurvivesAFile) {
   }
 }
 
+TEST(Hdf5, ReadsSomeRows) {
+  const TemporaryDirectory folder;
+  std::vector<float> values(7 * 3 * 2);
+  std::iota(values.begin(), values.end(), 0.F);
+  hdf5::File file = hdf5::File::create(folder / "a.h5");
+  file.write<float>("plain", values, Shape{7, 3, 2});
+  file.write<float>("packed", values, Shape{7, 3, 2}, true);
+  file.write<float>("scalar", std::span(values).first(1), {});
+  for (const char* name : {"plain", "packed"}) {
+    for (std::int64_t first = 0; first <= 7; ++first) {
+      for (std::int64_t count = 0; first + count <= 7; ++count) {
+        const std::vector<float> expected(values.begin() + first * 6,
+                                          values.begin() + (first + count) * 6);
+        EXPECT_EQ(file.read<float>(name, Shape{7, 3, 2}, hdf5::Rows{first, count}), expected)
+            << name << ", " << count << " from " << first;
+      }
+    }
+    const hdf5::Rows wrong[] = {{-1, 1}, {0, 8}, {7, 1}, {8, 0}, {3, -1}};
+    for (const hdf5::Rows rows : wrong) {
+      EXPECT_ERROR(file.read<float>(name, {}, rows),
+                   fmt::format("a.h5:{}: {} rows from {} on are not among its 7", name, rows.count,
+                               rows.first));
+    }
+  }
+  EXPECT_ERROR(file.read<float>("scalar", {}, hdf5::Rows{0, 0}), "are not among its 0");
+}
+
 TEST(Hdf5, ConvertsBetweenFileAndMemory) {
   const TemporaryDirectory folder;
   hdf5::File file = hdf5::File::create(folder / "a.h5");

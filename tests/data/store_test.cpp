@@ -95,12 +95,12 @@ class StoreFolder : public ::testing::Test {
     file.close();
   }
 
-  // Replaces `from` in metadata.json.
-  void edit_metadata(const std::string& from, const std::string& to) const {
-    std::string text = read_file(path_ / "metadata.json");
+  // Replaces `from` in store.json.
+  void edit_description(const std::string& from, const std::string& to) const {
+    std::string text = read_file(path_ / "store.json");
     const std::size_t at = text.find(from);
     ASSERT_NE(at, std::string::npos) << from << " in " << text;
-    write_bytes(path_ / "metadata.json", text.replace(at, from.size(), to));
+    write_bytes(path_ / "store.json", text.replace(at, from.size(), to));
   }
 
   std::string name(const std::string& file) const { return (path_ / file).string(); }
@@ -136,18 +136,70 @@ TEST_F(StoreFolder, HoldsScalograms) {
     writer.add(records_[1], scalograms);
     writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
   }
-  EXPECT_EQ(Store(path_).read_scalograms("x-2"), scalograms);
+  const Store store(path_);
+  EXPECT_EQ(store.read_scalograms("x-2", 0, 5), scalograms);
+  EXPECT_EQ(store.read_scalograms("x-2", 3, 2),
+            std::vector<float>(scalograms.begin() + 3 * scalogram_size, scalograms.end()));
+  EXPECT_ERROR(store.read_scalograms("x-2", 4, 2), "2 rows from 4 on are not among its 5");
   scalograms[3 * scalogram_size + 7] = std::numeric_limits<float>::infinity();
   {
     StoreWriter writer(path_);
     writer.add(records_[1], scalograms);
     writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
   }
-  EXPECT_ERROR(Store(path_).read_scalograms("x-2"),
+  EXPECT_ERROR(Store(path_).read_scalograms("x-2", 0, 5),
+               "x-2.h5:scalograms: beat 3, value 7 is inf, expected a finite number");
+  EXPECT_ERROR(Store(path_).read_scalograms("x-2", 2, 3),
                "x-2.h5:scalograms: beat 3, value 7 is inf, expected a finite number");
   write_store();
-  EXPECT_ERROR(Store(path_).read_scalograms("x-2"),
+  EXPECT_ERROR(Store(path_).read_scalograms("x-2", 0, 5),
                "store: was written without scalograms; run 'ekgine preprocess --scalograms'");
+}
+
+// What the seed's next stage reads beside the scalograms.
+TEST_F(StoreFolder, ListsItsBeatsBesideTheScalograms) {
+  EXPECT_FALSE(fs::exists(path_ / "metadata.json"));
+  {
+    StoreWriter writer(path_);
+    StoreInfo info{"seed", "", "", true, {}};
+    for (const std::size_t i : {1, 0}) {  // the list is in the order of names
+      const RecordBeats& record = records_[i];
+      writer.add(record, std::vector<float>(record.size() * scalogram_size));
+      info.records.push_back(entry_of(record));
+    }
+    writer.commit(info);
+  }
+  nlohmann::json expected = nlohmann::json::array();
+  for (const RecordBeats& record : records_) {
+    for (std::int64_t i = 0; i < record.size(); ++i) {
+      expected.push_back(
+          {{"record_name", record.name}, {"beat_index", i}, {"label", record.labels[i]}});
+    }
+  }
+  const std::string text = read_file(path_ / "metadata.json");
+  EXPECT_EQ(nlohmann::json::parse(text), expected);
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2 + std::ssize(expected)) << "an object per line";
+  EXPECT_EQ(Store(path_).record_names(), (std::vector<std::string>{"x-2", "100"}));
+  // A store without scalograms has none, not even the one before it.
+  write_store();
+  EXPECT_FALSE(fs::exists(path_ / "metadata.json"));
+}
+
+TEST_F(StoreFolder, KnowsThoseOfAnEarlierVersion) {
+  const std::string description = read_file(path_ / "store.json");
+  fs::remove(path_ / "store.json");
+  write_bytes(path_ / "metadata.json", description);
+  EXPECT_ERROR(Store{path_}, path_.string() +
+                                 ": was written by an earlier version; run 'ekgine preprocess' "
+                                 "again");
+  // The list of beats is no description, nor is a file of someone else.
+  for (const char* other : {"[]", "[", "{}", R"({"format": 1})", ""}) {
+    write_bytes(path_ / "metadata.json", other);
+    EXPECT_ERROR(Store{path_}, path_.string() + ": is not a store: store.json is missing");
+  }
+  write_bytes(path_ / "metadata.json", description);
+  write_store();  // which may replace it
+  EXPECT_EQ(Store(path_).record_names(), (std::vector<std::string>{"100", "x-2"}));
 }
 
 TEST_F(StoreFolder, NamesRecordsThatDoNotExist) {
@@ -158,17 +210,17 @@ TEST_F(StoreFolder, NamesRecordsThatDoNotExist) {
   EXPECT_ERROR(store.read("7"), path_.string() + ": record 7 is not in the store, which has");
 }
 
-TEST_F(StoreFolder, RefusesDamagedMetadata) {
-  const std::string whole = read_file(path_ / "metadata.json");
+TEST_F(StoreFolder, RefusesADamagedDescription) {
+  const std::string whole = read_file(path_ / "store.json");
   const auto refuses = [&](const std::string& from, const std::string& to,
                            const std::string& expected) {
-    write_bytes(path_ / "metadata.json", whole);
-    edit_metadata(from, to);
-    EXPECT_ERROR(Store{path_}, name("metadata.json") + expected);
+    write_bytes(path_ / "store.json", whole);
+    edit_description(from, to);
+    EXPECT_ERROR(Store{path_}, name("store.json") + expected);
   };
-  refuses("\"version\": 1", "\"version\": 2",
-          ": is of store version 2, expected 1; run 'ekgine preprocess' again");
-  refuses("\"version\": 1", "\"version\": \"1\"", ": 'version' is not an integer");
+  refuses("\"version\": 2", "\"version\": 3",
+          ": is of store version 3, expected 2; run 'ekgine preprocess' again");
+  refuses("\"version\": 2", "\"version\": \"2\"", ": 'version' is not an integer");
   refuses("ekgine store", "another store", ": the format is 'another store', expected 'ekgine");
   refuses("\"format\"", "\"form\"", ": 'format' is missing");
   refuses("\"label_map\"", "\"labels\"", ": 'label_map' is missing");
@@ -180,11 +232,11 @@ TEST_F(StoreFolder, RefusesDamagedMetadata) {
   refuses("\"x-2\"", "\"100\"", ": record 100 is listed twice");
   refuses("\"name\":\"100\"", "\"name\":100", ": 'name' is not a text");
   for (std::size_t size = 0; size + 2 < whole.size(); ++size) {
-    write_bytes(path_ / "metadata.json", std::string_view(whole).substr(0, size));
-    EXPECT_ERROR(Store{path_}, name("metadata.json") + ": not JSON: unexpected at byte ");
+    write_bytes(path_ / "store.json", std::string_view(whole).substr(0, size));
+    EXPECT_ERROR(Store{path_}, name("store.json") + ": not JSON: unexpected at byte ");
   }
-  fs::remove(path_ / "metadata.json");
-  EXPECT_ERROR(Store{path_}, path_.string() + ": is not a store: metadata.json is missing");
+  fs::remove(path_ / "store.json");
+  EXPECT_ERROR(Store{path_}, path_.string() + ": is not a store: store.json is missing");
   EXPECT_ERROR(Store{folder_ / "absent"}, "absent: the store does not exist");
 }
 
@@ -219,7 +271,7 @@ TEST_F(StoreFolder, RefusesDamagedRecords) {
           ":r_samples: beat 5 comes before the one before it");
   refuses([](RecordBeats& r) { r.name = "101"; }, ": holds record 101, expected 100");
   version_ = 7;
-  refuses(nothing, ": is of store version 7, expected 1");
+  refuses(nothing, ": is of store version 7, expected 2");
   fs::remove(path_ / "100.h5");
   EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + ": does not exist");
 }
@@ -239,13 +291,13 @@ TEST_F(StoreFolder, IsUntouchedUntilTheNewOneIsWhole) {
     for (const RecordBeats& record : records_) expect_equal(Store(path_).read(record.name), record);
   };
   {
-    const StoreWriter writer(path_);
+    StoreWriter writer(path_);
     writer.add(make_record("100", 3, 9));
   }
   still_there();
   {
     const testing::FileSizeLimit full(30000);  // less than a beat's 748 bytes by 100
-    const StoreWriter writer(path_);
+    StoreWriter writer(path_);
     EXPECT_ERROR(writer.add(make_record("100", 100, 9)),
                  ::testing::AllOf(HasSubstr("store.partial/100.h5"), HasSubstr("File too large")));
   }
