@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/command.h"
+#include "apps/training_options.h"
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/progress.h"
@@ -25,6 +26,7 @@ struct Options {
   CommonOptions common;
   std::string weights, data, splits, output, precision = "f32";
   std::vector<std::string> records, normalise_on;
+  std::optional<std::int64_t> fold;
 };
 
 void run(Options& o) {
@@ -37,7 +39,9 @@ void run(Options& o) {
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
   const Store store(o.data);
   std::vector<std::string> names = o.records;
-  if (names.empty() && !o.splits.empty()) names = read_split(o.splits).test;
+  if (!o.splits.empty()) {
+    names = o.fold ? read_fold(o.splits, *o.fold).validation : read_split(o.splits).test;
+  }
   if (names.empty()) fail("{}: names no test records", o.splits);
   store.find(names);  // names all that are missing, before any work
 
@@ -101,8 +105,12 @@ void add_evaluate(CLI::App& program) {
   command->add_option("--data", o->data, "The store (see ekgine preprocess)")->required();
   CLI::Option* records =
       add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
-  command->add_option("--splits", o->splits, "Take the test records of a splits file instead")
-      ->excludes(records);
+  CLI::Option* splits =
+      command->add_option("--splits", o->splits, "Take the test records of a splits file instead")
+          ->excludes(records);
+  add_fold_option(*command, o->fold, splits,
+                  "Take this fold of its training records, 1 to 5, as ekgine kfold deals them by "
+                  "default");
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");
   command

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
 #include "apps/training_options.h"
@@ -22,6 +23,7 @@ struct Options {
   CommonOptions common;
   TrainOptions train;
   std::string splits, resume;
+  std::optional<std::int64_t> fold;
   bool profile = false;
 };
 
@@ -59,7 +61,7 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
           "--splits: names the records already; leave out --train-records, --validation-records "
           "and --test-records");
     }
-    const Split split = read_split(o.splits);
+    const Split split = o.fold ? read_fold(o.splits, *o.fold) : read_split(o.splits);
     o.train.train_records = split.train;
     o.train.validation_records = split.validation;
     o.train.test_records = split.test;
@@ -219,7 +221,14 @@ void add_train(CLI::App& program) {
 
   const char* data = "Data";
   command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
-  command->add_option("--splits", o->splits, "Take the records from a splits file")->group(data);
+  CLI::Option* splits =
+      command->add_option("--splits", o->splits, "Take the records from a splits file")
+          ->group(data);
+  add_fold_option(
+      *command, o->fold, splits,
+      "Validate on this fold of its training records, 1 to 5, as ekgine kfold deals them "
+      "by default, and train on the others")
+      ->group(data);
   add_records_option(*command, "--train-records", t.train_records,
                      "Records to train on: 100,101,...")
       ->group(data);

@@ -3,9 +3,27 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "data/splits.h"
+#include "research/kfold.h"
 
 namespace ekgine {
+
+Split read_fold(const std::string& splits, std::int64_t number) {
+  const KFoldOptions kfold_defaults;
+  const Split split = read_split(splits);
+  std::vector<std::string> records = split.train;
+  records.insert(records.end(), split.validation.begin(), split.validation.end());
+  try {
+    const Folds folds = kfold(records, kfold_defaults.k, kfold_defaults.fold_seed);
+    return fold_split(records, folds, number, "--fold");
+  } catch (const Error& error) {
+    fail("{}: {}", splits, error.what());
+  }
+}
+
+CLI::Option* add_fold_option(CLI::App& command, std::optional<std::int64_t>& fold,
+                             CLI::Option* splits, const std::string& description) {
+  return command.add_option("--fold", fold, description)->needs(splits);
+}
 
 std::vector<std::string> split_list(const std::string& list) {
   std::vector<std::string> items;

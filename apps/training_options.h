@@ -2,10 +2,13 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "apps/command.h"
+#include "data/splits.h"
 #include "training/options.h"
 
 namespace ekgine {
@@ -13,6 +16,15 @@ namespace ekgine {
 // Adds what describes the model and how it is trained: --model, --epochs, --learning-rate, ...
 // Defined in train.cpp, where these options came from.
 void add_training_options(CLI::App* command, TrainOptions& options);
+
+// The records of fold `number` of a splits file, as `ekgine kfold` deals them by default: the fold
+// validates, the others train, and no records are held out to test.
+// Errors: those of the file; too few records; no such fold.
+Split read_fold(const std::string& splits, std::int64_t number);
+
+// Adds --fold, which goes with `splits` only.
+CLI::Option* add_fold_option(CLI::App& command, std::optional<std::int64_t>& fold,
+                             CLI::Option* splits, const std::string& description);
 
 // "a,b" → {"a", "b"}.
 std::vector<std::string> split_list(const std::string& list);

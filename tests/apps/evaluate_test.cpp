@@ -80,6 +80,44 @@ TEST_F(Evaluate, WritesReportPredictionsAndPlots) {
   EXPECT_EQ(read("deep/evaluation/metrics.json").find("nan"), std::string::npos);
 }
 
+// Folds are those of ekgine kfold.
+TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
+  for (const char* name : {"904", "905", "906"}) {
+    write_wfdb_record(database_, random_record(name, 12, "NAVF/N", 4));
+  }
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
+                  "validation_records": ["904"], "test_records": ["906"]})");
+  const auto metrics_of = [&](const Arguments& more) {
+    const ProcessResult result = ekgine(evaluation(weights_) + more + Arguments{"--json"});
+    expect_success(result);
+    json metrics = json::parse(result.out);
+    metrics.erase("seconds");
+    metrics.erase("beats_per_second");
+    return metrics;
+  };
+  const char* order[] = {"901", "904", "905", "903", "902"};  // KFold's of five
+  for (int fold = 1; fold <= 5; ++fold) {
+    EXPECT_EQ(metrics_of({"--splits", path("splits.json"), "--fold", std::to_string(fold)}),
+              metrics_of({"--records", order[fold - 1]}))
+        << "fold " << fold;
+  }
+  const auto refuses_fold = [&](const Arguments& more, int status, const std::string& text) {
+    expect_one_line(ekgine(evaluation(weights_) + more), status, text);
+  };
+  const std::string seed = std::string(EKGINE_SOURCE_DIR) + "/data/splits/seed.json";
+  // The published fold of the seed's k-fold model.
+  refuses_fold({"--splits", seed, "--fold", "5"}, 1,
+               "records 122, 119, 214, 212, 115, 101, 221 are not in the store");
+  refuses_fold({"--splits", seed, "--fold", "6"}, 1,
+               seed + ": --fold: there is no fold 6; they are 1 to 5");
+  refuses_fold({"--splits", seed, "--fold", "0"}, 1, "--fold: there is no fold 0");
+  refuses_fold({"--records", "901", "--fold", "1"}, 2, "--fold requires --splits");
+  write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"]})");
+  refuses_fold({"--splits", path("splits.json"), "--fold", "1"}, 1,
+               path("splits.json") + ": 4 records cannot make 5 folds: each needs one");
+}
+
 TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
   ModelWeights weights = load_model_weights(weights_);
   weights.state.erase("normalisation.mean");

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/hdf5.h"
+#include "data/splits.h"
 #include "data/store.h"
 #include "model/safetensors.h"
 #include "tests/apps/program.h"
@@ -651,6 +652,31 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
   expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");
   expect_one_line(ekgine({"train", "--data", store_, "--output", path("new")}), 2,
                   "no training records: give --train-records or --splits");
+}
+
+TEST_F(Train, TrainsAllButAFold) {
+  for (const char* name : {"904", "905", "906"}) {
+    write_wfdb_record(database_, random_record(name, 12, "NAVF/N", 4));
+  }
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
+                  "validation_records": ["904"], "test_records": ["906"]})");
+  const Arguments run = {"train",       "--data",  store_,        "--splits", path("splits.json"),
+                         "--embed-dim", "4",       "--num-heads", "1",        "--epochs",
+                         "1",           "--quiet", "--output",    path("run")};
+  const ProcessResult result = ekgine(run + Arguments{"--fold", "3", "--json"});
+  expect_success(result);
+  EXPECT_EQ(nlohmann::json::parse(result.out).at("evaluated"), "validation");
+  const Split split = read_split(path("run/splits.json"));
+  EXPECT_THAT(split.train, ElementsAre("903", "901", "902", "904"));
+  EXPECT_THAT(split.validation, ElementsAre("905"));
+  EXPECT_THAT(split.test, ElementsAre());
+  expect_one_line(ekgine(training(path("new")) + Arguments{"--fold", "3"}), 2,
+                  "--fold requires --splits");
+  expect_one_line(
+      ekgine({"train", "--resume", path("run"), "--fold", "3", "--splits", path("splits.json")}), 2,
+      "a resumed run keeps its options");
+  EXPECT_FALSE(fs::exists(path("new")));
 }
 
 TEST_F(Train, RefusesWhatTheDeviceCannotDo) {
