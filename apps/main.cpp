@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   add_pipeline(program);
   add_evaluate(program);
   add_convert(program);
+  add_export(program);
   add_devices(program);
   try {
     program.parse(argc, argv);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 
@@ -23,8 +24,7 @@ std::string reason() {
 // Closes on scope exit; write errors that surface only at close are caught by the fsync before it.
 class Descriptor {
  public:
-  Descriptor(const fs::path& path, int flags)
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {}
+  Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
@@ -57,6 +57,38 @@ void AtomicFile::commit() {
   committed_ = true;
 }
 
+AtomicWriter::AtomicWriter(fs::path path)
+    : path_(path),
+      file_(std::move(path)),
+      descriptor_(
+          ::open(file_.temporary_path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
+  if (descriptor_ < 0) fail("{}: cannot write: {}", path_.string(), reason());
+}
+
+AtomicWriter::~AtomicWriter() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+void AtomicWriter::write(std::string_view piece) {
+  while (!piece.empty()) {
+    const ssize_t n = ::write(descriptor_, piece.data(), piece.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot write: {}", path_.string(), reason());
+    piece.remove_prefix(static_cast<std::size_t>(n));
+  }
+}
+
+void AtomicWriter::close() {
+  if (descriptor_ < 0) return;
+  if (::fsync(descriptor_) != 0) fail("{}: cannot write: {}", path_.string(), reason());
+  ::close(std::exchange(descriptor_, -1));
+}
+
+void AtomicWriter::commit() {
+  close();
+  file_.commit();
+}
+
 void replace_file(const fs::path& temporary, const fs::path& path) {
   {
     const Descriptor file(temporary, O_RDONLY);
@@ -75,19 +107,8 @@ void replace_file(const fs::path& temporary, const fs::path& path) {
 }
 
 void write_file(const fs::path& path, std::span<const std::string_view> parts) {
-  AtomicFile file(path);
-  {
-    const Descriptor out(file.temporary_path(), O_WRONLY | O_CREAT | O_TRUNC);
-    if (out.get() < 0) fail("{}: cannot write: {}", path.string(), reason());
-    for (std::string_view part : parts) {
-      while (!part.empty()) {
-        const ssize_t n = ::write(out.get(), part.data(), part.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) fail("{}: cannot write: {}", path.string(), reason());
-        part.remove_prefix(static_cast<std::size_t>(n));
-      }
-    }
-  }
+  AtomicWriter file(path);
+  for (const std::string_view part : parts) file.write(part);
   file.commit();
 }
 

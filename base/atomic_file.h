@@ -34,6 +34,27 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+// An AtomicFile that is written piece by piece.
+class AtomicWriter {
+ public:
+  // Creates the temporary file.
+  explicit AtomicWriter(std::filesystem::path path);
+  AtomicWriter(const AtomicWriter&) = delete;
+  AtomicWriter& operator=(const AtomicWriter&) = delete;
+  // Removes the temporary file unless committed.
+  ~AtomicWriter();
+
+  void write(std::string_view piece);
+  // Syncs and closes: for files that are committed together later, and quickly.
+  void close();
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  AtomicFile file_;
+  int descriptor_;  // -1: closed
+};
+
 // Syncs the closed file `temporary` and renames it to `path`, in the same folder: what commit()
 // does. For files that must survive being cut short, and so are no AtomicFile. Errors name `path`.
 void replace_file(const std::filesystem::path& temporary, const std::filesystem::path& path);

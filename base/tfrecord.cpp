@@ -36,8 +36,8 @@ void append(std::string& text, T value) {
   text.append(raw.data(), raw.size());
 }
 
-std::uint32_t masked_crc32c(std::string_view data) {
-  return std::rotr(crc32c(data), 15) + 0xA282EAD8U;
+std::uint32_t masked(std::uint32_t crc) {
+  return std::rotr(crc, 15) + 0xA282EAD8U;
 }
 
 // What follows a field's number: the kind of its value.
@@ -49,8 +49,8 @@ constexpr std::uint64_t key(int field, std::uint64_t wire) {
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view data) {
-  std::uint32_t crc = 0xFFFFFFFF;
+std::uint32_t crc32c(std::string_view data, std::uint32_t before) {
+  std::uint32_t crc = ~before;
   for (; data.size() >= 8; data.remove_prefix(8)) {
     std::uint64_t word = 0;
     std::memcpy(&word, data.data(), sizeof word);
@@ -67,11 +67,23 @@ std::uint32_t crc32c(std::string_view data) {
 std::string tfrecord(std::string_view data) {
   std::string record;
   record.reserve(data.size() + 16);
-  append(record, static_cast<std::uint64_t>(data.size()));
-  append(record, masked_crc32c(record));
+  record += tfrecord_head(data.size());
   record += data;
-  append(record, masked_crc32c(data));
+  record += tfrecord_tail(crc32c(data));
   return record;
+}
+
+std::string tfrecord_head(std::uint64_t size) {
+  std::string head;
+  append(head, size);
+  append(head, masked(crc32c(head)));
+  return head;
+}
+
+std::string tfrecord_tail(std::uint32_t crc) {
+  std::string tail;
+  append(tail, masked(crc));
+  return tail;
 }
 
 void ProtobufMessage::varint(std::uint64_t value) {
@@ -98,9 +110,20 @@ ProtobufMessage& ProtobufMessage::real(int field, double value) {
 }
 
 ProtobufMessage& ProtobufMessage::bytes(int field, std::string_view value) {
-  varint(key(field, wire_bytes));
-  varint(value.size());
+  head_of_bytes(field, value.size());
   encoded_ += value;
+  return *this;
+}
+
+ProtobufMessage& ProtobufMessage::integers(int field, std::span<const std::int64_t> values) {
+  ProtobufMessage packed;
+  for (const std::int64_t value : values) packed.varint(static_cast<std::uint64_t>(value));
+  return bytes(field, packed.encoded_);
+}
+
+ProtobufMessage& ProtobufMessage::head_of_bytes(int field, std::uint64_t size) {
+  varint(key(field, wire_bytes));
+  varint(size);
   return *this;
 }
 

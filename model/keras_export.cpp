@@ -1,12 +1,9 @@
 #include "model/keras_export.h"
 
 #include <fmt/format.h>
-#include <zip.h>
 
 #include <array>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +12,7 @@
 #include "base/beat.h"
 #include "base/error.h"
 #include "base/hdf5.h"
+#include "base/zip.h"
 #include "model/keras_layout.h"
 
 namespace ekgine {
@@ -184,56 +182,14 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
   return variables.image();
 }
 
-// The zip of some members, in memory.
-std::string zip_of(std::span<const std::pair<const char*, std::string>> members,
-                   const std::string& file) {
-  zip_error_t error;
-  zip_error_init(&error);
-  const auto check = [&](bool done, const char* reason) {
-    if (!done) fail("{}: cannot make the zip: {}", file, reason);
-  };
-  using Source = std::unique_ptr<zip_source_t, void (*)(zip_source_t*)>;
-  const Source memory(zip_source_buffer_create(nullptr, 0, 0, &error), zip_source_free);
-  check(memory != nullptr, "out of memory");
-  std::unique_ptr<zip_t, void (*)(zip_t*)> archive(
-      zip_open_from_source(memory.get(), ZIP_TRUNCATE, &error), zip_discard);
-  check(archive != nullptr, zip_error_strerror(&error));
-  zip_source_keep(memory.get());  // the archive has taken one of two ends
-  for (const auto& [name, content] : members) {
-    Source source(zip_source_buffer(archive.get(), content.data(), content.size(), 0),
-                  zip_source_free);
-    const zip_int64_t index =
-        source == nullptr ? -1 : zip_file_add(archive.get(), name, source.get(), 0);
-    if (index >= 0) source.release();  // the archive's
-    const auto number = static_cast<zip_uint64_t>(index);
-    // Stored, for weights hardly compress, and of 1 January 1980: both as Keras does, and the same
-    // weights give the same bytes.
-    check(index >= 0 && zip_set_file_compression(archive.get(), number, ZIP_CM_STORE, 0) == 0 &&
-              zip_file_set_dostime(archive.get(), number, 0, 0x21, 0) == 0,
-          zip_strerror(archive.get()));
-  }
-  check(zip_close(archive.get()) == 0, zip_strerror(archive.get()));
-  archive.release();
-
-  zip_stat_t info;
-  check(zip_source_stat(memory.get(), &info) == 0 && zip_source_open(memory.get()) == 0,
-        "it cannot be read");
-  std::string bytes(info.size, '\0');
-  const zip_int64_t read = zip_source_read(memory.get(), bytes.data(), bytes.size());
-  zip_source_close(memory.get());
-  check(read == static_cast<zip_int64_t>(bytes.size()), "it cannot be read");
-  return bytes;
-}
-
 }  // namespace
 
 void export_keras(const fs::path& path, const ModelWeights& weights) {
   const std::string file = path.string();
-  const std::pair<const char*, std::string> members[] = {
-      {"metadata.json", json{{"keras_version", keras_version}}.dump()},
-      {"config.json", graph(weights.config).dump()},
-      {"model.weights.h5", variables_file(weights, file)}};
-  write_file(path, zip_of(members, file));
+  const ZipMember members[] = {{"metadata.json", json{{"keras_version", keras_version}}.dump()},
+                               {"config.json", graph(weights.config).dump()},
+                               {"model.weights.h5", variables_file(weights, file)}};
+  write_file(path, zip_of(members, ZipMethod::store, file));  // weights hardly compress
 }
 
 }  // namespace ekgine

@@ -79,6 +79,33 @@ TEST(AtomicFile, NamesTheFolderThatItCannotWriteIn) {
                AllOf(HasSubstr("a.txt: cannot write in "), HasSubstr(": Permission denied")));
 }
 
+TEST(AtomicWriter, AppearsAtCommit) {
+  const TemporaryDirectory folder;
+  const fs::path path = folder / "a";
+  write_bytes(path, "old");
+  {
+    AtomicWriter file(path);
+    file.write("half");
+  }
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_EQ(files_in(folder.path()), 1) << "the temporary file is gone";
+  for (const bool close_first : {false, true}) {
+    AtomicWriter file(path);
+    file.write(close_first ? "new " : "newer ");
+    file.write("");
+    file.write("pieces");
+    if (close_first) file.close();
+    EXPECT_NE(read_file(path), "new pieces");
+    file.commit();
+    EXPECT_EQ(read_file(path), close_first ? "new pieces" : "newer pieces");
+  }
+  EXPECT_EQ(files_in(folder.path()), 1);
+  EXPECT_ERROR(AtomicWriter(folder / "no/a"), "no/a: the folder ");
+  fs::create_directory(folder / "b.partial");
+  EXPECT_ERROR(AtomicWriter(folder / "b"),
+               (folder / "b").string() + ": cannot write: Is a directory");
+}
+
 TEST(WriteFile, JoinsItsParts) {
   const TemporaryDirectory folder;
   const std::array<std::string_view, 4> parts = {"one ", "", std::string_view("two\0", 4), "three"};

@@ -35,6 +35,10 @@ TEST(Crc32c, IsThatOfOneBitAtATime) {
       }
     }
     EXPECT_EQ(crc32c(data), ~expected) << data.size() << " bytes";
+    for (std::size_t cut = 0; cut <= data.size(); ++cut) {
+      EXPECT_EQ(crc32c(data.substr(cut), crc32c(data.substr(0, cut))), ~expected)
+          << data.size() << " bytes in two pieces, the first of " << cut;
+    }
     data += static_cast<char>(i * 37 + 11);
   }
 }
@@ -48,6 +52,7 @@ TEST(TfRecord, FramesData) {
   EXPECT_EQ(record.substr(12, 6), "ekgine");
   EXPECT_EQ(record.substr(18), "\xb8\xa7\xfc\xdc");
   EXPECT_EQ(tfrecord("").size(), 16u);
+  EXPECT_EQ(tfrecord_head(6) + "ekgine" + tfrecord_tail(crc32c("ekgine")), record);
 }
 
 // Examples of protobuf.dev/programming-guides/encoding.
@@ -56,6 +61,9 @@ TEST(ProtobufMessage, EncodesFields) {
   EXPECT_EQ(inner.encoded(), "\x08\x96\x01");
   EXPECT_EQ(ProtobufMessage().bytes(2, "testing").encoded(), "\x12\x07testing");
   EXPECT_EQ(ProtobufMessage().message(3, inner).encoded(), "\x1a\x03\x08\x96\x01");
+  const std::int64_t numbers[] = {3, 270, 86942};
+  EXPECT_EQ(ProtobufMessage().integers(6, numbers).encoded(), "\x32\x06\x03\x8e\x02\x9e\xa7\x05");
+  EXPECT_EQ(ProtobufMessage().head_of_bytes(2, 7).encoded() + "testing", "\x12\x07testing");
   EXPECT_EQ(ProtobufMessage().integer(1, 0).encoded(), "\x08\0"s);
   EXPECT_EQ(ProtobufMessage().integer(1, -2).encoded(),
             "\x08\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01");

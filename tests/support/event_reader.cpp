@@ -181,6 +181,53 @@ std::vector<ReadEvent> read_events(const fs::path& path, CutEnd end) {
   return events;
 }
 
+ReadExample read_example(std::string_view message) {
+  ReadExample example;
+  const auto read_feature = [&](const std::string& name, std::string_view feature) {
+    for_each_field(feature, [&](std::uint64_t kind, std::string_view& rest) {
+      require(!example.integers.contains(name) && !example.bytes.contains(name), "a name twice");
+      if (kind == bytes(1)) {
+        std::vector<std::string>& values = example.bytes[name];
+        for_each_field(take_bytes(rest), [&](std::uint64_t key, std::string_view& value) {
+          if (key != bytes(1)) return false;
+          values.emplace_back(take_bytes(value));
+          return true;
+        });
+      } else if (kind == bytes(3)) {
+        std::vector<std::int64_t>& values = example.integers[name];
+        for_each_field(take_bytes(rest), [&](std::uint64_t key, std::string_view& value) {
+          if (key != bytes(1)) return false;
+          for (std::string_view packed = take_bytes(value); !packed.empty();) {
+            values.push_back(static_cast<std::int64_t>(take_varint(packed)));
+          }
+          return true;
+        });
+      } else {
+        return false;
+      }
+      return true;
+    });
+  };
+  for_each_field(message, [&](std::uint64_t outer, std::string_view& features) {
+    if (outer != bytes(1)) return false;
+    for_each_field(take_bytes(features), [&](std::uint64_t entry, std::string_view& entries) {
+      if (entry != bytes(1)) return false;
+      std::string name;
+      std::string_view feature;
+      for_each_field(take_bytes(entries), [&](std::uint64_t key, std::string_view& rest) {
+        if (key != bytes(1) && key != bytes(2)) return false;
+        (key == bytes(1)) ? static_cast<void>(name = take_bytes(rest))
+                          : static_cast<void>(feature = take_bytes(rest));
+        return true;
+      });
+      read_feature(name, feature);
+      return true;
+    });
+    return true;
+  });
+  return example;
+}
+
 std::map<std::string, std::map<std::int64_t, float>> shown_scalars(const fs::path& directory) {
   std::map<std::string, std::map<std::int64_t, float>> shown;
   replay(

@@ -1,4 +1,5 @@
-// Reads event files back, for tests: records with their checksums, and the fields of messages.
+// Reads TFRecord files back, for tests: records with their checksums, and the fields of messages,
+// which are events or tf.train.Examples.
 #pragma once
 
 #include <cstdint>
@@ -40,5 +41,14 @@ std::map<std::string, std::map<std::int64_t, float>> shown_scalars(
     const std::filesystem::path& directory);
 std::map<std::string, std::map<std::int64_t, ReadEvent::Image>> shown_images(
     const std::filesystem::path& directory);
+
+// The features of a tf.train.Example, by name.
+struct ReadExample {
+  std::map<std::string, std::vector<std::int64_t>> integers;
+  std::map<std::string, std::vector<std::string>> bytes;
+};
+
+// Throws where the message is malformed, holds other things, or a name twice.
+ReadExample read_example(std::string_view message);
 
 }  // namespace ekgine::testing

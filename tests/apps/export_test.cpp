@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "data/scalogram.h"
+#include "tests/apps/program.h"
+#include "tests/support/event_reader.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Export : public SmallStore {
+ protected:
+  Arguments sequences() const {
+    return {"export", "--data", store_, "--tfrecord", path("tfrecord")};
+  }
+  // Makes a run, whose predictions are of record 903.
+  Arguments arrays() const {
+    expect_success(ekgine(training(path("run")) + Arguments{"--test-records", "903"}));
+    return {"export", "--predictions", path("run/predictions.h5"), "--npz", path("raw.npz")};
+  }
+};
+
+TEST_F(Export, WritesSequences) {
+  const ProcessResult result = ekgine(sequences() + Arguments{"--json"});
+  expect_success(result);
+  json found = json::parse(result.out);
+  EXPECT_GT(found.at("seconds"), 0);
+  found.erase("seconds");
+  EXPECT_EQ(found, (json{{"tfrecord",
+                          {{"output", path("tfrecord")},
+                           {"records", 3},
+                           {"sequences", 20 + 16 + 12},
+                           {"sequence_length", 3}}}}));
+  EXPECT_THAT(content_of(path("tfrecord")),
+              ElementsAre("901.tfrecord", "902.tfrecord", "903.tfrecord"));
+
+  const RecordBeats record = Store(store_).read("902");
+  Workspace workspace(std::size_t{1} << 30);
+  std::vector<float> scalograms(static_cast<std::size_t>(record.size() * scalogram_size));
+  compute_scalograms({workspace}, record.beats, scalograms);
+  const std::vector<std::string> records = read_tfrecords(read("tfrecord/902.tfrecord"));
+  ASSERT_EQ(records.size(), 1u);
+  const ReadExample example = read_example(records[0]);
+  EXPECT_THAT(example.integers.at("num_in_batch"), ElementsAre(16));
+  const std::string labels = example.bytes.at("labels_raw").at(0);
+  ASSERT_EQ(labels.size(), 16 * sizeof(std::int32_t));
+  EXPECT_EQ(std::memcmp(labels.data(), record.labels.data() + 2, labels.size()), 0);
+  const std::string raw = example.bytes.at("sequences_raw").at(0);
+  ASSERT_EQ(raw.size(), sizeof(float) * 16 * 3 * scalogram_size);
+  float worst = 0;
+  for (std::size_t i = 0; i < raw.size() / sizeof(float); ++i) {
+    float value = 0;
+    std::memcpy(&value, raw.data() + i * sizeof value, sizeof value);
+    const std::size_t sequence = i / (3 * scalogram_size);
+    worst = std::max(worst, std::abs(value - scalograms[i - sequence * 2 * scalogram_size]));
+  }
+  EXPECT_LE(worst, 1e-5F);
+
+  const ProcessResult text =
+      ekgine(sequences() + Arguments{"--records", "903", "--sequence-length", "14"});
+  expect_success(text);
+  EXPECT_EQ(text.out, "");
+  EXPECT_THAT(text.err, HasSubstr(path("tfrecord") + ": 1 records, 1 sequences\n"));
+  EXPECT_THAT(text.err, HasSubstr("exported in "));
+}
+
+TEST_F(Export, WritesArraysAndBothAtOnce) {
+  const ProcessResult one = ekgine(arrays() + Arguments{"--json"});
+  expect_success(one);
+  const json npz = {{"output", path("raw.npz")}, {"records", 1}, {"sequences", 12}};
+  json found = json::parse(one.out);
+  EXPECT_EQ(found.at("npz"), npz);
+  EXPECT_FALSE(found.contains("tfrecord"));
+  const std::string first = read("raw.npz");
+  EXPECT_TRUE(first.starts_with("PK"));
+  fs::remove(path("raw.npz"));
+
+  const ProcessResult both =
+      ekgine(sequences() + Arguments{"--predictions", path("run/predictions.h5"), "--npz",
+                                     path("raw.npz"), "--json"});
+  expect_success(both);
+  found = json::parse(both.out);
+  EXPECT_EQ(found.at("npz"), npz);
+  EXPECT_EQ(found.at("tfrecord").at("sequences"), 48);
+  EXPECT_TRUE(read("raw.npz") == first);
+  EXPECT_TRUE(fs::exists(path("tfrecord/901.tfrecord")));
+}
+
+TEST_F(Export, RefusesWrongUsage) {
+  const struct {
+    Arguments arguments;
+    const char* text;
+  } cases[] = {{{}, "nothing to export: give --data and --tfrecord, or --predictions and --npz"},
+               {{"--tfrecord", path("new")}, "--tfrecord requires --data"},
+               {{"--data", store_}, "--data requires --tfrecord"},
+               {{"--npz", path("new")}, "--npz requires --predictions"},
+               {{"--predictions", path("p.h5")}, "--predictions requires --npz"},
+               {{"--predictions", path("p.h5"), "--npz", path("new"), "--records", "901"},
+                "--records requires --tfrecord"},
+               {{"--data", store_, "--tfrecord", path("new"), "--records", "901,902,901"},
+                "--records: record 901 is named twice"},
+               {{"--data", store_, "--tfrecord", path("new"), "--sequence-length", "0"},
+                "--sequence-length"},
+               {{"--data", store_, "--tfrecord", path("new"), "--sequence-length", "351"},
+                "--sequence-length"}};
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.text);
+    expect_one_line(ekgine(Arguments{"export"} + c.arguments), 2, c.text);
+    EXPECT_FALSE(fs::exists(path("new")));
+  }
+}
+
+TEST_F(Export, RefusesWhatIsNotThere) {
+  const auto refuses = [this](const Arguments& more, const std::string& text) {
+    expect_one_line(ekgine(sequences() + more), 1, text);
+    EXPECT_FALSE(fs::exists(path("tfrecord")));
+  };
+  refuses({"--data", path("none")}, path("none") + ": the store does not exist");
+  refuses({"--records", "901,800,801"}, store_ + ": records 800, 801 are not in the store");
+  refuses({"--sequence-length", "15"}, "record 903 has 14 beats, too few for sequences of 15");
+  // Before the sequences, whose writing takes long.
+  refuses({"--predictions", path("none.h5"), "--npz", path("raw.npz")},
+          path("none.h5") + ": does not exist");
+  write_bytes(path("text.h5"), "no predictions");
+  refuses({"--predictions", path("text.h5"), "--npz", path("raw.npz")}, path("text.h5") + ": ");
+  arrays();
+  refuses({"--predictions", path("run/predictions.h5"), "--npz", path("none/raw.npz")},
+          path("none/raw.npz") + ": the folder " + path("none") + " does not exist");
+  write_bytes(path("store/902.h5"), "");
+  refuses({}, store_ + "/902.h5");
+  write_bytes(path("file"), "");
+  refuses({"--tfrecord", path("file/a")}, path("file/a") + ": cannot create the folder");
+}
+
+TEST_F(Export, AFullDiskLeavesTheOldFiles) {
+  const Arguments to_npz = arrays();
+  expect_success(ekgine(to_npz));
+  expect_success(ekgine(sequences()));
+  const std::string npz = read("raw.npz"), record = read("tfrecord/903.tfrecord");
+  const std::vector<std::string> files = content_of(folder_.path());
+  const ProcessOptions full = {.directory = {}, .environment = {}, .file_size_limit = 512};
+  expect_one_line(ekgine(to_npz, full), 1, path("raw.npz") + ": cannot write: File too large");
+  expect_one_line(ekgine(sequences() + Arguments{"--sequence-length", "2"}, full), 1,
+                  ".tfrecord: cannot write: File too large");
+  EXPECT_TRUE(read("raw.npz") == npz);
+  EXPECT_TRUE(read("tfrecord/903.tfrecord") == record);
+  EXPECT_EQ(content_of(folder_.path()), files);
+}
+
+}  // namespace
+}  // namespace ekgine::testing
