@@ -37,7 +37,7 @@ void run(Options& o) {
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
-  const Store store(o.data);
+  const Store store(o.data, amplitude_from_name(weights.config.amplitude));
   std::vector<std::string> names = o.records;
   if (!o.splits.empty()) {
     names = o.fold ? read_fold(o.splits, *o.fold).validation : read_split(o.splits).test;

@@ -146,6 +146,13 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
       ->capture_default_str()
       ->group(model);
 
+  command
+      ->add_option("--amplitude", t.model.amplitude,
+                   "What beats are measured in: record (without their offset, in typical beats of "
+                   "their record) or mV")
+      ->capture_default_str()
+      ->group(model);
+
   const char* training = "Training";
   command->add_option("--epochs", t.epochs, "At most this many")
       ->capture_default_str()

@@ -104,7 +104,8 @@ std::int64_t StoreRecord::beats() const {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
-Store::Store(fs::path folder) : folder_(std::move(folder)) {
+Store::Store(fs::path folder, Amplitude amplitude)
+    : folder_(std::move(folder)), amplitude_(amplitude) {
   if (!fs::is_directory(folder_)) fail("{}: the store does not exist", folder_.string());
   const fs::path path = folder_ / description_name;
   if (!fs::exists(path)) {
@@ -203,6 +204,7 @@ RecordBeats Store::read(const std::string& record) const {
     fail("{}:r_samples: beat {} comes before the one before it", name,
          unsorted - beats.r_samples.begin());
   }
+  measure_in(amplitude_, beats);
   return beats;
 }
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/beat.h"
+#include "data/amplitude.h"
 #include "data/beats.h"
 #include "data/labels.h"
 
@@ -42,8 +43,9 @@ struct StoreInfo {
 
 class Store {
  public:
-  // Reads and checks store.json. Record files are opened when they are read.
-  explicit Store(std::filesystem::path folder);
+  // Reads and checks store.json. Record files are opened when they are read; their beats are then
+  // measured in `amplitude`.
+  explicit Store(std::filesystem::path folder, Amplitude amplitude = Amplitude::millivolts);
 
   const std::filesystem::path& folder() const { return folder_; }
   const StoreInfo& info() const { return info_; }
@@ -64,6 +66,7 @@ class Store {
   const StoreRecord& entry(const std::string& record) const;
 
   std::filesystem::path folder_;
+  Amplitude amplitude_;
   StoreInfo info_;
 };
 

@@ -94,6 +94,9 @@ void ModelConfig::check() const {
   if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
     fail("dropout must be in [0, 1), got {}", dropout);
   }
+  if (amplitude != "mV" && amplitude != "record") {
+    fail("amplitude must be mV or record, got '{}'", amplitude);
+  }
 }
 
 json ModelConfig::to_json() const {
@@ -103,6 +106,7 @@ json ModelConfig::to_json() const {
     if ((field.of & architecture) != 0) result[field.name] = this->*field.member;
   }
   if ((architecture & with_attention) != 0) result["dropout"] = dropout;
+  result["amplitude"] = amplitude;
   return result;
 }
 
@@ -127,6 +131,12 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
     const json& dropout = value_of("dropout");
     if (!dropout.is_number()) fail("{}: dropout must be a number, got {}", source, brief(dropout));
     config.dropout = dropout.get<double>();
+  }
+  if (const auto amplitude = object.find("amplitude"); amplitude != object.end()) {
+    if (!amplitude->is_string()) {
+      fail("{}: amplitude must be a text, got {}", source, brief(*amplitude));
+    }
+    config.amplitude = amplitude->get<std::string>();
   }
   try {
     config.check();

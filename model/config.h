@@ -26,6 +26,8 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // of Main_Model and AttentionOnly
   double dropout = 0.2;                // rate in their blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
+  // What its beats are measured in: mV, or record (see data/amplitude.h).
+  std::string amplitude = "mV";
 
   bool operator==(const ModelConfig&) const = default;
 
@@ -35,7 +37,8 @@ struct ModelConfig {
 
   // {"name": ..., "sequence_length": ..., ...}; only what the architecture has.
   nlohmann::json to_json() const;
-  // Strict: unknown and missing keys, wrong types and values out of range are errors. `source`
+  // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
+  // `amplitude` may be missing, in files from before it was there: it is mV then. `source`
   // names the file, and what is needed to find the place in it, in messages.
   static ModelConfig from_json(const nlohmann::json& json, const std::string& source);
 };

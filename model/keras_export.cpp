@@ -179,6 +179,10 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
     }
     variables.write<float>(variable.path, found->second.values, variable.stored);
   }
+  if (weights.config.amplitude != ModelConfig{}.amplitude) {
+    if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
+    variables.write_text(keras_normalisation, keras_amplitude, weights.config.amplitude);
+  }
   return variables.image();
 }
 

@@ -357,6 +357,19 @@ class Variables {
     }
   }
 
+  void take_amplitude(ModelConfig& config) const {
+    if (!file_.exists(keras_normalisation) ||
+        !file_.has_attribute(keras_normalisation, keras_amplitude)) {
+      return;
+    }
+    config.amplitude = file_.read_text(keras_normalisation, keras_amplitude);
+    try {
+      config.check();
+    } catch (const Error& error) {
+      fail("{}: {}", source_, error.what());
+    }
+  }
+
   StateDict finish() {
     if (file_.is_group("layers")) find_unexpected("layers");
     if (!faults_.empty()) {
@@ -411,6 +424,7 @@ ModelWeights import_keras(const fs::path& path) {
   member = "model.weights.h5";
   Variables variables(archive.read(member), source(member));
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
+  variables.take_amplitude(weights.config);
   weights.state = variables.finish();
   return weights;
 }

@@ -47,7 +47,7 @@ class Variables {
 
   std::vector<KerasVariable> finish() {
     for (const std::string statistic : {"mean", "std"}) {
-      all_.push_back({.path = "normalisation/" + statistic,
+      all_.push_back({.path = fmt::format("{}/{}", keras_normalisation, statistic),
                       .name = "normalisation." + statistic,
                       .shape = {beat_samples},
                       .stored = {beat_samples},

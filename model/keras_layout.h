@@ -23,6 +23,7 @@
 // that ekgine writes have them beside the layers, where Keras does not look:
 //
 //   normalisation/{mean,std}        (187)
+//   normalisation                   attribute `amplitude`: ModelConfig::amplitude, where not mV
 #pragma once
 
 #include <cstdint>
@@ -32,6 +33,9 @@
 #include "model/config.h"
 
 namespace ekgine {
+
+inline constexpr const char* keras_normalisation = "normalisation";  // the group
+inline constexpr const char* keras_amplitude = "amplitude";          // its attribute
 
 struct KerasVariable {
   std::string path;                  // "layers/dense/vars/0"

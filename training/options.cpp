@@ -52,6 +52,7 @@ void for_each_field(Options& o, const Field& field) {
   field("num-blocks", o.model.num_blocks);
   field("dropout", o.model.dropout);
   field("lstm-units", o.model.lstm_units);
+  field("amplitude", o.model.amplitude);
   field("data", o.data);
   field("train-records", o.train_records);
   field("validation-records", o.validation_records);

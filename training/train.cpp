@@ -166,7 +166,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
     : options_(options),
       directory_(std::move(directory)),
       say_(say),
-      store_(options.data),
+      store_(options.data, amplitude_from_name(options.model.amplitude)),
       training_(open_training_set(store_, options)),
       validation_(read_records(store_, options.validation_records)),
       device_(Device::open(options.device, options.precision, say)),

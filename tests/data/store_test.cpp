@@ -127,6 +127,13 @@ TEST_F(StoreFolder, GivesBackWhatWasWritten) {
   EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
 }
 
+TEST_F(StoreFolder, BeatsAreReadInTheAmplitudeAskedFor) {
+  RecordBeats expected = records_.front();
+  expect_equal(Store(path_).read(expected.name), expected);
+  measure_in(Amplitude::record, expected);
+  expect_equal(Store(path_, Amplitude::record).read(expected.name), expected);
+}
+
 TEST_F(StoreFolder, HoldsScalograms) {
   std::vector<float> scalograms(static_cast<std::size_t>(5 * scalogram_size));
   testing::Random random(3);

@@ -21,6 +21,7 @@ ModelConfig unusual_main() {
   config.kernel_size = 7;
   config.num_blocks = 5;
   config.dropout = 0.1;
+  config.amplitude = "record";
   return config;
 }
 
@@ -28,7 +29,7 @@ TEST(ModelConfig, MainModelSurvivesJson) {
   const ModelConfig config = unusual_main();
   EXPECT_EQ(config.to_json(), json::parse(R"({
     "name": "Main_Model", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
-    "ff_dim_multiplier": 2, "kernel_size": 7, "num_blocks": 5, "dropout": 0.1})"));
+    "ff_dim_multiplier": 2, "kernel_size": 7, "num_blocks": 5, "dropout": 0.1, "amplitude": "record"})"));
   EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
 }
 
@@ -37,7 +38,7 @@ TEST(ModelConfig, BaselineModelHasNoConformerSettings) {
   config.name = "Baseline_Model";
   config.embed_dim = 64;
   EXPECT_EQ(config.to_json(), json::parse(R"({
-    "name": "Baseline_Model", "sequence_length": 3, "embed_dim": 64})"));
+    "name": "Baseline_Model", "sequence_length": 3, "embed_dim": 64, "amplitude": "mV"})"));
   EXPECT_EQ(ModelConfig::from_json(config.to_json(), "f"), config);
   json extra = config.to_json();
   extra["num_heads"] = 8;
@@ -53,7 +54,7 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
   attention.kernel_size = ModelConfig{}.kernel_size;
   EXPECT_EQ(attention.to_json(), json::parse(R"({
     "name": "AttentionOnly", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
-    "ff_dim_multiplier": 2, "num_blocks": 5, "dropout": 0.1})"));
+    "ff_dim_multiplier": 2, "num_blocks": 5, "dropout": 0.1, "amplitude": "record"})"));
   EXPECT_EQ(ModelConfig::from_json(attention.to_json(), "f"), attention);
   attention.dropout = 1;
   EXPECT_ERROR(attention.check(), "dropout must be in [0, 1), got 1");
@@ -63,7 +64,8 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
   lstm.sequence_length = 4;
   lstm.lstm_units = 64;
   EXPECT_EQ(lstm.to_json(), json::parse(R"({
-    "name": "CNNLSTM_Model", "sequence_length": 4, "embed_dim": 128, "lstm_units": 64})"));
+    "name": "CNNLSTM_Model", "sequence_length": 4, "embed_dim": 128, "lstm_units": 64,
+    "amplitude": "mV"})"));
   EXPECT_EQ(ModelConfig::from_json(lstm.to_json(), "f"), lstm);
   json extra = lstm.to_json();
   extra["dropout"] = 0.1;
@@ -105,6 +107,8 @@ TEST(ModelConfig, ChecksEveryRange) {
   EXPECT_ERROR(with(&ModelConfig::dropout, -0.1).check(), "dropout must be in [0, 1), got -0.1");
   EXPECT_ERROR(with(&ModelConfig::dropout, std::numeric_limits<double>::quiet_NaN()).check(),
                "dropout must be in [0, 1), got nan");
+  EXPECT_ERROR(with(&ModelConfig::amplitude, "volts").check(),
+               "amplitude must be mV or record, got 'volts'");
 }
 
 TEST(ModelConfig, FromJsonIsStrict) {
@@ -133,11 +137,18 @@ TEST(ModelConfig, FromJsonIsStrict) {
                "w.safetensors: dropout must be a number, got \"0.1\"");
   EXPECT_ERROR(read(with("dropout", json::array())),
                "w.safetensors: dropout must be a number, got []");
+  EXPECT_ERROR(read(with("amplitude", 1)), "w.safetensors: amplitude must be a text, got 1");
+  EXPECT_ERROR(read(with("amplitude", "uV")),
+               "w.safetensors: amplitude must be mV or record, got 'uV'");
   EXPECT_ERROR(read(with("heads", 8)), "w.safetensors: unknown key 'heads' for Main_Model");
   const json whole = unusual_main().to_json();
   for (const auto& [key, value] : whole.items()) {
     json object = whole;
     object.erase(key);
+    if (key == "amplitude") {  // older files do not have it
+      EXPECT_EQ(ModelConfig::from_json(object, "f").amplitude, "mV");
+      continue;
+    }
     EXPECT_ERROR(read(object), "w.safetensors: " + key + " is missing");
   }
 }

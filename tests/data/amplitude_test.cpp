@@ -1,0 +1,98 @@
+#include "data/amplitude.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/support/beats.h"
+#include "tests/support/expect_error.h"
+
+namespace ekgine {
+namespace {
+
+using testing::random_beats;
+
+double median_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+// By the definition, sorted and in double.
+std::vector<double> expected_beats(const RecordBeats& record) {
+  std::vector<double> sizes, result;
+  for (std::int64_t i = 0; i < record.size(); ++i) {
+    const auto [low, high] = std::ranges::minmax(record.beat(i));
+    sizes.push_back(static_cast<double>(high) - static_cast<double>(low));
+  }
+  for (std::int64_t i = 0; i < record.size(); ++i) {
+    const std::vector<double> beat(record.beat(i).begin(), record.beat(i).end());
+    for (const double x : beat) result.push_back((x - median_of(beat)) / median_of(sizes));
+  }
+  return result;
+}
+
+TEST(Amplitude, MeasuresBeatsByTheirRecord) {
+  for (const std::int64_t n : {1, 2, 3, 8, 31}) {  // even and odd
+    for (const double offset : {0.0, -40.0}) {
+      RecordBeats record = random_beats("r", n, 5, offset);
+      const std::vector<double> expected = expected_beats(record);
+      measure_in(Amplitude::record, record);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_NEAR(record.beats[i], expected[i], 2e-6) << n << " beats, value " << i;
+      }
+    }
+  }
+}
+
+TEST(Amplitude, OfARecordIsFreeOfGainAndOffset) {
+  RecordBeats plain = random_beats("r", 12, 9), scaled = plain;
+  for (std::int64_t i = 0; i < scaled.size(); ++i) {
+    for (std::int64_t t = 0; t < beat_samples; ++t) {
+      float& x = scaled.beats[static_cast<std::size_t>(i * beat_samples + t)];
+      x = 8 * x + static_cast<float>(i);  // an offset that wanders
+    }
+  }
+  measure_in(Amplitude::record, plain);
+  measure_in(Amplitude::record, scaled);
+  for (std::size_t i = 0; i < plain.beats.size(); ++i) {
+    ASSERT_NEAR(plain.beats[i], scaled.beats[i], 2e-6) << i;
+  }
+}
+
+TEST(Amplitude, KeepsHowLargeABeatIsBesideOthers) {
+  RecordBeats record = random_beats("r", 9, 2);
+  for (std::int64_t t = 0; t < beat_samples; ++t) {
+    record.beats[static_cast<std::size_t>(4 * beat_samples + t)] *= 3;
+  }
+  measure_in(Amplitude::record, record);
+  const auto size = [&](std::int64_t i) {
+    const auto [low, high] = std::ranges::minmax(record.beat(i));
+    return high - low;
+  };
+  EXPECT_GT(size(4), 2);
+  for (const std::int64_t i : {0, 3, 8}) EXPECT_NEAR(size(i), 1, 0.3) << i;
+}
+
+TEST(Amplitude, MillivoltsStayAsTheyAre) {
+  RecordBeats record = random_beats("r", 3, 4, 1);
+  const std::vector<float> before = record.beats;
+  measure_in(Amplitude::millivolts, record);
+  EXPECT_EQ(record.beats, before);
+}
+
+TEST(Amplitude, NeedsBeatsThatAreNotFlat) {
+  RecordBeats record = random_beats("r7", 3, 4);
+  std::ranges::fill(record.beats, 0.25F);
+  EXPECT_ERROR(measure_in(Amplitude::record, record),
+               "record r7: its beats are flat, so nothing measures them");
+}
+
+TEST(Amplitude, HasNames) {
+  EXPECT_EQ(amplitude_from_name("mV"), Amplitude::millivolts);
+  EXPECT_EQ(amplitude_from_name("record"), Amplitude::record);
+  EXPECT_ERROR(amplitude_from_name("MV"), "amplitude 'MV' is unknown (mV, record are there)");
+}
+
+}  // namespace
+}  // namespace ekgine
