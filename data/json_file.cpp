@@ -13,6 +13,9 @@ nlohmann::json read_json(const std::filesystem::path& path) {
     }
     return json;
   } catch (const nlohmann::json::parse_error& error) {
+    if (error.byte > text.size()) {
+      fail("{}: not JSON: it ends too early, after {} bytes", path.string(), text.size());
+    }
     fail("{}: not JSON: unexpected at byte {} of {}", path.string(), error.byte, text.size());
   }
 }

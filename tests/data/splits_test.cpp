@@ -35,7 +35,8 @@ TEST_F(SplitFile, ReadsBothForms) {
 }
 
 TEST_F(SplitFile, NamesWhatIsWrong) {
-  EXPECT_ERROR(read("{"), "splits.json: not JSON: unexpected at byte 2 of 1");
+  EXPECT_ERROR(read("{ }}"), "splits.json: not JSON: unexpected at byte 4 of 4");
+  EXPECT_ERROR(read("{ "), "splits.json: not JSON: it ends too early, after 2 bytes");
   EXPECT_ERROR(read("[1]"), "splits.json: expected a JSON object, found array");
   EXPECT_ERROR(read(R"({"train": ["1"]})"),
                "splits.json: 'train' is not known (train_records, validation_records, ");

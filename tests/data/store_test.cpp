@@ -240,7 +240,7 @@ TEST_F(StoreFolder, RefusesADamagedDescription) {
   refuses("\"name\":\"100\"", "\"name\":100", ": 'name' is not a text");
   for (std::size_t size = 0; size + 2 < whole.size(); ++size) {
     write_bytes(path_ / "store.json", std::string_view(whole).substr(0, size));
-    EXPECT_ERROR(Store{path_}, name("store.json") + ": not JSON: unexpected at byte ");
+    EXPECT_ERROR(Store{path_}, name("store.json") + ": not JSON: it ends too early, after ");
   }
   fs::remove(path_ / "store.json");
   EXPECT_ERROR(Store{path_}, path_.string() + ": is not a store: store.json is missing");
