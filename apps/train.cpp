@@ -147,9 +147,10 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
       ->group(model);
 
   command
-      ->add_option("--amplitude", t.model.amplitude,
-                   "What beats are measured in: record (without their offset, in typical beats of "
-                   "their record) or mV")
+      ->add_option(
+          "--amplitude", t.model.amplitude,
+          "What beats are measured in: mV, centred (mV without the beat's offset) or record "
+          "(without offset, in typical beats of the record)")
       ->capture_default_str()
       ->group(model);
 

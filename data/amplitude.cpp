@@ -17,30 +17,38 @@ float median(std::span<float> values) {
   return (*std::max_element(values.begin(), middle) + *middle) / 2;
 }
 
-}  // namespace
-
-Amplitude amplitude_from_name(std::string_view name) {
-  if (name == "mV") return Amplitude::millivolts;
-  if (name == "record") return Amplitude::record;
-  fail("amplitude '{}' is unknown (mV, record are there)", name);
-}
-
-void measure_in(Amplitude amplitude, RecordBeats& record) {
-  if (amplitude == Amplitude::millivolts) return;
-  std::vector<float> sizes, sorted(beat_samples);
+// The median over the beats of max − min.
+float typical_size(const RecordBeats& record) {
+  std::vector<float> sizes;
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const auto [low, high] = std::ranges::minmax(record.beat(i));
     sizes.push_back(high - low);
   }
   const float typical = median(sizes);
   if (!(typical > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
+  return typical;
+}
+
+}  // namespace
+
+Amplitude amplitude_from_name(std::string_view name) {
+  if (name == "mV") return Amplitude::millivolts;
+  if (name == "centred") return Amplitude::centred;
+  if (name == "record") return Amplitude::record;
+  fail("amplitude '{}' is unknown (mV, centred, record are there)", name);
+}
+
+void measure_in(Amplitude amplitude, RecordBeats& record) {
+  if (amplitude == Amplitude::millivolts) return;
+  const float unit = amplitude == Amplitude::record ? typical_size(record) : 1;
+  std::vector<float> sorted(beat_samples);
   const std::span<float> beats = record.beats;
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const std::span<float> beat =
         beats.subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
     std::ranges::copy(beat, sorted.begin());
     const float offset = median(sorted);
-    for (float& x : beat) x = (x - offset) / typical;
+    for (float& x : beat) x = (x - offset) / unit;
   }
 }
 

@@ -1,9 +1,10 @@
 // What the samples of beats are measured in.
 //
-// How large a beat is in millivolts, and the offset that it stands on, say more about the patient
-// and the electrodes than about its class: between the records of MIT-BIH typical beats differ by a
-// factor of five. Measured by its own record a beat tells how large it is beside the others of its
-// patient.
+// The offset that a beat stands on says nothing of its class, but where and when it was recorded;
+// and since a beat's transform ends where the beat does, an offset is a step at both ends that
+// large scales carry all over the scalogram. How large a beat is in millivolts tells patients
+// apart, too: between the records of MIT-BIH typical beats differ by a factor of five. Measured by
+// its own record a beat tells how large it is beside the others of its patient.
 #pragma once
 
 #include <string_view>
@@ -14,14 +15,16 @@ namespace ekgine {
 
 enum class Amplitude {
   millivolts,  // "mV": as recorded
+  centred,     // "centred": mV without the beat's offset
   record,      // "record": without the beat's offset, in typical beats of the record
 };
 
 // Errors list the names there are.
 Amplitude amplitude_from_name(std::string_view name);
 
-// Rewrites record.beats, which are in mV. For `record`, of every beat x (187):
-//   y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
+// Rewrites record.beats, which are in mV, beat by beat (187):
+//   centred  y = x − median(x)
+//   record   y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
 // Labels are not looked at, beats of all classes count. The median of an even number of values is
 // the mean of the middle two. Errors: A is zero.
 void measure_in(Amplitude amplitude, RecordBeats& record);

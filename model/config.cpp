@@ -94,8 +94,8 @@ void ModelConfig::check() const {
   if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
     fail("dropout must be in [0, 1), got {}", dropout);
   }
-  if (amplitude != "mV" && amplitude != "record") {
-    fail("amplitude must be mV or record, got '{}'", amplitude);
+  if (amplitude != "mV" && amplitude != "centred" && amplitude != "record") {
+    fail("amplitude must be mV, centred or record, got '{}'", amplitude);
   }
 }
 

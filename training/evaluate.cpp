@@ -18,9 +18,8 @@ EvaluationFacts describe_evaluation(const Model& model, const std::string& weigh
   facts.model =
       fmt::format("{}, {} parameters", model.config().name, model.parameters().trainable_count());
   facts.weights = weights;
-  facts.data =
-      fmt::format("{} ({} label map{})", store.folder().string(), store.info().label_map,
-                  model.config().amplitude == "record" ? "; beats measured by their record" : "");
+  facts.data = fmt::format("{} ({} label map, amplitude {})", store.folder().string(),
+                           store.info().label_map, model.config().amplitude);
   facts.normalisation = normalisation;
   facts.class_names.assign(class_names.begin(), class_names.end());
   facts.class_descriptions = {"normal or bundle branch block", "supraventricular ectopic",

@@ -19,7 +19,7 @@ double median_of(std::vector<double> values) {
 }
 
 // By the definition, sorted and in double.
-std::vector<double> expected_beats(const RecordBeats& record) {
+std::vector<double> expected_beats(const RecordBeats& record, Amplitude amplitude) {
   std::vector<double> sizes, result;
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const auto [low, high] = std::ranges::minmax(record.beat(i));
@@ -27,19 +27,22 @@ std::vector<double> expected_beats(const RecordBeats& record) {
   }
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const std::vector<double> beat(record.beat(i).begin(), record.beat(i).end());
-    for (const double x : beat) result.push_back((x - median_of(beat)) / median_of(sizes));
+    const double unit = amplitude == Amplitude::record ? median_of(sizes) : 1;
+    for (const double x : beat) result.push_back((x - median_of(beat)) / unit);
   }
   return result;
 }
 
-TEST(Amplitude, MeasuresBeatsByTheirRecord) {
-  for (const std::int64_t n : {1, 2, 3, 8, 31}) {  // even and odd
-    for (const double offset : {0.0, -40.0}) {
-      RecordBeats record = random_beats("r", n, 5, offset);
-      const std::vector<double> expected = expected_beats(record);
-      measure_in(Amplitude::record, record);
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        ASSERT_NEAR(record.beats[i], expected[i], 2e-6) << n << " beats, value " << i;
+TEST(Amplitude, IsWhatItsDefinitionSays) {
+  for (const Amplitude amplitude : {Amplitude::centred, Amplitude::record}) {
+    for (const std::int64_t n : {1, 2, 3, 8, 31}) {  // even and odd
+      for (const double offset : {0.0, -40.0}) {
+        RecordBeats record = random_beats("r", n, 5, offset);
+        const std::vector<double> expected = expected_beats(record, amplitude);
+        measure_in(amplitude, record);
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          ASSERT_NEAR(record.beats[i], expected[i], 4e-6) << n << " beats, value " << i;
+        }
       }
     }
   }
@@ -86,12 +89,16 @@ TEST(Amplitude, NeedsBeatsThatAreNotFlat) {
   std::ranges::fill(record.beats, 0.25F);
   EXPECT_ERROR(measure_in(Amplitude::record, record),
                "record r7: its beats are flat, so nothing measures them");
+  measure_in(Amplitude::centred, record);
+  EXPECT_EQ(record.beats, std::vector<float>(record.beats.size(), 0));
 }
 
 TEST(Amplitude, HasNames) {
   EXPECT_EQ(amplitude_from_name("mV"), Amplitude::millivolts);
+  EXPECT_EQ(amplitude_from_name("centred"), Amplitude::centred);
   EXPECT_EQ(amplitude_from_name("record"), Amplitude::record);
-  EXPECT_ERROR(amplitude_from_name("MV"), "amplitude 'MV' is unknown (mV, record are there)");
+  EXPECT_ERROR(amplitude_from_name("MV"),
+               "amplitude 'MV' is unknown (mV, centred, record are there)");
 }
 
 }  // namespace
