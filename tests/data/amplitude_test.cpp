@@ -25,10 +25,11 @@ std::vector<double> expected_beats(const RecordBeats& record, Amplitude amplitud
     const auto [low, high] = std::ranges::minmax(record.beat(i));
     sizes.push_back(static_cast<double>(high) - static_cast<double>(low));
   }
+  const double unit = amplitude == Amplitude::record ? median_of(sizes) : 1;
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const std::vector<double> beat(record.beat(i).begin(), record.beat(i).end());
-    const double unit = amplitude == Amplitude::record ? median_of(sizes) : 1;
-    for (const double x : beat) result.push_back((x - median_of(beat)) / unit);
+    const double offset = median_of(beat);
+    for (const double x : beat) result.push_back((x - offset) / unit);
   }
   return result;
 }
