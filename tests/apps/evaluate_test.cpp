@@ -82,12 +82,7 @@ TEST_F(Evaluate, WritesReportPredictionsAndPlots) {
 
 // Folds are those of ekgine kfold.
 TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
-  for (const char* name : {"904", "905", "906"}) {
-    write_wfdb_record(database_, random_record(name, 12, "NAVF/N", 4));
-  }
-  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
-  write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
-                  "validation_records": ["904"], "test_records": ["906"]})");
+  write_records_for_folds();
   const auto metrics_of = [&](const Arguments& more) {
     const ProcessResult result = ekgine(evaluation(weights_) + more + Arguments{"--json"});
     expect_success(result);
@@ -96,7 +91,7 @@ TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
     metrics.erase("beats_per_second");
     return metrics;
   };
-  const char* order[] = {"901", "904", "905", "903", "902"};  // KFold's of five
+  const char* order[] = {"901", "904", "905", "903", "902"};
   for (int fold = 1; fold <= 5; ++fold) {
     EXPECT_EQ(metrics_of({"--splits", path("splits.json"), "--fold", std::to_string(fold)}),
               metrics_of({"--records", order[fold - 1]}))

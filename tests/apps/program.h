@@ -79,6 +79,17 @@ class SmallStore : public ::testing::Test {
             "--output", output};
   }
 
+  // Three records more, and splits.json, whose training and validation records make five folds of
+  // one: KFold deals 901, 904, 905, 903, 902.
+  void write_records_for_folds() const {
+    for (const char* name : {"904", "905", "906"}) {
+      write_wfdb_record(database_, random_record(name, 12, "NAVF/N", 4));
+    }
+    expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+    write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
+                    "validation_records": ["904"], "test_records": ["906"]})");
+  }
+
   std::string path(const std::string& name) const { return folder_ / name; }
   std::string read(const std::string& name) const { return read_file(folder_ / name); }
 

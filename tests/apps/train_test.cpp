@@ -655,12 +655,7 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
 }
 
 TEST_F(Train, TrainsAllButAFold) {
-  for (const char* name : {"904", "905", "906"}) {
-    write_wfdb_record(database_, random_record(name, 12, "NAVF/N", 4));
-  }
-  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
-  write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
-                  "validation_records": ["904"], "test_records": ["906"]})");
+  write_records_for_folds();
   const Arguments run = {"train",       "--data",  store_,        "--splits", path("splits.json"),
                          "--embed-dim", "4",       "--num-heads", "1",        "--epochs",
                          "1",           "--quiet", "--output",    path("run")};
