@@ -1,6 +1,7 @@
 #include "kernels/conv2d.h"
 
 #include <array>
+#include <vector>
 
 #include "kernels/elementwise.h"
 #include "kernels/runtime/channels.h"
@@ -96,33 +97,55 @@ void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* 
                });
 }
 
-// Float: oneDNN.
+// Float: oneDNN, each thread a few images at a time.
 
-// A batch is worked through in chunks of so many images. The copies that Winograd's algorithm needs
-// stay in cache, and however many images a batch has, at most this many shapes are ever prepared.
-constexpr std::int64_t chunk_images = 32;
+// A thread works through its share of the batch in chunks of so many images: the copies that
+// Winograd's algorithm needs stay in its cache, and no thread waits for another. When the threads
+// divide each convolution among them instead, a third of the speed is lost (docs/performance.md).
+constexpr std::int64_t chunk_images = 4;
+
+// In its scope the calling thread has no others: oneDNN prepares and runs for one.
+class OneThread {
+ public:
+  OneThread() : before_(thread_count()) { set_thread_count(1); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+  ~OneThread() { set_thread_count(before_); }
+
+ private:
+  int before_;
+};
 
 enum class Pass { forward, backward_data, backward_weights };
 
 // An array as the caller has it and as the convolution wants it.
 struct Operand {
   int argument;
-  bool output;
   onednn::Desc plain, inner;
-  onednn::Primitive reorder;  // from plain to inner, of an output the other way; or nothing
+  onednn::Primitive to_inner, to_plain;  // nothing where both are the same
 
-  Operand(int argument_, bool output_, const onednn::Desc& plain_, const onednn::Desc& inner_)
+  Operand(int argument_, const onednn::Desc& plain_, const onednn::Desc& inner_)
       : argument(argument_),
-        output(output_),
         plain(plain_),
         inner(inner_),
-        reorder(output ? onednn::Primitive::reorder(inner, plain)
-                       : onednn::Primitive::reorder(plain, inner)) {}
+        to_inner(onednn::Primitive::reorder(plain, inner)),
+        to_plain(onednn::Primitive::reorder(inner, plain)) {}
+  bool copied() const { return static_cast<bool>(to_inner); }
+  std::size_t inner_bytes() const { return inner.get_size(); }
 };
 
 struct Convolution {
   onednn::Primitive run;
-  std::array<Operand, 3> operands;  // x, w, y or their gradients
+  Operand x, w, y;  // or their gradients
+
+  std::size_t scratchpad_bytes() const {
+    std::size_t most = run.scratchpad.get_size();
+    for (const Operand* operand : {&x, &w, &y}) {
+      most = std::max(
+          {most, operand->to_inner.scratchpad.get_size(), operand->to_plain.scratchpad.get_size()});
+    }
+    return most;
+  }
 };
 
 Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
@@ -144,26 +167,26 @@ Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
       onednn::attributes(), onednn::engine());
   if (pass == Pass::forward) {
     return {onednn::Primitive::make<dnnl::convolution_forward>(forward),
-            {Operand{DNNL_ARG_SRC, false, x, forward.src_desc()},
-             Operand{DNNL_ARG_WEIGHTS, false, w, forward.weights_desc()},
-             Operand{DNNL_ARG_DST, true, y, forward.dst_desc()}}};
+            {DNNL_ARG_SRC, x, forward.src_desc()},
+            {DNNL_ARG_WEIGHTS, w, forward.weights_desc()},
+            {DNNL_ARG_DST, y, forward.dst_desc()}};
   }
   if (pass == Pass::backward_data) {
     const dnnl::convolution_backward_data::primitive_desc backward(
         {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
         onednn::engine(), forward);
     return {onednn::Primitive::make<dnnl::convolution_backward_data>(backward),
-            {Operand{DNNL_ARG_DIFF_SRC, true, x, backward.diff_src_desc()},
-             Operand{DNNL_ARG_WEIGHTS, false, w, backward.weights_desc()},
-             Operand{DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}}};
+            {DNNL_ARG_DIFF_SRC, x, backward.diff_src_desc()},
+            {DNNL_ARG_WEIGHTS, w, backward.weights_desc()},
+            {DNNL_ARG_DIFF_DST, y, backward.diff_dst_desc()}};
   }
   const dnnl::convolution_backward_weights::primitive_desc backward(
       {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
       onednn::engine(), forward);
   return {onednn::Primitive::make<dnnl::convolution_backward_weights>(backward),
-          {Operand{DNNL_ARG_SRC, false, x, backward.src_desc()},
-           Operand{DNNL_ARG_DIFF_WEIGHTS, true, w, backward.diff_weights_desc()},
-           Operand{DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}}};
+          {DNNL_ARG_SRC, x, backward.src_desc()},
+          {DNNL_ARG_DIFF_WEIGHTS, w, backward.diff_weights_desc()},
+          {DNNL_ARG_DIFF_DST, y, backward.diff_dst_desc()}};
 }
 
 // Winograd's algorithm halves the time of 3×3 kernels between many channels, at twice the rounding
@@ -178,46 +201,127 @@ Convolution make(Pass pass, Conv2dShape s) {
   return make(pass, s, dnnl::algorithm::convolution_direct);
 }
 
-// x, w and y, or their gradients, in the caller's layout; what the pass does not write is only
-// read.
-void run(const Cpu& cpu, Pass pass, Conv2dShape s, const float* x, const float* w, const float* y) {
+const Convolution& convolution_for(Pass pass, Conv2dShape s) {
   using Key = std::array<std::int64_t, 8>;
   static thread_local onednn::PerShape<Key, Convolution> convolutions;
-  const Convolution& convolution =
-      convolutions.get({static_cast<int>(pass), s.n, s.h, s.w, s.c, s.kernel_h, s.kernel_w, s.o},
-                       [&] { return make(pass, s); });
-  const std::array<const float*, 3> data{x, w, y};
-  std::array<dnnl::memory, 3> plain, inner;
-  onednn::Arguments arguments;
-  Workspace::Scope scratch(cpu.workspace);
-  for (std::size_t i = 0; i < 3; ++i) {
-    const Operand& operand = convolution.operands[i];
-    plain[i] = inner[i] = onednn::wrap(operand.plain, data[i]);
-    if (operand.reorder) {
-      inner[i] = onednn::wrap(operand.inner, scratch.take<std::byte>(operand.inner.get_size()));
-      if (!operand.output) {
-        operand.reorder.run(cpu, {{DNNL_ARG_FROM, plain[i]}, {DNNL_ARG_TO, inner[i]}});
-      }
-    }
-    arguments.emplace(operand.argument, inner[i]);
-  }
-  convolution.run.run(cpu, std::move(arguments));
-  for (std::size_t i = 0; i < 3; ++i) {
-    const Operand& operand = convolution.operands[i];
-    if (operand.reorder && operand.output) {
-      operand.reorder.run(cpu, {{DNNL_ARG_FROM, inner[i]}, {DNNL_ARG_TO, plain[i]}});
-    }
-  }
+  return convolutions.get({static_cast<int>(pass), s.n, s.h, s.w, s.c, s.kernel_h, s.kernel_w, s.o},
+                          [&] { return make(pass, s); });
 }
 
-// Calls body(chunk, x offset, y offset) for all chunks of the batch.
-template <class Body>
-void for_chunks(Conv2dShape s, const Body& body) {
-  for (std::int64_t n = 0; n < s.n; n += chunk_images) {
-    Conv2dShape chunk = s;
-    chunk.n = std::min(chunk_images, s.n - n);
-    body(chunk, n * s.h * s.w * s.c, n * s.h * s.w * s.o);
+// One convolution after the other, on one thread.
+class Worker {
+ public:
+  Worker(Pass pass, const Convolution& convolution, Workspace::Scope& scratch)
+      : pass_(pass),
+        convolution_(&convolution),
+        x_(scratch.take<std::byte>(convolution.x.copied() ? convolution.x.inner_bytes() : 0)),
+        y_(scratch.take<std::byte>(convolution.y.copied() ? convolution.y.inner_bytes() : 0)),
+        scratchpad_(scratch.take<std::byte>(convolution.scratchpad_bytes())) {}
+
+  // Arrays in the caller's layout, but for the weights or their gradient.
+  void run(const float* x, const std::byte* w, const float* y) const {
+    const Convolution& c = *convolution_;
+    const bool writes_x = pass_ == Pass::backward_data, writes_y = pass_ == Pass::forward;
+    onednn::Arguments arguments{{c.x.argument, enter(c.x, x, x_, !writes_x)},
+                                {c.w.argument, onednn::wrap(c.w.inner, w)},
+                                {c.y.argument, enter(c.y, y, y_, !writes_y)}};
+    c.run.run(scratchpad_, std::move(arguments));
+    if (writes_x) leave(c.x, x, x_);
+    if (writes_y) leave(c.y, y, y_);
   }
+
+  // Between the caller's weights (or their gradient) and the convolution's.
+  void weights_to_inner(const float* plain, std::byte* inner) const {
+    copy(convolution_->w.to_inner, convolution_->w.plain, plain, convolution_->w.inner, inner);
+  }
+  void weights_to_plain(const std::byte* inner, const float* plain) const {
+    copy(convolution_->w.to_plain, convolution_->w.inner, inner, convolution_->w.plain, plain);
+  }
+
+ private:
+  template <class From, class To>
+  void copy(const onednn::Primitive& reorder, const onednn::Desc& from_desc, const From* from,
+            const onednn::Desc& to_desc, const To* to) const {
+    reorder.run(scratchpad_, {{DNNL_ARG_FROM, onednn::wrap(from_desc, from)},
+                              {DNNL_ARG_TO, onednn::wrap(to_desc, to)}});
+  }
+  dnnl::memory enter(const Operand& operand, const float* plain, std::byte* inner,
+                     bool reads) const {
+    if (!operand.copied()) return onednn::wrap(operand.plain, plain);
+    if (reads) copy(operand.to_inner, operand.plain, plain, operand.inner, inner);
+    return onednn::wrap(operand.inner, inner);
+  }
+  void leave(const Operand& operand, const float* plain, const std::byte* inner) const {
+    if (operand.copied()) copy(operand.to_plain, operand.inner, inner, operand.plain, plain);
+  }
+
+  Pass pass_;
+  const Convolution* convolution_;
+  std::byte *x_, *y_, *scratchpad_;
+};
+
+// What all passes have in common: `count` chunks of s.n images each, whose convolution is prepared
+// once and run by every thread in memory of its own.
+struct Chunks {
+  Conv2dShape s;
+  std::int64_t count;
+  const Convolution* convolution;
+  std::vector<Worker> workers;  // one per thread
+
+  Chunks(Pass pass, Conv2dShape chunk, std::int64_t count_, Workspace::Scope& scratch)
+      : s(chunk), count(count_) {
+    const int threads = thread_count();
+    const OneThread alone;
+    convolution = &convolution_for(pass, s);
+    for (int i = 0; i < threads; ++i) workers.emplace_back(pass, *convolution, scratch);
+  }
+
+  // Calls body(worker, chunk's offset in x, in y, part, whether it is the part's first chunk).
+  template <class Body>
+  int for_each(const Body& body) const {
+    return parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int part) {
+      const OneThread alone;
+      const Worker& worker = workers[static_cast<std::size_t>(part)];
+      for (std::int64_t i = begin; i < end; ++i) {
+        body(worker, i * s.in(), i * s.out(), part, i == begin);
+      }
+    });
+  }
+};
+
+// Calls body(chunk, number of chunks, offset in x, in y) for all of the batch: chunks of a few
+// images, and the rest one by one. So a batch of whatever size needs two shapes at most.
+template <class Body>
+void for_chunk_sizes(Conv2dShape s, const Body& body) {
+  const std::int64_t images = s.n >= chunk_images * thread_count() ? chunk_images : 1;
+  const std::int64_t chunks = s.n / images, rest = s.n % images;
+  s.n = images;
+  body(s, chunks, 0, 0);
+  const std::int64_t in = chunks * s.in(), out = chunks * s.out();
+  s.n = 1;
+  if (rest > 0) body(s, rest, in, out);
+}
+
+void forward_or_data(const Cpu& cpu, Pass pass, Conv2dShape batch, const float* x, const float* w,
+                     const float* y) {
+  for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
+    Workspace::Scope scratch(cpu.workspace);
+    const Chunks chunks(pass, s, count, scratch);
+    const std::byte* weights = reinterpret_cast<const std::byte*>(w);
+    if (const Operand& operand = chunks.convolution->w; operand.copied()) {
+      std::byte* inner = scratch.take<std::byte>(operand.inner_bytes());
+      const OneThread alone;
+      chunks.workers[0].weights_to_inner(w, inner);
+      weights = inner;
+    }
+    chunks.for_each([&](const Worker& worker, std::int64_t in, std::int64_t out, int, bool) {
+      worker.run(x + x0 + in, weights, y + y0 + out);
+    });
+  });
+}
+
+void forward(const Cpu& cpu, Conv2dShape s, const float* x, const float* w, float* y) {
+  forward_or_data(cpu, Pass::forward, s, x, w, y);
 }
 
 // Calls write(array) for an array of n elements that is to be assigned or added to the gradient.
@@ -230,25 +334,44 @@ void put(const Cpu& cpu, std::int64_t n, Gradient<float> gradient, const Write& 
   scale(cpu, n, 1.0F, term, gradient);
 }
 
-void forward(const Cpu& cpu, Conv2dShape s, const float* x, const float* w, float* y) {
-  for_chunks(s, [&](Conv2dShape chunk, std::int64_t in, std::int64_t out) {
-    run(cpu, Pass::forward, chunk, x + in, w, y + out);
-  });
-}
-
 void backward_data(const Cpu& cpu, Conv2dShape s, const float* w, const float* dy,
                    Gradient<float> dx) {
-  for_chunks(s, [&](Conv2dShape chunk, std::int64_t in, std::int64_t out) {
-    put(cpu, chunk.in(), {dx.data + in, dx.accumulate},
-        [&](float* term) { run(cpu, Pass::backward_data, chunk, term, w, dy + out); });
-  });
+  put(cpu, s.in(), dx,
+      [&](float* term) { forward_or_data(cpu, Pass::backward_data, s, term, w, dy); });
 }
 
-void backward_weights(const Cpu& cpu, Conv2dShape s, const float* x, const float* dy,
+// Every thread sums over its chunks, in the convolution's layout; then the threads' sums are added
+// in order.
+void backward_weights(const Cpu& cpu, Conv2dShape batch, const float* x, const float* dy,
                       Gradient<float> dw) {
-  for_chunks(s, [&](Conv2dShape chunk, std::int64_t in, std::int64_t out) {
-    put(cpu, s.weights(), dw,
-        [&](float* term) { run(cpu, Pass::backward_weights, chunk, x + in, term, dy + out); });
+  for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
+    Workspace::Scope scratch(cpu.workspace);
+    const Chunks chunks(Pass::backward_weights, s, count, scratch);
+    const Operand& operand = chunks.convolution->w;
+    const std::size_t n = operand.inner_bytes() / sizeof(float);
+    const auto threads = static_cast<std::size_t>(thread_count());
+    float* terms = scratch.take<float>(threads * n);
+    float* sums = scratch.take<float>(threads * n);
+    const auto add = [n](const float* term, float* sum) {
+#pragma omp simd
+      for (std::size_t i = 0; i < n; ++i) sum[i] += term[i];
+    };
+    const int parts = chunks.for_each(
+        [&](const Worker& worker, std::int64_t in, std::int64_t out, int part, bool first) {
+          const std::size_t offset = static_cast<std::size_t>(part) * n;
+          float* term = (first ? sums : terms) + offset;
+          worker.run(x + x0 + in, reinterpret_cast<const std::byte*>(term), dy + y0 + out);
+          if (!first) add(term, sums + offset);
+        });
+    for (int part = 1; part < parts; ++part) add(sums + static_cast<std::size_t>(part) * n, sums);
+    put(cpu, s.weights(), dw, [&](float* plain) {
+      if (!operand.copied()) {
+        std::copy_n(sums, n, plain);
+        return;
+      }
+      const OneThread alone;
+      chunks.workers[0].weights_to_plain(reinterpret_cast<const std::byte*>(sums), plain);
+    });
     dw.accumulate = true;
   });
 }

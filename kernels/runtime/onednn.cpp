@@ -20,9 +20,12 @@ Primitive Primitive::reorder(const Desc& from, const Desc& to) {
 
 void Primitive::run(const Cpu& cpu, Arguments arguments) const {
   Workspace::Scope scratch(cpu.workspace);
+  run(scratch.take<std::byte>(scratchpad.get_size()), std::move(arguments));
+}
+
+void Primitive::run(std::byte* scratchpad_memory, Arguments arguments) const {
   if (scratchpad.get_size() != 0) {
-    arguments.emplace(DNNL_ARG_SCRATCHPAD,
-                      wrap(scratchpad, scratch.take<std::byte>(scratchpad.get_size())));
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratchpad_memory));
   }
   static thread_local dnnl::stream stream(engine());
   primitive.execute(stream, arguments);
