@@ -31,13 +31,6 @@ float typical_size(const RecordBeats& record) {
 
 }  // namespace
 
-Amplitude amplitude_from_name(std::string_view name) {
-  if (name == "mV") return Amplitude::millivolts;
-  if (name == "centred") return Amplitude::centred;
-  if (name == "record") return Amplitude::record;
-  fail("amplitude '{}' is unknown (mV, centred, record are there)", name);
-}
-
 void measure_in(Amplitude amplitude, RecordBeats& record) {
   if (amplitude == Amplitude::millivolts) return;
   const float unit = amplitude == Amplitude::record ? typical_size(record) : 1;

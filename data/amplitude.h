@@ -7,20 +7,10 @@
 // its own record a beat tells how large it is beside the others of its patient.
 #pragma once
 
-#include <string_view>
-
+#include "base/beat.h"
 #include "data/beats.h"
 
 namespace ekgine {
-
-enum class Amplitude {
-  millivolts,  // "mV": as recorded
-  centred,     // "centred": mV without the beat's offset
-  record,      // "record": without the beat's offset, in typical beats of the record
-};
-
-// Errors list the names there are.
-Amplitude amplitude_from_name(std::string_view name);
 
 // Rewrites record.beats, which are in mV, beat by beat (187):
 //   centred  y = x − median(x)

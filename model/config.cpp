@@ -7,6 +7,7 @@
 #include <ranges>
 #include <utility>
 
+#include "base/beat.h"
 #include "base/error.h"
 #include "model/json_text.h"
 
@@ -94,9 +95,7 @@ void ModelConfig::check() const {
   if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
     fail("dropout must be in [0, 1), got {}", dropout);
   }
-  if (amplitude != "mV" && amplitude != "centred" && amplitude != "record") {
-    fail("amplitude must be mV, centred or record, got '{}'", amplitude);
-  }
+  static_cast<void>(amplitude_from_name(amplitude));
 }
 
 json ModelConfig::to_json() const {

@@ -26,7 +26,7 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // of Main_Model and AttentionOnly
   double dropout = 0.2;                // rate in their blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
-  // What its beats are measured in: mV, centred or record (see data/amplitude.h).
+  // What its beats are measured in: the name of an Amplitude.
   std::string amplitude = "mV";
 
   bool operator==(const ModelConfig&) const = default;

@@ -94,13 +94,5 @@ TEST(Amplitude, NeedsBeatsThatAreNotFlat) {
   EXPECT_EQ(record.beats, std::vector<float>(record.beats.size(), 0));
 }
 
-TEST(Amplitude, HasNames) {
-  EXPECT_EQ(amplitude_from_name("mV"), Amplitude::millivolts);
-  EXPECT_EQ(amplitude_from_name("centred"), Amplitude::centred);
-  EXPECT_EQ(amplitude_from_name("record"), Amplitude::record);
-  EXPECT_ERROR(amplitude_from_name("MV"),
-               "amplitude 'MV' is unknown (mV, centred, record are there)");
-}
-
 }  // namespace
 }  // namespace ekgine
