@@ -65,7 +65,8 @@ TrainingStep::Settings settings(std::int64_t sequences, std::int64_t beats,
 }
 
 TEST(TrainingStep, LearnsWhatABatchHolds) {
-  // A recurrence starts slowly.
+  // A recurrence starts slowly. So many steps that rounding does not decide: after 40 the loss of
+  // other seeds, and of this one in double, is anywhere from 0.4 to 0.66 of the first.
   for (const auto& [name, rate] : {std::pair{"Main_Model", 3e-3}, std::pair{"AttentionOnly", 3e-3},
                                    std::pair{"CNNLSTM_Model", 1e-2}}) {
     Device device = Device::cpu(DType::f32);
@@ -75,7 +76,7 @@ TEST(TrainingStep, LearnsWhatABatchHolds) {
     TrainingStep step(model, device, settings(16, 12));
     step.run(data.view(), 1, rate);
     const kernels::RunningLoss first = step.totals();
-    for (int i = 2; i <= 40; ++i) {
+    for (int i = 2; i <= 120; ++i) {
       step.set_totals({});
       step.run(data.view(), i, rate);
     }
