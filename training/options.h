@@ -12,7 +12,7 @@
 namespace ekgine {
 
 struct TrainOptions {
-  ModelConfig model{.amplitude = "centred"};
+  ModelConfig model{.amplitude = "record"};
 
   std::filesystem::path data;  // the store
   std::vector<std::string> train_records;
@@ -24,7 +24,7 @@ struct TrainOptions {
   double learning_rate = 5e-4;
   std::string schedule = "cosine";  // cosine, plateau or constant
   double weight_decay = 0.004;
-  std::string class_weights = "sqrt";  // none, balanced or sqrt
+  std::string class_weights = "none";  // none, balanced or sqrt
   // Standard deviation of the logarithm of a random factor on each training beat; 0: none.
   double amplitude_jitter = 0.25;
   // What decides the best epoch and early stopping: loss, accuracy or macro_f1 of validation.
