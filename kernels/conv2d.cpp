@@ -101,7 +101,8 @@ void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* 
 
 // A thread works through its share of the batch in chunks of so many images: the copies that
 // Winograd's algorithm needs stay in its cache, and no thread waits for another. When the threads
-// divide each convolution among them instead, a third of the speed is lost (docs/performance.md).
+// divide each convolution among them instead, a quarter of the speed is lost
+// (docs/performance.md).
 constexpr std::int64_t chunk_images = 4;
 
 // In its scope the calling thread has no others: oneDNN prepares and runs for one.
@@ -121,16 +122,17 @@ enum class Pass { forward, backward_data, backward_weights };
 // An array as the caller has it and as the convolution wants it.
 struct Operand {
   int argument;
+  bool output;
   onednn::Desc plain, inner;
-  onednn::Primitive to_inner, to_plain;  // nothing where both are the same
+  onednn::Primitive reorder;  // from plain to inner, of an output the other way; or nothing
 
-  Operand(int argument_, const onednn::Desc& plain_, const onednn::Desc& inner_)
+  Operand(int argument_, bool output_, const onednn::Desc& plain_, const onednn::Desc& inner_)
       : argument(argument_),
+        output(output_),
         plain(plain_),
         inner(inner_),
-        to_inner(onednn::Primitive::reorder(plain, inner)),
-        to_plain(onednn::Primitive::reorder(inner, plain)) {}
-  bool copied() const { return static_cast<bool>(to_inner); }
+        reorder(output ? onednn::Primitive::reorder(inner, plain)
+                       : onednn::Primitive::reorder(plain, inner)) {}
   std::size_t inner_bytes() const { return inner.get_size(); }
 };
 
@@ -141,8 +143,7 @@ struct Convolution {
   std::size_t scratchpad_bytes() const {
     std::size_t most = run.scratchpad.get_size();
     for (const Operand* operand : {&x, &w, &y}) {
-      most = std::max(
-          {most, operand->to_inner.scratchpad.get_size(), operand->to_plain.scratchpad.get_size()});
+      most = std::max(most, operand->reorder.scratchpad.get_size());
     }
     return most;
   }
@@ -167,26 +168,26 @@ Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
       onednn::attributes(), onednn::engine());
   if (pass == Pass::forward) {
     return {onednn::Primitive::make<dnnl::convolution_forward>(forward),
-            {DNNL_ARG_SRC, x, forward.src_desc()},
-            {DNNL_ARG_WEIGHTS, w, forward.weights_desc()},
-            {DNNL_ARG_DST, y, forward.dst_desc()}};
+            {DNNL_ARG_SRC, false, x, forward.src_desc()},
+            {DNNL_ARG_WEIGHTS, false, w, forward.weights_desc()},
+            {DNNL_ARG_DST, true, y, forward.dst_desc()}};
   }
   if (pass == Pass::backward_data) {
     const dnnl::convolution_backward_data::primitive_desc backward(
         {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
         onednn::engine(), forward);
     return {onednn::Primitive::make<dnnl::convolution_backward_data>(backward),
-            {DNNL_ARG_DIFF_SRC, x, backward.diff_src_desc()},
-            {DNNL_ARG_WEIGHTS, w, backward.weights_desc()},
-            {DNNL_ARG_DIFF_DST, y, backward.diff_dst_desc()}};
+            {DNNL_ARG_DIFF_SRC, true, x, backward.diff_src_desc()},
+            {DNNL_ARG_WEIGHTS, false, w, backward.weights_desc()},
+            {DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}};
   }
   const dnnl::convolution_backward_weights::primitive_desc backward(
       {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
       onednn::engine(), forward);
   return {onednn::Primitive::make<dnnl::convolution_backward_weights>(backward),
-          {DNNL_ARG_SRC, x, backward.src_desc()},
-          {DNNL_ARG_DIFF_WEIGHTS, w, backward.diff_weights_desc()},
-          {DNNL_ARG_DIFF_DST, y, backward.diff_dst_desc()}};
+          {DNNL_ARG_SRC, false, x, backward.src_desc()},
+          {DNNL_ARG_DIFF_WEIGHTS, true, w, backward.diff_weights_desc()},
+          {DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}};
 }
 
 // Winograd's algorithm halves the time of 3×3 kernels between many channels, at twice the rounding
@@ -211,57 +212,57 @@ const Convolution& convolution_for(Pass pass, Conv2dShape s) {
 // One convolution after the other, on one thread.
 class Worker {
  public:
-  Worker(Pass pass, const Convolution& convolution, Workspace::Scope& scratch)
-      : pass_(pass),
-        convolution_(&convolution),
-        x_(scratch.take<std::byte>(convolution.x.copied() ? convolution.x.inner_bytes() : 0)),
-        y_(scratch.take<std::byte>(convolution.y.copied() ? convolution.y.inner_bytes() : 0)),
+  Worker(const Convolution& convolution, Workspace::Scope& scratch)
+      : convolution_(&convolution),
+        x_(take(convolution.x, scratch)),
+        y_(take(convolution.y, scratch)),
         scratchpad_(scratch.take<std::byte>(convolution.scratchpad_bytes())) {}
 
-  // Arrays in the caller's layout, but for the weights or their gradient.
-  void run(const float* x, const std::byte* w, const float* y) const {
+  // Images in the caller's layout, the weights or their gradient in the convolution's.
+  void run(const float* x, const float* w, const float* y) const {
     const Convolution& c = *convolution_;
-    const bool writes_x = pass_ == Pass::backward_data, writes_y = pass_ == Pass::forward;
-    onednn::Arguments arguments{{c.x.argument, enter(c.x, x, x_, !writes_x)},
+    onednn::Arguments arguments{{c.x.argument, enter(c.x, x, x_)},
                                 {c.w.argument, onednn::wrap(c.w.inner, w)},
-                                {c.y.argument, enter(c.y, y, y_, !writes_y)}};
+                                {c.y.argument, enter(c.y, y, y_)}};
     c.run.run(scratchpad_, std::move(arguments));
-    if (writes_x) leave(c.x, x, x_);
-    if (writes_y) leave(c.y, y, y_);
+    leave(c.x, x, x_);
+    leave(c.y, y, y_);
   }
 
-  // Between the caller's weights (or their gradient) and the convolution's.
-  void weights_to_inner(const float* plain, std::byte* inner) const {
-    copy(convolution_->w.to_inner, convolution_->w.plain, plain, convolution_->w.inner, inner);
-  }
-  void weights_to_plain(const std::byte* inner, const float* plain) const {
-    copy(convolution_->w.to_plain, convolution_->w.inner, inner, convolution_->w.plain, plain);
+  // Copies the weights into the convolution's layout, their gradient out of it.
+  void reorder_weights(const float* from, const float* to) const {
+    const Operand& w = convolution_->w;
+    if (w.output) copy(w, w.inner, from, w.plain, to);
+    if (!w.output) copy(w, w.plain, from, w.inner, to);
   }
 
  private:
-  template <class From, class To>
-  void copy(const onednn::Primitive& reorder, const onednn::Desc& from_desc, const From* from,
-            const onednn::Desc& to_desc, const To* to) const {
-    reorder.run(scratchpad_, {{DNNL_ARG_FROM, onednn::wrap(from_desc, from)},
-                              {DNNL_ARG_TO, onednn::wrap(to_desc, to)}});
+  static const float* take(const Operand& operand, Workspace::Scope& scratch) {
+    const std::size_t bytes = operand.reorder ? operand.inner_bytes() : 0;
+    return scratch.take<float>(bytes / sizeof(float));
   }
-  dnnl::memory enter(const Operand& operand, const float* plain, std::byte* inner,
-                     bool reads) const {
-    if (!operand.copied()) return onednn::wrap(operand.plain, plain);
-    if (reads) copy(operand.to_inner, operand.plain, plain, operand.inner, inner);
+  void copy(const Operand& operand, const onednn::Desc& from_desc, const float* from,
+            const onednn::Desc& to_desc, const float* to) const {
+    operand.reorder.run(scratchpad_, {{DNNL_ARG_FROM, onednn::wrap(from_desc, from)},
+                                      {DNNL_ARG_TO, onednn::wrap(to_desc, to)}});
+  }
+  dnnl::memory enter(const Operand& operand, const float* plain, const float* inner) const {
+    if (!operand.reorder) return onednn::wrap(operand.plain, plain);
+    if (!operand.output) copy(operand, operand.plain, plain, operand.inner, inner);
     return onednn::wrap(operand.inner, inner);
   }
-  void leave(const Operand& operand, const float* plain, const std::byte* inner) const {
-    if (operand.copied()) copy(operand.to_plain, operand.inner, inner, operand.plain, plain);
+  void leave(const Operand& operand, const float* plain, const float* inner) const {
+    if (operand.reorder && operand.output)
+      copy(operand, operand.inner, inner, operand.plain, plain);
   }
 
-  Pass pass_;
   const Convolution* convolution_;
-  std::byte *x_, *y_, *scratchpad_;
+  const float *x_, *y_;
+  std::byte* scratchpad_;
 };
 
 // What all passes have in common: `count` chunks of s.n images each, whose convolution is prepared
-// once and run by every thread in memory of its own.
+// once, here, and run by every thread in memory of its own.
 struct Chunks {
   Conv2dShape s;
   std::int64_t count;
@@ -273,7 +274,7 @@ struct Chunks {
     const int threads = thread_count();
     const OneThread alone;
     convolution = &convolution_for(pass, s);
-    for (int i = 0; i < threads; ++i) workers.emplace_back(pass, *convolution, scratch);
+    for (int i = 0; i < threads; ++i) workers.emplace_back(*convolution, scratch);
   }
 
   // Calls body(worker, chunk's offset in x, in y, part, whether it is the part's first chunk).
@@ -307,12 +308,11 @@ void forward_or_data(const Cpu& cpu, Pass pass, Conv2dShape batch, const float* 
   for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
     Workspace::Scope scratch(cpu.workspace);
     const Chunks chunks(pass, s, count, scratch);
-    const std::byte* weights = reinterpret_cast<const std::byte*>(w);
-    if (const Operand& operand = chunks.convolution->w; operand.copied()) {
-      std::byte* inner = scratch.take<std::byte>(operand.inner_bytes());
+    const float* weights = w;
+    if (const Operand& operand = chunks.convolution->w; operand.reorder) {
+      weights = scratch.take<float>(operand.inner_bytes() / sizeof(float));
       const OneThread alone;
-      chunks.workers[0].weights_to_inner(w, inner);
-      weights = inner;
+      chunks.workers[0].reorder_weights(w, weights);
     }
     chunks.for_each([&](const Worker& worker, std::int64_t in, std::int64_t out, int, bool) {
       worker.run(x + x0 + in, weights, y + y0 + out);
@@ -360,17 +360,17 @@ void backward_weights(const Cpu& cpu, Conv2dShape batch, const float* x, const f
         [&](const Worker& worker, std::int64_t in, std::int64_t out, int part, bool first) {
           const std::size_t offset = static_cast<std::size_t>(part) * n;
           float* term = (first ? sums : terms) + offset;
-          worker.run(x + x0 + in, reinterpret_cast<const std::byte*>(term), dy + y0 + out);
+          worker.run(x + x0 + in, term, dy + y0 + out);
           if (!first) add(term, sums + offset);
         });
     for (int part = 1; part < parts; ++part) add(sums + static_cast<std::size_t>(part) * n, sums);
     put(cpu, s.weights(), dw, [&](float* plain) {
-      if (!operand.copied()) {
+      if (!operand.reorder) {
         std::copy_n(sums, n, plain);
         return;
       }
       const OneThread alone;
-      chunks.workers[0].weights_to_plain(reinterpret_cast<const std::byte*>(sums), plain);
+      chunks.workers[0].reorder_weights(sums, plain);
     });
     dw.accumulate = true;
   });

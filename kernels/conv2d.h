@@ -13,8 +13,8 @@
 // Backward needs x and w. y is assigned; each gradient is assigned or accumulated as it says, and
 // one that nobody wants is not computed. Deterministic at a given thread count.
 //
-// In float oneDNN does the work, a few images at a time. 3×3 kernels between multiples of 16
-// channels use Winograd's minimal filtering, F(4×4,3×3), where the machine has AVX-512:
+// In float oneDNN does the work, each thread a few images at a time. 3×3 kernels between multiples
+// of 16 channels use Winograd's minimal filtering, F(4×4,3×3), where the machine has AVX-512:
 //   Lavin, Gray: "Fast algorithms for convolutional neural networks", CVPR 2016 (arXiv:1509.09308).
 //
 // On CUDA, where x, w, y, dx and dy are T and dw is float, cuDNN does the work, with algorithms

@@ -49,8 +49,8 @@ struct Primitive {
   static Primitive reorder(const Desc& from, const Desc& to);
 
   explicit operator bool() const { return static_cast<bool>(primitive); }
-  // Runs to the end, with its scratchpad from the workspace, or there: so several threads may run
-  // it at the same time.
+  // Runs to the end, with its scratchpad from the workspace, or in memory given for it: then
+  // several threads may run it at the same time.
   void run(const Cpu& cpu, Arguments arguments) const;
   void run(std::byte* scratchpad_memory, Arguments arguments) const;
 
