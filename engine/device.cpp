@@ -17,7 +17,8 @@ namespace {
 BackEnd cpu_back_end(DType type, Workspace& workspace) {
   if (type == DType::f32) return CpuBackEnd<float>{{workspace}};
   if (type == DType::f64) return CpuBackEnd<double>{{workspace}};
-  fail("device: {} is no type to compute in (f32, f64 are)", name_of(type));
+  if (type == DType::bf16) return CpuBackEnd<float, bfloat16>{{workspace}};
+  fail("device: {} is no type to compute in (f32, f64, bf16 are)", name_of(type));
 }
 
 template <class To, class From>
@@ -42,7 +43,8 @@ Device Device::cpu(DType type, const Options& options) {
 }
 
 Device::Device(DType type, const Options& options)
-    : type_(type),
+    : type_(type == DType::bf16 ? DType::f32 : type),
+      image_type_(type),
       workspace_(std::make_unique<Workspace>(options.workspace_reserve)),
       activations_("activations", options.activation_reserve, options.guarded),
       back_end_(cpu_back_end(type, *workspace_)) {}
@@ -70,6 +72,7 @@ Device Device::cuda(int ordinal, DType type, const Options& options) {
 
 Device::Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& options)
     : type_(type),
+      image_type_(type),
       cuda_(std::move(cuda)),
       activations_("activations",
                    options.activation_reserve == 0
@@ -160,8 +163,11 @@ Device Device::open(const std::string& name, const std::string& precision,
     fail("--device cuda: this build has no CUDA back end; use --device cpu");
   }
 #endif
-  if (precision != "f32") fail("--precision {} needs --device cuda", precision);
-  return cpu(DType::f32);
+  if (precision == "tf32") fail("--precision tf32 needs --device cuda");
+  if (precision == "bf16" && !multiplies_bfloat16()) {
+    fail("--precision bf16: this CPU does not multiply bfloat16 (AVX512-BF16 or AMX would)");
+  }
+  return cpu(precision == "bf16" ? DType::bf16 : DType::f32);
 }
 
 Device::~Device() = default;

@@ -16,14 +16,16 @@
 
 namespace ekgine {
 
-// A back end is the first argument of its kernels and two element types: Scalar, which activations
-// and their gradients are stored as, and Real, for parameters, their gradients, statistics and
-// losses. Where step_on_device, kernels read the step and the learning rate from the device's
-// memory (Device::set_step), elsewhere they are told. The float CPU is a product; the double CPU is
-// the reference for gradient checks.
-template <class T>
+// A back end is the first argument of its kernels and three element types: Scalar, which
+// activations and their gradients are stored as; Image, the same for images, from the scalograms to
+// the last pooling; and Real, for parameters, their gradients, statistics and losses. Where
+// step_on_device, kernels read the step and the learning rate from the device's memory
+// (Device::set_step), elsewhere they are told. The float CPU is a product; the double CPU is the
+// reference for gradient checks.
+template <class T, class I = T>
 struct CpuBackEnd {
   using Scalar = T;
+  using Image = I;
   using Real = T;
   static constexpr bool step_on_device = false;
   Cpu context;
@@ -32,14 +34,15 @@ struct CpuBackEnd {
 template <class T>
 struct CudaBackEnd {
   using Scalar = T;
+  using Image = T;
   using Real = float;
   static constexpr bool step_on_device = true;
   const Cuda& context;
 };
-using BackEnd =
-    std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CudaBackEnd<float>, CudaBackEnd<bfloat16>>;
+using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>,
+                             CudaBackEnd<float>, CudaBackEnd<bfloat16>>;
 #else
-using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>>;
+using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>>;
 #endif
 
 class CudaDevice;
@@ -58,7 +61,9 @@ class Device {
   };
   static constexpr std::size_t cuda_workspace = std::size_t{256} << 20;
 
-  // `type` is what activations are stored as: f32 or f64 on the CPU, f32 or bf16 on CUDA.
+  // `type` is what activations are stored as: f32 or f64 on the CPU, f32 or bf16 on CUDA. On the
+  // CPU bf16 is that of images alone; all else, little beside them, is f32 (an error where the
+  // machine has no AVX-512).
   static Device cpu(DType type) { return cpu(type, Options()); }
   static Device cpu(DType type, const Options& options);
 #if EKGINE_HAS_CUDA
@@ -66,17 +71,20 @@ class Device {
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32, or on CUDA tf32 or bf16. In a build with CUDA `say` gets a line that names
-  // what was chosen and why.
+  // `precision`: f32, bf16 (an error on a CPU that does not multiply it) or, on CUDA, tf32. In a
+  // build with CUDA `say` gets a line that names what was chosen and why.
   static Device open(const std::string& name, const std::string& precision,
                      const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
   ~Device();
 
-  DType dtype() const {
+  DType dtype() const {  // Scalar
     return type_;
-  }                           // Scalar
+  }
+  DType image_dtype() const {  // Image
+    return image_type_;
+  }
   DType real_dtype() const {  // Real
     return type_ == DType::bf16 ? DType::f32 : type_;
   }
@@ -162,7 +170,7 @@ class Device {
   template <class To, class From>
   std::vector<To> read_as(const Tensor& tensor) const;
 
-  DType type_;
+  DType type_, image_type_;
   std::unique_ptr<CudaDevice> cuda_;      // null on the CPU
   std::unique_ptr<Workspace> workspace_;  // of the CPU
   Arena activations_;

@@ -72,6 +72,7 @@ class Tape {
   Tensor empty(const Shape& shape, DType type) {
     return Tensor::allocate(device_.activations(), shape, type);
   }
+  Tensor empty_image(const Shape& shape) { return empty(shape, device_.image_dtype()); }
   // For statistics, losses and the like.
   Tensor empty_real(const Shape& shape) { return empty(shape, device_.real_dtype()); }
   // A weight as products take it: itself, or a constant copy where activations are stored in

@@ -37,23 +37,23 @@ void merge(Moments& into, std::int64_t first, std::int64_t channels, double coun
 // Adds `rows` rows of x to the moments. The mean of the first pass serves as the origin of the
 // second, whose sum of deviations then removes the rounding error that it has: with an offset of
 // 1e5 that would be as large as the deviations.
-template <class T>
-void add_block(Moments& moments, std::int64_t rows, std::int64_t channels, const T* x) {
+template <class T, class I>
+void add_block(Moments& moments, std::int64_t rows, std::int64_t channels, const I* x) {
   const T scale = T(1) / static_cast<T>(rows);
   const double count = static_cast<double>(rows);
   for_channel_tiles(channels, [&](std::int64_t first, auto width) {
     T origin[channel_tile] = {}, sum[channel_tile] = {}, squares[channel_tile] = {};
     for (std::int64_t r = 0; r < rows; ++r) {
-      const T* xr = x + r * channels + first;
+      const I* xr = x + r * channels + first;
 #pragma omp simd
-      for (std::int64_t k = 0; k < width; ++k) origin[k] += xr[k];
+      for (std::int64_t k = 0; k < width; ++k) origin[k] += static_cast<T>(xr[k]);
     }
     for (std::int64_t k = 0; k < width; ++k) origin[k] *= scale;
     for (std::int64_t r = 0; r < rows; ++r) {
-      const T* xr = x + r * channels + first;
+      const I* xr = x + r * channels + first;
 #pragma omp simd
       for (std::int64_t k = 0; k < width; ++k) {
-        const T deviation = xr[k] - origin[k];
+        const T deviation = static_cast<T>(xr[k]) - origin[k];
         sum[k] += deviation;
         squares[k] += deviation * deviation;
       }
@@ -71,8 +71,8 @@ void add_block(Moments& moments, std::int64_t rows, std::int64_t channels, const
 
 }  // namespace
 
-template <class T>
-void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
+template <class I, class T>
+void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance) {
   const std::int64_t channels = s.channels;
   const std::int64_t block = block_rows(channels);
@@ -89,7 +89,7 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
       s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int part) {
         Moments moments = part_moments(part, 0);
         for (std::int64_t r = begin; r < end; r += block) {
-          add_block(moments, std::min(block, end - r), channels, x + r * channels);
+          add_block<T>(moments, std::min(block, end - r), channels, x + r * channels);
         }
         counts[part] = moments.count;
       });
@@ -195,6 +195,8 @@ void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* 
 
 template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, const float*, float*,
                                     float*, float*, float*);
+template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, const bfloat16*,
+                                    float*, float*, float*, float*);
 template void batch_norm_statistics(const Cpu&, BatchNormShape, double, double, const double*,
                                     double*, double*, double*, double*);
 template void batch_norm_rstd(const Cpu&, std::int64_t, float, const float*, float*);

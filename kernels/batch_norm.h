@@ -52,8 +52,8 @@ constexpr Cost batch_norm_backward_cost(BatchNormShape s, double element) {
 }
 
 // Of the batch: mean and rstd assigned; the running statistics updated.
-template <class T>
-void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const T* x,
+template <class I, class T>
+void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance);
 
 // `momentum` is the largest one: the kernel reads the step t from cuda.step when it runs and, for

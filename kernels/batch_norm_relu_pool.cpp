@@ -6,6 +6,12 @@ namespace ekgine::kernels {
 
 namespace {
 
+// `pixels` as numbers to compute with.
+template <class T, class I>
+T load(const I* pixels, std::int64_t i) {
+  return static_cast<T>(pixels[i]);
+}
+
 // Written so that a NaN stays one, and so that it is one instruction.
 template <class T>
 T relu(T v) {
@@ -95,28 +101,29 @@ Correction<T> finish_sums(BatchNormReluPoolShape s, const PartialSums& sums, int
 
 }  // namespace
 
-template <class T>
-void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                         const T* mean, const T* rstd, const T* weight,
-                                        const T* bias, T* y) {
+                                        const T* bias, I* y) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
   parallel_for(s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t row = begin; row < end; ++row) {
-      const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
-      T* y_row = y + row * columns * s.c;
+      const I* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
+      I* y_row = y + row * columns * s.c;
       for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
         const Affine<T> v = map.from(first);
         for (std::int64_t j = 0; j < columns; ++j) {
-          const T* top = x_top + 2 * j * s.c + first;
-          const T* bottom = top + x_row;
-          T* out = y_row + j * s.c + first;
+          const I* top = x_top + 2 * j * s.c + first;
+          const I* bottom = top + x_row;
+          I* out = y_row + j * s.c + first;
 #pragma omp simd
           for (std::int64_t k = 0; k < width; ++k) {
-            const T upper = std::max(v(top[k], k), v(top[s.c + k], k));
-            const T lower = std::max(v(bottom[k], k), v(bottom[s.c + k], k));
-            out[k] = relu(std::max(upper, lower));
+            const T x0 = load<T>(top, k), x1 = load<T>(top, s.c + k);
+            const T x2 = load<T>(bottom, k), x3 = load<T>(bottom, s.c + k);
+            const T upper = std::max(v(x0, k), v(x1, k)), lower = std::max(v(x2, k), v(x3, k));
+            store(out[k], relu(std::max(upper, lower)));
           }
         }
       });
@@ -124,10 +131,10 @@ void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s
   });
 }
 
-template <class T>
-void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                          const T* mean, const T* rstd, const T* weight,
-                                         const T* bias, const T* dy, Gradient<T> dx,
+                                         const T* bias, const I* dy, Gradient<I> dx,
                                          Gradient<T> dweight, Gradient<T> dbias) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
@@ -136,27 +143,27 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
   const int parts = parallel_for(
       s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int part) {
         for (std::int64_t row = begin; row < end; ++row) {
-          const T* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
-          const T* dy_row = dy + row * columns * s.c;
+          const I* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
+          const I* dy_row = dy + row * columns * s.c;
           for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
             const Affine<T> v = map.from(first);
             T sum_g[channel_tile] = {}, sum_gx[channel_tile] = {};
             for (std::int64_t j = 0; j < columns; ++j) {
-              const T* top = x_top + 2 * j * s.c + first;
-              const T* bottom = top + x_row;
-              const T* g_out = dy_row + j * s.c + first;
+              const I* top = x_top + 2 * j * s.c + first;
+              const I* bottom = top + x_row;
+              const I* g_out = dy_row + j * s.c + first;
 #pragma omp simd
               for (std::int64_t k = 0; k < width; ++k) {
-                T best = v(top[k], k), winner = top[k];
+                T winner = load<T>(top, k), best = v(winner, k);
                 const auto consider = [&](T candidate) {
                   const T value = v(candidate, k);
                   winner = value > best ? candidate : winner;
                   best = value > best ? value : best;
                 };
-                consider(top[s.c + k]);
-                consider(bottom[k]);
-                consider(bottom[s.c + k]);
-                const T g = best > 0 ? g_out[k] : T(0);
+                consider(load<T>(top, s.c + k));
+                consider(load<T>(bottom, k));
+                consider(load<T>(bottom, s.c + k));
+                const T g = best > 0 ? load<T>(g_out, k) : T(0);
                 sum_g[k] += g;
                 sum_gx[k] += g * (winner - v.mean[k]);
               }
@@ -173,7 +180,7 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
     const auto correct = [&](std::int64_t offset, std::int64_t pixels) {
       for (std::int64_t i = offset; i < offset + pixels * s.c; i += s.c) {
 #pragma omp simd
-        for (std::int64_t c = 0; c < s.c; ++c) put(i + c, correction(T(0), x[i + c], c));
+        for (std::int64_t c = 0; c < s.c; ++c) put(i + c, correction(T(0), load<T>(x, i + c), c));
       }
     };
     const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
@@ -185,20 +192,20 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
           correct(offset, s.w);
           continue;
         }
-        const T* dy_row = dy + (n * rows + i) * columns * s.c;
+        const I* dy_row = dy + (n * rows + i) * columns * s.c;
         for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
           const Affine<T> v = map.from(first);
           const Correction<T> d = correction.from(first);
           for (std::int64_t j = 0; j < columns; ++j) {
             const std::int64_t top = offset + 2 * j * s.c + first, bottom = top + x_row;
-            const T* g_out = dy_row + j * s.c + first;
+            const I* g_out = dy_row + j * s.c + first;
 #pragma omp simd
             for (std::int64_t k = 0; k < width; ++k) {
-              const T x0 = x[top + k], x1 = x[top + s.c + k];
-              const T x2 = x[bottom + k], x3 = x[bottom + s.c + k];
+              const T x0 = load<T>(x, top + k), x1 = load<T>(x, top + s.c + k);
+              const T x2 = load<T>(x, bottom + k), x3 = load<T>(x, bottom + s.c + k);
               const T v0 = v(x0, k), v1 = v(x1, k), v2 = v(x2, k), v3 = v(x3, k);
               const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
-              const T dy_k = g_out[k], g = std::max(best012, v3) > 0 ? dy_k : T(0);
+              const T dy_k = load<T>(g_out, k), g = std::max(best012, v3) > 0 ? dy_k : T(0);
               // The first that reaches the maximum wins.
               const bool won3 = v3 > best012, won2 = (v2 > best01) & !won3;
               const bool won1 = (v1 > v0) & !won2 & !won3;
@@ -218,8 +225,8 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
   });
 }
 
-template <class T>
-void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                              const T* mean, const T* rstd, const T* weight,
                                              const T* bias, T* y) {
   Workspace::Scope scratch(cpu.workspace);
@@ -231,9 +238,9 @@ void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolSh
         const Affine<T> v = map.from(first);
         T sum[channel_tile] = {};
         for (std::int64_t i = 0; i < pixels; ++i) {
-          const T* in = x + (n * pixels + i) * s.c + first;
+          const I* in = x + (n * pixels + i) * s.c + first;
 #pragma omp simd
-          for (std::int64_t k = 0; k < width; ++k) sum[k] += relu(v(in[k], k));
+          for (std::int64_t k = 0; k < width; ++k) sum[k] += relu(v(load<T>(in, k), k));
         }
         for (std::int64_t k = 0; k < width; ++k) {
           y[n * s.c + first + k] = sum[k] / static_cast<T>(pixels);
@@ -243,10 +250,10 @@ void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolSh
   });
 }
 
-template <class T>
-void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                               const T* mean, const T* rstd, const T* weight,
-                                              const T* bias, const T* dy, Gradient<T> dx,
+                                              const T* bias, const T* dy, Gradient<I> dx,
                                               Gradient<T> dweight, Gradient<T> dbias) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
@@ -261,12 +268,12 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
             // dy is the same for the whole image: it is multiplied in afterwards.
             T positive[channel_tile] = {}, sum_x[channel_tile] = {};
             for (std::int64_t i = 0; i < pixels; ++i) {
-              const T* in = x + (n * pixels + i) * s.c + first;
+              const I* in = x + (n * pixels + i) * s.c + first;
 #pragma omp simd
               for (std::int64_t k = 0; k < width; ++k) {
-                const T on = v(in[k], k) > 0 ? T(1) : T(0);
+                const T pixel = load<T>(in, k), on = v(pixel, k) > 0 ? T(1) : T(0);
                 positive[k] += on;
-                sum_x[k] += on * (in[k] - v.mean[k]);
+                sum_x[k] += on * (pixel - v.mean[k]);
               }
             }
             for (std::int64_t k = 0; k < width; ++k) {
@@ -290,8 +297,8 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
             const std::int64_t i = (n * pixels + p) * s.c + first;
 #pragma omp simd
             for (std::int64_t k = 0; k < width; ++k) {
-              const T dy_k = g_out[k] * share, g = v(x[i + k], k) > 0 ? dy_k : T(0);
-              put(i + k, d(g, x[i + k], k));
+              const T pixel = load<T>(x, i + k), dy_k = g_out[k] * share;
+              put(i + k, d(v(pixel, k) > 0 ? dy_k : T(0), pixel, k));
             }
           }
         });
@@ -300,19 +307,20 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
   });
 }
 
-#define EKGINE_INSTANTIATE(T)                                                                    \
-  template void batch_norm_relu_max_pool2d_forward(const Cpu&, BatchNormReluPoolShape, const T*, \
-                                                   const T*, const T*, const T*, const T*, T*);  \
+#define EKGINE_INSTANTIATE(I, T)                                                                 \
+  template void batch_norm_relu_max_pool2d_forward(const Cpu&, BatchNormReluPoolShape, const I*, \
+                                                   const T*, const T*, const T*, const T*, I*);  \
   template void batch_norm_relu_max_pool2d_backward(                                             \
-      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*,      \
-      const T*, Gradient<T>, Gradient<T>, Gradient<T>);                                          \
+      const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*,      \
+      const I*, Gradient<I>, Gradient<T>, Gradient<T>);                                          \
   template void batch_norm_relu_global_avg_pool_forward(                                         \
-      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*, T*); \
+      const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*, T*); \
   template void batch_norm_relu_global_avg_pool_backward(                                        \
-      const Cpu&, BatchNormReluPoolShape, const T*, const T*, const T*, const T*, const T*,      \
-      const T*, Gradient<T>, Gradient<T>, Gradient<T>);
-EKGINE_INSTANTIATE(float)
-EKGINE_INSTANTIATE(double)
+      const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*,      \
+      const T*, Gradient<I>, Gradient<T>, Gradient<T>);
+EKGINE_INSTANTIATE(float, float)
+EKGINE_INSTANTIATE(double, double)
+EKGINE_INSTANTIATE(bfloat16, float)
 #undef EKGINE_INSTANTIATE
 
 }  // namespace ekgine::kernels

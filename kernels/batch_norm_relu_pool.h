@@ -56,19 +56,19 @@ constexpr Cost batch_norm_relu_global_avg_pool_backward_cost(BatchNormReluPoolSh
   return {12 * s.in(), 3 * s.in() * element};
 }
 
-template <class T>
-void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                         const T* mean, const T* rstd, const T* weight,
-                                        const T* bias, T* y);
+                                        const T* bias, I* y);
 template <class T>
 void batch_norm_relu_max_pool2d_forward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x,
                                         const float* mean, const float* rstd, const float* weight,
                                         const float* bias, T* y);
 
-template <class T>
-void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                          const T* mean, const T* rstd, const T* weight,
-                                         const T* bias, const T* dy, Gradient<T> dx,
+                                         const T* bias, const I* dy, Gradient<I> dx,
                                          Gradient<T> dweight, Gradient<T> dbias);
 template <class T>
 void batch_norm_relu_max_pool2d_backward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x,
@@ -76,8 +76,8 @@ void batch_norm_relu_max_pool2d_backward(const Cuda& cuda, BatchNormReluPoolShap
                                          const float* bias, const T* dy, Gradient<T> dx,
                                          Gradient<float> dweight, Gradient<float> dbias);
 
-template <class T>
-void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                              const T* mean, const T* rstd, const T* weight,
                                              const T* bias, T* y);
 template <class T>
@@ -85,10 +85,10 @@ void batch_norm_relu_global_avg_pool_forward(const Cuda& cuda, BatchNormReluPool
                                              const float* mean, const float* rstd,
                                              const float* weight, const float* bias, T* y);
 
-template <class T>
-void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const T* x,
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                               const T* mean, const T* rstd, const T* weight,
-                                              const T* bias, const T* dy, Gradient<T> dx,
+                                              const T* bias, const T* dy, Gradient<I> dx,
                                               Gradient<T> dweight, Gradient<T> dbias);
 template <class T>
 void batch_norm_relu_global_avg_pool_backward(const Cuda& cuda, BatchNormReluPoolShape s,

@@ -97,7 +97,7 @@ void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* 
                });
 }
 
-// Float: oneDNN, each thread a few images at a time.
+// Float, and images in bfloat16: oneDNN, each thread a few images at a time.
 
 // A thread works through its share of the batch in chunks of so many images: the copies that
 // Winograd's algorithm needs stay in its cache, and no thread waits for another. When the threads
@@ -136,6 +136,10 @@ struct Operand {
   std::size_t inner_bytes() const { return inner.get_size(); }
 };
 
+template <class I>
+constexpr dnnl::memory::data_type type_of_images =
+    std::is_same_v<I, float> ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
+
 struct Convolution {
   onednn::Primitive run;
   Operand x, w, y;  // or their gradients
@@ -149,19 +153,23 @@ struct Convolution {
   }
 };
 
+// Products take weights in the images' type; their gradient is float.
+template <class I>
 Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
+  constexpr dnnl::memory::data_type real = dnnl::memory::data_type::f32, image = type_of_images<I>;
   const dnnl::memory::dims x_dims{s.n, s.c, s.h, s.w}, y_dims{s.n, s.o, s.h, s.w};
   const dnnl::memory::dims w_dims{s.o, s.c, s.kernel_h, s.kernel_w};
   const dnnl::memory::dims strides{1, 1}, before{(s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2};
   const dnnl::memory::dims after{s.kernel_h / 2, s.kernel_w / 2};
-  const onednn::Desc x = onednn::floats(x_dims, onednn::Layout::nhwc);
-  const onednn::Desc w = onednn::floats(w_dims, onednn::Layout::hwio);
-  const onednn::Desc y = onednn::floats(y_dims, onednn::Layout::nhwc);
+  const onednn::Desc x(x_dims, image, onednn::Layout::nhwc);
+  const onednn::Desc w(w_dims, real, onednn::Layout::hwio);
+  const onednn::Desc y(y_dims, image, onednn::Layout::nhwc);
   const auto images = algorithm == dnnl::algorithm::convolution_winograd ? onednn::Layout::any
                                                                          : onednn::Layout::nhwc;
-  const onednn::Desc inner_x = onednn::floats(x_dims, images);
-  const onednn::Desc inner_w = onednn::floats(w_dims, onednn::Layout::any);
-  const onednn::Desc inner_y = onednn::floats(y_dims, images);
+  const onednn::Desc inner_x(x_dims, image, images);
+  const onednn::Desc inner_w(w_dims, image, onednn::Layout::any);
+  const onednn::Desc inner_dw(w_dims, real, onednn::Layout::any);
+  const onednn::Desc inner_y(y_dims, image, images);
   const dnnl::convolution_forward::primitive_desc forward(
       {dnnl::prop_kind::forward_training, algorithm, inner_x, inner_w, inner_y, strides, before,
        after},
@@ -182,7 +190,7 @@ Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
             {DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}};
   }
   const dnnl::convolution_backward_weights::primitive_desc backward(
-      {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
+      {algorithm, inner_x, inner_dw, inner_y, strides, before, after}, onednn::attributes(),
       onednn::engine(), forward);
   return {onednn::Primitive::make<dnnl::convolution_backward_weights>(backward),
           {DNNL_ARG_SRC, false, x, backward.src_desc()},
@@ -191,25 +199,29 @@ Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
 }
 
 // Winograd's algorithm halves the time of 3×3 kernels between many channels, at twice the rounding
-// error. oneDNN has it for machines with AVX-512.
+// error. oneDNN has it for machines with AVX-512, in float.
+template <class I>
 Convolution make(Pass pass, Conv2dShape s) {
-  if (s.kernel_h == 3 && s.kernel_w == 3 && s.c % 16 == 0 && s.o % 16 == 0) {
+  const bool winograd = std::is_same_v<I, float> && s.kernel_h == 3 && s.kernel_w == 3;
+  if (winograd && s.c % 16 == 0 && s.o % 16 == 0) {
     try {
-      return make(pass, s, dnnl::algorithm::convolution_winograd);
+      return make<I>(pass, s, dnnl::algorithm::convolution_winograd);
     } catch (const dnnl::error&) {
     }
   }
-  return make(pass, s, dnnl::algorithm::convolution_direct);
+  return make<I>(pass, s, dnnl::algorithm::convolution_direct);
 }
 
+template <class I>
 const Convolution& convolution_for(Pass pass, Conv2dShape s) {
   using Key = std::array<std::int64_t, 8>;
   static thread_local onednn::PerShape<Key, Convolution> convolutions;
   return convolutions.get({static_cast<int>(pass), s.n, s.h, s.w, s.c, s.kernel_h, s.kernel_w, s.o},
-                          [&] { return make(pass, s); });
+                          [&] { return make<I>(pass, s); });
 }
 
 // One convolution after the other, on one thread.
+template <class I>
 class Worker {
  public:
   Worker(const Convolution& convolution, Workspace::Scope& scratch)
@@ -219,7 +231,7 @@ class Worker {
         scratchpad_(scratch.take<std::byte>(convolution.scratchpad_bytes())) {}
 
   // Images in the caller's layout, the weights or their gradient in the convolution's.
-  void run(const float* x, const float* w, const float* y) const {
+  void run(const I* x, const void* w, const I* y) const {
     const Convolution& c = *convolution_;
     onednn::Arguments arguments{{c.x.argument, enter(c.x, x, x_)},
                                 {c.w.argument, onednn::wrap(c.w.inner, w)},
@@ -230,50 +242,50 @@ class Worker {
   }
 
   // Copies the weights into the convolution's layout, their gradient out of it.
-  void reorder_weights(const float* from, const float* to) const {
+  void reorder_weights(const void* from, const void* to) const {
     const Operand& w = convolution_->w;
     if (w.output) copy(w, w.inner, from, w.plain, to);
     if (!w.output) copy(w, w.plain, from, w.inner, to);
   }
 
  private:
-  static const float* take(const Operand& operand, Workspace::Scope& scratch) {
-    const std::size_t bytes = operand.reorder ? operand.inner_bytes() : 0;
-    return scratch.take<float>(bytes / sizeof(float));
+  static const void* take(const Operand& operand, Workspace::Scope& scratch) {
+    return scratch.take<std::byte>(operand.reorder ? operand.inner_bytes() : 0);
   }
-  void copy(const Operand& operand, const onednn::Desc& from_desc, const float* from,
-            const onednn::Desc& to_desc, const float* to) const {
+  void copy(const Operand& operand, const onednn::Desc& from_desc, const void* from,
+            const onednn::Desc& to_desc, const void* to) const {
     operand.reorder.run(scratchpad_, {{DNNL_ARG_FROM, onednn::wrap(from_desc, from)},
                                       {DNNL_ARG_TO, onednn::wrap(to_desc, to)}});
   }
-  dnnl::memory enter(const Operand& operand, const float* plain, const float* inner) const {
+  dnnl::memory enter(const Operand& operand, const I* plain, const void* inner) const {
     if (!operand.reorder) return onednn::wrap(operand.plain, plain);
     if (!operand.output) copy(operand, operand.plain, plain, operand.inner, inner);
     return onednn::wrap(operand.inner, inner);
   }
-  void leave(const Operand& operand, const float* plain, const float* inner) const {
+  void leave(const Operand& operand, const I* plain, const void* inner) const {
     if (operand.reorder && operand.output)
       copy(operand, operand.inner, inner, operand.plain, plain);
   }
 
   const Convolution* convolution_;
-  const float *x_, *y_;
+  const void *x_, *y_;  // in the convolution's layout
   std::byte* scratchpad_;
 };
 
 // What all passes have in common: `count` chunks of s.n images each, whose convolution is prepared
 // once, here, and run by every thread in memory of its own.
+template <class I>
 struct Chunks {
   Conv2dShape s;
   std::int64_t count;
   const Convolution* convolution;
-  std::vector<Worker> workers;  // one per thread
+  std::vector<Worker<I>> workers;  // one per thread
 
   Chunks(Pass pass, Conv2dShape chunk, std::int64_t count_, Workspace::Scope& scratch)
       : s(chunk), count(count_) {
     const int threads = thread_count();
     const OneThread alone;
-    convolution = &convolution_for(pass, s);
+    convolution = &convolution_for<I>(pass, s);
     for (int i = 0; i < threads; ++i) workers.emplace_back(*convolution, scratch);
   }
 
@@ -282,7 +294,7 @@ struct Chunks {
   int for_each(const Body& body) const {
     return parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int part) {
       const OneThread alone;
-      const Worker& worker = workers[static_cast<std::size_t>(part)];
+      const Worker<I>& worker = workers[static_cast<std::size_t>(part)];
       for (std::int64_t i = begin; i < end; ++i) {
         body(worker, i * s.in(), i * s.out(), part, i == begin);
       }
@@ -303,50 +315,57 @@ void for_chunk_sizes(Conv2dShape s, const Body& body) {
   if (rest > 0) body(s, rest, in, out);
 }
 
-void forward_or_data(const Cpu& cpu, Pass pass, Conv2dShape batch, const float* x, const float* w,
-                     const float* y) {
+template <class I>
+void forward_or_data(const Cpu& cpu, Pass pass, Conv2dShape batch, const I* x, const float* w,
+                     const I* y) {
   for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
     Workspace::Scope scratch(cpu.workspace);
-    const Chunks chunks(pass, s, count, scratch);
-    const float* weights = w;
+    const Chunks<I> chunks(pass, s, count, scratch);
+    const void* weights = w;
     if (const Operand& operand = chunks.convolution->w; operand.reorder) {
-      weights = scratch.take<float>(operand.inner_bytes() / sizeof(float));
+      weights = scratch.take<std::byte>(operand.inner_bytes());
       const OneThread alone;
       chunks.workers[0].reorder_weights(w, weights);
     }
-    chunks.for_each([&](const Worker& worker, std::int64_t in, std::int64_t out, int, bool) {
+    chunks.for_each([&](const Worker<I>& worker, std::int64_t in, std::int64_t out, int, bool) {
       worker.run(x + x0 + in, weights, y + y0 + out);
     });
   });
 }
 
-void forward(const Cpu& cpu, Conv2dShape s, const float* x, const float* w, float* y) {
+template <class I>
+void forward(const Cpu& cpu, Conv2dShape s, const I* x, const float* w, I* y) {
   forward_or_data(cpu, Pass::forward, s, x, w, y);
 }
 
 // Calls write(array) for an array of n elements that is to be assigned or added to the gradient.
-template <class Write>
-void put(const Cpu& cpu, std::int64_t n, Gradient<float> gradient, const Write& write) {
+template <class T, class Write>
+void put(const Cpu& cpu, std::int64_t n, Gradient<T> gradient, const Write& write) {
   if (!gradient.accumulate) return write(gradient.data);
   Workspace::Scope scratch(cpu.workspace);
-  float* term = scratch.take<float>(static_cast<std::size_t>(n));
+  T* term = scratch.take<T>(static_cast<std::size_t>(n));
   write(term);
-  scale(cpu, n, 1.0F, term, gradient);
+  assign_or_add(gradient, [&](auto add) {
+    parallel_for(n, grain_of(1), [&](std::int64_t begin, std::int64_t end, int) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) add(i, static_cast<float>(term[i]));
+    });
+  });
 }
 
-void backward_data(const Cpu& cpu, Conv2dShape s, const float* w, const float* dy,
-                   Gradient<float> dx) {
-  put(cpu, s.in(), dx,
-      [&](float* term) { forward_or_data(cpu, Pass::backward_data, s, term, w, dy); });
+template <class I>
+void backward_data(const Cpu& cpu, Conv2dShape s, const float* w, const I* dy, Gradient<I> dx) {
+  put(cpu, s.in(), dx, [&](I* term) { forward_or_data(cpu, Pass::backward_data, s, term, w, dy); });
 }
 
 // Every thread sums over its chunks, in the convolution's layout; then the threads' sums are added
 // in order.
-void backward_weights(const Cpu& cpu, Conv2dShape batch, const float* x, const float* dy,
+template <class I>
+void backward_weights(const Cpu& cpu, Conv2dShape batch, const I* x, const I* dy,
                       Gradient<float> dw) {
   for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
     Workspace::Scope scratch(cpu.workspace);
-    const Chunks chunks(Pass::backward_weights, s, count, scratch);
+    const Chunks<I> chunks(Pass::backward_weights, s, count, scratch);
     const Operand& operand = chunks.convolution->w;
     const std::size_t n = operand.inner_bytes() / sizeof(float);
     const auto threads = static_cast<std::size_t>(thread_count());
@@ -357,7 +376,7 @@ void backward_weights(const Cpu& cpu, Conv2dShape batch, const float* x, const f
       for (std::size_t i = 0; i < n; ++i) sum[i] += term[i];
     };
     const int parts = chunks.for_each(
-        [&](const Worker& worker, std::int64_t in, std::int64_t out, int part, bool first) {
+        [&](const Worker<I>& worker, std::int64_t in, std::int64_t out, int part, bool first) {
           const std::size_t offset = static_cast<std::size_t>(part) * n;
           float* term = (first ? sums : terms) + offset;
           worker.run(x + x0 + in, term, dy + y0 + out);
@@ -378,23 +397,25 @@ void backward_weights(const Cpu& cpu, Conv2dShape batch, const float* x, const f
 
 }  // namespace
 
-template <class T>
-void conv2d_forward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, T* y) {
+template <class I, class T>
+void conv2d_forward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, I* y) {
   forward(cpu, s, x, w, y);
 }
 
-template <class T>
-void conv2d_backward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, const T* dy,
-                     Gradient<T> dx, Gradient<T> dw) {
+template <class I, class T>
+void conv2d_backward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, const I* dy,
+                     Gradient<I> dx, Gradient<T> dw) {
   if (dw) backward_weights(cpu, s, x, dy, dw);
   if (dx) backward_data(cpu, s, w, dy, dx);
 }
 
-template void conv2d_forward(const Cpu&, Conv2dShape, const float*, const float*, float*);
-template void conv2d_forward(const Cpu&, Conv2dShape, const double*, const double*, double*);
-template void conv2d_backward(const Cpu&, Conv2dShape, const float*, const float*, const float*,
-                              Gradient<float>, Gradient<float>);
-template void conv2d_backward(const Cpu&, Conv2dShape, const double*, const double*, const double*,
-                              Gradient<double>, Gradient<double>);
+#define EKGINE_INSTANTIATE(I, T)                                                       \
+  template void conv2d_forward(const Cpu&, Conv2dShape, const I*, const T*, I*);       \
+  template void conv2d_backward(const Cpu&, Conv2dShape, const I*, const T*, const I*, \
+                                Gradient<I>, Gradient<T>);
+EKGINE_INSTANTIATE(float, float)
+EKGINE_INSTANTIATE(double, double)
+EKGINE_INSTANTIATE(bfloat16, float)
+#undef EKGINE_INSTANTIATE
 
 }  // namespace ekgine::kernels

@@ -16,6 +16,8 @@
 // In float oneDNN does the work, each thread a few images at a time. 3×3 kernels between multiples
 // of 16 channels use Winograd's minimal filtering, F(4×4,3×3), where the machine has AVX-512:
 //   Lavin, Gray: "Fast algorithms for convolutional neural networks", CVPR 2016 (arXiv:1509.09308).
+// With images in bfloat16 the weights are rounded to it for products, which are summed in float,
+// and the convolution is direct; the machine must have AVX-512.
 //
 // On CUDA, where x, w, y, dx and dy are T and dw is float, cuDNN does the work, with algorithms
 // that give the same bits every time. In bfloat16 each element of dw is rounded once, after it was
@@ -47,12 +49,12 @@ constexpr Cost conv2d_backward_cost(Conv2dShape s, double element, bool data = t
   return {(data ? 2 : 1) * one.flops, (data ? 2 : 1) * one.bytes};
 }
 
-template <class T>
-void conv2d_forward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, T* y);
+template <class I, class T>
+void conv2d_forward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, I* y);
 
-template <class T>
-void conv2d_backward(const Cpu& cpu, Conv2dShape s, const T* x, const T* w, const T* dy,
-                     Gradient<T> dx, Gradient<T> dw);
+template <class I, class T>
+void conv2d_backward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, const I* dy,
+                     Gradient<I> dx, Gradient<T> dw);
 
 template <class T>
 void conv2d_forward(const Cuda& cuda, Conv2dShape s, const T* x, const T* w, T* y);

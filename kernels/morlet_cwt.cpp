@@ -210,25 +210,34 @@ void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c)
   coefficients(cpu, s, x, c);
 }
 
-template <class T>
-void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, T* y) {
+template <class T, class I>
+void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, I* y) {
   // Blocks of signals whose coefficients stay in cache until their modulus is taken.
   constexpr std::int64_t block = 128;
+  Workspace::Scope scratch(cpu.workspace);
+  const std::int64_t signal = s.scales * s.length;
+  constexpr bool in_place = std::is_same_v<I, T>;
+  T* const rounded_later = scratch.take<T>(in_place ? 0 : static_cast<std::size_t>(block * signal));
   for (std::int64_t first = 0; first < s.signals; first += block) {
     const std::int64_t signals = std::min(block, s.signals - first);
-    T* y0 = y + first * s.scales * s.length;
-    coefficients(cpu, {signals, s.length, s.scales}, x + first * s.length, y0);
+    I* y0 = y + first * signal;
+    T* c = rounded_later;
+    if constexpr (in_place) c = y0;
+    coefficients(cpu, {signals, s.length, s.scales}, x + first * s.length, c);
     parallel_for(signals * s.scales, grain_of(s.length),
                  [&](std::int64_t begin, std::int64_t end, int) {
                    for (std::int64_t r = begin; r < end; ++r) {
-                     T* yr = y0 + r * s.length;
+                     const T* cr = c + r * s.length;
+                     I* yr = y0 + r * s.length;
                      if (mean == nullptr) {
 #pragma omp simd
-                       for (std::int64_t t = 0; t < s.length; ++t) yr[t] = std::abs(yr[t]);
+                       for (std::int64_t t = 0; t < s.length; ++t) {
+                         store(yr[t], std::abs(cr[t]));
+                       }
                      } else {
 #pragma omp simd
                        for (std::int64_t t = 0; t < s.length; ++t) {
-                         yr[t] = (std::abs(yr[t]) - mean[t]) / std[t];
+                         store(yr[t], (std::abs(cr[t]) - mean[t]) / std[t]);
                        }
                      }
                    }
@@ -238,9 +247,11 @@ void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, con
 
 template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const float*, float*);
 template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const double*, double*);
-template void morlet_cwt(const Cpu&, MorletCwtShape, const float*, const float*, const float*,
-                         float*);
-template void morlet_cwt(const Cpu&, MorletCwtShape, const double*, const double*, const double*,
-                         double*);
+#define EKGINE_INSTANTIATE(I, T) \
+  template void morlet_cwt(const Cpu&, MorletCwtShape, const T*, const T*, const T*, I*);
+EKGINE_INSTANTIATE(float, float)
+EKGINE_INSTANTIATE(double, double)
+EKGINE_INSTANTIATE(bfloat16, float)
+#undef EKGINE_INSTANTIATE
 
 }  // namespace ekgine::kernels

@@ -51,8 +51,8 @@ std::span<const double> morlet_cwt_matrix(std::int64_t length, std::int64_t scal
 template <class T>
 void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c);
 
-template <class T>
-void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, T* y);
+template <class T, class I>
+void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, I* y);
 
 // Makes ready what morlet_cwt of these sizes keeps between calls. On CUDA that has to happen before
 // the first call, and cannot while the stream is captured: it takes device memory.

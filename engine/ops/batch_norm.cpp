@@ -40,15 +40,21 @@ Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
                          tape.empty_real({channels})};
   const Op op{"batch_norm_statistics", tape.training() ? statistics_cost(x) : Cost()};
   tape.run(op, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
     using R = typename B::Real;
     if (tape.training()) {
       const double momentum =
           B::step_on_device ? norm.momentum : effective_momentum(norm, tape.step());
-      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
-                                     static_cast<R>(norm.epsilon), static_cast<R>(momentum),
-                                     x.data<T>(), found.mean.data<R>(), found.rstd.data<R>(),
-                                     norm.running_mean.data<R>(), norm.running_variance.data<R>());
+      const auto of = [&](const auto* values) {
+        kernels::batch_norm_statistics(
+            b.context, {x.shape().rows(), channels}, static_cast<R>(norm.epsilon),
+            static_cast<R>(momentum), values, found.mean.data<R>(), found.rstd.data<R>(),
+            norm.running_mean.data<R>(), norm.running_variance.data<R>());
+      };
+      if (x.dtype() == dtype_of<typename B::Image>()) {
+        of(x.data<typename B::Image>());
+      } else {
+        of(x.data<typename B::Scalar>());
+      }
     } else {
       kernels::batch_norm_rstd(b.context, channels, static_cast<R>(norm.epsilon),
                                norm.running_variance.data<R>(), found.rstd.data<R>());
@@ -103,17 +109,17 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
 Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const auto s = image_shape("batch_norm_relu_max_pool2d", x, norm);
   const Tensor weight = norm.weight, bias = norm.bias;
-  const Tensor y = tape.empty({s.n, s.h / 2, s.w / 2, s.c});
+  const Tensor y = tape.empty_image({s.n, s.h / 2, s.w / 2, s.c});
   const auto [mean, rstd] = statistics(tape, x, norm);
   const Op forward{
       "batch_norm_relu_max_pool2d",
       kernels::batch_norm_relu_max_pool2d_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
   tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
-    using T = typename B::Scalar;
+    using I = typename B::Image;
     using R = typename B::Real;
-    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<T>(), mean.data<R>(),
+    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<I>(), mean.data<R>(),
                                                 rstd.data<R>(), weight.data<R>(), bias.data<R>(),
-                                                y.data<T>());
+                                                y.data<I>());
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
@@ -123,11 +129,11 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
             "batch_norm_relu_max_pool2d",
             kernels::batch_norm_relu_max_pool2d_backward_cost(s, node.dy().element_bytes())};
         node.run(backward, [&]<class B>(B& b) {
-          using T = typename B::Scalar;
+          using I = typename B::Image;
           using R = typename B::Real;
           kernels::batch_norm_relu_max_pool2d_backward(
-              b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
-              bias.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(), dbias.as<R>());
+              b.context, s, x.data<I>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
+              bias.data<R>(), node.dy_data<I>(), dx.as<I>(), dweight.as<R>(), dbias.as<R>());
         });
       });
 }
@@ -141,9 +147,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
                    kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes()) -
                        statistics_cost(x)};
   tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
+    using I = typename B::Image;
     using T = typename B::Scalar;
     using R = typename B::Real;
-    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<T>(), mean.data<R>(),
+    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<I>(), mean.data<R>(),
                                                      rstd.data<R>(), weight.data<R>(),
                                                      bias.data<R>(), y.data<T>());
   });
@@ -155,11 +162,12 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
             "batch_norm_relu_global_avg_pool",
             kernels::batch_norm_relu_global_avg_pool_backward_cost(s, node.dy().element_bytes())};
         node.run(backward, [&]<class B>(B& b) {
+          using I = typename B::Image;
           using T = typename B::Scalar;
           using R = typename B::Real;
           kernels::batch_norm_relu_global_avg_pool_backward(
-              b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
-              bias.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(), dbias.as<R>());
+              b.context, s, x.data<I>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
+              bias.data<R>(), node.dy_data<T>(), dx.as<I>(), dweight.as<R>(), dbias.as<R>());
         });
       });
 }

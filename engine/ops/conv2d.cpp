@@ -18,20 +18,22 @@ Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight) {
                                .kernel_w = weight.shape()[1],
                                .o = weight.shape()[3]};
   const Tensor w = tape.as_scalar(weight);
-  const Tensor y = tape.empty({s.n, s.h, s.w, s.o});
+  const Tensor y = tape.empty_image({s.n, s.h, s.w, s.o});
   tape.run({"conv2d", kernels::conv2d_forward_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
+    using I = typename B::Image;
     using T = typename B::Scalar;
-    kernels::conv2d_forward(b.context, s, x.data<T>(), w.data<T>(), y.data<T>());
+    kernels::conv2d_forward(b.context, s, x.data<I>(), w.data<T>(), y.data<I>());
   });
   return tape.record(y, {x, weight}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1);
     const Op backward{"conv2d", kernels::conv2d_backward_cost(s, node.dy().element_bytes(),
                                                               static_cast<bool>(dx))};
     node.run(backward, [&]<class B>(B& b) {
+      using I = typename B::Image;
       using T = typename B::Scalar;
       using R = typename B::Real;
-      kernels::conv2d_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),
-                               dx.as<T>(), dweight.as<R>());
+      kernels::conv2d_backward(b.context, s, x.data<I>(), w.data<T>(), node.dy_data<I>(),
+                               dx.as<I>(), dweight.as<R>());
     });
   });
 }

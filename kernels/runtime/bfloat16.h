@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 namespace ekgine {
 
@@ -18,11 +19,24 @@ struct bfloat16 {
   }
 
  private:
+  // Without a branch: loops over it are vectorised.
   static constexpr std::uint16_t rounded(std::uint32_t bits) {
-    if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>(bits >> 16 | 0x40U);
-    return static_cast<std::uint16_t>((bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16);
+    const std::uint32_t nearest = (bits + 0x7FFFU + (bits >> 16 & 1U)) >> 16;
+    const std::uint32_t nan = bits >> 16 | 0x40U;
+    return static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? nan : nearest);
   }
 };
 static_assert(sizeof(bfloat16) == 2);
+
+// to = value, rounded if `to` is a bfloat16. By its bits: GCC 12 does not vectorise loops that copy
+// a struct.
+template <class T, class V>
+constexpr void store(T& to, V value) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    to.bits = bfloat16(value).bits;
+  } else {
+    to = value;
+  }
+}
 
 }  // namespace ekgine

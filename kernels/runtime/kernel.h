@@ -4,10 +4,11 @@
 // (kernels/runtime/cpu.h) or `const Cuda&` (kernels/runtime/cuda.h). Arrays are plain pointers to
 // that device's memory, densely packed unless the contract says otherwise.
 //
-// On the CPU, T is float or double and everything is a T. On CUDA, T is float or bfloat16 and names
-// what activations and their gradients are stored as; parameters of norms, biases, statistics,
-// losses and the gradients of all parameters are float, and so is every sum. Calls on CUDA return
-// when the work is queued on the stream.
+// On the CPU, T is float or double and everything is a T, but images (and their gradients) where a
+// contract calls them I: with T = float these may be stored as bfloat16. On CUDA, T is float or
+// bfloat16 and names what activations and their gradients are stored as; parameters of norms,
+// biases, statistics, losses and the gradients of all parameters are float, and so is every sum.
+// Calls on CUDA return when the work is queued on the stream.
 #pragma once
 
 #include <cstdint>
@@ -30,15 +31,18 @@ struct Gradient {
   void put(std::int64_t i, T value) const { data[i] = accumulate ? data[i] + value : value; }
 };
 
-// Calls body(put), where put(i, value) assigns or adds element i of the gradient. The choice is
-// made once, outside of body's loops: inside it would keep many of them from being vectorised.
+// Calls body(put), where put(i, value) assigns or adds element i of the gradient, rounded to its
+// type if the value is of a wider one. The choice is made once, outside of body's loops: inside it
+// would keep many of them from being vectorised.
 template <class T, class Body>
 void assign_or_add(Gradient<T> gradient, const Body& body) {
   T* const data = gradient.data;
   if (gradient.accumulate) {
-    body([data](std::int64_t i, T value) { data[i] += value; });
+    body([data]<class V>(std::int64_t i, V value) {
+      store(data[i], static_cast<V>(data[i]) + value);
+    });
   } else {
-    body([data](std::int64_t i, T value) { data[i] = value; });
+    body([data](std::int64_t i, auto value) { store(data[i], value); });
   }
 }
 

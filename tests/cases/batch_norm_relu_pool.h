@@ -15,6 +15,7 @@ inline KernelCase batch_norm_relu_pool_case(Pool pool, kernels::BatchNormReluPoo
   const Shape x{s.n, s.h, s.w, s.c};
   const bool max = pool == Pool::max;
   std::vector<KernelInput> inputs = batch_norm_inputs(x, offset);
+  inputs[0].image = true;
   inputs[2].draw = normal(1, 0.3);  // most of the outputs are positive
   return {
       .name = (max ? "batch_norm_relu_max_pool2d " : "batch_norm_relu_global_avg_pool ") +

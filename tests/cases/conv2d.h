@@ -11,7 +11,8 @@ inline KernelCase conv2d_case(kernels::Conv2dShape s, bool data = true) {
   const Shape x{s.n, s.h, s.w, s.c}, weight{s.kernel_h, s.kernel_w, s.c, s.o};
   return {
       .name = "conv2d " + x.text() + " * " + weight.text(),
-      .inputs = {{.shape = x, .differentiable = data}, {.shape = weight, .parameter = true}},
+      .inputs = {{.shape = x, .differentiable = data, .image = true},
+                 {.shape = weight, .parameter = true}},
       .op = [](Tape& tape, std::span<const Tensor> in) { return conv2d(tape, in[0], in[1]); },
       .forward = kernels::conv2d_forward_cost(s, sizeof(float)),
       .backward = kernels::conv2d_backward_cost(s, sizeof(float), data),

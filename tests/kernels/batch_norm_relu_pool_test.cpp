@@ -15,6 +15,28 @@ TEST(BatchNormReluPool, Kernel) {
   expect_no_faults(batch_norm_relu_pool_cases());
 }
 
+TEST(BatchNormReluPool, KernelInBfloat16) {
+  expect_no_faults_in_bfloat16(batch_norm_relu_pool_cases());
+}
+
+TEST(BatchNormReluPool, AccumulatesInBfloat16) {
+  const kernels::BatchNormReluPoolShape s{2, 3, 5, 33};
+  Random random(4);
+  const auto draw = [&](std::int64_t n) {
+    std::vector<bfloat16> values(static_cast<std::size_t>(n));
+    for (bfloat16& v : values) v = bfloat16(static_cast<float>(random.normal()));
+    return values;
+  };
+  const std::vector<bfloat16> x = draw(s.n * s.h * s.w * s.c), dy = draw(s.n * 1 * 2 * s.c);
+  const std::vector<float> mean(33, 0.1F), rstd(33, 0.9F), weight(33, 1.2F), bias(33, 0.3F);
+  Workspace workspace(std::size_t{1} << 28);
+  expect_accumulates_in_bfloat16(s.n * s.h * s.w * s.c, [&](Gradient<bfloat16> dx) {
+    kernels::batch_norm_relu_max_pool2d_backward(Cpu{workspace}, s, x.data(), mean.data(),
+                                                 rstd.data(), weight.data(), bias.data(), dy.data(),
+                                                 dx, Gradient<float>(), Gradient<float>());
+  });
+}
+
 // What one step leaves behind: output, gradients of x, weight and bias, running statistics.
 using Arrays = std::vector<std::vector<double>>;
 

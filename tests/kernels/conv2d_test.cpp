@@ -16,6 +16,27 @@ TEST(Conv2d, Kernel) {
   expect_no_faults(conv2d_cases());
 }
 
+TEST(Conv2d, KernelInBfloat16) {
+  expect_no_faults_in_bfloat16(conv2d_cases());
+}
+
+TEST(Conv2d, AccumulatesInBfloat16) {
+  const kernels::Conv2dShape s{9, 3, 5, 4, 3, 3, 6};
+  Random random(3);
+  const auto draw = [&](std::int64_t n) {
+    std::vector<bfloat16> values(static_cast<std::size_t>(n));
+    for (bfloat16& v : values) v = bfloat16(static_cast<float>(random.normal()));
+    return values;
+  };
+  const std::vector<bfloat16> x = draw(s.in()), dy = draw(s.out());
+  const std::vector<float> w(static_cast<std::size_t>(s.weights()), 0.3F);
+  Workspace workspace(std::size_t{1} << 28);
+  expect_accumulates_in_bfloat16(s.in(), [&](Gradient<bfloat16> dx) {
+    kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(), dx,
+                             Gradient<float>());
+  });
+}
+
 // Cross-correlation, not convolution: the kernel is not turned; zeros lie around the image; an even
 // kernel reaches one further down and to the right. Powers of ten show which element met which tap.
 TEST(Conv2d, LaysTheKernelOnTheImageAsItIs) {

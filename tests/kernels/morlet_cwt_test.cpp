@@ -96,6 +96,10 @@ TEST(MorletCwt, Kernel) {
   expect_no_faults(morlet_cwt_cases());
 }
 
+TEST(MorletCwt, KernelInBfloat16) {
+  expect_no_faults_in_bfloat16(morlet_cwt_cases());
+}
+
 TEST(MorletCwt, IsItsDefinition) {
   for (const std::int64_t length : {1, 2, 3, 31, 32, 187}) {
     for (const std::int64_t scales : {1, 2, 32, 40}) {

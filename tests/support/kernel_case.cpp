@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "tests/support/device_case.h"
 #include "tests/support/kernel_runs.h"
 
 namespace ekgine::testing {
@@ -142,6 +143,10 @@ std::vector<std::string> kernel_faults(const KernelCase& c) {
     }
   }
   return faults;
+}
+
+std::vector<std::string> bfloat16_faults(const KernelCase& c) {
+  return device_faults(c, guarded_cpu(DType::bf16), DType::bf16);
 }
 
 std::vector<std::vector<double>> kernel_results(const KernelCase& c) {

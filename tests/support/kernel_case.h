@@ -23,6 +23,8 @@ struct KernelInput {
   std::function<double(Random&)> draw = {};
   // Stored as Real even where activations are bfloat16: a weight, a bias, beats in mV.
   bool parameter = false;
+  // Stored as Image.
+  bool image = false;
   // An integer input (labels, indices) instead: its values.
   std::vector<std::int32_t> integers = {};
 };
@@ -39,7 +41,7 @@ struct KernelCase {
   // Largest error of float against double, of outputs and gradients, relative to the largest
   // magnitude in the array. State why where it is above the default.
   double float_tolerance = 4e-6;
-  // The same of bfloat16 against double on the same rounded inputs, on CUDA. By default one
+  // The same of bfloat16 against double on the same rounded inputs. By default one
   // rounding of the result and a few of what it is made of, at 2⁻⁹ each.
   double bfloat16_tolerance = 0x1p-7;
   // On CUDA the op refuses the case, with this text.
@@ -62,6 +64,10 @@ inline std::ostream& operator<<(std::ostream& out, const KernelCase& c) {
 // - float agrees with double within float_tolerance, and two runs are equal bit for bit;
 // - replaying the memory plan gives the same bits, with no fault in the arena.
 std::vector<std::string> kernel_faults(const KernelCase& c);
+
+// Runs the case on the CPU with images in bfloat16 and returns what is wrong, as device_faults()
+// says.
+std::vector<std::string> bfloat16_faults(const KernelCase& c);
 
 // The output of the case in float, then the gradient of each input (empty where there is none):
 // equal bits give equal values.

@@ -93,7 +93,8 @@ TestDevice& guarded_cpu(DType type) {
     };
   };
   static TestDevice single(make(DType::f32), reserve), twice(make(DType::f64), reserve);
-  return type == DType::f64 ? twice : single;
+  static TestDevice half(make(DType::bf16), reserve);
+  return type == DType::f64 ? twice : type == DType::bf16 ? half : single;
 }
 
 std::vector<std::vector<double>> draw_inputs(const KernelCase& c, bool coarse) {
@@ -141,6 +142,7 @@ KernelResult run_kernel(TestDevice& test_device, const KernelRun& run) {
         const KernelInput& input = c.inputs[i];
         const DType type = !input.integers.empty() ? DType::i32
                            : input.parameter       ? device.real_dtype()
+                           : input.image           ? device.image_dtype()
                                                    : device.dtype();
         values.push_back(std::make_unique<DeviceArray>(test_device, input.shape, type));
         tensors.push_back(values.back()->tensor());
@@ -156,6 +158,7 @@ KernelResult run_kernel(TestDevice& test_device, const KernelRun& run) {
       Tensor y = c.op(tape, tensors);
       if (run.use == Use::twice) y = add_scaled(tape, y, 0.5, c.op(tape, tensors));
       result.output = device.read(y);
+      result.type = y.dtype();
       if (backward) {
         const DeviceArray seed(test_device, y.shape(), y.dtype());
         device.write(seed.tensor(),

@@ -1,5 +1,5 @@
-// Runs of a KernelCase on one device, in poisoned and guarded memory: what kernel_case.h and
-// cuda_case.h compare.
+// Runs of a KernelCase on one device, in poisoned and guarded memory: what kernel_case.h,
+// device_case.h and cuda_case.h compare.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +58,7 @@ struct KernelRun {
 
 struct KernelResult {
   std::vector<double> output;
+  DType type = DType::f64;                     // of the output
   std::vector<std::vector<double>> gradients;  // per input; empty where not wanted
   std::vector<std::string> faults;             // of memory
 };

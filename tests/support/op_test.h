@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 #include <initializer_list>
 #include <string>
@@ -21,6 +22,35 @@ inline void expect_no_faults(const std::vector<KernelCase>& cases) {
   ASSERT_FALSE(cases.empty());
   for (const KernelCase& c : cases) {
     for (const std::string& fault : kernel_faults(c)) ADD_FAILURE() << fault;
+  }
+}
+
+// The same on the CPU with images in bfloat16.
+inline void expect_no_faults_in_bfloat16(const std::vector<KernelCase>& cases) {
+  ASSERT_FALSE(cases.empty());
+  for (const KernelCase& c : cases) {
+    for (const std::string& fault : bfloat16_faults(c)) ADD_FAILURE() << fault;
+  }
+}
+
+// A kernel that adds the same gradient of images in bfloat16 to what is there as it assigns: write
+// it through put(gradient).
+template <class Put>
+void expect_accumulates_in_bfloat16(std::int64_t n, const Put& put) {
+  std::vector<bfloat16> assigned(static_cast<std::size_t>(n)), added = assigned;
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    assigned[i] = bfloat16(NAN);  // never read
+    added[i] = bfloat16(static_cast<float>(i % 7) - 3);
+  }
+  const std::vector<bfloat16> before = added;
+  put(Gradient<bfloat16>{assigned.data(), false});
+  put(Gradient<bfloat16>{added.data(), true});
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    const auto found = static_cast<float>(added[i]), term = static_cast<float>(assigned[i]);
+    const float start = static_cast<float>(before[i]);
+    // Both roundings: that of the term, and that of the sum.
+    EXPECT_NEAR(found, start + term, 0x1p-8F * (std::abs(term) + std::abs(start + term)))
+        << "element " << i << ": " << start << " + " << term;
   }
 }
 
