@@ -36,7 +36,7 @@ struct TrainOptions {
   bool allow_absent_classes = false;
 
   std::string device = "auto";    // auto, cpu or cuda
-  std::string precision = "f32";  // f32; on CUDA also tf32 or bf16
+  std::string precision = "f32";  // f32 or bf16; on CUDA also tf32
   std::uint64_t seed = 42;
   std::int64_t threads = 0;  // resolved: at least 1
 

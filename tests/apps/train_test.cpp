@@ -10,6 +10,7 @@
 #include "base/hdf5.h"
 #include "data/splits.h"
 #include "data/store.h"
+#include "kernels/runtime/cpu.h"
 #include "model/safetensors.h"
 #include "tests/apps/program.h"
 #include "tests/support/event_reader.h"
@@ -349,6 +350,19 @@ class Resume : public Train {
     }
     return long_training(run);
   }
+  void goes_on_after_a_kill(const std::string& name, const Arguments& options) const {
+    SCOPED_TRACE(name);
+    const std::string whole = "whole " + name, killed = "killed " + name;
+    expect_success(ekgine(long_training(path(whole)) + options));
+    Process process(EKGINE_PROGRAM, long_training(path(killed)) + options);
+    while (!fs::exists(path(killed + "/checkpoint.json"))) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    process.send(SIGKILL);
+    process.wait();
+    expect_success(ekgine({"train", "--resume", path(killed), "--quiet"}));
+    expect_same_run(whole, killed);
+  }
 };
 
 TEST_F(Resume, KilledAtRandomMomentsGivesTheSameBits) {
@@ -379,20 +393,15 @@ TEST_F(Resume, KilledAtRandomMomentsGivesTheSameBits) {
 
 TEST_F(Resume, EveryModelGoesOnAfterAKill) {
   for (const char* model : {"AttentionOnly", "CNNLSTM_Model", "Baseline_Model"}) {
-    SCOPED_TRACE(model);
-    const Arguments options{"--model", model, "--lstm-units", "6", "--num-blocks", "2"};
-    const std::string whole = std::string("whole ") + model,
-                      killed = std::string("killed ") + model;
-    expect_success(ekgine(long_training(path(whole)) + options));
-    Process process(EKGINE_PROGRAM, long_training(path(killed)) + options);
-    while (!fs::exists(path(killed + "/checkpoint.json"))) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    process.send(SIGKILL);
-    process.wait();
-    expect_success(ekgine({"train", "--resume", path(killed), "--quiet"}));
-    expect_same_run(whole, killed);
+    goes_on_after_a_kill(model, {"--model", model, "--lstm-units", "6", "--num-blocks", "2"});
   }
+}
+
+TEST_F(Resume, GoesOnAfterAKillInBfloat16) {
+  if (!multiplies_bfloat16()) GTEST_SKIP() << "this CPU does not multiply bfloat16";
+  goes_on_after_a_kill("bf16", {"--device", "cpu", "--precision", "bf16"});
+  expect_success(ekgine(long_training(path("float")) + Arguments{"--device", "cpu"}));
+  EXPECT_FALSE(model_of("whole bf16") == model_of("float"));
 }
 
 TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
@@ -675,7 +684,14 @@ TEST_F(Train, TrainsAllButAFold) {
 }
 
 TEST_F(Train, RefusesWhatTheDeviceCannotDo) {
-  refuses({"--precision", "bf16", "--device", "cpu"}, "--precision bf16 needs --device cuda", 1);
+  refuses({"--precision", "tf32", "--device", "cpu"}, "--precision tf32 needs --device cuda", 1);
+  const ProcessResult result =
+      ekgine(training(path("run")) + Arguments{"--precision", "bf16", "--device", "cpu"},
+             {.environment = {{"ONEDNN_MAX_CPU_ISA", "AVX512_CORE"}}});
+  expect_one_line(result, 1,
+                  "--precision bf16: this CPU does not multiply bfloat16 (AVX512-BF16 or AMX "
+                  "would)");
+  EXPECT_FALSE(fs::exists(path("run")));
 }
 
 TEST_F(Train, RefusesRecordsThatDoNotFit) {
