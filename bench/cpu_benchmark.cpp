@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -50,13 +51,16 @@ std::vector<float> draw(const KernelInput& input) {
 
 enum class Direction { forward, backward };
 
-// One op, its inputs and their gradients in memory.
+// One op, its inputs and their gradients in memory, images as `type` (f32 or bf16).
 class Workload {
  public:
-  explicit Workload(const KernelCase& c) : case_(c), device_(Device::cpu(DType::f32)) {
+  Workload(const KernelCase& c, DType type) : case_(c), device_(Device::cpu(type)) {
     for (const KernelInput& input : c.inputs) {
-      values_.push_back(draw(input));
-      gradients_.emplace_back(input.differentiable ? values_.back().size() : 0);
+      const DType stored = input.image ? device_.image_dtype() : device_.dtype();
+      const bool integers = !input.integers.empty();
+      values_.push_back(integers ? Tensor() : allocate(input.shape, stored));
+      if (!integers) device_.write(values_.back(), std::span<const float>(draw(input)));
+      gradients_.push_back(input.differentiable ? allocate(input.shape, stored) : Tensor());
     }
     run();  // traces the memory plan
     run();
@@ -68,40 +72,51 @@ class Workload {
     std::vector<Tensor> inputs;
     for (std::size_t i = 0; i < values_.size(); ++i) {
       const KernelInput& input = case_.inputs[i];
-      if (!input.integers.empty()) {
-        inputs.push_back(tape.input(input.shape, std::span(input.integers)));
-        continue;
-      }
-      const Tensor value = Tensor::view(values_[i].data(), input.shape, DType::f32);
-      inputs.push_back(
-          input.differentiable
-              ? tape.leaf(value, Tensor::view(gradients_[i].data(), input.shape, DType::f32))
-              : value);
+      inputs.push_back(!input.integers.empty() ? tape.input(input.shape, std::span(input.integers))
+                       : input.differentiable  ? tape.leaf(values_[i], gradients_[i])
+                                               : values_[i]);
     }
     const Clock::time_point start = Clock::now();
     const Tensor y = case_.op(tape, inputs);
     const Clock::time_point middle = Clock::now();
-    if (cotangent_.empty()) cotangent_.assign(static_cast<std::size_t>(y.size()), 0.5F);
-    if (y.id() >= 0) tape.backward(y, Tensor::view(cotangent_.data(), y.shape(), DType::f32));
+    if (!cotangent_) {
+      cotangent_ = allocate(y.shape(), y.dtype());
+      const std::vector<float> halves(static_cast<std::size_t>(y.size()), 0.5F);
+      device_.write(cotangent_, std::span(halves));
+    }
+    const Clock::time_point seeded = Clock::now();
+    if (y.id() >= 0) tape.backward(y, cotangent_);
     const Clock::time_point end = Clock::now();
     tape.finish();
-    const std::chrono::duration<double> forward = middle - start, backward = end - middle;
+    const std::chrono::duration<double> forward = middle - start, backward = end - seeded;
     return {forward.count(), backward.count()};
   }
 
  private:
+  Tensor allocate(const Shape& shape, DType type) {
+    Tensor tensor;
+    memory_.push_back(device_.allocate("benchmark", {{tensor, shape, type}}));
+    return tensor;
+  }
+
   const KernelCase& case_;
   Device device_;
   Arena::Plan plan_;
-  std::vector<std::vector<float>> values_, gradients_;
-  std::vector<float> cotangent_;
+  std::vector<std::unique_ptr<Memory>> memory_;
+  std::vector<Tensor> values_, gradients_;
+  Tensor cotangent_;
 };
 
 // Google Benchmark's loop around one direction of a case; the other direction is not timed.
-void time_case(benchmark::State& state, const KernelCase& c, Direction direction,
-               const Roofline& roofline) {
-  Workload workload(c);
-  const Cost cost = direction == Direction::forward ? c.forward : c.backward;
+void time_case(benchmark::State& state, const KernelCase& c, Direction direction, DType type,
+               Roofline roofline) {
+  Workload workload(c, type);
+  Cost cost = direction == Direction::forward ? c.forward : c.backward;
+  if (type == DType::bf16) {
+    cost.bytes /= 2;  // nearly all of them are images
+    // Convolutions alone multiply bfloat16.
+    if (c.name.starts_with("conv2d")) roofline.flops = roofline.bfloat16_flops;
+  }
   std::vector<double> times;
   for (auto _ : state) {
     const auto [forward, backward] = workload.run();
@@ -154,19 +169,30 @@ int benchmark_cpu(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const Roofline roofline = measure_roofline();
   benchmark::AddCustomContext("fma_gflops", fmt::format("{:.0f}", roofline.flops / 1e9));
+  benchmark::AddCustomContext("bfloat16_gflops",
+                              fmt::format("{:.0f}", roofline.bfloat16_flops / 1e9));
   benchmark::AddCustomContext("copy_gb_per_s", fmt::format("{:.1f}", roofline.bytes / 1e9));
   const std::vector<KernelCase> cases = all_cases();
+  const auto add = [&](const KernelCase& c, Direction direction, DType type) {
+    const Cost& cost = direction == Direction::forward ? c.forward : c.backward;
+    if (direction == Direction::backward && cost.flops == 0) return;  // data, not weights
+    benchmark::RegisterBenchmark((c.name + (type == DType::bf16 ? " bf16" : "") +
+                                  (direction == Direction::forward ? " forward" : " backward"))
+                                     .c_str(),
+                                 [&c, direction, type, &roofline](benchmark::State& state) {
+                                   time_case(state, c, direction, type, roofline);
+                                 })
+        ->UseManualTime()
+        ->MinTime(0.2)
+        ->Unit(benchmark::kMillisecond);
+  };
   for (const KernelCase& c : cases) {
-    for (const Direction direction : {Direction::forward, Direction::backward}) {
-      if (direction == Direction::backward && c.backward.flops == 0) continue;  // data, not weights
-      benchmark::RegisterBenchmark(
-          (c.name + (direction == Direction::forward ? " forward" : " backward")).c_str(),
-          [&c, direction, &roofline](benchmark::State& state) {
-            time_case(state, c, direction, roofline);
-          })
-          ->UseManualTime()
-          ->MinTime(0.2)
-          ->Unit(benchmark::kMillisecond);
+    const bool images = std::ranges::any_of(c.inputs, &KernelInput::image);
+    for (const DType type : {DType::f32, DType::bf16}) {
+      if (type == DType::bf16 && !(images && roofline.bfloat16_flops > 0)) continue;
+      for (const Direction direction : {Direction::forward, Direction::backward}) {
+        add(c, direction, type);
+      }
     }
   }
   benchmark::RunSpecifiedBenchmarks();
