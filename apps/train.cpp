@@ -149,8 +149,9 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
   command
       ->add_option(
           "--amplitude", t.model.amplitude,
-          "What beats are measured in: mV, centred (mV without the beat's offset) or record "
-          "(without offset, in typical beats of the record)")
+          "What beats are measured in: mV, centred (mV without the beat's offset), record (without "
+          "offset, in the size of the record's typical beat) or deviation (the same less that "
+          "typical beat)")
       ->capture_default_str()
       ->group(model);
 

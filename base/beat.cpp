@@ -8,7 +8,8 @@ Amplitude amplitude_from_name(std::string_view name) {
   if (name == "mV") return Amplitude::millivolts;
   if (name == "centred") return Amplitude::centred;
   if (name == "record") return Amplitude::record;
-  fail("amplitude must be mV, centred or record, got '{}'", name);
+  if (name == "deviation") return Amplitude::deviation;
+  fail("amplitude must be mV, centred, record or deviation, got '{}'", name);
 }
 
 }  // namespace ekgine

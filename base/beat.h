@@ -16,6 +16,7 @@ enum class Amplitude {
   millivolts,  // "mV": as recorded
   centred,     // "centred": mV without the beat's offset
   record,      // "record": without the offset, in typical beats of the record
+  deviation,   // "deviation": the same less the record's typical beat
 };
 
 // Errors list the names there are.

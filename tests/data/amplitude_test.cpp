@@ -25,17 +25,25 @@ std::vector<double> expected_beats(const RecordBeats& record, Amplitude amplitud
     const auto [low, high] = std::ranges::minmax(record.beat(i));
     sizes.push_back(static_cast<double>(high) - static_cast<double>(low));
   }
-  const double unit = amplitude == Amplitude::record ? median_of(sizes) : 1;
+  const double unit = amplitude == Amplitude::centred ? 1 : median_of(sizes);
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const std::vector<double> beat(record.beat(i).begin(), record.beat(i).end());
     const double offset = median_of(beat);
     for (const double x : beat) result.push_back((x - offset) / unit);
   }
+  for (std::int64_t t = 0; t < beat_samples && amplitude == Amplitude::deviation; ++t) {
+    std::vector<double> column;
+    const auto at = [&](std::int64_t i) -> double& {
+      return result[static_cast<std::size_t>(i * beat_samples + t)];
+    };
+    for (std::int64_t i = 0; i < record.size(); ++i) column.push_back(at(i));
+    for (std::int64_t i = 0; i < record.size(); ++i) at(i) -= median_of(column);
+  }
   return result;
 }
 
 TEST(Amplitude, IsWhatItsDefinitionSays) {
-  for (const Amplitude amplitude : {Amplitude::centred, Amplitude::record}) {
+  for (const Amplitude amplitude : {Amplitude::centred, Amplitude::record, Amplitude::deviation}) {
     for (const std::int64_t n : {1, 2, 3, 8, 31}) {  // even and odd
       for (const double offset : {0.0, -40.0}) {
         RecordBeats record = random_beats("r", n, 5, offset);
@@ -76,6 +84,23 @@ TEST(Amplitude, KeepsHowLargeABeatIsBesideOthers) {
   };
   EXPECT_GT(size(4), 2);
   for (const std::int64_t i : {0, 3, 8}) EXPECT_NEAR(size(i), 1, 0.3) << i;
+}
+
+// What most of the beats look like is nothing; what one of them has besides is all that is left.
+TEST(Amplitude, OfADeviationIsWhatOthersDoNotHave) {
+  RecordBeats record = random_beats("r", 9, 2);
+  for (std::int64_t i = 1; i < record.size(); ++i) {
+    std::copy_n(record.beats.begin(), beat_samples, record.beats.begin() + i * beat_samples);
+  }
+  for (std::int64_t t = 20; t < 30; ++t) {
+    record.beats[static_cast<std::size_t>(4 * beat_samples + t)] = 0.5F;
+  }
+  measure_in(Amplitude::deviation, record);
+  for (std::int64_t i = 0; i < record.size(); ++i) {
+    if (i == 4) continue;
+    for (const float x : record.beat(i)) EXPECT_NEAR(x, 0, 1e-6) << i;
+  }
+  EXPECT_GT(std::ranges::max(record.beat(4)) - std::ranges::min(record.beat(4)), 0.01);
 }
 
 TEST(Amplitude, MillivoltsStayAsTheyAre) {

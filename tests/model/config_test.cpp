@@ -108,7 +108,7 @@ TEST(ModelConfig, ChecksEveryRange) {
   EXPECT_ERROR(with(&ModelConfig::dropout, std::numeric_limits<double>::quiet_NaN()).check(),
                "dropout must be in [0, 1), got nan");
   EXPECT_ERROR(with(&ModelConfig::amplitude, "volts").check(),
-               "amplitude must be mV, centred or record, got 'volts'");
+               "amplitude must be mV, centred, record or deviation, got 'volts'");
 }
 
 TEST(ModelConfig, FromJsonIsStrict) {
@@ -139,7 +139,7 @@ TEST(ModelConfig, FromJsonIsStrict) {
                "w.safetensors: dropout must be a number, got []");
   EXPECT_ERROR(read(with("amplitude", 1)), "w.safetensors: amplitude must be a text, got 1");
   EXPECT_ERROR(read(with("amplitude", "uV")),
-               "w.safetensors: amplitude must be mV, centred or record, got 'uV'");
+               "w.safetensors: amplitude must be mV, centred, record or deviation, got 'uV'");
   EXPECT_ERROR(read(with("heads", 8)), "w.safetensors: unknown key 'heads' for Main_Model");
   const json whole = unusual_main().to_json();
   for (const auto& [key, value] : whole.items()) {
