@@ -12,7 +12,7 @@
 namespace ekgine {
 
 struct TrainOptions {
-  ModelConfig model{.amplitude = "record"};
+  ModelConfig model{.amplitude = "deviation"};
 
   std::filesystem::path data;  // the store
   std::vector<std::string> train_records;

@@ -125,8 +125,8 @@ TEST(TrainingStep, LearnsTheSameWithImagesInBfloat16) {
     return trained;
   };
   for (const char* name : architectures) {
-    const Trained start = train(name, DType::f64, 0), exact = train(name, DType::f64, 10);
-    const Trained found = train(name, DType::bf16, 10), in_float = train(name, DType::f32, 10);
+    const Trained start = train(name, DType::f64, 0), exact = train(name, DType::f64, 6);
+    const Trained found = train(name, DType::bf16, 6), in_float = train(name, DType::f32, 6);
     for (std::size_t i = 0; i < exact.losses.size(); ++i) {
       EXPECT_NEAR(found.losses[i], exact.losses[i], 0.02 * exact.losses[i])
           << name << ", step " << i + 1;
