@@ -103,7 +103,15 @@ TEST(Tensor, GivesItsStorageBackWithTheLastHandle) {
 
 TEST(Device, ComputesInRealTypesOnly) {
   EXPECT_EQ(Device::cpu(DType::f64).dtype(), DType::f64);
-  EXPECT_ERROR(Device::cpu(DType::i32), "device: i32 is no type to compute in (f32, f64 are)");
+  EXPECT_ERROR(Device::cpu(DType::i32),
+               "device: i32 is no type to compute in (f32, f64, bf16 are)");
+}
+
+TEST(Device, StoresImagesAloneInBfloat16OnTheCpu) {
+  const Device device = Device::cpu(DType::bf16);
+  EXPECT_EQ(device.image_dtype(), DType::bf16);
+  EXPECT_EQ(device.dtype(), DType::f32);
+  EXPECT_EQ(device.real_dtype(), DType::f32);
 }
 
 TEST(Device, RunsKernelsOnItsBackEnd) {
