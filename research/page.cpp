@@ -199,7 +199,8 @@ std::vector<double> round_ticks(double low, double high) {
                                          : 1) *
                       power;
   std::vector<double> ticks;
-  for (double i = std::ceil(low / step - 1e-9); i * step <= high * (1 + 1e-9); ++i) {
+  // Adding 0 makes the zero that is rounded up to a positive one.
+  for (double i = std::ceil(low / step - 1e-9) + 0.0; i * step <= high * (1 + 1e-9); ++i) {
     ticks.push_back(i * step);
   }
   return ticks;

@@ -106,6 +106,7 @@ TEST(Page, ShowsEverySectionAndLoadsNothing) {
   }
   EXPECT_EQ(unbalanced(html), "");
   EXPECT_EQ(html, render_page(page));
+  EXPECT_THAT(html, Not(HasSubstr(">-0<")));  // a tick of an axis
 }
 
 TEST(Page, ShowsFoldsAndSearchWhereThereWereAny) {
