@@ -3,7 +3,6 @@
 #include <array>
 #include <vector>
 
-#include "kernels/elementwise.h"
 #include "kernels/runtime/channels.h"
 #include "kernels/runtime/onednn.h"
 

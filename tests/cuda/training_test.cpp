@@ -12,6 +12,7 @@
 #endif
 #include "tests/support/cuda_case.h"
 #include "tests/support/random.h"
+#include "tests/support/state_distance.h"
 #include "training/predict.h"
 #include "training/step.h"
 
@@ -78,20 +79,6 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
   trained.state = model.state();
   trained.probabilities = predictor.predict(batch.values);
   return trained;
-}
-
-// Root of the mean squared difference of all weights and running statistics.
-double distance(const StateDict& a, const StateDict& b) {
-  double sum = 0, count = 0;
-  for (const auto& [name, array] : a) {
-    const std::vector<float>& other = b.at(name).values;
-    for (std::size_t i = 0; i < other.size(); ++i) {
-      const double d = static_cast<double>(array.values[i]) - other[i];
-      sum += d * d;
-      ++count;
-    }
-  }
-  return std::sqrt(sum / count);
 }
 
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {

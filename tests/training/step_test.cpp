@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "tests/support/random.h"
+#include "tests/support/state_distance.h"
 #include "training/predict.h"
 
 namespace ekgine {
 namespace {
+
+using testing::distance;
 
 constexpr const char* architectures[] = {"Main_Model", "AttentionOnly", "CNNLSTM_Model",
                                          "Baseline_Model"};
@@ -87,20 +90,6 @@ TEST(TrainingStep, LearnsWhatABatchHolds) {
     EXPECT_LT(last.loss, 0.6 * first.loss) << name;
     EXPECT_GE(last.correct, 10) << name;
   }
-}
-
-// Root of the mean squared difference of all weights and running statistics.
-double distance(const StateDict& a, const StateDict& b) {
-  double sum = 0, count = 0;
-  for (const auto& [name, array] : a) {
-    const std::vector<float>& other = b.at(name).values;
-    for (std::size_t i = 0; i < other.size(); ++i) {
-      const double d = static_cast<double>(array.values[i]) - other[i];
-      sum += d * d;
-      ++count;
-    }
-  }
-  return std::sqrt(sum / count);
 }
 
 // Images rounded to 8 bits of precision lead the weights the same way as exact ones.
