@@ -164,9 +164,6 @@ Device Device::open(const std::string& name, const std::string& precision,
   }
 #endif
   if (precision == "tf32") fail("--precision tf32 needs --device cuda");
-  if (precision == "bf16" && !multiplies_bfloat16()) {
-    fail("--precision bf16: this CPU does not multiply bfloat16 (AVX512-BF16 or AMX would)");
-  }
   return cpu(precision == "bf16" ? DType::bf16 : DType::f32);
 }
 

@@ -1,10 +1,11 @@
 #include "kernels/conv2d.h"
 
-#include <array>
+#include <algorithm>
 #include <vector>
 
+#include "kernels/conv2d_winograd.h"
 #include "kernels/runtime/channels.h"
-#include "kernels/runtime/onednn.h"
+#include "kernels/runtime/multiply.h"
 
 namespace ekgine::kernels {
 
@@ -13,8 +14,8 @@ namespace {
 // Double: the definition, with the innermost loop over contiguous channels.
 
 // y[n,h,v,:] (+)= Σ_{i,j} x[n, h+i−top, v+j−left, :]·w[i,j,:,:]
-void correlate(Conv2dShape s, std::int64_t top, std::int64_t left, const double* x, const double* w,
-               double* y, bool accumulate) {
+void correlate(const Cpu&, Conv2dShape s, std::int64_t top, std::int64_t left, const double* x,
+               const double* w, Gradient<double> y) {
   const auto pixel = [&](std::int64_t row, std::int64_t v, std::int64_t first, auto width) {
     const std::int64_t n = row / s.h, h = row % s.h;
     double sum[channel_tile] = {};
@@ -30,8 +31,8 @@ void correlate(Conv2dShape s, std::int64_t top, std::int64_t left, const double*
         }
       }
     }
-    double* out = y + (row * s.w + v) * s.o + first;
-    for (std::int64_t k = 0; k < width; ++k) out[k] = accumulate ? out[k] + sum[k] : sum[k];
+    const std::int64_t out = (row * s.w + v) * s.o + first;
+    for (std::int64_t k = 0; k < width; ++k) y.put(out + k, sum[k]);
   };
   parallel_for(s.n * s.h, grain_of(s.w * s.weights()),
                [&](std::int64_t begin, std::int64_t end, int) {
@@ -44,29 +45,8 @@ void correlate(Conv2dShape s, std::int64_t top, std::int64_t left, const double*
                });
 }
 
-void forward(const Cpu&, Conv2dShape s, const double* x, const double* w, double* y) {
-  correlate(s, (s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2, x, w, y, false);
-}
-
-// The data gradient is the correlation of dy with the kernel turned by 180° and transposed.
-void backward_data(const Cpu& cpu, Conv2dShape s, const double* w, const double* dy,
-                   Gradient<double> dx) {
-  Workspace::Scope scratch(cpu.workspace);
-  double* turned = scratch.take<double>(static_cast<std::size_t>(s.weights()));  // (KH,KW,O,C)
-  const std::int64_t taps = s.kernel_h * s.kernel_w;
-  for (std::int64_t tap = 0; tap < taps; ++tap) {
-    for (std::int64_t c = 0; c < s.c; ++c) {
-      for (std::int64_t o = 0; o < s.o; ++o) {
-        turned[((taps - 1 - tap) * s.o + o) * s.c + c] = w[(tap * s.c + c) * s.o + o];
-      }
-    }
-  }
-  Conv2dShape transposed = s;
-  std::swap(transposed.c, transposed.o);
-  correlate(transposed, s.kernel_h / 2, s.kernel_w / 2, dy, turned, dx.data, dx.accumulate);
-}
-
-void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* dy,
+// dw[i,j,c,:] (+)= Σ_{n,h,v} x[n, h+i−top, v+j−left, c]·dy[n,h,v,:]
+void correlate_images(const Cpu&, Conv2dShape s, const double* x, const double* dy,
                       Gradient<double> dw) {
   const std::int64_t top = (s.kernel_h - 1) / 2, left = (s.kernel_w - 1) / 2;
   const std::int64_t taps = s.kernel_h * s.kernel_w;
@@ -96,316 +76,196 @@ void backward_weights(const Cpu&, Conv2dShape s, const double* x, const double* 
                });
 }
 
-// Float, and images in bfloat16: oneDNN, each thread a few images at a time.
+// Float, and images in bfloat16: a row of the image at a time. Between zeros, the KW·C inputs that
+// a row of the kernel meets at pixel v are contiguous from v·C on, so the row of outputs is a sum
+// over the kernel's rows of products of matrices (W, KW·C)·(KW·C, O).
 
-// A thread works through its share of the batch in chunks of so many images: the copies that
-// Winograd's algorithm needs stay in its cache, and no thread waits for another. When the threads
-// divide each convolution among them instead, a quarter of the speed is lost
-// (docs/performance.md).
-constexpr std::int64_t chunk_images = 4;
+// O as the products take it.
+std::int64_t padded(std::int64_t o) {
+  return (o + simd::lanes - 1) / simd::lanes * simd::lanes;
+}
 
-// In its scope the calling thread has no others: oneDNN prepares and runs for one.
-class OneThread {
+// Rows of an image as floats, for one thread.
+class ImageRows {
  public:
-  OneThread() : before_(thread_count()) { set_thread_count(1); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-  ~OneThread() { set_thread_count(before_); }
+  ImageRows(Conv2dShape s, std::int64_t top, std::int64_t left, Workspace::Scope& scratch)
+      : s_(s),
+        top_(top),
+        left_(left),
+        in_(scratch.take<float>(static_cast<std::size_t>(s.kernel_h * in_size()))),
+        out_(scratch.take<float>(static_cast<std::size_t>(s.w * padded(s.o)))) {
+    std::fill_n(out_, s.w * padded(s.o), 0.0F);
+  }
 
- private:
-  int before_;
-};
-
-enum class Pass { forward, backward_data, backward_weights };
-
-// An array as the caller has it and as the convolution wants it.
-struct Operand {
-  int argument;
-  bool output;
-  onednn::Desc plain, inner;
-  onednn::Primitive reorder;  // from plain to inner, of an output the other way; or nothing
-
-  Operand(int argument_, bool output_, const onednn::Desc& plain_, const onednn::Desc& inner_)
-      : argument(argument_),
-        output(output_),
-        plain(plain_),
-        inner(inner_),
-        reorder(output ? onednn::Primitive::reorder(inner, plain)
-                       : onednn::Primitive::reorder(plain, inner)) {}
-  std::size_t inner_bytes() const { return inner.get_size(); }
-};
-
-template <class I>
-constexpr dnnl::memory::data_type type_of_images =
-    std::is_same_v<I, float> ? dnnl::memory::data_type::f32 : dnnl::memory::data_type::bf16;
-
-struct Convolution {
-  onednn::Primitive run;
-  Operand x, w, y;  // or their gradients
-
-  std::size_t scratchpad_bytes() const {
-    std::size_t most = run.scratchpad.get_size();
-    for (const Operand* operand : {&x, &w, &y}) {
-      most = std::max(most, operand->reorder.scratchpad.get_size());
+  // The input row that row i of the kernel meets when its output is row h of image n.
+  template <class I>
+  const float* in(const I* x, std::int64_t n, std::int64_t h, std::int64_t i) const {
+    float* to = in_ + i * in_size();
+    const std::int64_t row = h + i - top_;
+    std::fill_n(to, in_size(), 0.0F);
+    if (row < 0 || row >= s_.h) return to;
+    const I* from = x + (n * s_.h + row) * s_.w * s_.c;
+    float* pixels = to + left_ * s_.c;
+    for (std::int64_t k = 0; k < s_.w * s_.c; ++k) pixels[k] = static_cast<float>(from[k]);
+    return to;
+  }
+  // (W, padded(O)): sums that become a row of outputs.
+  float* sums() const { return out_; }
+  // A row of the outputs' gradient, padded with zeros.
+  template <class I>
+  const float* out(const I* dy, std::int64_t row) const {
+    const I* from = dy + row * s_.w * s_.o;
+    if constexpr (std::is_same_v<I, float>) {
+      if (padded(s_.o) == s_.o) return from;
     }
-    return most;
-  }
-};
-
-// Products take weights in the images' type; their gradient is float.
-template <class I>
-Convolution make(Pass pass, Conv2dShape s, dnnl::algorithm algorithm) {
-  constexpr dnnl::memory::data_type real = dnnl::memory::data_type::f32, image = type_of_images<I>;
-  const dnnl::memory::dims x_dims{s.n, s.c, s.h, s.w}, y_dims{s.n, s.o, s.h, s.w};
-  const dnnl::memory::dims w_dims{s.o, s.c, s.kernel_h, s.kernel_w};
-  const dnnl::memory::dims strides{1, 1}, before{(s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2};
-  const dnnl::memory::dims after{s.kernel_h / 2, s.kernel_w / 2};
-  const onednn::Desc x(x_dims, image, onednn::Layout::nhwc);
-  const onednn::Desc w(w_dims, real, onednn::Layout::hwio);
-  const onednn::Desc y(y_dims, image, onednn::Layout::nhwc);
-  const auto images = algorithm == dnnl::algorithm::convolution_winograd ? onednn::Layout::any
-                                                                         : onednn::Layout::nhwc;
-  const onednn::Desc inner_x(x_dims, image, images);
-  const onednn::Desc inner_w(w_dims, image, onednn::Layout::any);
-  const onednn::Desc inner_dw(w_dims, real, onednn::Layout::any);
-  const onednn::Desc inner_y(y_dims, image, images);
-  const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, algorithm, inner_x, inner_w, inner_y, strides, before,
-       after},
-      onednn::attributes(), onednn::engine());
-  if (pass == Pass::forward) {
-    return {onednn::Primitive::make<dnnl::convolution_forward>(forward),
-            {DNNL_ARG_SRC, false, x, forward.src_desc()},
-            {DNNL_ARG_WEIGHTS, false, w, forward.weights_desc()},
-            {DNNL_ARG_DST, true, y, forward.dst_desc()}};
-  }
-  if (pass == Pass::backward_data) {
-    const dnnl::convolution_backward_data::primitive_desc backward(
-        {algorithm, inner_x, inner_w, inner_y, strides, before, after}, onednn::attributes(),
-        onednn::engine(), forward);
-    return {onednn::Primitive::make<dnnl::convolution_backward_data>(backward),
-            {DNNL_ARG_DIFF_SRC, true, x, backward.diff_src_desc()},
-            {DNNL_ARG_WEIGHTS, false, w, backward.weights_desc()},
-            {DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}};
-  }
-  const dnnl::convolution_backward_weights::primitive_desc backward(
-      {algorithm, inner_x, inner_dw, inner_y, strides, before, after}, onednn::attributes(),
-      onednn::engine(), forward);
-  return {onednn::Primitive::make<dnnl::convolution_backward_weights>(backward),
-          {DNNL_ARG_SRC, false, x, backward.src_desc()},
-          {DNNL_ARG_DIFF_WEIGHTS, true, w, backward.diff_weights_desc()},
-          {DNNL_ARG_DIFF_DST, false, y, backward.diff_dst_desc()}};
-}
-
-// Winograd's algorithm halves the time of 3×3 kernels between many channels, at twice the rounding
-// error. oneDNN has it for machines with AVX-512, in float.
-template <class I>
-Convolution make(Pass pass, Conv2dShape s) {
-  const bool winograd = std::is_same_v<I, float> && s.kernel_h == 3 && s.kernel_w == 3;
-  if (winograd && s.c % 16 == 0 && s.o % 16 == 0) {
-    try {
-      return make<I>(pass, s, dnnl::algorithm::convolution_winograd);
-    } catch (const dnnl::error&) {
+    for (std::int64_t v = 0; v < s_.w; ++v) {
+      float* to = out_ + v * padded(s_.o);
+      for (std::int64_t o = 0; o < s_.o; ++o) to[o] = static_cast<float>(from[v * s_.o + o]);
     }
-  }
-  return make<I>(pass, s, dnnl::algorithm::convolution_direct);
-}
-
-template <class I>
-const Convolution& convolution_for(Pass pass, Conv2dShape s) {
-  using Key = std::array<std::int64_t, 8>;
-  static thread_local onednn::PerShape<Key, Convolution> convolutions;
-  return convolutions.get({static_cast<int>(pass), s.n, s.h, s.w, s.c, s.kernel_h, s.kernel_w, s.o},
-                          [&] { return make<I>(pass, s); });
-}
-
-// One convolution after the other, on one thread.
-template <class I>
-class Worker {
- public:
-  Worker(const Convolution& convolution, Workspace::Scope& scratch)
-      : convolution_(&convolution),
-        x_(take(convolution.x, scratch)),
-        y_(take(convolution.y, scratch)),
-        scratchpad_(scratch.take<std::byte>(convolution.scratchpad_bytes())) {}
-
-  // Images in the caller's layout, the weights or their gradient in the convolution's.
-  void run(const I* x, const void* w, const I* y) const {
-    const Convolution& c = *convolution_;
-    onednn::Arguments arguments{{c.x.argument, enter(c.x, x, x_)},
-                                {c.w.argument, onednn::wrap(c.w.inner, w)},
-                                {c.y.argument, enter(c.y, y, y_)}};
-    c.run.run(scratchpad_, std::move(arguments));
-    leave(c.x, x, x_);
-    leave(c.y, y, y_);
-  }
-
-  // Copies the weights into the convolution's layout, their gradient out of it.
-  void reorder_weights(const void* from, const void* to) const {
-    const Operand& w = convolution_->w;
-    if (w.output) copy(w, w.inner, from, w.plain, to);
-    if (!w.output) copy(w, w.plain, from, w.inner, to);
+    return out_;
   }
 
  private:
-  static const void* take(const Operand& operand, Workspace::Scope& scratch) {
-    return scratch.take<std::byte>(operand.reorder ? operand.inner_bytes() : 0);
-  }
-  void copy(const Operand& operand, const onednn::Desc& from_desc, const void* from,
-            const onednn::Desc& to_desc, const void* to) const {
-    operand.reorder.run(scratchpad_, {{DNNL_ARG_FROM, onednn::wrap(from_desc, from)},
-                                      {DNNL_ARG_TO, onednn::wrap(to_desc, to)}});
-  }
-  dnnl::memory enter(const Operand& operand, const I* plain, const void* inner) const {
-    if (!operand.reorder) return onednn::wrap(operand.plain, plain);
-    if (!operand.output) copy(operand, operand.plain, plain, operand.inner, inner);
-    return onednn::wrap(operand.inner, inner);
-  }
-  void leave(const Operand& operand, const I* plain, const void* inner) const {
-    if (operand.reorder && operand.output)
-      copy(operand, operand.inner, inner, operand.plain, plain);
-  }
+  std::int64_t in_size() const { return (s_.w + s_.kernel_w - 1) * s_.c; }
 
-  const Convolution* convolution_;
-  const void *x_, *y_;  // in the convolution's layout
-  std::byte* scratchpad_;
+  Conv2dShape s_;
+  std::int64_t top_, left_;
+  float *in_, *out_;
 };
 
-// What all passes have in common: `count` chunks of s.n images each, whose convolution is prepared
-// once, here, and run by every thread in memory of its own.
-template <class I>
-struct Chunks {
-  Conv2dShape s;
-  std::int64_t count;
-  const Convolution* convolution;
-  std::vector<Worker<I>> workers;  // one per thread
-
-  Chunks(Pass pass, Conv2dShape chunk, std::int64_t count_, Workspace::Scope& scratch)
-      : s(chunk), count(count_) {
-    const int threads = thread_count();
-    const OneThread alone;
-    convolution = &convolution_for<I>(pass, s);
-    for (int i = 0; i < threads; ++i) workers.emplace_back(*convolution, scratch);
-  }
-
-  // Calls body(worker, chunk's offset in x, in y, part, whether it is the part's first chunk).
-  template <class Body>
-  int for_each(const Body& body) const {
-    return parallel_for(count, 1, [&](std::int64_t begin, std::int64_t end, int part) {
-      const OneThread alone;
-      const Worker<I>& worker = workers[static_cast<std::size_t>(part)];
-      for (std::int64_t i = begin; i < end; ++i) {
-        body(worker, i * s.in(), i * s.out(), part, i == begin);
-      }
-    });
-  }
-};
-
-// Calls body(chunk, number of chunks, offset in x, in y) for all of the batch: chunks of a few
-// images, and the rest one by one. So a batch of whatever size needs two shapes at most.
-template <class Body>
-void for_chunk_sizes(Conv2dShape s, const Body& body) {
-  const std::int64_t images = s.n >= chunk_images * thread_count() ? chunk_images : 1;
-  const std::int64_t chunks = s.n / images, rest = s.n % images;
-  s.n = images;
-  body(s, chunks, 0, 0);
-  const std::int64_t in = chunks * s.in(), out = chunks * s.out();
-  s.n = 1;
-  if (rest > 0) body(s, rest, in, out);
+std::vector<ImageRows> rows_per_thread(Conv2dShape s, std::int64_t top, std::int64_t left,
+                                       Workspace::Scope& scratch) {
+  std::vector<ImageRows> rows;
+  for (int i = 0; i < thread_count(); ++i) rows.emplace_back(s, top, left, scratch);
+  return rows;
 }
 
 template <class I>
-void forward_or_data(const Cpu& cpu, Pass pass, Conv2dShape batch, const I* x, const float* w,
-                     const I* y) {
-  for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
-    Workspace::Scope scratch(cpu.workspace);
-    const Chunks<I> chunks(pass, s, count, scratch);
-    const void* weights = w;
-    if (const Operand& operand = chunks.convolution->w; operand.reorder) {
-      weights = scratch.take<std::byte>(operand.inner_bytes());
-      const OneThread alone;
-      chunks.workers[0].reorder_weights(w, weights);
-    }
-    chunks.for_each([&](const Worker<I>& worker, std::int64_t in, std::int64_t out, int, bool) {
-      worker.run(x + x0 + in, weights, y + y0 + out);
-    });
-  });
-}
-
-template <class I>
-void forward(const Cpu& cpu, Conv2dShape s, const I* x, const float* w, I* y) {
-  forward_or_data(cpu, Pass::forward, s, x, w, y);
-}
-
-// Calls write(array) for an array of n elements that is to be assigned or added to the gradient.
-template <class T, class Write>
-void put(const Cpu& cpu, std::int64_t n, Gradient<T> gradient, const Write& write) {
-  if (!gradient.accumulate) return write(gradient.data);
+void correlate(const Cpu& cpu, Conv2dShape s, std::int64_t top, std::int64_t left, const I* x,
+               const float* w, Gradient<I> y) {
   Workspace::Scope scratch(cpu.workspace);
-  T* term = scratch.take<T>(static_cast<std::size_t>(n));
-  write(term);
-  assign_or_add(gradient, [&](auto add) {
-    parallel_for(n, grain_of(1), [&](std::int64_t begin, std::int64_t end, int) {
+  const std::int64_t columns = padded(s.o), k = s.kernel_w * s.c;
+  float* weights = scratch.take<float>(static_cast<std::size_t>(s.kernel_h * k * columns));
+  std::fill_n(weights, s.kernel_h * k * columns, 0.0F);
+  for (std::int64_t i = 0; i < s.kernel_h * k; ++i) {
+    std::copy_n(w + i * s.o, s.o, weights + i * columns);
+  }
+  const std::vector<ImageRows> rows = rows_per_thread(s, top, left, scratch);
+  parallel_for(s.n * s.h, grain_of(s.w * s.weights()),
+               [&](std::int64_t begin, std::int64_t end, int part) {
+                 const ImageRows& image = rows[static_cast<std::size_t>(part)];
+                 for (std::int64_t row = begin; row < end; ++row) {
+                   const Gradient<I> out{y.data + row * s.w * s.o, y.accumulate};
+                   float* sums = image.sums();
+                   if constexpr (std::is_same_v<I, float>) {
+                     if (columns == s.o && !y.accumulate) sums = out.data;
+                   }
+                   for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+                     simd::multiply(s.w, columns, k, image.in(x, row / s.h, row % s.h, i), s.c, 1,
+                                    weights + i * k * columns, columns, sums, columns, i > 0);
+                   }
+                   if (sums != image.sums()) continue;
+                   assign_or_add(out, [&](auto put) {
+                     for (std::int64_t v = 0; v < s.w; ++v) {
 #pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) add(i, static_cast<float>(term[i]));
-    });
-  });
+                       for (std::int64_t o = 0; o < s.o; ++o)
+                         put(v * s.o + o, sums[v * columns + o]);
+                     }
+                   });
+                 }
+               });
 }
 
+// Every thread sums over its rows; then the threads' sums are added in order.
 template <class I>
-void backward_data(const Cpu& cpu, Conv2dShape s, const float* w, const I* dy, Gradient<I> dx) {
-  put(cpu, s.in(), dx, [&](I* term) { forward_or_data(cpu, Pass::backward_data, s, term, w, dy); });
+void correlate_images(const Cpu& cpu, Conv2dShape s, const I* x, const I* dy, Gradient<float> dw) {
+  Workspace::Scope scratch(cpu.workspace);
+  const std::int64_t columns = padded(s.o), k = s.kernel_w * s.c, size = s.kernel_h * k * columns;
+  float* sums = scratch.take<float>(static_cast<std::size_t>(thread_count() * size));
+  const std::vector<ImageRows> rows =
+      rows_per_thread(s, (s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2, scratch);
+  const int parts = parallel_for(
+      s.n * s.h, grain_of(s.w * s.weights()), [&](std::int64_t begin, std::int64_t end, int part) {
+        const ImageRows& image = rows[static_cast<std::size_t>(part)];
+        for (std::int64_t row = begin; row < end; ++row) {
+          const float* out = image.out(dy, row);
+          for (std::int64_t i = 0; i < s.kernel_h; ++i) {
+            simd::multiply(k, columns, s.w, image.in(x, row / s.h, row % s.h, i), 1, s.c, out,
+                           columns, sums + part * size + i * k * columns, columns, row > begin);
+          }
+        }
+      });
+  for (std::int64_t i = 0; i < s.kernel_h * k; ++i) {
+    for (std::int64_t o = 0; o < s.o; ++o) {
+      float sum = 0;
+      for (int part = 0; part < parts; ++part) sum += sums[part * size + i * columns + o];
+      dw.put(i * s.o + o, sum);
+    }
+  }
 }
 
-// Every thread sums over its chunks, in the convolution's layout; then the threads' sums are added
-// in order.
-template <class I>
-void backward_weights(const Cpu& cpu, Conv2dShape batch, const I* x, const I* dy,
-                      Gradient<float> dw) {
-  for_chunk_sizes(batch, [&](Conv2dShape s, std::int64_t count, std::int64_t x0, std::int64_t y0) {
-    Workspace::Scope scratch(cpu.workspace);
-    const Chunks<I> chunks(Pass::backward_weights, s, count, scratch);
-    const Operand& operand = chunks.convolution->w;
-    const std::size_t n = operand.inner_bytes() / sizeof(float);
-    const auto threads = static_cast<std::size_t>(thread_count());
-    float* terms = scratch.take<float>(threads * n);
-    float* sums = scratch.take<float>(threads * n);
-    const auto add = [n](const float* term, float* sum) {
-#pragma omp simd
-      for (std::size_t i = 0; i < n; ++i) sum[i] += term[i];
-    };
-    const int parts = chunks.for_each(
-        [&](const Worker<I>& worker, std::int64_t in, std::int64_t out, int part, bool first) {
-          const std::size_t offset = static_cast<std::size_t>(part) * n;
-          float* term = (first ? sums : terms) + offset;
-          worker.run(x + x0 + in, term, dy + y0 + out);
-          if (!first) add(term, sums + offset);
-        });
-    for (int part = 1; part < parts; ++part) add(sums + static_cast<std::size_t>(part) * n, sums);
-    put(cpu, s.weights(), dw, [&](float* plain) {
-      if (!operand.reorder) {
-        std::copy_n(sums, n, plain);
-        return;
+// The kernel turned by 180° and transposed, (KH,KW,O,C): the data gradient is the correlation of dy
+// with it.
+template <class T>
+T* turned(Conv2dShape s, const T* w, Workspace::Scope& scratch) {
+  T* turned = scratch.take<T>(static_cast<std::size_t>(s.weights()));
+  const std::int64_t taps = s.kernel_h * s.kernel_w;
+  for (std::int64_t tap = 0; tap < taps; ++tap) {
+    for (std::int64_t c = 0; c < s.c; ++c) {
+      for (std::int64_t o = 0; o < s.o; ++o) {
+        turned[((taps - 1 - tap) * s.o + o) * s.c + c] = w[(tap * s.c + c) * s.o + o];
       }
-      const OneThread alone;
-      chunks.workers[0].reorder_weights(sums, plain);
-    });
-    dw.accumulate = true;
-  });
+    }
+  }
+  return turned;
+}
+
+// The weights as products take them: rounded to what images are stored as.
+template <class I, class T>
+const T* rounded(Conv2dShape s, const T* w, Workspace::Scope& scratch) {
+  if constexpr (std::is_same_v<I, T>) {
+    return w;
+  } else {
+    T* rounded = scratch.take<T>(static_cast<std::size_t>(s.weights()));
+    for (std::int64_t i = 0; i < s.weights(); ++i) rounded[i] = static_cast<T>(I(w[i]));
+    return rounded;
+  }
 }
 
 }  // namespace
 
 template <class I, class T>
 void conv2d_forward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, I* y) {
-  forward(cpu, s, x, w, y);
+  Workspace::Scope scratch(cpu.workspace);
+  const T* weights = rounded<I>(s, w, scratch);
+  if constexpr (std::is_same_v<T, float>) {
+    if (winograd::applies(s)) return winograd::correlate(cpu, s, x, weights, Gradient<I>{y, false});
+  }
+  correlate(cpu, s, (s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2, x, weights, Gradient<I>{y, false});
 }
 
 template <class I, class T>
 void conv2d_backward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, const I* dy,
                      Gradient<I> dx, Gradient<T> dw) {
-  if (dw) backward_weights(cpu, s, x, dy, dw);
-  if (dx) backward_data(cpu, s, w, dy, dx);
+  Workspace::Scope scratch(cpu.workspace);
+  Conv2dShape transposed = s;
+  std::swap(transposed.c, transposed.o);
+  // Double is the reference that float is compared with: always the definition.
+  if constexpr (std::is_same_v<T, float>) {
+    if (winograd::applies(s)) {
+      if (dw) winograd::correlate_images(cpu, s, x, dy, dw);
+      if (dx) {
+        const T* weights = turned(s, rounded<I>(s, w, scratch), scratch);
+        winograd::correlate(cpu, transposed, dy, weights, dx);
+      }
+      return;
+    }
+  }
+  if (dw) correlate_images(cpu, s, x, dy, dw);
+  if (dx) {
+    const T* weights = turned(s, rounded<I>(s, w, scratch), scratch);
+    correlate(cpu, transposed, s.kernel_h / 2, s.kernel_w / 2, dy, weights, dx);
+  }
 }
 
 #define EKGINE_INSTANTIATE(I, T)                                                       \

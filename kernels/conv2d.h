@@ -13,11 +13,9 @@
 // Backward needs x and w. y is assigned; each gradient is assigned or accumulated as it says, and
 // one that nobody wants is not computed. Deterministic at a given thread count.
 //
-// In float oneDNN does the work, each thread a few images at a time. 3×3 kernels between multiples
-// of 16 channels use Winograd's minimal filtering, F(4×4,3×3), where the machine has AVX-512:
-//   Lavin, Gray: "Fast algorithms for convolutional neural networks", CVPR 2016 (arXiv:1509.09308).
-// With images in bfloat16 the weights are rounded to it for products, which are summed in float,
-// and the convolution is direct; the machine must have AVX-512.
+// In float 3×3 kernels between multiples of 16 channels use minimal filtering
+// (kernels/conv2d_winograd.h). With images in bfloat16 the weights are rounded to it, too; products
+// and sums are float, and an output is rounded once.
 //
 // On CUDA, where x, w, y, dx and dy are T and dw is float, cuDNN does the work, with algorithms
 // that give the same bits every time. In bfloat16 each element of dw is rounded once, after it was

@@ -25,10 +25,6 @@ inline void set_thread_count(int threads) {
   omp_set_num_threads(threads);
 }
 
-// Whether the machine multiplies bfloat16: it has AVX512-BF16 or AMX. With AVX-512 alone oneDNN
-// computes the same by other means, more slowly than in float.
-bool multiplies_bfloat16();
-
 // Calls body(begin, end, part) for consecutive ranges that cover [0, n), one per thread at most,
 // part = 0, 1, ... Every part holds at least `grain` items (but the only one), so small work stays
 // on one thread. The division depends on n, grain and the thread count alone: sums made per part

@@ -33,13 +33,3 @@ void Primitive::run(std::byte* scratchpad_memory, Arguments arguments) const {
 }
 
 }  // namespace ekgine::onednn
-
-namespace ekgine {
-
-bool multiplies_bfloat16() {
-  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-  const auto needed = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (isa & needed) == needed;
-}
-
-}  // namespace ekgine

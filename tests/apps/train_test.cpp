@@ -398,7 +398,6 @@ TEST_F(Resume, EveryModelGoesOnAfterAKill) {
 }
 
 TEST_F(Resume, GoesOnAfterAKillInBfloat16) {
-  if (!multiplies_bfloat16()) GTEST_SKIP() << "this CPU does not multiply bfloat16";
   goes_on_after_a_kill("bf16", {"--device", "cpu", "--precision", "bf16"});
   expect_success(ekgine(long_training(path("float")) + Arguments{"--device", "cpu"}));
   EXPECT_FALSE(model_of("whole bf16") == model_of("float"));
