@@ -12,6 +12,19 @@ T load(const I* pixels, std::int64_t i) {
   return static_cast<T>(pixels[i]);
 }
 
+// `width` pixels from `pixels` on as numbers to compute with: where they lie, or converted in
+// `buffer`. GCC 12 does not vectorise long loops that also convert for AVX2.
+template <class T, class I>
+const T* load_tile(const I* pixels, std::int64_t width, T* buffer) {
+  if constexpr (std::is_same_v<I, T>) {
+    return pixels;
+  } else {
+#pragma omp simd
+    for (std::int64_t k = 0; k < width; ++k) buffer[k] = load<T>(pixels, k);
+    return buffer;
+  }
+}
+
 // Written so that a NaN stays one, and so that it is one instruction.
 template <class T>
 T relu(T v) {
@@ -150,20 +163,24 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
             T sum_g[channel_tile] = {}, sum_gx[channel_tile] = {};
             for (std::int64_t j = 0; j < columns; ++j) {
               const I* top = x_top + 2 * j * s.c + first;
-              const I* bottom = top + x_row;
-              const I* g_out = dy_row + j * s.c + first;
+              T buffer[5][channel_tile];
+              const T* x0 = load_tile(top, width, buffer[0]);
+              const T* x1 = load_tile(top + s.c, width, buffer[1]);
+              const T* x2 = load_tile(top + x_row, width, buffer[2]);
+              const T* x3 = load_tile(top + x_row + s.c, width, buffer[3]);
+              const T* g_out = load_tile(dy_row + j * s.c + first, width, buffer[4]);
 #pragma omp simd
               for (std::int64_t k = 0; k < width; ++k) {
-                T winner = load<T>(top, k), best = v(winner, k);
+                T winner = x0[k], best = v(winner, k);
                 const auto consider = [&](T candidate) {
                   const T value = v(candidate, k);
                   winner = value > best ? candidate : winner;
                   best = value > best ? value : best;
                 };
-                consider(load<T>(top, s.c + k));
-                consider(load<T>(bottom, k));
-                consider(load<T>(bottom, s.c + k));
-                const T g = best > 0 ? load<T>(g_out, k) : T(0);
+                consider(x1[k]);
+                consider(x2[k]);
+                consider(x3[k]);
+                const T g = best > 0 ? g_out[k] : T(0);
                 sum_g[k] += g;
                 sum_gx[k] += g * (winner - v.mean[k]);
               }
@@ -176,6 +193,13 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
   if (!dx) return;
 
   assign_or_add(dx, [&](auto put) {
+    // Where a tile of results goes: to its place, unless that is of another type or added to.
+    const auto place = [&](std::int64_t pixel, T* buffer) {
+      if constexpr (std::is_same_v<I, T>) {
+        if (!dx.accumulate) return dx.data + pixel;
+      }
+      return buffer;
+    };
     // Elements outside of every window have g = 0.
     const auto correct = [&](std::int64_t offset, std::int64_t pixels) {
       for (std::int64_t i = offset; i < offset + pixels * s.c; i += s.c) {
@@ -198,22 +222,39 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
           const Correction<T> d = correction.from(first);
           for (std::int64_t j = 0; j < columns; ++j) {
             const std::int64_t top = offset + 2 * j * s.c + first, bottom = top + x_row;
-            const I* g_out = dy_row + j * s.c + first;
+            T buffer[9][channel_tile];
+            const T* x0 = load_tile(x + top, width, buffer[0]);
+            const T* x1 = load_tile(x + top + s.c, width, buffer[1]);
+            const T* x2 = load_tile(x + bottom, width, buffer[2]);
+            const T* x3 = load_tile(x + bottom + s.c, width, buffer[3]);
+            const T* g_out = load_tile(dy_row + j * s.c + first, width, buffer[4]);
+            T* dx0 = place(top, buffer[5]);
+            T* dx1 = place(top + s.c, buffer[6]);
+            T* dx2 = place(bottom, buffer[7]);
+            T* dx3 = place(bottom + s.c, buffer[8]);
 #pragma omp simd
             for (std::int64_t k = 0; k < width; ++k) {
-              const T x0 = load<T>(x, top + k), x1 = load<T>(x, top + s.c + k);
-              const T x2 = load<T>(x, bottom + k), x3 = load<T>(x, bottom + s.c + k);
-              const T v0 = v(x0, k), v1 = v(x1, k), v2 = v(x2, k), v3 = v(x3, k);
+              const T v0 = v(x0[k], k), v1 = v(x1[k], k), v2 = v(x2[k], k), v3 = v(x3[k], k);
               const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
-              const T dy_k = load<T>(g_out, k), g = std::max(best012, v3) > 0 ? dy_k : T(0);
+              const T g = std::max(best012, v3) > 0 ? g_out[k] : T(0);
               // The first that reaches the maximum wins.
-              const bool won3 = v3 > best012, won2 = (v2 > best01) & !won3;
-              const bool won1 = (v1 > v0) & !won2 & !won3;
-              put(top + k, d((won1 | won2 | won3) ? T(0) : g, x0, k));
-              put(top + s.c + k, d(won1 ? g : T(0), x1, k));
-              put(bottom + k, d(won2 ? g : T(0), x2, k));
-              put(bottom + s.c + k, d(won3 ? g : T(0), x3, k));
+              const T g3 = v3 > best012 ? g : T(0), to012 = v3 > best012 ? T(0) : g;
+              const T g2 = v2 > best01 ? to012 : T(0), to01 = v2 > best01 ? T(0) : to012;
+              const T g1 = v1 > v0 ? to01 : T(0), g0 = v1 > v0 ? T(0) : to01;
+              dx0[k] = d(g0, x0[k], k);
+              dx1[k] = d(g1, x1[k], k);
+              dx2[k] = d(g2, x2[k], k);
+              dx3[k] = d(g3, x3[k], k);
             }
+            const auto put_tile = [&](std::int64_t pixel, const T* tile) {
+              if (tile == place(pixel, nullptr)) return;
+#pragma omp simd
+              for (std::int64_t k = 0; k < width; ++k) put(pixel + k, tile[k]);
+            };
+            put_tile(top, dx0);
+            put_tile(top + s.c, dx1);
+            put_tile(bottom, dx2);
+            put_tile(bottom + s.c, dx3);
           }
         });
         if (s.w % 2 != 0) {
