@@ -116,9 +116,8 @@ void add_evaluate(CLI::App& program) {
   command
       ->add_option(
           "--precision", o->precision,
-          "f32 or bf16 (activations in bfloat16; on the CPU those of images, where it multiplies "
-          "them), on CUDA also tf32 (products of factors rounded to TF32); weights and sums are "
-          "always f32")
+          "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "
+          "(products of factors rounded to TF32); weights and sums are always f32")
       ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
       ->capture_default_str();
   command->add_option("--output", o->output,

@@ -209,9 +209,8 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
   command
       ->add_option(
           "--precision", t.precision,
-          "f32 or bf16 (activations in bfloat16; on the CPU those of images, where it multiplies "
-          "them), on CUDA also tf32 (products of factors rounded to TF32); weights and sums are "
-          "always f32")
+          "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "
+          "(products of factors rounded to TF32); weights and sums are always f32")
       ->capture_default_str()
       ->group(training);
   command->add_option("--seed", t.seed, "Of initial weights, order and dropout")

@@ -9,7 +9,7 @@
 //
 // where ⊙ becomes, for each of the 36 elements, a product of the matrices (tiles, C) and (C, O).
 // The data gradient is the convolution of dy with the kernel turned and transposed. Rounding errors
-// are some four times those of the direct sum.
+// are about twice those of the direct sum.
 #pragma once
 
 #include "kernels/conv2d.h"
