@@ -109,14 +109,10 @@ class Workload {
 
 // Google Benchmark's loop around one direction of a case; the other direction is not timed.
 void time_case(benchmark::State& state, const KernelCase& c, Direction direction, DType type,
-               Roofline roofline) {
+               const Roofline& roofline) {
   Workload workload(c, type);
   Cost cost = direction == Direction::forward ? c.forward : c.backward;
-  if (type == DType::bf16) {
-    cost.bytes /= 2;  // nearly all of them are images
-    // Convolutions alone multiply bfloat16.
-    if (c.name.starts_with("conv2d")) roofline.flops = roofline.bfloat16_flops;
-  }
+  if (type == DType::bf16) cost.bytes /= 2;  // nearly all of them are images
   std::vector<double> times;
   for (auto _ : state) {
     const auto [forward, backward] = workload.run();
@@ -169,8 +165,6 @@ int benchmark_cpu(int argc, char** argv) {
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   const Roofline roofline = measure_roofline();
   benchmark::AddCustomContext("fma_gflops", fmt::format("{:.0f}", roofline.flops / 1e9));
-  benchmark::AddCustomContext("bfloat16_gflops",
-                              fmt::format("{:.0f}", roofline.bfloat16_flops / 1e9));
   benchmark::AddCustomContext("copy_gb_per_s", fmt::format("{:.1f}", roofline.bytes / 1e9));
   const std::vector<KernelCase> cases = all_cases();
   const auto add = [&](const KernelCase& c, Direction direction, DType type) {
@@ -189,7 +183,7 @@ int benchmark_cpu(int argc, char** argv) {
   for (const KernelCase& c : cases) {
     const bool images = std::ranges::any_of(c.inputs, &KernelInput::image);
     for (const DType type : {DType::f32, DType::bf16}) {
-      if (type == DType::bf16 && !(images && roofline.bfloat16_flops > 0)) continue;
+      if (type == DType::bf16 && !images) continue;
       for (const Direction direction : {Direction::forward, Direction::backward}) {
         add(c, direction, type);
       }

@@ -5,9 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
+#include "kernels/runtime/simd.h"
 
 namespace ekgine {
 
@@ -19,13 +17,8 @@ double seconds(const auto& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-// A vector register's worth of floats; twelve independent chains hide the latency of the addition.
-#ifdef __AVX512F__
-constexpr int lanes = 16;
-#else
-constexpr int lanes = 8;
-#endif
-using Vector [[gnu::vector_size(lanes * sizeof(float))]] = float;
+using Vector = simd::Floats;
+// Independent chains, which hide the latency of the addition.
 constexpr int chains = 12;
 
 constexpr std::int64_t rounds = 3'000'000;
@@ -47,31 +40,7 @@ double fma_rate() {
       sinks[static_cast<std::size_t>(thread)] = sink;  // keeps the loop
     }
   });
-  return 2.0 * static_cast<double>(rounds) * chains * lanes * threads / time;
-}
-
-double bfloat16_rate() {
-#ifdef __AVX512BF16__
-  const int threads = thread_count();
-  std::vector<float> sinks(static_cast<std::size_t>(threads));
-  const double time = seconds([&] {
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-    for (int thread = 0; thread < threads; ++thread) {
-      __m512 sums[chains];
-      for (int i = 0; i < chains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
-      const __m512bh factor = _mm512_cvtne2ps_pbh(sums[1], sums[2]);
-      for (std::int64_t round = 0; round < rounds; ++round) {
-        for (__m512& sum : sums) sum = _mm512_dpbf16_ps(sum, factor, factor);
-      }
-      float sink = 0;
-      for (const __m512& sum : sums) sink += sum[0];
-      sinks[static_cast<std::size_t>(thread)] = sink;  // keeps the loop
-    }
-  });
-  return 2.0 * 2.0 * static_cast<double>(rounds) * chains * 16 * threads / time;
-#else
-  return 0;
-#endif
+  return 2.0 * static_cast<double>(rounds) * chains * simd::lanes * threads / time;
 }
 
 double copy_rate(std::vector<float>& from, std::vector<float>& to) {
@@ -92,7 +61,6 @@ Roofline measure_roofline() {
   std::vector<float> from(std::size_t{1} << 26, 1), to(std::size_t{1} << 26);
   for (int attempt = 0; attempt < 5; ++attempt) {
     best.flops = std::max(best.flops, fma_rate());
-    best.bfloat16_flops = std::max(best.bfloat16_flops, bfloat16_rate());
     best.bytes = std::max(best.bytes, copy_rate(from, to));
   }
   return best;

@@ -12,8 +12,6 @@ namespace ekgine {
 
 struct Roofline {
   double flops;  // fused multiply-adds in float on all threads, floating-point operations/s
-  // Products of pairs of bfloat16 added to floats, the same; 0 where the machine has none.
-  double bfloat16_flops;
   double bytes;  // copying between arrays far larger than the caches, bytes/s read plus written
 };
 
