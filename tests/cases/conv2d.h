@@ -38,7 +38,8 @@ inline std::vector<KernelCase> conv2d_cases() {
   cases.push_back(conv2d_case({12, 8, 11, 1, 3, 3, 32}, false));
   cases.push_back(conv2d_case({11, 5, 7, 32, 3, 3, 64}));
   cases.push_back(conv2d_case({13, 4, 6, 64, 3, 3, 8}));
-  // Tiles of minimal filtering that the image fills in part, and columns that are no pair of vectors.
+  // Tiles of minimal filtering that the image fills in part, and columns that are no pair of
+  // vectors.
   cases.push_back(conv2d_case({2, 9, 10, 48, 3, 3, 16}));
   cases.push_back(conv2d_case({3, 5, 4, 16, 3, 3, 48}));
   cases.push_back(conv2d_case({1, 4, 97, 16, 3, 3, 32}));
