@@ -92,22 +92,22 @@ class ImageRows {
       : s_(s),
         top_(top),
         left_(left),
-        in_(scratch.take<float>(static_cast<std::size_t>(s.kernel_h * in_size()))),
+        in_(scratch.take<float>(static_cast<std::size_t>(in_size()))),
         out_(scratch.take<float>(static_cast<std::size_t>(s.w * padded(s.o)))) {
     std::fill_n(out_, s.w * padded(s.o), 0.0F);
   }
 
-  // The input row that row i of the kernel meets when its output is row h of image n.
+  // The input row that row i of the kernel meets when its output is row h of image n. Valid until
+  // the next call.
   template <class I>
   const float* in(const I* x, std::int64_t n, std::int64_t h, std::int64_t i) const {
-    float* to = in_ + i * in_size();
     const std::int64_t row = h + i - top_;
-    std::fill_n(to, in_size(), 0.0F);
-    if (row < 0 || row >= s_.h) return to;
+    std::fill_n(in_, in_size(), 0.0F);
+    if (row < 0 || row >= s_.h) return in_;
     const I* from = x + (n * s_.h + row) * s_.w * s_.c;
-    float* pixels = to + left_ * s_.c;
+    float* pixels = in_ + left_ * s_.c;
     for (std::int64_t k = 0; k < s_.w * s_.c; ++k) pixels[k] = static_cast<float>(from[k]);
-    return to;
+    return in_;
   }
   // (W, padded(O)): sums that become a row of outputs.
   float* sums() const { return out_; }

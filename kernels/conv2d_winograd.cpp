@@ -285,8 +285,8 @@ void correlate_images(const Cpu& cpu, Conv2dShape s, const I* x, const I* dy, Gr
       for (std::int64_t o = 0; o < s.o; o += lanes) {
         transform_square<in_edge, kernel_edge>(
             [&](int i, int j) {
-              Floats total = load(scratches[0].sum(i, j) + c * s.o + o);
-              for (int part = 1; part < parts; ++part) {
+              Floats total{};
+              for (int part = 0; part < parts; ++part) {
                 total += load(scratches[part].sum(i, j) + c * s.o + o);
               }
               return total;

@@ -11,8 +11,10 @@ namespace ekgine::simd {
 
 #ifdef __AVX512F__
 constexpr int lanes = 16;
-#else
+#elif defined(__AVX__)
 constexpr int lanes = 8;
+#else
+constexpr int lanes = 4;
 #endif
 
 using Floats [[gnu::vector_size(lanes * sizeof(float))]] = float;
