@@ -20,21 +20,59 @@ TEST(Conv2d, KernelInBfloat16) {
   expect_no_faults_in_bfloat16(conv2d_cases());
 }
 
-TEST(Conv2d, AccumulatesInBfloat16) {
-  const kernels::Conv2dShape s{9, 3, 5, 4, 3, 3, 6};
-  Random random(3);
+// By minimal filtering and by rows, which have a sum of their own: what is there is added to once,
+// to the bit.
+template <class T>
+void expect_added_gradients(kernels::Conv2dShape s) {
+  Random random(4);
   const auto draw = [&](std::int64_t n) {
-    std::vector<bfloat16> values(static_cast<std::size_t>(n));
-    for (bfloat16& v : values) v = bfloat16(static_cast<float>(random.normal()));
+    std::vector<T> values(static_cast<std::size_t>(n));
+    for (T& v : values) v = static_cast<T>(random.normal());
     return values;
   };
-  const std::vector<bfloat16> x = draw(s.in()), dy = draw(s.out());
-  const std::vector<float> w(static_cast<std::size_t>(s.weights()), 0.3F);
+  const std::vector<T> x = draw(s.in()), w = draw(s.weights()), dy = draw(s.out());
+  std::vector<T> dx(x.size()), dw(w.size()), added_dx = draw(s.in()), added_dw = draw(s.weights());
+  std::vector<T> expected_dx = added_dx, expected_dw = added_dw;
   Workspace workspace(std::size_t{1} << 28);
-  expect_accumulates_in_bfloat16(s.in(), [&](Gradient<bfloat16> dx) {
-    kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(), dx,
-                             Gradient<float>());
-  });
+  const auto backward = [&](std::vector<T>& to_x, std::vector<T>& to_w, bool accumulate) {
+    kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(),
+                             Gradient<T>{to_x.data(), accumulate},
+                             Gradient<T>{to_w.data(), accumulate});
+  };
+  backward(dx, dw, false);
+  backward(added_dx, added_dw, true);
+  for (std::size_t i = 0; i < dx.size(); ++i) expected_dx[i] += dx[i];
+  for (std::size_t i = 0; i < dw.size(); ++i) expected_dw[i] += dw[i];
+  EXPECT_EQ(added_dx, expected_dx) << s.c << " to " << s.o << " channels";
+  EXPECT_EQ(added_dw, expected_dw) << s.c << " to " << s.o << " channels";
+}
+
+TEST(Conv2d, AddsToGradients) {
+  for (const kernels::Conv2dShape s : {kernels::Conv2dShape{5, 6, 7, 16, 3, 3, 32},
+                                       {5, 6, 7, 3, 3, 3, 5},
+                                       {3, 4, 9, 2, 1, 4, 16}}) {
+    expect_added_gradients<float>(s);
+    expect_added_gradients<double>(s);
+  }
+}
+
+TEST(Conv2d, AccumulatesInBfloat16) {
+  for (const kernels::Conv2dShape s :
+       {kernels::Conv2dShape{9, 3, 5, 4, 3, 3, 6}, {9, 3, 5, 16, 3, 3, 32}}) {
+    Random random(3);
+    const auto draw = [&](std::int64_t n) {
+      std::vector<bfloat16> values(static_cast<std::size_t>(n));
+      for (bfloat16& v : values) v = bfloat16(static_cast<float>(random.normal()));
+      return values;
+    };
+    const std::vector<bfloat16> x = draw(s.in()), dy = draw(s.out());
+    const std::vector<float> w(static_cast<std::size_t>(s.weights()), 0.3F);
+    Workspace workspace(std::size_t{1} << 28);
+    expect_accumulates_in_bfloat16(s.in(), [&](Gradient<bfloat16> dx) {
+      kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(), dx,
+                               Gradient<float>());
+    });
+  }
 }
 
 // Cross-correlation, not convolution: the kernel is not turned; zeros lie around the image; an even
