@@ -237,7 +237,8 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
               const T v0 = v(x0[k], k), v1 = v(x1[k], k), v2 = v(x2[k], k), v3 = v(x3[k], k);
               const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
               const T g = std::max(best012, v3) > 0 ? g_out[k] : T(0);
-              // The first that reaches the maximum wins.
+              // The first that reaches the maximum wins. As selections: with logic on truth values
+              // GCC 12 does not vectorise the loop for AVX2.
               const T g3 = v3 > best012 ? g : T(0), to012 = v3 > best012 ? T(0) : g;
               const T g2 = v2 > best01 ? to012 : T(0), to01 = v2 > best01 ? T(0) : to012;
               const T g1 = v1 > v0 ? to01 : T(0), g0 = v1 > v0 ? T(0) : to01;

@@ -11,7 +11,8 @@ namespace ekgine::kernels {
 
 namespace {
 
-// Double: the definition, with the innermost loop over contiguous channels.
+// Double: the definition, which float is compared with, with the innermost loop over contiguous
+// channels.
 
 // y[n,h,v,:] (+)= Σ_{i,j} x[n, h+i−top, v+j−left, :]·w[i,j,:,:]
 void correlate(const Cpu&, Conv2dShape s, std::int64_t top, std::int64_t left, const double* x,
@@ -76,9 +77,10 @@ void correlate_images(const Cpu&, Conv2dShape s, const double* x, const double* 
                });
 }
 
-// Float, and images in bfloat16: a row of the image at a time. Between zeros, the KW·C inputs that
-// a row of the kernel meets at pixel v are contiguous from v·C on, so the row of outputs is a sum
-// over the kernel's rows of products of matrices (W, KW·C)·(KW·C, O).
+// Float, and images in bfloat16: by minimal filtering where that applies, else a row of the image
+// at a time. Between zeros, the KW·C inputs that a row of the kernel meets at pixel v are
+// contiguous from v·C on, so the row of outputs is a sum over the kernel's rows of products of
+// matrices (W, KW·C)·(KW·C, O).
 
 // O as the products take it.
 std::int64_t padded(std::int64_t o) {
@@ -143,6 +145,7 @@ std::vector<ImageRows> rows_per_thread(Conv2dShape s, std::int64_t top, std::int
 template <class I>
 void correlate(const Cpu& cpu, Conv2dShape s, std::int64_t top, std::int64_t left, const I* x,
                const float* w, Gradient<I> y) {
+  if (winograd::applies(s)) return winograd::correlate(cpu, s, x, w, y);
   Workspace::Scope scratch(cpu.workspace);
   const std::int64_t columns = padded(s.o), k = s.kernel_w * s.c;
   float* weights = scratch.take<float>(static_cast<std::size_t>(s.kernel_h * k * columns));
@@ -179,6 +182,7 @@ void correlate(const Cpu& cpu, Conv2dShape s, std::int64_t top, std::int64_t lef
 // Every thread sums over its rows; then the threads' sums are added in order.
 template <class I>
 void correlate_images(const Cpu& cpu, Conv2dShape s, const I* x, const I* dy, Gradient<float> dw) {
+  if (winograd::applies(s)) return winograd::correlate_images(cpu, s, x, dy, dw);
   Workspace::Scope scratch(cpu.workspace);
   const std::int64_t columns = padded(s.o), k = s.kernel_w * s.c, size = s.kernel_h * k * columns;
   float* sums = scratch.take<float>(static_cast<std::size_t>(thread_count() * size));
@@ -238,34 +242,18 @@ template <class I, class T>
 void conv2d_forward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, I* y) {
   Workspace::Scope scratch(cpu.workspace);
   const T* weights = rounded<I>(s, w, scratch);
-  if constexpr (std::is_same_v<T, float>) {
-    if (winograd::applies(s)) return winograd::correlate(cpu, s, x, weights, Gradient<I>{y, false});
-  }
   correlate(cpu, s, (s.kernel_h - 1) / 2, (s.kernel_w - 1) / 2, x, weights, Gradient<I>{y, false});
 }
 
 template <class I, class T>
 void conv2d_backward(const Cpu& cpu, Conv2dShape s, const I* x, const T* w, const I* dy,
                      Gradient<I> dx, Gradient<T> dw) {
-  Workspace::Scope scratch(cpu.workspace);
-  Conv2dShape transposed = s;
-  std::swap(transposed.c, transposed.o);
-  // Double is the reference that float is compared with: always the definition.
-  if constexpr (std::is_same_v<T, float>) {
-    if (winograd::applies(s)) {
-      if (dw) winograd::correlate_images(cpu, s, x, dy, dw);
-      if (dx) {
-        const T* weights = turned(s, rounded<I>(s, w, scratch), scratch);
-        winograd::correlate(cpu, transposed, dy, weights, dx);
-      }
-      return;
-    }
-  }
   if (dw) correlate_images(cpu, s, x, dy, dw);
-  if (dx) {
-    const T* weights = turned(s, rounded<I>(s, w, scratch), scratch);
-    correlate(cpu, transposed, s.kernel_h / 2, s.kernel_w / 2, dy, weights, dx);
-  }
+  if (!dx) return;
+  Workspace::Scope scratch(cpu.workspace);
+  const T* weights = turned(s, rounded<I>(s, w, scratch), scratch);
+  std::swap(s.c, s.o);
+  correlate(cpu, s, s.kernel_h / 2, s.kernel_w / 2, dy, weights, dx);
 }
 
 #define EKGINE_INSTANTIATE(I, T)                                                       \

@@ -1,5 +1,6 @@
 #include "kernels/conv2d_winograd.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/runtime/multiply.h"

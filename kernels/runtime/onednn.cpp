@@ -13,19 +13,10 @@ dnnl::primitive_attr attributes() {
   return attributes;
 }
 
-Primitive Primitive::reorder(const Desc& from, const Desc& to) {
-  if (from == to) return {};
-  return make<dnnl::reorder>({engine(), from, engine(), to, attributes()});
-}
-
 void Primitive::run(const Cpu& cpu, Arguments arguments) const {
   Workspace::Scope scratch(cpu.workspace);
-  run(scratch.take<std::byte>(scratchpad.get_size()), std::move(arguments));
-}
-
-void Primitive::run(std::byte* scratchpad_memory, Arguments arguments) const {
-  if (scratchpad.get_size() != 0) {
-    arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratchpad_memory));
+  if (const std::size_t bytes = scratchpad.get_size(); bytes != 0) {
+    arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch.take<std::byte>(bytes)));
   }
   static thread_local dnnl::stream stream(engine());
   primitive.execute(stream, arguments);

@@ -23,7 +23,7 @@ const dnnl::engine& engine();
 // Attributes that every primitive is created with: its scratchpad is the caller's memory.
 dnnl::primitive_attr attributes();
 
-// An array of floats in a plain layout, or (Layout::any) in the one that a primitive prefers.
+// An array of floats in a plain layout.
 inline Desc floats(const dnnl::memory::dims& dims, Layout layout) {
   return {dims, dnnl::memory::data_type::f32, layout};
 }
@@ -45,14 +45,8 @@ struct Primitive {
   static Primitive make(const typename Function::primitive_desc& desc) {
     return {Function(desc), desc.scratchpad_desc()};
   }
-  // A copy from one layout to another; nothing when they are the same.
-  static Primitive reorder(const Desc& from, const Desc& to);
-
-  explicit operator bool() const { return static_cast<bool>(primitive); }
-  // Runs to the end, with its scratchpad from the workspace, or in memory given for it: then
-  // several threads may run it at the same time.
+  // Runs to the end, with its scratchpad from the workspace.
   void run(const Cpu& cpu, Arguments arguments) const;
-  void run(std::byte* scratchpad_memory, Arguments arguments) const;
 
  private:
   Primitive(dnnl::primitive p, Desc s) : primitive(std::move(p)), scratchpad(std::move(s)) {}
