@@ -16,6 +16,7 @@
 #include "tests/cases/attention.h"
 #include "tests/cases/batch_norm.h"
 #include "tests/cases/batch_norm_relu_pool.h"
+#include "tests/cases/conv2d.h"
 #include "tests/cases/depthwise_conv1d.h"
 #include "tests/cases/dropout.h"
 #include "tests/cases/elementwise.h"
@@ -110,6 +111,7 @@ std::vector<KernelCase> all_cases() {
   using namespace testing;
   return {
       morlet_cwt_case(4, 187, 32),
+      conv2d_case({4, 32, 187, 1, 3, 3, 32}, false),
       batch_norm_case({4096, 64}),
       batch_norm_relu_pool_case(Pool::max, {4, 32, 187, 32}),
       batch_norm_relu_pool_case(Pool::average, {4, 8, 46, 128}),

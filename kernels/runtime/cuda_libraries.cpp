@@ -172,7 +172,7 @@ using ProductKey = std::array<std::int64_t, 13>;
 
 // Convolutions.
 
-enum class Pass { forward, backward_data, backward_weights };
+enum class Pass { forward, backward_weights };
 
 struct Convolving {
   DnnTensor x, y;
@@ -192,14 +192,6 @@ struct Forward {
   static constexpr const char* find_name = "cudnnGetConvolutionForwardAlgorithm_v7";
   static constexpr const char* size_name = "cudnnGetConvolutionForwardWorkspaceSize";
   static constexpr int algorithms = CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
-};
-struct BackwardData {
-  using Found = cudnnConvolutionBwdDataAlgoPerf_t;
-  static constexpr auto find = cudnnGetConvolutionBackwardDataAlgorithm_v7;
-  static constexpr auto size = cudnnGetConvolutionBackwardDataWorkspaceSize;
-  static constexpr const char* find_name = "cudnnGetConvolutionBackwardDataAlgorithm_v7";
-  static constexpr const char* size_name = "cudnnGetConvolutionBackwardDataWorkspaceSize";
-  static constexpr int algorithms = CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT;
 };
 struct BackwardWeights {
   using Found = cudnnConvolutionBwdFilterAlgoPerf_t;
@@ -412,9 +404,6 @@ Convolving CudaLibraries::State::make_convolution(const Task& task, Pass pass, c
     case Pass::forward:
       search(Forward{}, made.x.get(), made.w.get(), made.y.get());
       break;
-    case Pass::backward_data:
-      search(BackwardData{}, made.w.get(), made.y.get(), made.x.get());
-      break;
     case Pass::backward_weights:
       search(BackwardWeights{}, made.x.get(), made.y.get(), made.w.get());
       break;
@@ -439,27 +428,15 @@ const Convolving& CudaLibraries::State::convolution(const Task& task, Pass pass,
 }
 
 void CudaLibraries::convolve(const Cuda& cuda, const char* kernel, const Convolution& s,
-                             Element element, const void* x, const void* w, void* y) {
+                             Element element, const void* x, const void* w, void* y,
+                             bool accumulate) {
   const Task task{.kernel = kernel, .convolution = &s, .element = element};
   const Convolving& c = state_->convolution(task, Pass::forward, s, element);
-  const float alpha = 1, beta = 0;
+  const float alpha = 1, beta = accumulate ? 1.0F : 0.0F;
   Workspace::Scope scratch(cuda.workspace);
   void* workspace = take(scratch, c.workspace);
   CALL(task, cudnnConvolutionForward, state_->cudnn, &alpha, c.x, x, c.w, w, c.description,
        static_cast<cudnnConvolutionFwdAlgo_t>(c.algorithm), workspace, c.workspace, &beta, c.y, y);
-}
-
-void CudaLibraries::convolve_backward_data(const Cuda& cuda, const char* kernel,
-                                           const Convolution& s, Element element, const void* w,
-                                           const void* dy, void* dx, bool accumulate) {
-  const Task task{.kernel = kernel, .convolution = &s, .element = element};
-  const Convolving& c = state_->convolution(task, Pass::backward_data, s, element);
-  const float alpha = 1, beta = accumulate ? 1.0F : 0.0F;
-  Workspace::Scope scratch(cuda.workspace);
-  void* workspace = take(scratch, c.workspace);
-  CALL(task, cudnnConvolutionBackwardData, state_->cudnn, &alpha, c.w, w, c.y, dy, c.description,
-       static_cast<cudnnConvolutionBwdDataAlgo_t>(c.algorithm), workspace, c.workspace, &beta, c.x,
-       dx);
 }
 
 void CudaLibraries::convolve_backward_weights(const Cuda& cuda, const char* kernel,

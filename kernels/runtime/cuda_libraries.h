@@ -72,16 +72,11 @@ class CudaLibraries {
              c.accumulate);
   }
 
-  // y assigned.
+  // y assigned or accumulated.
   template <class T>
   void convolve(const Cuda& cuda, const char* kernel, const Convolution& s, const T* x, const T* w,
-                T* y) {
-    convolve(cuda, kernel, s, element_of<T>(), x, w, y);
-  }
-  template <class T>
-  void convolve_backward_data(const Cuda& cuda, const char* kernel, const Convolution& s,
-                              const T* w, const T* dy, Gradient<T> dx) {
-    convolve_backward_data(cuda, kernel, s, element_of<T>(), w, dy, dx.data, dx.accumulate);
+                Gradient<T> y) {
+    convolve(cuda, kernel, s, element_of<T>(), x, w, y.data, y.accumulate);
   }
   // dw assigned.
   template <class T>
@@ -116,10 +111,7 @@ class CudaLibraries {
                 const void* a, const void* b, Element out, const void* bias, void* c,
                 bool accumulate);
   void convolve(const Cuda& cuda, const char* kernel, const Convolution& s, Element element,
-                const void* x, const void* w, void* y);
-  void convolve_backward_data(const Cuda& cuda, const char* kernel, const Convolution& s,
-                              Element element, const void* w, const void* dy, void* dx,
-                              bool accumulate);
+                const void* x, const void* w, void* y, bool accumulate);
   void convolve_backward_weights(const Cuda& cuda, const char* kernel, const Convolution& s,
                                  Element element, const void* x, const void* dy, void* dw);
 

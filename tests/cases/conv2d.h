@@ -25,6 +25,11 @@ inline std::vector<KernelCase> conv2d_cases() {
   for (const auto& [c, o] : {std::pair{1, 32}, {32, 64}, {64, 128}, {1, 1}, {3, 5}, {17, 33}}) {
     cases.push_back(conv2d_case({2, 3, 5, c, 3, 3, o}));
   }
+  // One channel: more strips of 32 pixels than one, more output channels than a block has.
+  cases.push_back(conv2d_case({2, 4, 65, 1, 3, 3, 4}));
+  cases.push_back(conv2d_case({1, 2, 33, 1, 3, 3, 264}));
+  cases.push_back(conv2d_case({3, 1, 32, 1, 3, 3, 6}));
+  cases.push_back(conv2d_case({3, 7, 1, 1, 3, 3, 8}));
   // The model's images and ones smaller than the kernel.
   cases.push_back(conv2d_case({1, 32, 187, 1, 3, 3, 3}, false));
   cases.push_back(conv2d_case({1, 8, 46, 16, 3, 3, 16}));

@@ -199,9 +199,9 @@ TEST_F(CudaLibrariesTest, ProductsAndConvolutionsCanBeCaptured) {
 TEST_F(CudaLibrariesTest, RefusesConvolutionsThatCudnnCannotCount) {
   const CudaArray<float> array(std::vector<float>(18));
   EXPECT_ERROR(
-      kernels::conv2d_forward(cuda(), {1 << 20, 1000, 1000, 1, 3, 3, 2}, array.data(), array.data(),
+      kernels::conv2d_forward(cuda(), {1 << 20, 1000, 1000, 2, 3, 3, 1}, array.data(), array.data(),
                               array.data()),
-      "conv2d_forward: x (N,H,W,C)=(1048576,1000,1000,1), weight (O,KH,KW,C)=(2,3,3,1) of float: "
+      "conv2d_forward: x (N,H,W,C)=(1048576,1000,1000,2), weight (O,KH,KW,C)=(1,3,3,2) of float: "
       "more than 2147483647 elements; use a smaller batch");
 }
 

@@ -148,10 +148,6 @@ constexpr std::array forward_algorithms = {
     Known{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM, true, true, 4},
     Known{CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM, true, true, 0},
 };
-constexpr std::array data_algorithms = {
-    Known{CUDNN_CONVOLUTION_BWD_DATA_ALGO_0, true, false, 0},
-    Known{CUDNN_CONVOLUTION_BWD_DATA_ALGO_1, true, true, 4},
-};
 constexpr std::array weights_algorithms = {
     Known{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_0, true, false, 0},
     Known{CUDNN_CONVOLUTION_BWD_FILTER_ALGO_3, true, false, 4},
@@ -251,7 +247,7 @@ void for_all_taps(const Problem& p, const Visit& visit) {
   }
 }
 
-enum class Pass { forward, backward_data, backward_weights };
+enum class Pass { forward, backward_weights };
 
 void run(Pass pass, const Problem& p, const Arguments& arguments, float alpha, float beta) {
   std::array<std::vector<double>, 3> values;
@@ -277,11 +273,6 @@ void run(Pass pass, const Problem& p, const Arguments& arguments, float alpha, f
         double dot = 0;
         for (std::size_t c = 0; c < channels; ++c) dot += first[x + c] * second[w + c];
         sum[y] += dot;
-      });
-      break;
-    case Pass::backward_data:
-      for_all_taps(p, [&](std::size_t x, std::size_t w, std::size_t y) {
-        for (std::size_t c = 0; c < channels; ++c) sum[x + c] += first[w + c] * second[y];
       });
       break;
     case Pass::backward_weights:
@@ -512,16 +503,6 @@ cudnnStatus_t cudnnGetConvolutionForwardAlgorithm_v7(
   if (status != CUDNN_STATUS_SUCCESS) return status;
   return list(call, problem, forward_algorithms, requested, returned, results);
 }
-cudnnStatus_t cudnnGetConvolutionBackwardDataAlgorithm_v7(
-    cudnnHandle_t handle, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t dy,
-    const cudnnConvolutionDescriptor_t convolution, const cudnnTensorDescriptor_t dx,
-    const int requested, int* returned, cudnnConvolutionBwdDataAlgoPerf_t* results) {
-  const LibraryCall call = HERE;
-  Problem problem;
-  const auto status = assemble(call, handle, dx, w, convolution, dy, problem);
-  if (status != CUDNN_STATUS_SUCCESS) return status;
-  return list(call, problem, data_algorithms, requested, returned, results);
-}
 cudnnStatus_t cudnnGetConvolutionBackwardFilterAlgorithm_v7(
     cudnnHandle_t handle, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t dy,
     const cudnnConvolutionDescriptor_t convolution, const cudnnFilterDescriptor_t dw,
@@ -542,16 +523,6 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(
   const auto status = assemble(call, handle, x, w, convolution, y, problem);
   if (status != CUDNN_STATUS_SUCCESS) return status;
   return workspace_size(call, problem, forward_algorithms, algorithm, bytes);
-}
-cudnnStatus_t cudnnGetConvolutionBackwardDataWorkspaceSize(
-    cudnnHandle_t handle, const cudnnFilterDescriptor_t w, const cudnnTensorDescriptor_t dy,
-    const cudnnConvolutionDescriptor_t convolution, const cudnnTensorDescriptor_t dx,
-    cudnnConvolutionBwdDataAlgo_t algorithm, std::size_t* bytes) {
-  const LibraryCall call = HERE;
-  Problem problem;
-  const auto status = assemble(call, handle, dx, w, convolution, dy, problem);
-  if (status != CUDNN_STATUS_SUCCESS) return status;
-  return workspace_size(call, problem, data_algorithms, algorithm, bytes);
 }
 cudnnStatus_t cudnnGetConvolutionBackwardFilterWorkspaceSize(
     cudnnHandle_t handle, const cudnnTensorDescriptor_t x, const cudnnTensorDescriptor_t dy,
@@ -581,24 +552,6 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
                {alpha,
                 beta,
                 {Array{"x", x, p.x_count()}, {"w", w, p.w_count()}, {"y", y, p.y_count()}},
-                workspace,
-                workspace_bytes});
-}
-cudnnStatus_t cudnnConvolutionBackwardData(
-    cudnnHandle_t handle, const void* alpha, const cudnnFilterDescriptor_t w_descriptor,
-    const void* w, const cudnnTensorDescriptor_t dy_descriptor, const void* dy,
-    const cudnnConvolutionDescriptor_t convolution, cudnnConvolutionBwdDataAlgo_t algorithm,
-    void* workspace, std::size_t workspace_bytes, const void* beta,
-    const cudnnTensorDescriptor_t dx_descriptor, void* dx) {
-  const LibraryCall call = HERE;
-  Problem p;
-  const auto status =
-      assemble(call, handle, dx_descriptor, w_descriptor, convolution, dy_descriptor, p);
-  if (status != CUDNN_STATUS_SUCCESS) return status;
-  return queue(call, handle, Pass::backward_data, p, data_algorithms, algorithm,
-               {alpha,
-                beta,
-                {Array{"w", w, p.w_count()}, {"dy", dy, p.y_count()}, {"dx", dx, p.x_count()}},
                 workspace,
                 workspace_bytes});
 }
