@@ -176,6 +176,10 @@ class Report {
     if (!as_json_) fmt::print("| {} | {}: {} | | | | | | | | |\n", name, by, why);
   }
 
+  // Of an op of ours; a rival may well be unable to do something.
+  void count_failure() { ++failures_; }
+  int failures() const { return failures_; }
+
   ordered_json& json() { return json_; }
   void finish() const {
     if (as_json_) fmt::print("{}\n", json_.dump(2));
@@ -185,6 +189,7 @@ class Report {
   bool as_json_;
   Precision precision_ = precisions[0];
   ordered_json json_;
+  int failures_ = 0;
 };
 
 // Costs of the cases are those of float; what is stored as Real is a small part.
@@ -205,6 +210,7 @@ void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effor
     timed.push_back({c.by, time_case(device, c.work, effort, sweep, !c.rivals.empty()), 0});
   } catch (const Error& error) {
     report.refuse(c.work.name, c.by, error.what());
+    report.count_failure();
     return;
   }
   for (const Rival& rival : c.rivals) {
@@ -294,6 +300,9 @@ void benchmark_cuda(const CudaBenchmark& options) {
   }
 #endif
   report->finish();
+  if (report->failures() > 0) {
+    fail("{} of the ops failed: their rows say why", report->failures());
+  }
 }
 
 }  // namespace ekgine

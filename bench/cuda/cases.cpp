@@ -76,6 +76,11 @@ CudaCase morlet_cwt(KernelCase work, std::int64_t scales) {
   return c;
 }
 
+// Images of one channel are convolved by kernels of our own.
+CudaCase convolution(const KernelCase& work) {
+  return products(work, work.inputs[0].shape[3] == 1 ? "ekgine" : "cuDNN");
+}
+
 CudaCase batch_norm_relu_pool(KernelCase work, testing::Pool pool, const Cudnn& cudnn) {
   CudaCase c = plain(std::move(work));
   const bool max = pool == testing::Pool::max;
@@ -171,7 +176,7 @@ std::vector<CudaCase> model_cuda_cases(const Cudnn& cudnn) {
   };
   const auto ours = [](const KernelCase& c) { return plain(c); };
   cases.push_back(morlet_cwt(morlet_cwt_case(384, 187, 32), 32));
-  add(conv2d_model_cases(), [](const KernelCase& c) { return products(c, "cuDNN"); });
+  add(conv2d_model_cases(), convolution);
   const auto stages = batch_norm_relu_pool_model_cases();
   for (std::size_t i = 0; i < stages.size(); ++i) {
     cases.push_back(
@@ -210,7 +215,8 @@ std::vector<CudaCase> tiny_cuda_cases(const Cudnn& cudnn) {
   using namespace testing;
   return {
       morlet_cwt(morlet_cwt_case(2, 33, 4), 4),
-      products(conv2d_case({2, 4, 6, 2, 3, 3, 4}), "cuDNN"),
+      convolution(conv2d_case({2, 4, 6, 1, 3, 3, 4}, false)),
+      convolution(conv2d_case({2, 4, 6, 2, 3, 3, 4})),
       batch_norm_relu_pool(batch_norm_relu_pool_case(Pool::max, {2, 4, 6, 8}), Pool::max, cudnn),
       batch_norm_relu_pool(batch_norm_relu_pool_case(Pool::average, {2, 2, 3, 8}), Pool::average,
                            cudnn),

@@ -138,6 +138,22 @@ TEST_F(CudaBenchmark, RefusesWhatMatchesNothing) {
             "ekgine_bench: --filter no such op: no op has that in its name and shape\n");
 }
 
+// The row says why, the others come, and the exit status tells a script.
+TEST_F(CudaBenchmark, FailsWithAnOpThatFails) {
+#if !EKGINE_CUDA_EMULATED
+  GTEST_SKIP() << "failures are planned on the emulated device";
+#endif
+  const ProcessResult result =
+      bench({"--device", "cuda", "--filter", "conv2d"},
+            {.directory = {},
+             .environment = {{"EKGINE_EMULATED_FAILURE", "cudnnConvolutionForward=5000"}}});
+  EXPECT_EQ(result.status, 1);
+  // In float, TF32 and bfloat16.
+  EXPECT_EQ(result.err, "ekgine_bench: 3 of the ops failed: their rows say why\n");
+  EXPECT_THAT(result.out, HasSubstr("conv2d (2,4,6,2) * (3,3,2,4) | cuDNN: "));
+  EXPECT_THAT(result.out, HasSubstr("conv2d (2,4,6,1) * (3,3,1,4) backward"));
+}
+
 // What a machine without a GPU is told: a real one is hidden, the emulated one says that it is
 // none.
 TEST(CudaBenchmarkUsage, SaysWhereThereIsNoGpu) {
