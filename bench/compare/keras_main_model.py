@@ -152,6 +152,8 @@ def main():
     arguments = w.parse_arguments(__doc__, ["as-installed", "tuned"])
     if arguments.device == "cuda":
         raise SystemExit("tensorflow-cpu has no CUDA")
+    if arguments.precision != "f32":
+        raise SystemExit("written for f32")
     tuned = arguments.variant == "tuned"
     threads = arguments.threads or (len(os.sched_getaffinity(0)) if tuned else 0)
     tf.config.threading.set_intra_op_parallelism_threads(threads)

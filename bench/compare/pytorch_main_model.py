@@ -2,7 +2,7 @@
 
 Variants: "as-installed" is the model as one writes it first; "tuned" keeps images channels last,
 sets the number of threads, updates by the fused AdamW, and is started by the runner with an
-allocator that keeps memory."""
+allocator that keeps memory; on a GPU it lets cuDNN try its algorithms and waits for no step."""
 
 import os
 
@@ -180,6 +180,10 @@ def main():
         torch.set_num_threads(arguments.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(42)
     device = torch.device(arguments.device)
+    torch.backends.cudnn.allow_tf32 = arguments.precision == "tf32"
+    torch.backends.cuda.matmul.allow_tf32 = arguments.precision == "tf32"
+    torch.backends.cudnn.benchmark = tuned
+    half = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
 
     beats, _ = w.read_beats(arguments.data, arguments.record)
     sequences, labels = w.read_sequences(arguments.data, arguments.record)
@@ -197,7 +201,8 @@ def main():
     )
     sequences, labels = torch.from_numpy(sequences).to(device), torch.from_numpy(labels).to(device)
 
-    clock = w.TrainingClock(arguments)
+    on_gpu = arguments.device == "cuda"
+    clock = w.TrainingClock(arguments, torch.cuda.synchronize if on_gpu else lambda: None)
     model.train()
     done = False
     while not done:
@@ -205,17 +210,21 @@ def main():
             if len(batch) < w.BATCH_SIZE:
                 break
             batch = batch.to(device)
-            loss = F.cross_entropy(model(sequences[batch]), labels[batch])
+            with half:
+                loss = F.cross_entropy(model(sequences[batch]), labels[batch])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            loss.item()  # as ekgine does for its progress; waits for the device
+            if not (tuned and on_gpu):
+                loss.item()  # for a line of progress; waits for the device
             done = clock.step_done()
             if done:
                 break
     results = clock.results()
 
     model.eval()
+    # Inference is float's, as ekgine's is.
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if arguments.weights:
         model.load(w.read_weights(arguments.weights))
 

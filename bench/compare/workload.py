@@ -46,6 +46,7 @@ def parse_arguments(description, variants):
     parser.add_argument("--record", required=True)
     parser.add_argument("--variant", required=True, choices=variants)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--precision", default="f32", choices=["f32", "tf32", "bf16"])
     parser.add_argument("--threads", type=int, default=0, help="0: the variant's own choice")
     parser.add_argument("--warm-up", type=int, required=True, help="steps before the clock runs")
     parser.add_argument("--steps", type=int, required=True, help="steps that are timed")
@@ -109,15 +110,19 @@ def peak_rss_mb():
 
 
 class TrainingClock:
-    """Told of every step's end. The runner stamps the first one when it reads the line."""
+    """Told of every step's end. The runner stamps the first one when it reads the line. Before the
+    clock is read for what counts it calls `synchronise`, where steps are queued on a device."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, synchronise=lambda: None):
         self.arguments = arguments
+        self.synchronise = synchronise
         self.steps = 0
 
     def step_done(self):
         """True when enough has been measured."""
         self.steps += 1
+        if self.steps in (1, self.arguments.warm_up, self.arguments.warm_up + self.arguments.steps):
+            self.synchronise()
         if self.steps == 1:
             print("first step", flush=True)
         if self.steps <= self.arguments.warm_up:
