@@ -50,6 +50,7 @@ table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:600;color:var(--soft);font-size:.86rem}
 th:first-child,td:first-child{text-align:left}
+.under th:first-child{text-align:right}
 td.best{font-weight:700}
 .grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
@@ -301,9 +302,14 @@ void add_table(Html& html, const Page& page) {
       "</table></div>\n<p class=\"soft small\">Macro F1 counts every class alike, however rare. "
       "The last row is what no model at all would reach.</p>\n");
 
-  html.raw("<div class=scroll><table class=wide><tr><th>class</th><th>sequences</th>");
-  for (const PageModel& model : page.models)
-    html.add("<th>{}: F1</th><th>AUC</th>", escape(model.name));
+  html.raw(
+      "<div class=scroll><table class=wide><tr><th rowspan=2>class</th>"
+      "<th rowspan=2>sequences</th>");
+  for (const PageModel& model : page.models) {
+    html.add("<th colspan=2>{}</th>", escape(model.name));
+  }
+  html.raw("</tr>\n<tr class=under>");
+  for (std::size_t m = 0; m < page.models.size(); ++m) html.raw("<th>F1</th><th>AUC</th>");
   html.raw("</tr>\n");
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     const std::string key(class_names[c]);
@@ -321,14 +327,15 @@ void add_table(Html& html, const Page& page) {
   bool tuned = false;
   for (const PageModel& model : page.models) {
     if (model.tuned.is_null()) continue;
-    if (!tuned) html.raw("<p class=\"soft small\">Hyperparameters found by search. ");
+    if (!tuned) html.raw("<p class=\"soft small\">Hyperparameters found by search.");
     tuned = true;
-    html.add("{}:", escape(model.name));
+    html.add("<br>{}:", escape(model.name));
+    const char* separator = " ";
     for (const auto& [name, value] : model.tuned.items()) {
-      html.add(" {} {},", escape(name),
+      html.add("{}{} {}", separator, escape(name),
                escape(value.is_string() ? value.get<std::string>() : value.dump()));
+      separator = ", ";
     }
-    html.raw(" ");
   }
   if (tuned) html.raw("</p>\n");
 }
