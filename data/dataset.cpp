@@ -38,8 +38,10 @@ std::int64_t SequenceIndex::record_of_sequence(std::int64_t sequence) const {
   return low;
 }
 
-Dataset::Dataset(SequenceIndex index, std::vector<std::int32_t> labels)
-    : index_(std::move(index)), labels_(std::move(labels)) {
+Dataset::Dataset(SequenceIndex index, std::vector<std::int32_t> labels,
+                 std::vector<std::optional<Moments>> moments)
+    : index_(std::move(index)), labels_(std::move(labels)), moments_(std::move(moments)) {
+  moments_.resize(static_cast<std::size_t>(index_.records()));
   for (std::int64_t r = 0; r < index_.records(); ++r) {
     for (std::int64_t b = index_.first_beat(r) + index_.length() - 1; b < index_.first_beat(r + 1);
          ++b) {
@@ -48,11 +50,23 @@ Dataset::Dataset(SequenceIndex index, std::vector<std::int32_t> labels)
   }
 }
 
+namespace {
+
+std::vector<std::optional<Moments>> store_moments(const Store& store,
+                                                  const std::vector<std::string>& records) {
+  std::vector<std::optional<Moments>> moments;
+  for (const std::string& record : records) moments.push_back(store.read_moments(record));
+  return moments;
+}
+
+}  // namespace
+
 struct MemoryDataset::Content {
   std::vector<std::string> names;
   std::vector<std::int64_t> counts;
   std::vector<float> beats;
   std::vector<std::int32_t> labels;
+  std::vector<std::optional<Moments>> moments;
 
   void reserve(std::int64_t total) {
     beats.reserve(static_cast<std::size_t>(total * beat_samples));
@@ -72,6 +86,7 @@ struct MemoryDataset::Content {
     for (const StoreRecord& entry : store.find(records)) total += entry.beats();
     content.reserve(total);
     for (const std::string& record : records) content.append(store.read(record));
+    content.moments = store_moments(store, records);
     return content;
   }
 
@@ -84,7 +99,7 @@ struct MemoryDataset::Content {
 
 MemoryDataset::MemoryDataset(Content content, std::int64_t length)
     : Dataset(SequenceIndex(std::move(content.names), content.counts, length),
-              std::move(content.labels)),
+              std::move(content.labels), std::move(content.moments)),
       beats_(std::move(content.beats)) {}
 
 MemoryDataset::MemoryDataset(const Store& store, const std::vector<std::string>& records,
@@ -123,7 +138,8 @@ std::vector<std::int32_t> store_labels(const Store& store,
 
 StreamedDataset::StreamedDataset(Store store, const std::vector<std::string>& records,
                                  std::int64_t length)
-    : Dataset(store_index(store, records, length), store_labels(store, records)),
+    : Dataset(store_index(store, records, length), store_labels(store, records),
+              store_moments(store, records)),
       store_(std::move(store)),
       beats_(records.size()) {}
 

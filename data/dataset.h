@@ -3,11 +3,13 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "data/beats.h"
+#include "data/moments.h"
 #include "data/store.h"
 
 namespace ekgine {
@@ -63,17 +65,25 @@ class Dataset {
   // Sequences per class.
   const ClassCounts& class_counts() const { return class_counts_; }
 
+  // Of the scalograms of a record's beats, where the store keeps them.
+  const std::optional<Moments>& known_moments(std::int64_t record) const {
+    return moments_[static_cast<std::size_t>(record)];
+  }
+
   // Says that until the next call only beats of these records are asked for.
   virtual void hold(std::span<const std::int64_t> records) = 0;
   // (n, 187) mV: all beats of a record that is held.
   virtual std::span<const float> beats(std::int64_t record) const = 0;
 
  protected:
-  Dataset(SequenceIndex index, std::vector<std::int32_t> labels);
+  // `moments`: of every record, or empty where none is known.
+  Dataset(SequenceIndex index, std::vector<std::int32_t> labels,
+          std::vector<std::optional<Moments>> moments);
 
  private:
   SequenceIndex index_;
   std::vector<std::int32_t> labels_;
+  std::vector<std::optional<Moments>> moments_;  // per record
   ClassCounts class_counts_{};
 };
 

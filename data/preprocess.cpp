@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <sstream>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "data/amplitude.h"
+#include "data/moments.h"
 #include "data/scalogram.h"
 #include "data/workers.h"
 
@@ -34,6 +37,17 @@ std::vector<std::string> chosen_records(const PreprocessOptions& options) {
          missing.size() > 1 ? "do" : "does");
   }
   return names;
+}
+
+// Of the record's beats as training measures them unless told otherwise, so that it need not
+// transform every beat before it begins. A record whose beats cannot be measured so has none.
+std::optional<Moments> usual_moments(const Cpu& cpu, RecordBeats record) {
+  try {
+    measure_in(Amplitude::deviation, record);
+  } catch (const Error&) {
+    return {};
+  }
+  return record_moments(cpu, record.beats);
 }
 
 }  // namespace
@@ -76,7 +90,7 @@ StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress&
       scalograms.resize(static_cast<std::size_t>(record.size() * scalogram_size));
       compute_scalograms(cpu, record.beats, scalograms);
     }
-    writer.add(record, scalograms);
+    writer.add(record, scalograms, usual_moments(cpu, record));
     info.records[at].name = record.name;
     for (const std::int32_t label : record.labels) {
       ++info.records[at].counts[static_cast<std::size_t>(label)];

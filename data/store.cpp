@@ -25,6 +25,7 @@ namespace {
 constexpr const char* format_name = "ekgine store";
 constexpr const char* description_name = "store.json";
 constexpr const char* beat_list_name = "metadata.json";
+constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
 
 fs::path record_path(const fs::path& folder, const std::string& record) {
   return folder / (record + ".h5");
@@ -214,6 +215,30 @@ std::vector<std::int32_t> Store::read_labels(const std::string& record) const {
   return read_labels_of(open_record(path, record), path.string(), expected);
 }
 
+std::optional<Moments> Store::read_moments(const std::string& record) const {
+  const StoreRecord& expected = entry(record);
+  const fs::path path = record_path(folder_, record);
+  const hdf5::File file = open_record(path, record);
+  if (!file.has_attribute("/", moments_amplitude) ||
+      amplitude_from_name(file.read_text("/", moments_amplitude)) != amplitude_) {
+    return {};
+  }
+  const std::int64_t shape[] = {2, beat_samples};
+  const std::vector<double> values = file.read<double>("moments", shape);
+  Moments moments;
+  moments.count = static_cast<double>(expected.beats() * scalogram_scales);
+  for (std::size_t t = 0; t < moments.mean.size(); ++t) {
+    moments.mean[t] = values[t];
+    moments.squares[t] = values[beat_samples + t];
+    if (!std::isfinite(moments.mean[t]) || !(moments.squares[t] >= 0) ||
+        !std::isfinite(moments.squares[t])) {
+      fail("{}:moments: column {} has the mean {} and the squared deviations {}", path.string(), t,
+           moments.mean[t], moments.squares[t]);
+    }
+  }
+  return moments;
+}
+
 std::vector<float> Store::read_scalograms(const std::string& record, std::int64_t first,
                                           std::int64_t count) const {
   const StoreRecord& expected = entry(record);
@@ -254,7 +279,8 @@ StoreWriter::~StoreWriter() {
   if (!committed_) fs::remove_all(partial_, ignored);
 }
 
-void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms) {
+void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms,
+                      const std::optional<Moments>& deviation_moments) {
   const std::int64_t n = record.size();
   AtomicFile atomic(record_path(partial_, record.name));
   hdf5::File file = hdf5::File::create(atomic.temporary_path());
@@ -273,6 +299,14 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   if (!scalograms.empty()) {
     const std::int64_t scalograms_shape[] = {n, scalogram_scales, beat_samples};
     file.write<float>("scalograms", scalograms, scalograms_shape);
+  }
+  if (deviation_moments) {
+    file.write_text("/", moments_amplitude, "deviation");
+    const Moments& moments = *deviation_moments;
+    std::vector<double> values(moments.mean.begin(), moments.mean.end());
+    values.insert(values.end(), moments.squares.begin(), moments.squares.end());
+    const std::int64_t moments_shape[] = {2, beat_samples};
+    file.write<double>("moments", values, moments_shape);
   }
   file.close();
   atomic.commit();

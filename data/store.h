@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "data/amplitude.h"
 #include "data/beats.h"
 #include "data/labels.h"
+#include "data/moments.h"
 
 namespace ekgine {
 
@@ -57,6 +59,8 @@ class Store {
   RecordBeats read(const std::string& record) const;
   // (n) labels alone.
   std::vector<std::int32_t> read_labels(const std::string& record) const;
+  // Of the scalograms of the record's beats as read() gives them, where the store has them.
+  std::optional<Moments> read_moments(const std::string& record) const;
   // (count, 32, 187), of the beats from `first` on. Errors: the store was written without
   // scalograms; beats that the record does not have.
   std::vector<float> read_scalograms(const std::string& record, std::int64_t first,
@@ -81,8 +85,10 @@ class StoreWriter {
   // Removes what was written unless committed.
   ~StoreWriter();
 
-  // Writes one record; `scalograms` is (n, 32, 187) or empty. Any thread may call.
-  void add(const RecordBeats& record, const std::vector<float>& scalograms = {});
+  // Writes one record, beats in mV. `scalograms`: (n, 32, 187) or empty. `deviation_moments`: of
+  // the scalograms when beats are measured as Amplitude::deviation. Any thread may call.
+  void add(const RecordBeats& record, const std::vector<float>& scalograms = {},
+           const std::optional<Moments>& deviation_moments = {});
 
   // Writes store.json, and metadata.json where there are scalograms; puts the store in its place.
   void commit(const StoreInfo& info);

@@ -7,6 +7,8 @@
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
+#include "data/amplitude.h"
+#include "data/normalisation.h"
 #include "data/scalogram.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
@@ -87,6 +89,48 @@ TEST_F(Preprocess, WritesScalogramsWhenAsked) {
     // One thread or several may round differently.
     for (std::size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], 1e-5);
   }
+}
+
+// Training's statistics are the same bits whether the store has a part of them or not; and they are
+// of the amplitude that is asked for.
+TEST_F(Preprocess, KeepsTheMomentsOfDeviations) {
+  write_wfdb_record(options_.database, random_record("e", 150, "NAVFQ", 9));  // three blocks
+  preprocess(options_);
+  for (const Amplitude amplitude : {Amplitude::deviation, Amplitude::record}) {
+    const bool kept = amplitude == Amplitude::deviation;
+    std::vector<RecordBeats> records;
+    for (const std::string& name : Store(options_.output).record_names()) {
+      records.push_back(read_record_beats(options_.database, name, label_map("seed")));
+      measure_in(amplitude, records.back());
+    }
+    MemoryDataset computed(records, 3);
+    EXPECT_FALSE(computed.known_moments(0));
+    const Normalisation expected = compute_normalisation(computed);
+    const Store store(options_.output, amplitude);
+    MemoryDataset memory(store, store.record_names(), 3);
+    StreamedDataset streamed(store, store.record_names(), 3);
+    for (Dataset* dataset : {static_cast<Dataset*>(&memory), static_cast<Dataset*>(&streamed)}) {
+      EXPECT_EQ(dataset->known_moments(4).has_value(), kept);
+      std::vector<std::int64_t> progress;
+      const Normalisation found =
+          compute_normalisation(*dataset, [&](std::int64_t done) { progress.push_back(done); });
+      EXPECT_EQ(found.mean, expected.mean);
+      EXPECT_EQ(found.std, expected.std);
+      EXPECT_EQ(progress.back(), dataset->index().beats());
+      EXPECT_EQ(progress.size() == 1, kept);
+    }
+  }
+}
+
+// Beats that are all flat have no typical size; millivolts can still be asked for.
+TEST_F(Preprocess, TakesFlatRecords) {
+  auto flat = random_record("f", 8, "NAVFQ", 5);
+  for (auto& signal : flat.signals) std::fill(signal.begin(), signal.end(), 0);
+  write_wfdb_record(options_.database, flat);
+  preprocess(options_);
+  EXPECT_EQ(Store(options_.output).read("f").size(), 8);
+  EXPECT_FALSE(Store(options_.output, Amplitude::deviation).read_moments("f"));
+  EXPECT_TRUE(Store(options_.output, Amplitude::deviation).read_moments("a"));
 }
 
 TEST_F(Preprocess, GivesTheSameBytesOnAnyNumberOfThreads) {

@@ -283,6 +283,37 @@ TEST_F(StoreFolder, RefusesDamagedRecords) {
   EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + ": does not exist");
 }
 
+TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {
+  Moments moments;
+  for (std::size_t t = 0; t < beat_samples; ++t) {
+    moments.mean[t] = 1 + 0.1 * static_cast<double>(t);
+    moments.squares[t] = static_cast<double>(t);
+  }
+  const auto write = [&] {
+    StoreWriter writer(path_);
+    writer.add(records_[0], {}, moments);
+    StoreInfo info{"seed", "somewhere", "ekgine test", false, {}};
+    info.records.push_back(entry_of(records_[0]));
+    writer.commit(info);
+  };
+  write();
+  const auto read = [&] { return Store(path_, Amplitude::deviation).read_moments("100"); };
+  ASSERT_TRUE(read());
+  EXPECT_EQ(read()->count, 20 * 32);
+  EXPECT_EQ(read()->mean, moments.mean);
+  EXPECT_EQ(read()->squares, moments.squares);
+  EXPECT_FALSE(Store(path_, Amplitude::record).read_moments("100"));
+
+  for (const double bad :
+       {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    moments.squares[7] = bad;
+    write();
+    EXPECT_ERROR(read(), name("100.h5") +
+                             ":moments: column 7 has the mean 1.7000000000000002 and "
+                             "the squared deviations ");
+  }
+}
+
 TEST_F(StoreFolder, RefusesEveryTruncatedRecord) {
   const std::string whole = read_file(path_ / "100.h5");
   const Store store(path_);
