@@ -18,8 +18,8 @@
 // and sums are float, and an output is rounded once.
 //
 // On CUDA, where x, w, y, dx and dy are T and dw is float, cuDNN does the work, with algorithms
-// that give the same bits every time. In bfloat16 each element of dw is rounded once, after it was
-// summed in float.
+// that give the same bits every time; a 3×3 kernel on images of one channel (y and dw) is our own.
+// In bfloat16 cuDNN rounds each element of dw once, after it was summed in float.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
