@@ -15,11 +15,11 @@ struct Normalisation {
 };
 
 // Of all beats of `dataset`, which is the training set: held-out records must not leak into what
-// the model is given. The moments of every record (data/moments.h), which the store has where it
-// was asked for them and are computed here where not, are merged in the order of the records: so
-// the bits depend neither on the number of threads nor on where the beats and their moments are
-// kept. `progress` is called with the beats done, one call at a time, from any thread. Errors: a
-// column that is constant, whose standard deviation would be zero. Throws Interrupted on Ctrl-C.
+// the model is given. The moments of every record (data/moments.h), the store's or else computed
+// here, are merged in the order of the records: so the bits depend neither on the number of threads
+// nor on where the beats and their moments are kept. `progress` is called with the beats done, one
+// call at a time, from any thread. Errors: a column that is constant, whose standard deviation
+// would be zero. Throws Interrupted on Ctrl-C.
 Normalisation compute_normalisation(Dataset& dataset,
                                     const std::function<void(std::int64_t)>& progress = {});
 

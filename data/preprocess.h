@@ -24,8 +24,9 @@ struct PreprocessOptions {
 using PreprocessProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 // Cuts the beats of all records, on as many threads as kernels use, and writes the store whole or
-// not at all. Returns what was written. Errors of the readers; records that do not exist, all at
-// once; records named twice. Throws Interrupted on Ctrl-C.
+// not at all, with the moments of scalograms (data/moments.h) of beats measured as deviations.
+// Returns what was written. Errors of the readers; records that do not exist, all at once; records
+// named twice. Throws Interrupted on Ctrl-C.
 StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress& progress = {});
 
 // The records of a database: the lines of RECORDS, or the .hea files in name order.
