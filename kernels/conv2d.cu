@@ -2,7 +2,7 @@
 //
 //   - A 3×3 kernel on images of one channel, the first layer of a model: forward and dweight are
 //     kernels of our own. They move an image of many channels once, and that is all the work there
-//     is; what cuDNN offers in float took 4 and 25 times as long on an H100.
+//     is; what cuDNN offers in float took 4 and 24 times as long as that on an H100.
 //   - dx is the same correlation as forward, of dy with the kernel turned by half a turn and its
 //     channels swapped. cuDNN's algorithms of forward are reproducible, of every shape and
 //     precision; among those of its own backward pass for data none is, in float, for the model's
