@@ -30,6 +30,7 @@
 #include "tests/cases/morlet_cwt.h"
 #include "tests/cases/relu.h"
 #include "tests/cases/softmax_cross_entropy.h"
+#include "tests/cases/stem.h"
 #include "tests/cases/swish.h"
 
 namespace ekgine {
@@ -135,6 +136,7 @@ std::vector<KernelCase> all_cases() {
   };
   using namespace testing;
   add(morlet_cwt_model_cases());
+  add(stem_model_cases());
   add(conv2d_model_cases());
   add(batch_norm_relu_pool_model_cases());
   // The composition that batch_norm_relu_pool replaces.

@@ -56,8 +56,7 @@ FeatureExtractor::FeatureExtractor(ParameterSet& parameters, const std::string& 
 Tensor FeatureExtractor::operator()(Tape& tape, const Tensor& scalograms) const {
   // Each convolution's output is named by nothing but the op that consumes it, so that backward may
   // write its gradient over it.
-  Tensor x = batch_norm_relu_max_pool2d(tape, conv2d(tape, scalograms, tape.use(conv1_)),
-                                        norm1_.use(tape));
+  Tensor x = stem(tape, scalograms, tape.use(conv1_), norm1_.use(tape));
   x = batch_norm_relu_max_pool2d(tape, conv2d(tape, x, tape.use(conv2_)), norm2_.use(tape));
   return batch_norm_relu_global_avg_pool(tape, conv2d(tape, x, tape.use(conv3_)), norm3_.use(tape));
 }

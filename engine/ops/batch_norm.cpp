@@ -1,28 +1,36 @@
-#include "kernels/batch_norm.h"
+#include "engine/ops/batch_norm.h"
 
 #include <algorithm>
 
 #include "engine/check.h"
-#include "engine/ops.h"
+#include "kernels/batch_norm.h"
 #include "kernels/batch_norm_relu_pool.h"
 
 namespace ekgine {
 
-namespace {
-
-void check_norm(const char* op, const Tensor& x, const BatchNorm& norm) {
-  const Shape channels{x.shape()[-1]};
-  const std::string context = "x is (...,C)=" + x.shape().text();
+void check_norm(const char* op, const Shape& channels, const BatchNorm& norm,
+                const std::string& context) {
   check_shape(norm.weight, channels, op, "weight", "(C)", context);
   check_shape(norm.bias, channels, op, "bias", "(C)", context);
   check_shape(norm.running_mean, channels, op, "running_mean", "(C)", context);
   check_shape(norm.running_variance, channels, op, "running_variance", "(C)", context);
 }
 
-// See BatchNorm in engine/ops.h.
 double effective_momentum(const BatchNorm& norm, std::uint32_t step) {
   return step == 0 ? norm.momentum : std::min(norm.momentum, (step - 1.0) / step);
 }
+
+Tensor running_rstd(Tape& tape, const BatchNorm& norm) {
+  const Tensor rstd = tape.empty_real(norm.running_variance.shape());
+  tape.run({"batch_norm_statistics"}, [&]<class B>(B& b) {
+    using R = typename B::Real;
+    kernels::batch_norm_rstd(b.context, rstd.size(), static_cast<R>(norm.epsilon),
+                             norm.running_variance.data<R>(), rstd.data<R>());
+  });
+  return rstd;
+}
+
+namespace {
 
 // What x is normalised with.
 struct Statistics {
@@ -35,32 +43,30 @@ Cost statistics_cost(const Tensor& x) {
 
 // Of the batch when training, which updates the running ones; otherwise the running ones.
 Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
+  if (!tape.training()) return {norm.running_mean, running_rstd(tape, norm)};
   const std::int64_t channels = x.shape()[-1];
-  const Statistics found{tape.training() ? tape.empty_real({channels}) : norm.running_mean,
-                         tape.empty_real({channels})};
-  const Op op{"batch_norm_statistics", tape.training() ? statistics_cost(x) : Cost()};
-  tape.run(op, [&]<class B>(B& b) {
+  const Statistics found{tape.empty_real({channels}), tape.empty_real({channels})};
+  tape.run({"batch_norm_statistics", statistics_cost(x)}, [&]<class B>(B& b) {
     using R = typename B::Real;
-    if (tape.training()) {
-      const double momentum =
-          B::step_on_device ? norm.momentum : effective_momentum(norm, tape.step());
-      const auto of = [&](const auto* values) {
-        kernels::batch_norm_statistics(
-            b.context, {x.shape().rows(), channels}, static_cast<R>(norm.epsilon),
-            static_cast<R>(momentum), values, found.mean.data<R>(), found.rstd.data<R>(),
-            norm.running_mean.data<R>(), norm.running_variance.data<R>());
-      };
-      if (x.dtype() == dtype_of<typename B::Image>()) {
-        of(x.data<typename B::Image>());
-      } else {
-        of(x.data<typename B::Scalar>());
-      }
+    const double momentum =
+        B::step_on_device ? norm.momentum : effective_momentum(norm, tape.step());
+    const auto of = [&](const auto* values) {
+      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
+                                     static_cast<R>(norm.epsilon), static_cast<R>(momentum), values,
+                                     found.mean.data<R>(), found.rstd.data<R>(),
+                                     norm.running_mean.data<R>(), norm.running_variance.data<R>());
+    };
+    if (x.dtype() == dtype_of<typename B::Image>()) {
+      of(x.data<typename B::Image>());
     } else {
-      kernels::batch_norm_rstd(b.context, channels, static_cast<R>(norm.epsilon),
-                               norm.running_variance.data<R>(), found.rstd.data<R>());
+      of(x.data<typename B::Scalar>());
     }
   });
   return found;
+}
+
+void check_norm(const char* op, const Tensor& x, const BatchNorm& norm) {
+  check_norm(op, {x.shape()[-1]}, norm, "x is (...,C)=" + x.shape().text());
 }
 
 kernels::BatchNormReluPoolShape image_shape(const char* op, const Tensor& x,

@@ -24,6 +24,7 @@
 #include "tests/cases/morlet_cwt.h"
 #include "tests/cases/relu.h"
 #include "tests/cases/softmax_cross_entropy.h"
+#include "tests/cases/stem.h"
 #include "tests/cases/swish.h"
 #include "tests/support/cuda_case.h"
 
@@ -73,7 +74,7 @@ INSTANTIATE_TEST_SUITE_P(
             Suite{"lstm", lstm_cases}, Suite{"max_pool2d", max_pool2d_cases},
             Suite{"morlet_cwt", morlet_cwt_cases}, Suite{"relu", relu_cases},
             Suite{"softmax", softmax_cases},
-            Suite{"softmax_cross_entropy", softmax_cross_entropy_cases},
+            Suite{"softmax_cross_entropy", softmax_cross_entropy_cases}, Suite{"stem", stem_cases},
             Suite{"swish", swish_cases}),
         ::testing::Values(DType::f32, DType::bf16)),
     [](const auto& test) {

@@ -1,11 +1,11 @@
 #include "kernels/batch_norm_relu_pool.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "tests/cases/batch_norm_relu_pool.h"
+#include "tests/support/double_step.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -37,57 +37,21 @@ TEST(BatchNormReluPool, AccumulatesInBfloat16) {
   });
 }
 
-// What one step leaves behind: output, gradients of x, weight and bias, running statistics.
-using Arrays = std::vector<std::vector<double>>;
-
-// Records op on x (or on a copy made by another op, which backward may overwrite) in double.
-Arrays step(const Shape& shape, const Op& op, bool overwrite,
-            const std::function<void(std::vector<double>&)>& change = {},
+// Records op on x (or on a copy made by another op, which backward may overwrite).
+Arrays step(const Shape& shape, const Op& op, bool overwrite, const Change& change = {},
             std::size_t* memory = nullptr) {
-  Random random(5);
-  Arrays values;
-  const std::vector<KernelInput> inputs = batch_norm_inputs(shape);
-  for (const KernelInput& input : inputs) {
-    auto& v = values.emplace_back(static_cast<std::size_t>(input.shape.size()));
-    for (double& x : v) x = input.draw ? input.draw(random) : random.normal();
-  }
-  if (change) change(values[0]);
-  Arrays gradients = values;
-  Device device = Device::cpu(DType::f64, {.activation_reserve = std::size_t{1} << 30,
-                                           .workspace_reserve = std::size_t{1} << 30,
-                                           .guarded = true});
-  Arena::Plan plan;
-  Tape tape(device, Tape::Mode::training, plan);
-  std::vector<Tensor> in;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    in.push_back(Tensor::view(values[i].data(), inputs[i].shape, DType::f64));
-    if (!inputs[i].differentiable) continue;
-    in.back() =
-        tape.leaf(in.back(), Tensor::view(gradients[i].data(), inputs[i].shape, DType::f64));
-  }
-  if (overwrite) in[0] = add_scaled(tape, in[0], 0, in[0]);
-  Tensor y = op(tape, in);
-  in[0] = Tensor();  // the tape alone holds it, as in a model
-  std::vector<double> seed(static_cast<std::size_t>(y.size()));
-  for (double& v : seed) v = random.normal();
-  Arrays result{{y.span<double>().begin(), y.span<double>().end()}};
-  tape.backward(y, Tensor::view(seed.data(), y.shape(), DType::f64));
-  result.insert(result.end(), {gradients[0], gradients[1], gradients[2], values[3], values[4]});
-  y = Tensor();
-  tape.finish();
-  EXPECT_EQ(device.activations().faults(), 0);
-  if (memory != nullptr) *memory = plan.bytes();
-  return result;
+  const Op copying = [&](Tape& tape, std::span<const Tensor> in) {
+    std::vector<Tensor> copied(in.begin(), in.end());
+    copied[0] = add_scaled(tape, in[0], 0, in[0]);
+    return op(tape, copied);
+  };
+  return double_step(batch_norm_inputs(shape), overwrite ? copying : op, change, memory);
 }
 
 void expect_equal(const Arrays& found, const Arrays& expected, const std::string& what) {
-  static const char* const names[] = {"output", "dx",           "dweight",
-                                      "dbias",  "running_mean", "running_variance"};
-  ASSERT_EQ(found.size(), expected.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    EXPECT_THAT(found[i], ::testing::Pointwise(::testing::DoubleNear(1e-12), expected[i]))
-        << names[i] << " of " << what;
-  }
+  testing::expect_equal(found, expected,
+                        {"output", "dx", "dweight", "dbias", "running_mean", "running_variance"},
+                        what);
 }
 
 Tensor fused(Pool pool, Tape& tape, std::span<const Tensor> in) {
