@@ -62,8 +62,7 @@ class Device {
   static constexpr std::size_t cuda_workspace = std::size_t{256} << 20;
 
   // `type` is what activations are stored as: f32 or f64 on the CPU, f32 or bf16 on CUDA. On the
-  // CPU bf16 is that of images alone; all else, little beside them, is f32 (an error where the
-  // machine has no AVX-512).
+  // CPU bf16 is that of images alone; all else, little beside them, is f32.
   static Device cpu(DType type) { return cpu(type, Options()); }
   static Device cpu(DType type, const Options& options);
 #if EKGINE_HAS_CUDA
@@ -71,8 +70,8 @@ class Device {
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32, bf16 (an error on a CPU that does not multiply it) or, on CUDA, tf32. In a
-  // build with CUDA `say` gets a line that names what was chosen and why.
+  // `precision`: f32, bf16 or, on CUDA, tf32. In a build with CUDA `say` gets a line that names what
+  // was chosen and why.
   static Device open(const std::string& name, const std::string& precision,
                      const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;

@@ -1,12 +1,48 @@
 #include "kernels/dropout.h"
 
 #include <array>
+#include <cstring>
+
+#include "kernels/runtime/simd.h"
 
 namespace ekgine::kernels {
 
 namespace {
 
 constexpr std::int64_t chunk = 256;  // elements whose words are drawn together
+
+constexpr std::int64_t blocks_at_once = simd::lanes / 2;
+
+// philox() of `count` blocks from `first` on, and of up to blocks_at_once − 1 more. A word takes
+// the lower half of a lane, the only one that its multiplication reads; the upper half is whatever
+// the round before has left there.
+void philox_blocks(RandomKey key, std::uint64_t first, std::int64_t count, std::uint32_t* words) {
+  constexpr std::uint64_t lower = 0xFFFFFFFFU;
+  for (std::int64_t b = 0; b < count; b += blocks_at_once) {
+    simd::Longs block;
+    for (std::int64_t k = 0; k < blocks_at_once; ++k) {
+      block[k] = first + static_cast<std::uint64_t>(b + k);
+    }
+    simd::Longs c0 = block, c1 = block >> 32, c2 = simd::Longs{} + key.op,
+                c3 = simd::Longs{} + key.step;
+    auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const simd::Longs p0 = simd::multiply_lower(c0, 0xD2511F53U);
+      const simd::Longs p1 = simd::multiply_lower(c2, 0xCD9E8D57U);
+      c0 = p1 >> 32 ^ c1 ^ k0;
+      c2 = p0 >> 32 ^ c3 ^ k1;
+      c1 = p1;
+      c3 = p0;
+      k0 += 0x9E3779B9U;
+      k1 += 0xBB67AE85U;
+    }
+    const simd::Longs front = (c0 & lower) | c1 << 32, back = (c2 & lower) | c3 << 32;
+    for (std::int64_t k = 0; k < blocks_at_once; ++k) {
+      const std::uint64_t of_block[2] = {front[k], back[k]};
+      std::memcpy(words + 4 * (b + k), of_block, sizeof of_block);
+    }
+  }
+}
 
 }  // namespace
 
@@ -15,7 +51,7 @@ void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t c
   const std::uint32_t threshold = dropout.threshold();
   const T scale = static_cast<T>(dropout.scale());
   const RandomKey key = dropout.key;
-  std::array<std::uint32_t, chunk + 4> words;
+  std::array<std::uint32_t, chunk + 4 * (1 + blocks_at_once)> words;
   for (std::int64_t done = 0; done < count;) {
     // Whole blocks; the first may begin before the first element.
     const std::uint64_t element = first + static_cast<std::uint64_t>(done);
@@ -23,14 +59,7 @@ void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t c
     const auto skipped = static_cast<std::int64_t>(element % 4);
     const std::int64_t n = std::min(count - done, chunk);
     const std::int64_t blocks = (skipped + n + 3) / 4;
-    // Vectorised as it stands; an omp simd would make an array of the words in memory.
-    for (std::int64_t b = 0; b < blocks; ++b) {
-      const auto w = philox(key, block + static_cast<std::uint64_t>(b));
-      words[4 * b] = w[0];
-      words[4 * b + 1] = w[1];
-      words[4 * b + 2] = w[2];
-      words[4 * b + 3] = w[3];
-    }
+    philox_blocks(key, block, blocks, words.data());
     const std::uint32_t* word = words.data() + skipped;
 #pragma omp simd
     for (std::int64_t i = 0; i < n; ++i) factor[done + i] = word[i] >= threshold ? scale : T(0);

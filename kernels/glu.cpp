@@ -11,6 +11,7 @@ void glu_forward(const Cpu&, GluShape s, const T* x, T* y) {
       const T* a = x + r * 2 * s.channels;
       const T* b = a + s.channels;
       T* yr = y + r * s.channels;
+#pragma omp simd
       for (std::int64_t c = 0; c < s.channels; ++c) yr[c] = a[c] * sigmoid(b[c]).value;
     }
   });

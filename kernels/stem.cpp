@@ -74,22 +74,22 @@ T rounded(const T* kernel, std::int64_t i) {
   return number<T>(static_cast<I>(kernel[i]));
 }
 
-// Consecutive rows of an image between zeros, for one thread.
-template <class T, int Rows>
+// The rows of an image below a row of windows, between zeros, for every thread.
+template <class T>
 class PaddedRows {
  public:
   PaddedRows(StemShape s, Workspace::Scope& scratch)
-      : s_(s), values_(scratch.take<T>(static_cast<std::size_t>(thread_count() * Rows * width()))) {
-    std::fill_n(values_, thread_count() * Rows * width(), T(0));
+      : s_(s), values_(scratch.take<T>(static_cast<std::size_t>(thread_count() * size()))) {
+    std::fill_n(values_, thread_count() * size(), T(0));
   }
 
-  // Rows `first` to first + Rows − 1 of image n for thread `part`, one zero before each and one
-  // behind; rows that the image has not are zeros.
+  // Rows `first` to first + 3 of image n for thread `part`, one zero before each and one behind;
+  // rows that the image has not are zeros. Valid until the thread's next call.
   template <class I>
-  std::array<const T*, Rows> load(const I* x, int part, std::int64_t n, std::int64_t first) const {
-    std::array<const T*, Rows> rows;
-    for (int i = 0; i < Rows; ++i) {
-      T* row = values_ + (part * Rows + i) * width();
+  std::array<const T*, reach> load(const I* x, int part, std::int64_t n, std::int64_t first) const {
+    std::array<const T*, reach> rows;
+    for (int i = 0; i < reach; ++i) {
+      T* row = values_ + part * size() + i * (s_.w + 2);
       rows[static_cast<std::size_t>(i)] = row;
       const std::int64_t h = first + i;
       if (h < 0 || h >= s_.h) {
@@ -103,7 +103,7 @@ class PaddedRows {
   }
 
  private:
-  std::int64_t width() const { return s_.w + 2; }
+  std::int64_t size() const { return reach * (s_.w + 2); }
 
   StemShape s_;
   T* values_;
@@ -291,21 +291,20 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
   double* images = scratch.take<double>(static_cast<std::size_t>(thread_count() * size));
   std::fill_n(images, thread_count() * size, 0.0);
   auto* sums = scratch.take<PatchSums>(static_cast<std::size_t>(thread_count()));
-  const int parts = parallel_for(s.n, grain_of(54 * s.h * s.w),
-                                 [&](std::int64_t begin, std::int64_t end, int part) {
-                                   double* image = images + part * size;
-                                   PatchSums mine;
-                                   for (std::int64_t n = begin; n < end; ++n) {
-                                     for (std::int64_t r = 0; r < s.h; ++r) {
-                                       const I* from = x + (n * s.h + r) * s.w;
-                                       for (std::int64_t v = 0; v < s.w; ++v) {
-                                         image[r * stride + 1 + v] = number<double>(from[v]);
-                                       }
-                                     }
-                                     mine.add_image(image, s.h, s.w, stride);
-                                   }
-                                   sums[part] = mine;
-                                 });
+  const auto sum_images = [&](std::int64_t begin, std::int64_t end, int part) {
+    double* image = images + part * size;
+    PatchSums mine;
+    for (std::int64_t n = begin; n < end; ++n) {
+      for (std::int64_t r = 0; r < s.h; ++r) {
+        const I* from = x + (n * s.h + r) * s.w;
+        double* row = image + r * stride + 1;
+        for (std::int64_t v = 0; v < s.w; ++v) row[v] = number<double>(from[v]);
+      }
+      mine.add_image(image, s.h, s.w, stride);
+    }
+    sums[part] = mine;
+  };
+  const int parts = parallel_for(s.n, grain_of(54 * s.h * s.w), sum_images);
   for (int part = 1; part < parts; ++part) sums[0].add_all(sums[part]);
 
   const auto count = static_cast<double>(s.positions());
@@ -318,8 +317,9 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
   }
   for (int t = 0; t < taps; ++t) {
     patch_mean[t] = static_cast<T>(average[t]);
-    for (int u = 0; u < taps; ++u)
+    for (int u = 0; u < taps; ++u) {
       patch_covariance[t * taps + u] = static_cast<T>(covariance[t][u]);
+    }
   }
   for (std::int64_t c = 0; c < s.c; ++c) {
     double k[taps], center = 0, variance = 0;
@@ -346,7 +346,7 @@ void stem_forward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, cons
   constexpr std::int64_t lanes = ChannelVector<T>::lanes;
   Workspace::Scope scratch(cpu.workspace);
   const Map<T> map = make_map<I>(s, kernel, mean, rstd, weight, bias, scratch);
-  const PaddedRows<T, reach> padded(s, scratch);
+  const PaddedRows<T> padded(s, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2;
   parallel_for(s.n * rows, grain_of(4 * taps * columns * s.c),
                [&](std::int64_t begin, std::int64_t end, int part) {
@@ -379,7 +379,7 @@ void stem_backward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, con
   constexpr std::int64_t lanes = ChannelVector<T>::lanes;
   Workspace::Scope scratch(cpu.workspace);
   const Map<T> map = make_map<I>(s, kernel, mean, rstd, weight, bias, scratch);
-  const PaddedRows<T, reach> padded(s, scratch);
+  const PaddedRows<T> padded(s, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2, vectors = vectors_of<T>(s.c);
   // Σ g·p and Σ g: (threads, vectors, 10, lanes). A row of windows is added up in registers, rows
   // in double.

@@ -24,6 +24,7 @@ void for_factors(std::int64_t n, const Dropout& dropout, const Body& body) {
     for (std::int64_t i = begin; i < end; i += chunk) {
       const std::int64_t m = std::min(end - i, chunk);
       dropout_factors(dropout, static_cast<std::uint64_t>(i), m, factor.data());
+#pragma omp simd
       for (std::int64_t k = 0; k < m; ++k) body(i + k, factor[k]);
     }
   });
@@ -34,6 +35,7 @@ void for_factors(std::int64_t n, const Dropout& dropout, const Body& body) {
 template <class T>
 void swish_forward(const Cpu&, std::int64_t n, const T* x, T* y) {
   parallel_for(n, grain_of(13), [&](std::int64_t begin, std::int64_t end, int) {
+#pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) y[i] = x[i] * sigmoid(x[i]).value;
   });
 }
@@ -41,10 +43,11 @@ void swish_forward(const Cpu&, std::int64_t n, const T* x, T* y) {
 template <class T>
 void swish_backward(const Cpu&, std::int64_t n, const T* x, const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  parallel_for(n, grain_of(13), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      dx.put(i, dy[i] * swish_slope(x[i]));
-    }
+  assign_or_add(dx, [&](auto put) {
+    parallel_for(n, grain_of(13), [&](std::int64_t begin, std::int64_t end, int) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) put(i, dy[i] * swish_slope(x[i]));
+    });
   });
 }
 
@@ -59,8 +62,10 @@ template <class T>
 void swish_dropout_backward(const Cpu&, std::int64_t n, const Dropout& dropout, const T* x,
                             const T* dy, Gradient<T> dx) {
   if (!dx) return;
-  for_factors<T>(n, dropout, [&](std::int64_t i, T factor) {
-    dx.put(i, factor != 0 ? dy[i] * factor * swish_slope(x[i]) : T(0));
+  assign_or_add(dx, [&](auto put) {
+    for_factors<T>(n, dropout, [&](std::int64_t i, T factor) {
+      put(i, factor != 0 ? dy[i] * factor * swish_slope(x[i]) : T(0));
+    });
   });
 }
 

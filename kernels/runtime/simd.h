@@ -2,6 +2,10 @@
 // vectorise as they need it. Whatever is written with them compiles for any machine.
 #pragma once
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #include <cstdint>
 #include <cstring>
 
@@ -19,6 +23,7 @@ constexpr int lanes = 4;
 
 using Floats [[gnu::vector_size(lanes * sizeof(float))]] = float;
 using Words [[gnu::vector_size(lanes * sizeof(std::uint32_t))]] = std::uint32_t;
+using Longs [[gnu::vector_size(lanes * sizeof(float))]] = std::uint64_t;
 using Halves [[gnu::vector_size(lanes * sizeof(std::uint16_t))]] = std::uint16_t;
 
 // At any address.
@@ -31,6 +36,20 @@ inline Floats load(const bfloat16* from) {
   Halves bits;
   std::memcpy(&bits, from, sizeof bits);
   return reinterpret_cast<Floats>(__builtin_convertvector(bits, Words) << 16);
+}
+
+// Products of the lower halves of a's lanes with b: one instruction, which GCC 12 does not find.
+inline Longs multiply_lower(Longs a, std::uint32_t b) {
+#ifdef __AVX512F__
+  // Masked, since GCC 12 warns of its own headers at the unmasked one.
+  return reinterpret_cast<Longs>(
+      _mm512_maskz_mul_epu32(0xFF, reinterpret_cast<__m512i>(a), _mm512_set1_epi64(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Longs>(
+      _mm256_mul_epu32(reinterpret_cast<__m256i>(a), _mm256_set1_epi64x(b)));
+#else
+  return (a & 0xFFFFFFFFU) * std::uint64_t{b};
+#endif
 }
 
 inline void store(float* to, Floats v) {

@@ -23,7 +23,9 @@ TEST(Dropout, KeepsWhatTheContractSays) {
   const kernels::Dropout dropout{0.3, key};
   EXPECT_EQ(dropout.threshold(), 1288490188U);  // ⌊0.3·2³²⌋
   std::vector<double> factor(1003);
-  for (const std::uint64_t first : {0, 1, 2, 3, 4, 1021}) {
+  // The last begins where the number of a block outgrows 32 bits, within one vector of blocks.
+  for (const std::uint64_t first :
+       std::initializer_list<std::uint64_t>{0, 1, 2, 3, 4, 1021, (std::uint64_t{1} << 34) - 7}) {
     for (const std::int64_t count : {1, 2, 5, 255, 256, 257, 1003}) {
       kernels::dropout_factors(dropout, first, count, factor.data());
       for (std::int64_t i = 0; i < count; ++i) {

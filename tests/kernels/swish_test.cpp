@@ -128,6 +128,18 @@ TEST(SwishDropout, NamesTheRateItRefuses) {
       "swish_dropout: dropout rate must be in [0, 1), got 1");
 }
 
+TEST(Sigmoid, TakesExponentialsInFloatToItsLastDigits) {
+  for (float x = 0; x > -105; x -= 0.00391F) {
+    const auto found = static_cast<double>(kernels::exp_of_negative(x));
+    const double expected = std::exp(static_cast<double>(x));
+    // Below the smallest normal number half of the last bit counts.
+    ASSERT_NEAR(found, expected, 1e-7 * expected + 0.501 * 0x1p-149) << x;
+  }
+  EXPECT_EQ(kernels::exp_of_negative(0.0F), 1);
+  EXPECT_EQ(kernels::exp_of_negative(-std::numeric_limits<float>::infinity()), 0);
+  EXPECT_TRUE(std::isnan(kernels::exp_of_negative(std::numeric_limits<float>::quiet_NaN())));
+}
+
 // Both tails to the last digits: the naive 1/(1 + e^−x) overflows, its complement cancels.
 TEST(Sigmoid, KeepsItsRelativeAccuracyInTheTails) {
   for (const double x : {0.0, 1e-8, 0.5, 3.0, 20.0, 37.0, 80.0, 87.0}) {
