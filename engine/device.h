@@ -70,8 +70,8 @@ class Device {
   static Device cuda(int ordinal, DType type, const Options& options);
 #endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32, bf16 or, on CUDA, tf32. In a build with CUDA `say` gets a line that names what
-  // was chosen and why.
+  // `precision`: f32, bf16 or, on CUDA, tf32. In a build with CUDA `say` gets a line that names
+  // what was chosen and why.
   static Device open(const std::string& name, const std::string& precision,
                      const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;

@@ -43,9 +43,10 @@ struct Sigmoid {
   T complement;  // 1 − σ(x) = σ(−x), without cancellation
 };
 
-// Only e^−|x| is taken, which cannot overflow: both tails keep their relative accuracy.
+// Only e^−|x| is taken, which cannot overflow: both tails keep their relative accuracy. Always
+// inlined, as loops with calls are not vectorised.
 template <class T>
-Sigmoid<T> sigmoid(T x) {
+[[gnu::always_inline]] inline Sigmoid<T> sigmoid(T x) {
   const T e = exp_of_negative(-std::abs(x));
   const T large = T(1) / (T(1) + e), small = e * large;
   return x >= 0 ? Sigmoid<T>{large, small} : Sigmoid<T>{small, large};

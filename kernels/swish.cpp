@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
 
 template <class T>
-T swish_slope(T x) {
+[[gnu::always_inline]] inline T swish_slope(T x) {
   const Sigmoid<T> s = sigmoid(x);
   return s.value * (T(1) + x * s.complement);
 }
@@ -54,7 +54,8 @@ void swish_backward(const Cpu&, std::int64_t n, const T* x, const T* dy, Gradien
 template <class T>
 void swish_dropout_forward(const Cpu&, std::int64_t n, const Dropout& dropout, const T* x, T* y) {
   for_factors<T>(n, dropout, [&](std::int64_t i, T factor) {
-    y[i] = factor != 0 ? x[i] * sigmoid(x[i]).value * factor : T(0);
+    const T kept = x[i] * sigmoid(x[i]).value * factor;
+    y[i] = factor != 0 ? kept : T(0);
   });
 }
 
@@ -64,7 +65,8 @@ void swish_dropout_backward(const Cpu&, std::int64_t n, const Dropout& dropout, 
   if (!dx) return;
   assign_or_add(dx, [&](auto put) {
     for_factors<T>(n, dropout, [&](std::int64_t i, T factor) {
-      put(i, factor != 0 ? dy[i] * factor * swish_slope(x[i]) : T(0));
+      const T kept = dy[i] * factor * swish_slope(x[i]);
+      put(i, factor != 0 ? kept : T(0));
     });
   });
 }
