@@ -24,11 +24,13 @@ Tensor composed(Tape& tape, std::span<const Tensor> in) {
   return batch_norm_relu_max_pool2d(tape, conv2d(tape, in[0], in[1]), batch_norm_of(in.subspan(1)));
 }
 
+const std::vector<std::string> arrays = {
+    "output", "x", "dkernel", "dweight", "dbias", "running_mean", "running_variance"};
+
 void expect_the_composition(kernels::StemShape s, const std::string& what,
                             const Change& change = {}) {
-  expect_equal(
-      double_step(stem_inputs(s), stem_of, change), double_step(stem_inputs(s), composed, change),
-      {"output", "x", "dkernel", "dweight", "dbias", "running_mean", "running_variance"}, what);
+  expect_equal(double_step(stem_inputs(s), stem_of, change),
+               double_step(stem_inputs(s), composed, change), arrays, what);
 }
 
 // The composition is the specification.
@@ -39,16 +41,20 @@ TEST(Stem, IsTheComposition) {
   }
 }
 
-// Equal maxima: the first takes the gradient. Pixels in blocks make equal patches.
+// Equal maxima: the first takes the gradient. Most weights are zeros, so that patches which differ
+// give the same sum, and which of them was taken shows in the kernel's gradient.
 TEST(Stem, BreaksTiesAsTheComposition) {
-  const kernels::StemShape s{2, 8, 12, 33};
-  expect_the_composition(s, "ties", [&](std::vector<double>& x) {
-    for (std::int64_t i = 0; i < s.positions(); ++i) {
-      const std::int64_t row = i / s.w, column = i % s.w;
-      x[static_cast<std::size_t>(i)] =
-          x[static_cast<std::size_t>(row / 4 * 4 * s.w + column / 6 * 6)];
-    }
-  });
+  std::vector<KernelInput> inputs = stem_inputs({2, 8, 12, 33});
+  inputs[1].draw = [](Random& random) {
+    const bool zero = random.uniform(0, 1) < 0.7;
+    const double weight = random.normal();
+    return zero ? 0 : weight;
+  };
+  const Change coarse = [](std::vector<double>& x) {
+    for (double& v : x) v = v > 0 ? 1 : 0;
+  };
+  expect_equal(double_step(inputs, stem_of, coarse), double_step(inputs, composed, coarse), arrays,
+               "ties");
 }
 
 // A constant convolution has no variance: rstd is 1/√ε.
@@ -104,9 +110,7 @@ TEST(Stem, IsTheSameForAnyNumberOfThreads) {
     const ThreadCount count(threads);
     const Arrays found = double_step(stem_inputs(s), stem_of);
     if (threads == 1) expected = found;
-    expect_equal(found, expected,
-                 {"output", "x", "dkernel", "dweight", "dbias", "running_mean", "running_variance"},
-                 fmt::format("{} threads", threads));
+    expect_equal(found, expected, arrays, fmt::format("{} threads", threads));
   }
 }
 
@@ -142,6 +146,42 @@ TEST(Stem, AddsToGradients) {
     for (std::size_t k = 0; k < added[i].size(); ++k) expected[i][k] += assigned[i][k];
     EXPECT_EQ(added[i], expected[i]) << "gradient " << i;
   }
+}
+
+// With images in bfloat16 the kernel is what bfloat16 makes of it, as it is for conv2d.
+TEST(Stem, RoundsItsKernelToBfloat16) {
+  const kernels::StemShape s{2, 6, 9, 5};
+  Random random(6);
+  std::vector<bfloat16> x(static_cast<std::size_t>(s.positions())), dy(2 * 3 * 4 * 5);
+  for (bfloat16& v : x) v = bfloat16(static_cast<float>(random.normal()));
+  for (bfloat16& v : dy) v = bfloat16(static_cast<float>(random.normal()));
+  std::vector<float> kernel(45), rounded;
+  for (float& k : kernel) k = static_cast<float>(random.normal());
+  for (const float k : kernel) rounded.push_back(static_cast<float>(bfloat16(k)));
+  ASSERT_NE(kernel, rounded);
+  Workspace workspace(std::size_t{1} << 28);
+  const Cpu cpu{workspace};
+  const auto results = [&](const std::vector<float>& of) {
+    std::vector<float> mean(5), rstd(5), patch_mean(9), covariance(81), running(10, 0.5F), found;
+    const std::vector<float> weight(5, 1.5F), bias(5, 0.2F);
+    std::vector<bfloat16> y(dy.size());
+    std::vector<float> dkernel(45), dweight(5), dbias(5);
+    kernels::stem_statistics(cpu, s, 1e-3F, 0.9F, x.data(), of.data(), patch_mean.data(),
+                             covariance.data(), mean.data(), rstd.data(), running.data(),
+                             running.data() + 5);
+    kernels::stem_forward(cpu, s, x.data(), of.data(), mean.data(), rstd.data(), weight.data(),
+                          bias.data(), y.data());
+    kernels::stem_backward(cpu, s, x.data(), of.data(), patch_mean.data(), covariance.data(),
+                           mean.data(), rstd.data(), weight.data(), bias.data(), dy.data(),
+                           Gradient<float>{dkernel.data()}, Gradient<float>{dweight.data()},
+                           Gradient<float>{dbias.data()});
+    for (const auto& part : {mean, rstd, dkernel, dweight, dbias}) {
+      found.insert(found.end(), part.begin(), part.end());
+    }
+    for (const bfloat16 v : y) found.push_back(static_cast<float>(v));
+    return found;
+  };
+  EXPECT_EQ(results(kernel), results(rounded));
 }
 
 TEST(Stem, NamesTheShapesItRefuses) {
