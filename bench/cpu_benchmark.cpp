@@ -137,6 +137,7 @@ std::vector<KernelCase> all_cases() {
   using namespace testing;
   add(morlet_cwt_model_cases());
   add(stem_model_cases());
+  // The first case of each of these two is the composition that stem replaces.
   add(conv2d_model_cases());
   add(batch_norm_relu_pool_model_cases());
   // The composition that batch_norm_relu_pool replaces.

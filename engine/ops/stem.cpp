@@ -62,20 +62,22 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
                           rstd.data<R>(), weight.data<R>(), bias.data<R>(), y.data<I>());
   };
   tape.run({"stem", kernels::stem_forward_cost(s, y.element_bytes())}, on_host(forward));
-  return tape.record(y, {kernel, weight, bias}, [=](Backward& node) {
-    const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
-                        dbias = node.gradient(2);
-    const auto backward = [&]<class B>(B& b) {
-      using I = typename B::Image;
-      using R = typename B::Real;
-      kernels::stem_backward(b.context, s, x.data<I>(), kernel.data<R>(), patch_mean.data<R>(),
-                             patch_covariance.data<R>(), mean.data<R>(), rstd.data<R>(),
-                             weight.data<R>(), bias.data<R>(), node.dy_data<I>(), dkernel.as<R>(),
-                             dweight.as<R>(), dbias.as<R>());
-    };
-    node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
-             on_host(backward));
-  });
+  return tape.record(
+      y, {kernel, weight, bias},
+      [s, x, kernel, weight, bias, mean, rstd, patch_mean, patch_covariance](Backward& node) {
+        const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
+                            dbias = node.gradient(2);
+        const auto backward = [&]<class B>(B& b) {
+          using I = typename B::Image;
+          using R = typename B::Real;
+          kernels::stem_backward(b.context, s, x.data<I>(), kernel.data<R>(), patch_mean.data<R>(),
+                                 patch_covariance.data<R>(), mean.data<R>(), rstd.data<R>(),
+                                 weight.data<R>(), bias.data<R>(), node.dy_data<I>(),
+                                 dkernel.as<R>(), dweight.as<R>(), dbias.as<R>());
+        };
+        node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
+                 on_host(backward));
+      });
 }
 
 }  // namespace ekgine
