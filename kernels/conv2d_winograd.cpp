@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <type_traits>
 
 #include "kernels/runtime/multiply.h"
 
@@ -23,14 +24,14 @@ constexpr float norm_0 = aa * bb, norm_a = 2 * aa * (aa - bb), norm_b = 2 * bb *
 
 // Bᵀ d
 inline void transform_input(const Floats (&d)[in_edge], Floats (&t)[in_edge]) {
-  const Floats even_a = d[4] - bb * d[2], odd_a = a * d[3] - (a * bb) * d[1];
-  const Floats even_b = d[4] - aa * d[2], odd_b = b * d[3] - (b * aa) * d[1];
-  t[0] = (aa * bb) * d[0] - (aa + bb) * d[2] + d[4];
-  t[1] = even_a + odd_a;
-  t[2] = even_a - odd_a;
-  t[3] = even_b + odd_b;
-  t[4] = even_b - odd_b;
-  t[5] = (aa * bb) * d[1] - (aa + bb) * d[3] + d[5];
+  const Floats even_a = d[4] - bb * d[2], odd_a = d[3] - bb * d[1];
+  const Floats even_b = d[4] - aa * d[2], odd_b = d[3] - aa * d[1];
+  t[0] = (aa * bb) * d[0] - ((aa + bb) * d[2] - d[4]);
+  t[1] = even_a + a * odd_a;
+  t[2] = even_a - a * odd_a;
+  t[3] = even_b + b * odd_b;
+  t[4] = even_b - b * odd_b;
+  t[5] = (aa * bb) * d[1] - ((aa + bb) * d[3] - d[5]);
 }
 
 // Aᵀ m
@@ -40,18 +41,18 @@ inline void transform_output(const Floats (&m)[in_edge], Floats (&y)[out_edge]) 
   y[0] = m[0] + sum_a + sum_b;
   y[1] = a * difference_a + b * difference_b;
   y[2] = aa * sum_a + bb * sum_b;
-  y[3] = (a * aa) * difference_a + (b * bb) * difference_b + m[5];
+  y[3] = (a * aa) * difference_a + ((b * bb) * difference_b + m[5]);
 }
 
 // A y
 inline void transform_output_gradient(const Floats (&y)[out_edge], Floats (&m)[in_edge]) {
-  const Floats even_a = y[0] + aa * y[2], odd_a = a * y[1] + (a * aa) * y[3];
-  const Floats even_b = y[0] + bb * y[2], odd_b = b * y[1] + (b * bb) * y[3];
+  const Floats even_a = y[0] + aa * y[2], odd_a = y[1] + aa * y[3];
+  const Floats even_b = y[0] + bb * y[2], odd_b = y[1] + bb * y[3];
   m[0] = y[0];
-  m[1] = even_a + odd_a;
-  m[2] = even_a - odd_a;
-  m[3] = even_b + odd_b;
-  m[4] = even_b - odd_b;
+  m[1] = even_a + a * odd_a;
+  m[2] = even_a - a * odd_a;
+  m[3] = even_b + b * odd_b;
+  m[4] = even_b - b * odd_b;
   m[5] = y[3];
 }
 
@@ -75,60 +76,102 @@ inline void transform_kernel_gradient(const Floats (&u)[in_edge], Floats (&w)[ke
   w[2] = sum_a * (aa / norm_a) + sum_b * (bb / norm_b) + u[5];
 }
 
-// `transform` of the columns, then of the rows, of a square whose element (i,j) is in(i,j);
-// out(i,j,value) takes the results.
-template <int From, int To, class In, class Transform, class Out>
-inline void transform_square(const In& in, const Transform& transform, const Out& out) {
-  Floats half[To][From];
-#pragma GCC unroll 6
-  for (int j = 0; j < From; ++j) {
-    Floats column[From], transformed[To];
-#pragma GCC unroll 6
-    for (int i = 0; i < From; ++i) column[i] = in(i, j);
-    transform(column, transformed);
-#pragma GCC unroll 6
-    for (int i = 0; i < To; ++i) half[i][j] = transformed[i];
-  }
-#pragma GCC unroll 6
-  for (int i = 0; i < To; ++i) {
-    Floats transformed[To];
-    transform(half[i], transformed);
-#pragma GCC unroll 6
-    for (int j = 0; j < To; ++j) out(i, j, transformed[j]);
-  }
-}
-
-// A tile of an image (H,W,C) as Edge² pixels, of which those outside of the image are `outside`.
-template <int Edge, class Pixel>
-using Pixels = std::array<Pixel*, static_cast<std::size_t>(Edge* Edge)>;
-
-// How an image is divided: all images' tiles in a row.
+// How images are divided: all their tiles in a row, image by image, each from left to right and
+// down.
 struct Tiles {
   std::int64_t n, h, w;
   std::int64_t rows = (h + out_edge - 1) / out_edge, columns = (w + out_edge - 1) / out_edge;
 
   std::int64_t count() const { return n * rows * columns; }
-
-  // The tile's square that begins `before` pixels up and left of its output.
-  template <int Edge, class Pixel>
-  Pixels<Edge, Pixel> pixels(std::int64_t tile, int before, Pixel* images, std::int64_t channels,
-                             Pixel* outside) const {
-    const std::int64_t image = tile / (rows * columns), position = tile % (rows * columns);
-    const std::int64_t top = position / columns * out_edge - before;
-    const std::int64_t left = position % columns * out_edge - before;
-    Pixels<Edge, Pixel> pixels;
-    for (int i = 0; i < Edge; ++i) {
-      const std::int64_t row = top + i;
-      for (int j = 0; j < Edge; ++j) {
-        const std::int64_t column = left + j;
-        const bool inside = row >= 0 && row < h && column >= 0 && column < w;
-        pixels[static_cast<std::size_t>(i * Edge + j)] =
-            inside ? images + ((image * h + row) * w + column) * channels : outside;
-      }
-    }
-    return pixels;
-  }
 };
+
+// A row or a column of a square: where each of its elements' channels are.
+template <int Edge, class T>
+using Line = std::array<T*, static_cast<std::size_t>(Edge)>;
+
+template <int Edge, class At>
+auto line(const At& at) {
+  Line<Edge, std::remove_pointer_t<decltype(at(0))>> line;
+  for (int k = 0; k < Edge; ++k) line[static_cast<std::size_t>(k)] = at(k);
+  return line;
+}
+
+// A square whose element (i,j) lies at data + i·down + j·right.
+template <class T>
+struct Grid {
+  T* data;
+  std::int64_t down, right;
+
+  T* operator()(int i, int j) const { return data + i * down + j * right; }
+};
+
+// The square of an image (H,W,C) that begins `before` pixels up and left of a tile's output. Pixels
+// outside of the image are `outside`.
+template <class T>
+class Pixels {
+ public:
+  Pixels(const Tiles& tiles, std::int64_t tile, int before, T* images, std::int64_t channels,
+         T* outside)
+      : h_(tiles.h), w_(tiles.w), channels_(channels), outside_(outside) {
+    const std::int64_t per_image = tiles.rows * tiles.columns, position = tile % per_image;
+    top_ = position / tiles.columns * out_edge - before;
+    left_ = position % tiles.columns * out_edge - before;
+    image_ = images + tile / per_image * h_ * w_ * channels;
+  }
+
+  T* operator()(int i, int j) const {
+    const std::int64_t row = top_ + i, column = left_ + j;
+    const bool inside = row >= 0 && row < h_ && column >= 0 && column < w_;
+    return inside ? image_ + (row * w_ + column) * channels_ : outside_;
+  }
+
+ private:
+  std::int64_t h_, w_, channels_, top_ = 0, left_ = 0;
+  T *image_ = nullptr, *outside_;
+};
+
+// What becomes of results: they are stored, added to what is there, or stored around the caches.
+enum class Put { store, add, stream };
+
+// `transform` of a line, for every channel. It reads and writes one address after the other: a
+// square at a time, in registers, would have 36 places in memory in turn.
+template <std::size_t From, std::size_t To, class In, class Out, class Transform>
+void transform_line(std::array<In*, From> from, std::array<Out*, To> to, std::int64_t channels,
+                    const Transform& transform, Put put = Put::store) {
+  for (std::int64_t c = 0; c < channels; c += lanes) {
+    Floats in[From], out[To];
+#pragma GCC unroll 6
+    for (std::size_t k = 0; k < From; ++k) in[k] = load(from[k] + c);
+    transform(in, out);
+    if (put == Put::add) {
+#pragma GCC unroll 6
+      for (std::size_t k = 0; k < To; ++k) out[k] += load(to[k] + c);
+    }
+    if (put == Put::stream) {
+#pragma GCC unroll 6
+      for (std::size_t k = 0; k < To; ++k) simd::stream(to[k] + c, out[k]);
+      continue;
+    }
+#pragma GCC unroll 6
+    for (std::size_t k = 0; k < To; ++k) store(to[k] + c, out[k]);
+  }
+}
+
+// `transform` of the columns, then of the rows, of a square. `half` is scratch for From·To elements
+// of all channels.
+template <int From, int To, class In, class Out, class Transform>
+void transform_square(const In& in, const Out& out, std::int64_t channels, float* half,
+                      const Transform& transform, Put put = Put::store) {
+  const Grid<float> between{half, channels, To * channels};
+  for (int j = 0; j < From; ++j) {
+    transform_line(line<From>([&](int i) { return in(i, j); }),
+                   line<To>([&](int i) { return between(i, j); }), channels, transform);
+  }
+  for (int i = 0; i < To; ++i) {
+    transform_line(line<From>([&](int j) { return between(i, j); }),
+                   line<To>([&](int j) { return out(i, j); }), channels, transform, put);
+  }
+}
 
 // The elements of transformed tiles, or of the kernel: 36 matrices (rows, columns). Their distance
 // is a cache line more than their size: at a power of two all 36 would compete for the same few
@@ -144,8 +187,11 @@ struct Transformed {
     return {scratch.take<float>(static_cast<std::size_t>(elements * stride(rows, columns))), rows,
             columns};
   }
-  float* operator()(int i, int j) const { return matrix(i * in_edge + j); }
   float* matrix(int element) const { return data + element * stride(rows, columns); }
+  // The elements of one row of all matrices.
+  Grid<float> row(std::int64_t row) const {
+    return {data + row * columns, in_edge * stride(rows, columns), stride(rows, columns)};
+  }
 };
 
 // Tiles that are transformed and multiplied together: few enough to stay in a core's cache.
@@ -164,36 +210,28 @@ int for_blocks(const Tiles& tiles, std::int64_t operations, const Body& body) {
                       });
 }
 
-// Bᵀ x B of `count` tiles from `first` on.
+// Bᵀ x B of `count` tiles from `first` on. `half` is scratch for 36 elements of all channels.
 template <class I>
 void transform_inputs(const Tiles& tiles, std::int64_t first, std::int64_t count, const I* x,
-                      std::int64_t channels, const I* zeros, const Transformed& to) {
+                      std::int64_t channels, const I* zeros, float* half, const Transformed& to) {
   for (std::int64_t t = 0; t < count; ++t) {
-    const auto pixels = tiles.pixels<in_edge>(first + t, 1, x, channels, zeros);
-    for (std::int64_t c = 0; c < channels; c += lanes) {
-      transform_square<in_edge, in_edge>(
-          [&](int i, int j) { return load(pixels[i * in_edge + j] + c); }, transform_input,
-          [&](int i, int j, Floats v) { store(to(i, j) + t * channels + c, v); });
+    const Pixels<const I> pixels(tiles, first + t, 1, x, channels, zeros);
+    const Grid<float> out = to.row(t);
+    // Columns of the image, transformed, in a ring: the tile to the left had the first two as well.
+    const std::int64_t left = (first + t) % tiles.columns;
+    const auto column = [&](std::int64_t j) {
+      return half + (left * out_edge + j) % in_edge * in_edge * channels;
+    };
+    for (int j = t > 0 && left > 0 ? in_edge - out_edge : 0; j < in_edge; ++j) {
+      transform_line(line<in_edge>([&](int i) { return pixels(i, j); }),
+                     line<in_edge>([&](int i) { return column(j) + i * channels; }), channels,
+                     transform_input);
+    }
+    for (int i = 0; i < in_edge; ++i) {
+      transform_line(line<in_edge>([&](int j) { return column(j) + i * channels; }),
+                     line<in_edge>([&](int j) { return out(i, j); }), channels, transform_input);
     }
   }
-}
-
-// G w Gᵀ, rows (C), columns (O).
-void transform_kernels(std::int64_t channels, std::int64_t outputs, const float* w,
-                       const Transformed& to) {
-  parallel_for(channels, grain_of(elements * outputs),
-               [&](std::int64_t begin, std::int64_t end, int) {
-                 for (std::int64_t c = begin; c < end; ++c) {
-                   for (std::int64_t o = 0; o < outputs; o += lanes) {
-                     transform_square<kernel_edge, in_edge>(
-                         [&](int i, int j) {
-                           return load(w + ((i * kernel_edge + j) * channels + c) * outputs + o);
-                         },
-                         transform_kernel,
-                         [&](int i, int j, Floats v) { store(to(i, j) + c * outputs + o, v); });
-                   }
-                 }
-               });
 }
 
 }  // namespace
@@ -206,40 +244,45 @@ template <class I>
 void correlate(const Cpu& cpu, Conv2dShape s, const I* x, const float* w, Gradient<I> y) {
   Workspace::Scope scratch(cpu.workspace);
   const Tiles tiles{s.n, s.h, s.w};
-  const Transformed kernel = Transformed::take(s.c, s.o, scratch);
-  transform_kernels(s.c, s.o, w, kernel);
-  I* zeros = scratch.take<I>(static_cast<std::size_t>(s.c));
-  std::fill_n(zeros, s.c, I{});
+  const auto threads = static_cast<std::size_t>(thread_count());
   struct Scratch {
     Transformed in, out;
+    float* half;
     I* outside;
   };
-  const auto threads = static_cast<std::size_t>(thread_count());
   Scratch* scratches = scratch.take<Scratch>(threads);
   for (std::size_t i = 0; i < threads; ++i) {
     scratches[i] = {Transformed::take(block_tiles, s.c, scratch),
                     Transformed::take(block_tiles, s.o, scratch),
+                    scratch.take<float>(static_cast<std::size_t>(elements * std::max(s.c, s.o))),
                     scratch.take<I>(static_cast<std::size_t>(s.o))};
   }
+  // G w Gᵀ, rows (C), columns (O)
+  const Transformed kernel = Transformed::take(s.c, s.o, scratch);
+  parallel_for(s.c, grain_of(elements * s.o), [&](std::int64_t begin, std::int64_t end, int part) {
+    for (std::int64_t c = begin; c < end; ++c) {
+      transform_square<kernel_edge, in_edge>(
+          Grid<const float>{w + c * s.o, kernel_edge * s.c * s.o, s.c * s.o}, kernel.row(c), s.o,
+          scratches[part].half, transform_kernel);
+    }
+  });
+  I* zeros = scratch.take<I>(static_cast<std::size_t>(s.c));
+  std::fill_n(zeros, s.c, I{});
+  const Put put = y.accumulate ? Put::add : simd::can_stream(y.data) ? Put::stream : Put::store;
   for_blocks(
       tiles, elements * s.c * s.o, [&](std::int64_t first, std::int64_t count, int part, bool) {
-        const auto& [in, out, outside] = scratches[part];
-        transform_inputs<I>(tiles, first, count, x, s.c, zeros, in);
+        const auto& [in, out, half, outside] = scratches[part];
+        transform_inputs<I>(tiles, first, count, x, s.c, zeros, half, in);
         for (int e = 0; e < elements; ++e) {
           simd::multiply(count, s.o, s.c, in.matrix(e), s.c, 1, kernel.matrix(e), s.o,
                          out.matrix(e), s.o, false);
         }
         for (std::int64_t t = 0; t < count; ++t) {
-          const auto pixels = tiles.pixels<out_edge>(first + t, 0, y.data, s.o, outside);
-          for (std::int64_t o = 0; o < s.o; o += lanes) {
-            transform_square<in_edge, out_edge>(
-                [&](int i, int j) { return load(out(i, j) + t * s.o + o); }, transform_output,
-                [&](int i, int j, Floats v) {
-                  I* const pixel = pixels[i * out_edge + j] + o;
-                  store(pixel, y.accumulate ? load(pixel) + v : v);
-                });
-          }
+          transform_square<in_edge, out_edge>(out.row(t),
+                                              Pixels<I>(tiles, first + t, 0, y.data, s.o, outside),
+                                              s.o, half, transform_output, put);
         }
+        simd::fence();
       });
 }
 
@@ -253,51 +296,46 @@ void correlate_images(const Cpu& cpu, Conv2dShape s, const I* x, const I* dy, Gr
   std::fill_n(zeros, std::max(s.c, s.o), I{});
   struct Scratch {
     Transformed in, out, sum;
+    float* half;
   };
   const auto threads = static_cast<std::size_t>(thread_count());
   Scratch* scratches = scratch.take<Scratch>(threads);
   for (std::size_t i = 0; i < threads; ++i) {
     scratches[i] = {Transformed::take(block_tiles, s.c, scratch),
                     Transformed::take(block_tiles, s.o, scratch),
-                    Transformed::take(s.c, s.o, scratch)};
+                    Transformed::take(s.c, s.o, scratch),
+                    scratch.take<float>(static_cast<std::size_t>(elements * std::max(s.c, s.o)))};
   }
-  const int parts =
-      for_blocks(tiles, elements * s.c * s.o,
-                 [&](std::int64_t first, std::int64_t count, int part, bool begin) {
-                   const auto& [in, out, sum] = scratches[part];
-                   transform_inputs<I>(tiles, first, count, x, s.c, zeros, in);
-                   for (std::int64_t t = 0; t < count; ++t) {
-                     const auto pixels = tiles.pixels<out_edge>(first + t, 0, dy, s.o,
-                                                                static_cast<const I*>(zeros));
-                     for (std::int64_t o = 0; o < s.o; o += lanes) {
-                       transform_square<out_edge, in_edge>(
-                           [&](int i, int j) { return load(pixels[i * out_edge + j] + o); },
-                           transform_output_gradient,
-                           [&](int i, int j, Floats v) { store(out(i, j) + t * s.o + o, v); });
-                     }
-                   }
-                   for (int e = 0; e < elements; ++e) {
-                     simd::multiply(s.c, s.o, count, in.matrix(e), 1, s.c, out.matrix(e), s.o,
-                                    sum.matrix(e), s.o, !begin);
-                   }
-                 });
-  parallel_for(s.c, grain_of(elements * s.o), [&](std::int64_t begin, std::int64_t end, int) {
+  const int parts = for_blocks(tiles, elements * s.c * s.o,
+                               [&](std::int64_t first, std::int64_t count, int part, bool begin) {
+                                 const auto& [in, out, sum, half] = scratches[part];
+                                 transform_inputs<I>(tiles, first, count, x, s.c, zeros, half, in);
+                                 for (std::int64_t t = 0; t < count; ++t) {
+                                   transform_square<out_edge, in_edge>(
+                                       Pixels<const I>(tiles, first + t, 0, dy, s.o, zeros),
+                                       out.row(t), s.o, half, transform_output_gradient);
+                                 }
+                                 for (int e = 0; e < elements; ++e) {
+                                   simd::multiply(s.c, s.o, count, in.matrix(e), 1, s.c,
+                                                  out.matrix(e), s.o, sum.matrix(e), s.o, !begin);
+                                 }
+                               });
+  parallel_for(s.c, grain_of(elements * s.o), [&](std::int64_t begin, std::int64_t end, int part) {
     for (std::int64_t c = begin; c < end; ++c) {
-      for (std::int64_t o = 0; o < s.o; o += lanes) {
-        transform_square<in_edge, kernel_edge>(
-            [&](int i, int j) {
-              Floats total{};
-              for (int part = 0; part < parts; ++part) {
-                total += load(scratches[part].sum(i, j) + c * s.o + o);
-              }
-              return total;
-            },
-            transform_kernel_gradient,
-            [&](int i, int j, Floats v) {
-              float* const weight = dw.data + ((i * kernel_edge + j) * s.c + c) * s.o + o;
-              store(weight, dw.accumulate ? load(weight) + v : v);
-            });
+      for (int e = 0; e < elements; ++e) {
+        float* const total = scratches[0].sum.matrix(e) + c * s.o;
+        if (parts == 0) std::fill_n(total, s.o, 0.0F);
+        for (int more = 1; more < parts; ++more) {
+          const float* const sum = scratches[more].sum.matrix(e) + c * s.o;
+          for (std::int64_t o = 0; o < s.o; o += lanes) {
+            store(total + o, load(total + o) + load(sum + o));
+          }
+        }
       }
+      transform_square<in_edge, kernel_edge>(
+          scratches[0].sum.row(c),
+          Grid<float>{dw.data + c * s.o, kernel_edge * s.c * s.o, s.c * s.o}, s.o,
+          scratches[part].half, transform_kernel_gradient, dw.accumulate ? Put::add : Put::store);
     }
   });
 }

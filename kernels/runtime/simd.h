@@ -2,7 +2,7 @@
 // vectorise as they need it. Whatever is written with them compiles for any machine.
 #pragma once
 
-#ifdef __AVX2__
+#ifdef __AVX__
 #include <immintrin.h>
 #endif
 
@@ -26,11 +26,10 @@ using Words [[gnu::vector_size(lanes * sizeof(std::uint32_t))]] = std::uint32_t;
 using Longs [[gnu::vector_size(lanes * sizeof(float))]] = std::uint64_t;
 using Halves [[gnu::vector_size(lanes * sizeof(std::uint16_t))]] = std::uint16_t;
 
-// At any address.
+// At any address. (Not memcpy: GCC 12 then takes vectors for bytes, which it copies to the stack.)
+using UnalignedFloats [[gnu::aligned(alignof(float))]] = Floats;
 inline Floats load(const float* from) {
-  Floats v;
-  std::memcpy(&v, from, sizeof v);
-  return v;
+  return *reinterpret_cast<const UnalignedFloats*>(from);
 }
 inline Floats load(const bfloat16* from) {
   Halves bits;
@@ -53,7 +52,7 @@ inline Longs multiply_lower(Longs a, std::uint32_t b) {
 }
 
 inline void store(float* to, Floats v) {
-  std::memcpy(to, &v, sizeof v);
+  *reinterpret_cast<UnalignedFloats*>(to) = v;
 }
 // Rounds as bfloat16 does.
 inline void store(bfloat16* to, Floats v) {
@@ -63,6 +62,30 @@ inline void store(bfloat16* to, Floats v) {
   const Words rounded = (bits & 0x7FFFFFFFU) > 0x7F800000U ? nan : nearest;
   const Halves halves = __builtin_convertvector(rounded, Halves);
   std::memcpy(to, &halves, sizeof halves);
+}
+
+// Stores around the caches, where a processor can: a line that is written whole need not be read
+// first. `to` is one that can_stream() says yes to; other threads see it after fence(). In bfloat16
+// an ordinary store, since a vector is half as long.
+inline void stream(float* to, Floats v) {
+#ifdef __AVX512F__
+  _mm512_stream_ps(to, reinterpret_cast<__m512>(v));
+#elif defined(__AVX__)
+  _mm256_stream_ps(to, reinterpret_cast<__m256>(v));
+#else
+  store(to, v);
+#endif
+}
+inline void stream(bfloat16* to, Floats v) {
+  store(to, v);
+}
+inline bool can_stream(const void* to) {
+  return reinterpret_cast<std::uintptr_t>(to) % sizeof(Floats) == 0;
+}
+inline void fence() {
+#ifdef __AVX__
+  _mm_sfence();
+#endif
 }
 
 }  // namespace ekgine::simd

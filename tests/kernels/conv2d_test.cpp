@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 #include "tests/cases/conv2d.h"
 #include "tests/support/op_test.h"
 
@@ -94,6 +97,45 @@ TEST(Conv2d, WinogradIsAccurate) {
     c.inputs[0].draw = normal(offset, 1);
     c.float_tolerance = 4e-6;
     expect_no_faults({c});
+  }
+}
+
+// Images that begin at a multiple of a vector are written around the caches, others are not.
+TEST(Conv2d, GivesTheSameBitsAtAnyAddress) {
+  const kernels::Conv2dShape s{2, 9, 26, 16, 3, 3, 32};
+  const auto values = [](std::int64_t n) {
+    Random random(5);
+    std::vector<float> drawn(static_cast<std::size_t>(n));
+    for (float& v : drawn) v = static_cast<float>(random.normal());
+    return drawn;
+  };
+  const std::vector<float> x = values(s.in()), w = values(s.weights());
+  Workspace workspace(std::size_t{1} << 28);
+  constexpr std::size_t vector = Arena::alignment / sizeof(float);
+  std::vector<float> memory(static_cast<std::size_t>(s.out()) + 2 * vector);
+  void* aligned = memory.data();
+  std::size_t space = memory.size() * sizeof(float);
+  ASSERT_NE(std::align(Arena::alignment, 1, aligned, space), nullptr);
+  const auto convolved_at = [&](std::size_t offset) {
+    float* const y = static_cast<float*>(aligned) + offset;
+    kernels::conv2d_forward(Cpu{workspace}, s, x.data(), w.data(), y);
+    return std::vector<float>(y, y + s.out());
+  };
+  const std::vector<float> expected = convolved_at(0);
+  for (const std::size_t offset : {1, 3, 4, 8, 12}) {
+    EXPECT_EQ(convolved_at(offset), expected) << offset << " elements further";
+  }
+}
+
+TEST(Conv2d, AssignsZeroToTheKernelsGradientWithoutImages) {
+  for (const kernels::Conv2dShape s :
+       {kernels::Conv2dShape{0, 4, 5, 16, 3, 3, 16}, {0, 4, 5, 3, 3, 3, 5}}) {
+    std::vector<float> dw(static_cast<std::size_t>(s.weights()), 7.0F);
+    const std::vector<float> w = dw, none(1);
+    Workspace workspace(std::size_t{1} << 28);
+    kernels::conv2d_backward(Cpu{workspace}, s, none.data(), w.data(), none.data(),
+                             Gradient<float>(), Gradient<float>{dw.data(), false});
+    EXPECT_EQ(dw, std::vector<float>(dw.size(), 0.0F)) << s.c << " to " << s.o << " channels";
   }
 }
 
