@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/back_end.h"
 #if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_device.h"
 #endif
@@ -15,9 +16,9 @@ namespace ekgine {
 namespace {
 
 BackEnd cpu_back_end(DType type, Workspace& workspace) {
-  if (type == DType::f32) return CpuBackEnd<float>{{workspace}};
-  if (type == DType::f64) return CpuBackEnd<double>{{workspace}};
-  if (type == DType::bf16) return CpuBackEnd<float, bfloat16>{{workspace}};
+  if (type == DType::f32) return {CpuBackEnd<float>{{workspace}}};
+  if (type == DType::f64) return {CpuBackEnd<double>{{workspace}}};
+  if (type == DType::bf16) return {CpuBackEnd<float, bfloat16>{{workspace}}};
   fail("device: {} is no type to compute in (f32, f64, bf16 are)", name_of(type));
 }
 
@@ -47,15 +48,15 @@ Device::Device(DType type, const Options& options)
       image_type_(type),
       workspace_(std::make_unique<Workspace>(options.workspace_reserve)),
       activations_("activations", options.activation_reserve, options.guarded),
-      back_end_(cpu_back_end(type, *workspace_)) {}
+      back_end_(std::make_unique<BackEnd>(cpu_back_end(type, *workspace_))) {}
 
 #if EKGINE_HAS_CUDA
 
 namespace {
 
 BackEnd cuda_back_end(DType type, const Cuda& context) {
-  if (type == DType::f32) return CudaBackEnd<float>{context};
-  if (type == DType::bf16) return CudaBackEnd<bfloat16>{context};
+  if (type == DType::f32) return {CudaBackEnd<float>{context}};
+  if (type == DType::bf16) return {CudaBackEnd<bfloat16>{context}};
   fail("device: {} is no type to compute in on CUDA (f32, bf16 are)", name_of(type));
 }
 
@@ -80,7 +81,7 @@ Device::Device(std::unique_ptr<CudaDevice> cuda, DType type, const Options& opti
                        : cuda_->allocate("activations", options.activation_reserve),
                    options.guarded),
       planning_(options.activation_reserve == 0),
-      back_end_(cuda_back_end(type, cuda_->context())) {}
+      back_end_(std::make_unique<BackEnd>(cuda_back_end(type, cuda_->context()))) {}
 
 const Workspace& Device::workspace() const {
   return on_host() ? *workspace_ : cuda_->context().workspace;

@@ -1,4 +1,5 @@
-// Where tensors live and kernels run: the back end and its memory.
+// Where tensors live and kernels run: the back end and its memory. The same in builds with CUDA and
+// without.
 #pragma once
 
 #include <cstddef>
@@ -7,44 +8,15 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "engine/profile.h"
 #include "engine/tensor.h"
-#include "kernels/runtime/cpu.h"
+#include "kernels/runtime/arena.h"
 
 namespace ekgine {
 
-// A back end is the first argument of its kernels and three element types: Scalar, which
-// activations and their gradients are stored as; Image, the same for images, from the scalograms to
-// the last pooling; and Real, for parameters, their gradients, statistics and losses. Where
-// step_on_device, kernels read the step and the learning rate from the device's memory
-// (Device::set_step), elsewhere they are told. The float CPU is a product; the double CPU is the
-// reference for gradient checks.
-template <class T, class I = T>
-struct CpuBackEnd {
-  using Scalar = T;
-  using Image = I;
-  using Real = T;
-  static constexpr bool step_on_device = false;
-  Cpu context;
-};
-#if EKGINE_HAS_CUDA
-template <class T>
-struct CudaBackEnd {
-  using Scalar = T;
-  using Image = T;
-  using Real = float;
-  static constexpr bool step_on_device = true;
-  const Cuda& context;
-};
-using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>,
-                             CudaBackEnd<float>, CudaBackEnd<bfloat16>>;
-#else
-using BackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>>;
-#endif
-
+struct BackEnd;  // engine/back_end.h
 class CudaDevice;
 
 class Device {
@@ -65,10 +37,9 @@ class Device {
   // CPU bf16 is that of images alone; all else, little beside them, is f32.
   static Device cpu(DType type) { return cpu(type, Options()); }
   static Device cpu(DType type, const Options& options);
-#if EKGINE_HAS_CUDA
+  // Only in a build with CUDA; see open().
   static Device cuda(int ordinal, DType type);
   static Device cuda(int ordinal, DType type, const Options& options);
-#endif
   // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
   // `precision`: f32, bf16 or, on CUDA, tf32. In a build with CUDA `say` gets a line that names
   // what was chosen and why.
@@ -88,31 +59,21 @@ class Device {
     return type_ == DType::bf16 ? DType::f32 : type_;
   }
   // Whether tensors lie in host memory.
-  bool on_host() const {
-    return cuda_ == nullptr;
-  }
+  bool on_host() const { return cuda_ == nullptr; }
   // Gives the activations the memory that has been planned, if they have none yet. Before a step
   // that is not dry.
   void back_activations();
-  Arena& activations() {
-    return activations_;
-  }
+  Arena& activations() { return activations_; }
   const Workspace& workspace() const;
 
-  // Calls kernel(back_end) for the back end this device has. The one place where the choice is
-  // made; a kernel without an overload for one of them does not compile.
+  // Calls kernel(back_end) for the back end this device has. Defined in engine/back_end.h, which
+  // callers include.
   template <class Kernel>
-  void run(const Kernel& kernel) {
-    std::visit(kernel, back_end_);
-  }
+  void run(const Kernel& kernel);
 
   // From now on measure() times its work for `profile`, which outlives its use here; null: no more.
-  void set_profile(Profile* profile) {
-    profile_ = profile;
-  }
-  Profile* profile() const {
-    return profile_;
-  }
+  void set_profile(Profile* profile) { profile_ = profile; }
+  Profile* profile() const { return profile_; }
   // Calls work() as one span of the profile, if there is one. What work() has queued on the device
   // is then waited for, so that its time is its own.
   template <class Work>
@@ -153,9 +114,7 @@ class Device {
                                    std::initializer_list<Place> places) const;
 
   // Null on the CPU.
-  CudaDevice* cuda_device() const {
-    return cuda_.get();
-  }
+  CudaDevice* cuda_device() const { return cuda_.get(); }
 
  private:
   Device(DType type, const Options& options);
@@ -174,7 +133,7 @@ class Device {
   std::unique_ptr<Workspace> workspace_;  // of the CPU
   Arena activations_;
   bool planning_ = false;  // activations have addresses only
-  BackEnd back_end_;
+  std::unique_ptr<BackEnd> back_end_;
   Profile* profile_ = nullptr;
 };
 

@@ -1,6 +1,7 @@
 #include "engine/optimiser.h"
 
 #include "base/error.h"
+#include "engine/back_end.h"
 
 namespace ekgine {
 

@@ -40,6 +40,10 @@ NvtxRange::NvtxRange(const char* name) {
 NvtxRange::~NvtxRange() {
   nvtxRangePop();
 }
+#else
+NvtxRange::NvtxRange(const char*) {}
+
+NvtxRange::~NvtxRange() {}
 #endif
 
 void Profile::begin_step() {

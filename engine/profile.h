@@ -39,13 +39,8 @@ const char* name_of(Phase phase);
 // Marks the time between construction and destruction for CUDA's tools; nothing without CUDA.
 class NvtxRange {
  public:
-#if EKGINE_HAS_CUDA
   explicit NvtxRange(const char* name);
   ~NvtxRange();
-#else
-  explicit NvtxRange(const char*) {}
-  ~NvtxRange() {}
-#endif
   NvtxRange(const NvtxRange&) = delete;
   NvtxRange& operator=(const NvtxRange&) = delete;
 };

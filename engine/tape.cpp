@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "engine/back_end.h"
 #include "kernels/convert.h"
 #include "kernels/elementwise.h"
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "engine/back_end.h"
 #include "kernels/adamw.h"
 #include "tests/cases/add_position.h"
 #include "tests/cases/attention.h"

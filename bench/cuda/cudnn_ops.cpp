@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "engine/back_end.h"
 #include "kernels/runtime/cuda.h"
 
 namespace ekgine {

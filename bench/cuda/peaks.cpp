@@ -8,6 +8,7 @@
 #include "bench/cuda/graph.h"
 #include "bench/cuda/peaks_kernels.h"
 #include "bench/cuda/stopwatch.h"
+#include "engine/back_end.h"
 #include "kernels/runtime/cuda_libraries.h"
 #include "tests/support/random.h"
 

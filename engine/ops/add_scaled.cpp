@@ -1,5 +1,6 @@
 #include "engine/ops/add_scaled.h"
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "kernels/elementwise.h"

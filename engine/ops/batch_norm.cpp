@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "kernels/batch_norm.h"
 #include "kernels/batch_norm_relu_pool.h"

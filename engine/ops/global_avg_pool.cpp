@@ -1,5 +1,6 @@
 #include "kernels/global_avg_pool.h"
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
 

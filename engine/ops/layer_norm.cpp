@@ -1,5 +1,6 @@
 #include "kernels/layer_norm.h"
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "engine/ops/add_scaled.h"

@@ -1,5 +1,6 @@
 #include "kernels/lstm.h"
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
 

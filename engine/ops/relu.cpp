@@ -1,5 +1,6 @@
 #include "kernels/relu.h"
 
+#include "engine/back_end.h"
 #include "engine/ops.h"
 
 namespace ekgine {

@@ -2,6 +2,7 @@
 
 #include <type_traits>
 
+#include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "engine/ops/batch_norm.h"

@@ -1,5 +1,6 @@
 // AdamW on a CUDA device, real or emulated, against the CPU.
 #include "kernels/adamw.h"
+#include "engine/back_end.h"
 
 #include <gtest/gtest.h>
 

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/back_end.h"
 #include "engine/ops.h"
 #include "kernels/conv2d.h"
 #include "kernels/layer_norm.h"

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "engine/back_end.h"
 #include "engine/ops.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/random.h"

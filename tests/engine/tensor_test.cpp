@@ -5,6 +5,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/back_end.h"
 #include "engine/device.h"
 #include "tests/support/expect_error.h"
 

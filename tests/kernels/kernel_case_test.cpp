@@ -1,5 +1,6 @@
 // The checker checked: each deliberately wrong op must be reported, and by the right sentence.
 #include "tests/support/kernel_case.h"
+#include "engine/back_end.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
