@@ -66,9 +66,12 @@ inline void store(bfloat16* to, Floats v) {
 
 // Stores around the caches, where a processor can: a line that is written whole need not be read
 // first. `to` is one that can_stream() says yes to; other threads see it after fence(). In bfloat16
-// an ordinary store, since a vector is half as long.
+// an ordinary store, since a vector is half as long; and for AddressSanitizer, which does not see
+// the others.
 inline void stream(float* to, Floats v) {
-#ifdef __AVX512F__
+#ifdef __SANITIZE_ADDRESS__
+  store(to, v);
+#elif defined(__AVX512F__)
   _mm512_stream_ps(to, reinterpret_cast<__m512>(v));
 #elif defined(__AVX__)
   _mm256_stream_ps(to, reinterpret_cast<__m256>(v));
