@@ -17,7 +17,7 @@
 #include "base/interrupt.h"
 #include "data/checksums.h"
 #include "data/part_file.h"
-#include "data/sha256.h"
+#include "base/sha256.h"
 #include "data/text_lines.h"
 
 namespace ekgine {

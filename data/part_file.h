@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "data/sha256.h"
+#include "base/sha256.h"
 
 namespace ekgine {
 

@@ -5,7 +5,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "data/json_file.h"
+#include "base/json_file.h"
 
 namespace ekgine {
 
@@ -22,7 +22,7 @@ void refuse_duplicates(const std::vector<std::string>& records, const std::strin
 }  // namespace
 
 Split read_split(const std::filesystem::path& path) {
-  const nlohmann::json json = read_json(path);
+  const nlohmann::json json = read_json(path, Sealed::if_present);
   Split split;
   const std::pair<const char*, std::vector<std::string>*> keys[] = {
       {"train_records", &split.train},

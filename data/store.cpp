@@ -14,7 +14,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/hdf5.h"
-#include "data/json_file.h"
+#include "base/json_file.h"
 
 namespace ekgine {
 
@@ -116,7 +116,7 @@ Store::Store(fs::path folder, Amplitude amplitude)
     }
     fail("{}: is not a store: {} is missing", folder_.string(), description_name);
   }
-  const nlohmann::json json = read_json(path);
+  const nlohmann::json json = read_json(path, Sealed::if_present);
   if (const auto format = json_value<std::string>(path, json, "format", "a text");
       format != format_name) {
     fail("{}: the format is '{}', expected '{}'", path.string(), format, format_name);

@@ -4,7 +4,7 @@
 #include <csignal>
 #include <thread>
 
-#include "data/sha256.h"
+#include "base/sha256.h"
 #include "tests/apps/program.h"
 #include "tests/support/http_server.h"
 #include "tests/support/random.h"

@@ -6,7 +6,7 @@
 #include <cstdlib>
 
 #include "base/atomic_file.h"
-#include "data/sha256.h"
+#include "base/sha256.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/http_server.h"

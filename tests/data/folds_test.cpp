@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "data/json_file.h"
+#include "base/json_file.h"
 #include "tests/support/expect_error.h"
 
 namespace ekgine::testing {
@@ -76,7 +76,7 @@ TEST(Folds, TheSeedsOwnSplitsFile) {
   if (reference == nullptr) GTEST_SKIP() << "EKGINE_SEED_REFERENCE is not set";
   const std::filesystem::path folder = reference;
   const Split split = read_split(folder / "data_splits.json");
-  const auto published = read_json(folder / "published_results.json");
+  const auto published = read_json(folder / "published_results.json", Sealed::if_present);
   EXPECT_EQ(kfold(split.train, 5, 42)[4],
             published.at("Main_Model.fold5").at("validation_records"));
 }

@@ -8,7 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/hdf5.h"
-#include "data/json_file.h"
+#include "base/json_file.h"
 #include "data/scalogram.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"

@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4), as checksums of downloads: computed by OpenSSL, with the processor's own
-// instructions where it has them.
+// SHA-256 (FIPS 180-4), as checksums of files and downloads: computed by OpenSSL, with the
+// processor's own instructions where it has them.
 #pragma once
 
 #include <filesystem>

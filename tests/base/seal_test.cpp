@@ -1,0 +1,34 @@
+#include "base/seal.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <span>
+#include <string>
+
+namespace ekgine {
+namespace {
+
+TEST(Seal, HoldsForItsBytesAndForNoOthers) {
+  std::string text = "head " + std::string(blank_seal) + " tail";
+  set_seal(text, 5);
+  // printf 'head %064d tail' 0 | sha256sum
+  EXPECT_EQ(text.substr(5, 64), "464c4b92a2506972e65eda7968f00b27b549993171d0ad45365bb3fda4a45984");
+  EXPECT_TRUE(seal_holds(text, 5));
+  for (std::size_t bit = 0; bit < 8 * text.size(); ++bit) {
+    std::string flipped = text;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    EXPECT_FALSE(seal_holds(flipped, 5)) << "bit " << bit;
+  }
+  EXPECT_FALSE(seal_holds(text.substr(0, 60), 5));
+}
+
+TEST(Seal, IsTheSameInParts) {
+  std::string text = std::string(blank_seal) + "one" + "two";
+  const std::string first = text.substr(0, 66), second = text.substr(66);
+  const std::string_view parts[] = {first, second};
+  EXPECT_EQ(seal_of(parts, 0), seal_of(std::span(std::array{std::string_view(text)}), 0));
+}
+
+}  // namespace
+}  // namespace ekgine
