@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/atomic_file.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -12,6 +11,7 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 using testing::TemporaryDirectory;
+using testing::write_bytes;
 
 std::string refusal(const std::string& text) {
   try {
@@ -47,12 +47,12 @@ TEST(SealedJson, AcceptsNoFlippedBit) {
   const TemporaryDirectory folder;
   const auto path = folder.path() / "f.json";
   const std::string text = sealed_json({{"epochs", 3}, {"name", "x"}});
-  write_file(path, text);
+  write_bytes(path, text);
   EXPECT_EQ(read_json(path, Sealed::required), json::parse(R"({"epochs": 3, "name": "x"})"));
   for (std::size_t bit = 0; bit < 8 * text.size(); ++bit) {
     std::string flipped = text;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
-    write_file(path, flipped);
+    write_bytes(path, flipped);
     EXPECT_THROW(read_json(path, Sealed::required), Error) << flipped;
   }
 }
@@ -60,7 +60,7 @@ TEST(SealedJson, AcceptsNoFlippedBit) {
 TEST(SealedJson, MayBeMissingWhereFilesComeFromElsewhere) {
   const TemporaryDirectory folder;
   const auto path = folder.path() / "f.json";
-  write_file(path, R"({"b": 1, "a": 2})");
+  write_bytes(path, R"({"b": 1, "a": 2})");
   EXPECT_EQ(read_json<ordered_json>(path, Sealed::if_present).dump(), R"({"b":1,"a":2})");
   EXPECT_THROW(read_json(path, Sealed::required), Error);
 }
