@@ -1,22 +1,34 @@
 #include "base/hdf5.h"
 
+#include <fcntl.h>
 #include <hdf5.h>
+#include <hdf5_hl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <concepts>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/seal.h"
+#include "base/sha256.h"
 
 namespace ekgine::hdf5 {
 
 namespace fs = std::filesystem;
 
 namespace {
+
+constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+constexpr std::string_view seal_line = "ekgine sha256 ";  // digits and a line break follow
+constexpr std::size_t user_block = 512;                   // the smallest there is
 
 // The library may have been built without thread safety: one lock for the whole process, taken by
 // every public function. The threads of ekgine wait for the disk here, not for each other's sums.
@@ -108,8 +120,38 @@ std::string normal_name(const std::string& name) {
   return normal;
 }
 
-// Files are opened without advisory locks: stores are read by several processes at once and lie on
-// file systems that have none; writers work on names of their own.
+// Fills the user block of a file that is written otherwise; returns the digits.
+std::string seal_file(const fs::path& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  const auto check = [&](bool done) {
+    if (done) return;
+    const std::string reason = std::strerror(errno);
+    if (file >= 0) ::close(file);
+    fail("{}: cannot write: {}", path.string(), reason);
+  };
+  check(file >= 0);
+  std::string block = fmt::format("{}{}\n", seal_line, blank_seal);
+  block.resize(user_block);
+  const auto write_block = [&] {
+    check(::pwrite(file, block.data(), block.size(), 0) == static_cast<ssize_t>(block.size()));
+  };
+  write_block();
+  Sha256 sum;
+  std::string piece(std::size_t{1} << 20, '\0');
+  ssize_t size = 0;
+  while ((size = ::read(file, piece.data(), piece.size())) > 0) {
+    sum.update({piece.data(), static_cast<std::size_t>(size)});
+  }
+  check(size == 0);
+  std::string digits = sum.hex();
+  block.replace(seal_line.size(), digits.size(), digits);
+  write_block();
+  ::close(file);
+  return digits;
+}
+
+// Files are created without advisory locks: they may lie on file systems that have none; writers
+// work on names of their own.
 Id access_properties() {
   Id properties(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_file_locking(properties.get(), 0, 1);
@@ -122,14 +164,27 @@ Id access_properties() {
 struct File::Handle {
   fs::path path;
   hid_t file = -1;
+  std::string bytes;  // of a file that was read; the library uses them where they lie
+  std::string seal;
+  bool seal_on_close = false;
 
-  Handle(fs::path p, hid_t id) : path(std::move(p)), file(id) {}
+  explicit Handle(fs::path p) : path(std::move(p)) {}
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
   ~Handle() {
     if (file < 0) return;
     const LibraryLock lock;
     H5Fclose(file);
+  }
+
+  // Opens `bytes`.
+  void open() {
+    const LibraryLock lock;
+    file = H5LTopen_file_image(bytes.data(), bytes.size(),
+                               H5LT_FILE_IMAGE_DONT_COPY | H5LT_FILE_IMAGE_DONT_RELEASE);
+    if (file < 0) {
+      fail("{}: the HDF5 file cannot be opened: truncated or damaged?", path.string());
+    }
   }
 
   std::string where(const std::string& object) const {
@@ -233,48 +288,50 @@ File::~File() = default;
 File File::open(const fs::path& path) {
   if (!fs::exists(path)) fail("{}: does not exist", path.string());
   if (!fs::is_regular_file(path)) fail("{}: is not a file", path.string());
-  const LibraryLock lock;
-  const Id access = access_properties();
-  const htri_t hdf5 = H5Fis_hdf5(path.c_str());
-  if (hdf5 < 0) fail("{}: cannot open: {}", path.string(), system_reason("unreadable"));
-  if (hdf5 == 0) fail("{}: is not an HDF5 file", path.string());
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access.get());
-  if (file < 0) {
-    fail("{}: the HDF5 file cannot be opened: {}", path.string(),
-         system_reason("truncated or damaged"));
+  auto handle = std::make_unique<Handle>(path);
+  handle->bytes = read_file(path);
+  if (handle->bytes.starts_with(seal_line)) {
+    if (!seal_holds(handle->bytes, seal_line.size())) fail_damaged(path.string());
+    handle->seal = handle->bytes.substr(seal_line.size(), blank_seal.size());
+  } else if (!handle->bytes.starts_with(signature)) {
+    fail("{}: is not an HDF5 file, or damaged", path.string());
   }
-  return File(std::make_unique<Handle>(path, file));
+  handle->open();
+  return File(std::move(handle));
 }
 
 File File::open_image(std::span<const std::byte> image, const std::string& name) {
-  const LibraryLock lock;
-  const Id access = access_properties();
-  // The library copies the image; its signature takes a pointer to non-const all the same.
-  void* bytes = const_cast<std::byte*>(image.data());
-  if (image.empty() || H5Pset_fapl_core(access.get(), 1 << 16, false) < 0 ||
-      H5Pset_file_image(access.get(), bytes, image.size()) < 0) {
-    fail("{}: is not an HDF5 file", name);
-  }
-  const hid_t file = H5Fopen(name.c_str(), H5F_ACC_RDONLY, access.get());
-  if (file < 0) fail("{}: the HDF5 file cannot be opened; truncated or damaged?", name);
-  return File(std::make_unique<Handle>(name, file));
+  auto handle = std::make_unique<Handle>(name);
+  handle->bytes.assign(reinterpret_cast<const char*>(image.data()), image.size());
+  if (!handle->bytes.starts_with(signature)) fail("{}: is not an HDF5 file, or damaged", name);
+  handle->open();
+  return File(std::move(handle));
 }
 
 File File::create(const fs::path& path) {
   const LibraryLock lock;
   const Id access = access_properties();
-  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
-  if (file < 0) fail("{}: cannot create: {}", path.string(), system_reason("refused"));
-  return File(std::make_unique<Handle>(path, file));
+  const Id creation(H5Pcreate(H5P_FILE_CREATE), H5Pclose);
+  H5Pset_userblock(creation.get(), user_block);
+  auto handle = std::make_unique<Handle>(path);
+  handle->seal_on_close = true;
+  handle->file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, creation.get(), access.get());
+  if (handle->file < 0) fail("{}: cannot create: {}", path.string(), system_reason("refused"));
+  return File(std::move(handle));
 }
 
 File File::create_image(const std::string& name) {
   const LibraryLock lock;
   const Id access = access_properties();
   H5Pset_fapl_core(access.get(), 1 << 20, false);
-  const hid_t file = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
-  if (file < 0) fail("{}: cannot create: {}", name, system_reason("refused"));
-  return File(std::make_unique<Handle>(name, file));
+  auto handle = std::make_unique<Handle>(name);
+  handle->file = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
+  if (handle->file < 0) fail("{}: cannot create: {}", name, system_reason("refused"));
+  return File(std::move(handle));
+}
+
+const std::string& File::seal() const {
+  return handle_->seal;
 }
 
 std::string File::image() const {
@@ -300,6 +357,7 @@ void File::close() {
     fail("{}: cannot write: {}", handle_->path.string(),
          flushed ? system_reason("refused by the HDF5 library") : reason);
   }
+  if (handle_->seal_on_close) handle_->seal = seal_file(handle_->path);
 }
 
 bool File::exists(const std::string& name) const {

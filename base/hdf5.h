@@ -1,5 +1,9 @@
 // HDF5 files, as far as ekgine needs them: groups, one-type datasets, scalar and string attributes.
 //
+// Files that create() makes are sealed (base/seal.h). The seal stands in HDF5's user block, the
+// first 512 bytes, which other programs skip: the line "ekgine sha256 DIGITS", then zeros. A sealed
+// file is checked against its seal before the HDF5 library sees any of it.
+//
 // Every failure is an Error of one line that names the file, the object and what was expected; the
 // library's own error stack is not printed. Strings are UTF-8. Data is row-major, converted between
 // file and memory types by HDF5 (a float64 dataset read as float is converted).
@@ -26,21 +30,27 @@ struct Rows {
 
 class File {
  public:
-  // Opens an existing file for reading. Errors: missing, not HDF5, truncated.
+  // Reads an existing file into memory and opens it for reading. Errors: missing, not HDF5,
+  // truncated, a seal that does not hold.
   static File open(const std::filesystem::path& path);
-  // Opens a file that lies in memory; the bytes are copied. `name` stands for it in messages.
+  // Opens a file without a seal that lies in memory; the bytes are copied. `name` stands for it in
+  // messages.
   static File open_image(std::span<const std::byte> image, const std::string& name);
   // Creates a file, replacing one of that name. Write to an AtomicFile's temporary path.
   static File create(const std::filesystem::path& path);
-  // Creates a file in memory, of which image() is to be had. `name` stands for it in messages.
+  // Creates a file in memory, without a seal, of which image() is to be had. `name` stands for it
+  // in messages.
   static File create_image(const std::string& name);
   File(File&&) noexcept;
   File& operator=(File&&) noexcept;
   ~File();
 
-  // Flushes and closes; errors that only show now (a full disk) are thrown. The destructor closes
-  // without throwing, so a writer calls close() before it commits.
+  // Flushes, closes and seals; errors that only show now (a full disk) are thrown. The destructor
+  // closes without throwing, and without a seal, so a writer calls close() before it commits.
   void close();
+  // The digits of the seal, of a file that was opened with one or has been closed with one; else
+  // "".
+  const std::string& seal() const;
   // The bytes of a file as they would be on disk.
   std::string image() const;
 

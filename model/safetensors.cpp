@@ -8,12 +8,13 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/json_file.h"
+#include "base/seal.h"
 #include "model/json_text.h"
 
 namespace ekgine {
@@ -26,7 +27,11 @@ using nlohmann::json;
 static_assert(std::endian::native == std::endian::little, "array data is copied as it is");
 
 constexpr const char* metadata_key = "__metadata__";
+constexpr const char* seal_key = "sha256";
 constexpr std::size_t length_bytes = 8;
+// How every header that is written here begins; the digits of the seal follow.
+constexpr std::string_view header_start = R"({"__metadata__":{"sha256":")";
+constexpr std::size_t seal_position = length_bytes + header_start.size();
 
 // The value of a JSON number that is a whole one from 0 to 2^63 − 1.
 std::optional<std::int64_t> natural(const json& value) {
@@ -59,27 +64,7 @@ std::optional<std::int64_t> product(std::span<const std::int64_t> shape) {
 }
 
 json parse_header(std::string_view text, const std::string& file) {
-  std::vector<std::set<std::string>> keys;  // seen so far, of every open object
-  const auto watch = [&](int depth, json::parse_event_t event, json& parsed) {
-    using enum json::parse_event_t;
-    // {name: {"shape": [...]}} is as deep as it goes.
-    if ((event == object_start || event == array_start) && depth > 2) {
-      fail("{}: the header is nested too deeply", file);
-    }
-    if (event == object_start) keys.emplace_back();
-    if (event == object_end) keys.pop_back();
-    // JSON leaves open what a key given twice means; the parser would silently take the last.
-    if (event == key && !keys.back().insert(parsed.get<std::string>()).second) {
-      fail("{}: the header has {} twice", file, brief(parsed));
-    }
-    return true;
-  };
-  json header;
-  try {
-    header = json::parse(text, watch);
-  } catch (const json::parse_error& error) {
-    fail("{}: not a safetensors file: the header is not JSON (byte {} of it)", file, error.byte);
-  }
+  json header = parse_json(text, file + ": the header");
   if (!header.is_object()) fail("{}: the header is not a JSON object", file);
   return header;
 }
@@ -94,6 +79,21 @@ Metadata parse_metadata(const json& value, const std::string& file) {
     metadata[key] = text.get<std::string>();
   }
   return metadata;
+}
+
+// Takes the seal out of the metadata; tells whether there was one. Errors: it does not hold.
+bool take_seal(Metadata& metadata, std::string_view content, const std::string& file) {
+  if (!metadata.contains(seal_key)) return false;
+  const bool in_place = content.substr(length_bytes).starts_with(header_start);
+  if (!in_place || !seal_holds(content, seal_position)) {
+    fail(
+        "{}: is damaged: its checksum is not that of its bytes; if it was changed on purpose, "
+        "remove "
+        "'{}' from its metadata",
+        file, seal_key);
+  }
+  metadata.erase(seal_key);
+  return true;
 }
 
 enum class ElementType { f16, bf16, f32, f64 };
@@ -247,6 +247,7 @@ WeightsFile read_safetensors(const fs::path& path) {
   for (const json header = parse_header(text, file); const auto& [name, value] : header.items()) {
     if (name == metadata_key) {
       weights.metadata = parse_metadata(value, file);
+      weights.sealed = take_seal(weights.metadata, content, file);
     } else {
       entries.push_back(parse_entry(name, value, data_bytes, file));
     }
@@ -279,9 +280,13 @@ void write_safetensors(const fs::path& path, std::span<const ArrayView> arrays,
   }
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[metadata_key] = metadata;
+  header[metadata_key][seal_key] = blank_seal;
+  for (const auto& [key, value] : metadata) {
+    if (key == seal_key) fail("{}: cannot write: the metadata has a key '{}'", file, seal_key);
+    header[metadata_key][key] = value;
+  }
   std::size_t offset = 0;
-  std::vector<std::string_view> parts(2);  // length and header
+  std::vector<std::string_view> parts(1);  // length and header
   for (const auto& [name, array] : sorted) {
     const std::size_t bytes = array->values.size_bytes();
     header[std::string(name)] = {
@@ -297,8 +302,9 @@ void write_safetensors(const fs::path& path, std::span<const ArrayView> arrays,
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
-  parts[0] = {reinterpret_cast<const char*>(&length), length_bytes};
-  parts[1] = text;
+  text.insert(0, reinterpret_cast<const char*>(&length), length_bytes);
+  parts[0] = text;
+  text.replace(seal_position, blank_seal.size(), seal_of(parts, seal_position));
   write_file(path, parts);
 }
 

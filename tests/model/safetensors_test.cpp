@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/atomic_file.h"
+#include "base/seal.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/random.h"
@@ -138,6 +139,7 @@ TEST(Safetensors, SurvivesAFileBitForBit) {
   const Metadata metadata = {{"", "empty key"}, {"a\n\"b\"", "ü\\ \x01 \xf0\x9f\x92\x93"}};
   write_safetensors(folder / "a", state, metadata);
   const WeightsFile read = read_safetensors(folder / "a");
+  EXPECT_TRUE(read.sealed);
   EXPECT_EQ(read.metadata, metadata);
   ASSERT_EQ(read.arrays.size(), state.size());
   for (const auto& [name, array] : state) {
@@ -155,18 +157,21 @@ TEST(Safetensors, WritesExactlyThis) {
   const std::array<ArrayView, 2> views = {ArrayView{"z", {}, single},
                                           ArrayView{"a.b", shape, pair}};
   write_safetensors(folder / "a", views, {{"k", "value"}});
+  const std::string start = R"({"__metadata__":{"sha256":")";
   const std::string header =
-      R"({"__metadata__":{"k":"value"},"a.b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
+      start + std::string(blank_seal) +
+      R"(","k":"value"},"a.b":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},)"
       R"("z":{"dtype":"F32","shape":[],"data_offsets":[8,12]}})";
   const std::string data("\0\0\x80\x3f\0\0\0\x40\0\0\x40\x40", 12);
-  ASSERT_EQ(header.size() % 8, 4u);
-  EXPECT_EQ(read_file(folder / "a"), file_of(header + "    ", data));
+  ASSERT_EQ(header.size() % 8, 3u);
+  std::string expected = file_of(header + "     ", data);
+  set_seal(expected, 8 + start.size());
+  EXPECT_EQ(read_file(folder / "a"), expected);
 }
 
 TEST(Safetensors, NothingAtAllIsAFileToo) {
   const TemporaryDirectory folder;
   write_safetensors(folder / "a", StateDict{}, {});
-  EXPECT_EQ(read_file(folder / "a"), file_of("{}      ", ""));
   EXPECT_THAT(read_safetensors(folder / "a").arrays, IsEmpty());
 }
 
@@ -201,6 +206,8 @@ TEST(Safetensors, RefusesWhatItCannotWrite) {
                path + ": cannot write: 2 values do not fill 'a' of shape (-2)");
   EXPECT_ERROR(write({{"\xff", two, values}}),
                path + ": cannot write: a name or the metadata is not UTF-8");
+  EXPECT_ERROR(write({}, {{"sha256", "mine"}}),
+               path + ": cannot write: the metadata has a key 'sha256'");
   EXPECT_ERROR(write({}, {{"k", "\xc3"}}),
                path + ": cannot write: a name or the metadata is not UTF-8");
   {
@@ -242,16 +249,17 @@ TEST(Safetensors, RefusesMalformedFiles) {
        ": not a safetensors file, or truncated: the header should have 18446744073709551615 bytes"},
       // A length that overflows when eight is added.
       {length_of(~std::uint64_t{0} - 7) + "{}", ": not a safetensors file, or truncated"},
-      {file_of("", ""), ": not a safetensors file: the header is not JSON"},
-      {file_of("{\"a\":", ""), ": not a safetensors file: the header is not JSON (byte 6 of it)"},
-      {file_of("{} {}", ""), ": not a safetensors file: the header is not JSON"},
-      {file_of("{\"\xff\":1}", ""), ": not a safetensors file: the header is not JSON"},
+      {file_of("", ""), ": the header: not JSON: "},
+      {file_of("{\"a\":", ""), ": the header: not JSON: it ends too early, after 5 bytes"},
+      {file_of("{} {}", ""), ": the header: not JSON: "},
+      {file_of("{\"\xff\":1}", ""), ": the header: not JSON: "},
       {file_of("[]", ""), ": the header is not a JSON object"},
       {file_of("7", ""), ": the header is not a JSON object"},
-      {file_of(R"({"a":1,"a":2})", ""), ": the header has \"a\" twice"},
-      {file_of(R"({"a":{"dtype":"F32","dtype":"F64"}})", ""), ": the header has \"dtype\" twice"},
+      {file_of(R"({"a":1,"a":2})", ""), ": the header: 'a' is given twice"},
+      {file_of(R"({"a":{"dtype":"F32","dtype":"F64"}})", ""),
+       ": the header: 'dtype' is given twice"},
       {file_of("{\"a\":" + std::string(100000, '[') + std::string(100000, ']') + "}", ""),
-       ": the header is nested too deeply"},
+       ": the header: is nested deeper than 64 levels"},
       {file_of(R"({"__metadata__":[]})", ""), ": __metadata__ is not a JSON object"},
       {file_of(R"({"__metadata__":{"k":1}})", ""), ": __metadata__: \"k\" must be a text, got 1"},
       {file_of(R"({"a":[]})", ""), ": \"a\" has no dtype"},
@@ -309,6 +317,45 @@ TEST(Safetensors, NoPrefixOfAFileIsAFile) {
     write_input(path, whole.substr(0, size));
     EXPECT_ERROR(read_safetensors(path), path + ": ");
   }
+}
+
+// No flipped bit of a file with a seal gives other data: it is refused, or the flip was in the name
+// of the seal or of the metadata, and the file no longer counts as sealed.
+TEST(Safetensors, NoticesEveryFlippedBit) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a";
+  const std::array<float, 2> values = {1, 2};
+  const std::array<std::int64_t, 1> two = {2};
+  const std::vector<ArrayView> arrays = {{"a", two, values}};
+  write_safetensors(path, arrays, {{"format", "x"}});
+  const std::string whole = read_file(path);
+  int unsealed = 0;
+  for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+    std::string flipped = whole;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << bit % 8));
+    write_input(path, flipped);
+    try {
+      const WeightsFile read = read_safetensors(path);
+      EXPECT_FALSE(read.sealed) << "bit " << bit;
+      ++unsealed;
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::StartsWith(path + ": "));
+    }
+  }
+  EXPECT_LE(unsealed, 6 * 8);  // of "sha256"
+}
+
+TEST(Safetensors, SaysWhatToDoWithASealThatIsOutOfDate) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a";
+  write_file(path,
+             file_of(R"({"__metadata__":{"a":"b","sha256":")" + std::string(64, '0') + "\"}}", ""));
+  EXPECT_ERROR(read_safetensors(path),
+               path +
+                   ": is damaged: its checksum is not that of its bytes; if it was changed on "
+                   "purpose, remove 'sha256' from its metadata");
+  write_file(path, file_of(R"({"__metadata__":{"a":"b"}})", ""));
+  EXPECT_FALSE(read_safetensors(path).sealed);
 }
 
 // A byte changed at random gives another file or one Error, and never anything else.
