@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/hdf5.h"
 #include "base/json_file.h"
+#include "base/record_name.h"
 
 namespace ekgine {
 
@@ -28,7 +29,7 @@ constexpr const char* beat_list_name = "metadata.json";
 constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
 
 fs::path record_path(const fs::path& folder, const std::string& record) {
-  return folder / (record + ".h5");
+  return folder / (record_file_name(record) + ".h5");
 }
 
 std::string json_line(const nlohmann::ordered_json& value) {
@@ -135,6 +136,7 @@ Store::Store(fs::path folder, Amplitude amplitude)
   for (const nlohmann::json& item : records) {
     StoreRecord record;
     record.name = json_value<std::string>(path, item, "name", "a text");
+    check_record_name(record.name, path.string());
     const auto counts =
         json_value<std::vector<std::int64_t>>(path, item, "counts", "a list of integers");
     if (counts.size() != record.counts.size() ||

@@ -11,6 +11,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/record_name.h"
 #include "base/tfrecord.h"
 #include "data/scalogram.h"
 #include "data/workers.h"
@@ -162,7 +163,7 @@ TfRecordSummary export_tfrecords(const Store& store, const TfRecordOptions& opti
   for_each_item(std::ssize(records), [&](std::int64_t i, const Cpu& cpu) {
     const std::string& name = records[static_cast<std::size_t>(i)].name;
     auto& file = files[static_cast<std::size_t>(i)];
-    file = std::make_unique<AtomicWriter>(options.output / (name + ".tfrecord"));
+    file = std::make_unique<AtomicWriter>(options.output / (record_file_name(name) + ".tfrecord"));
     write_record(*file, store, name, options.sequence_length, cpu, [&](std::int64_t sequences) {
       const std::lock_guard lock(mutex);
       done += sequences;

@@ -1,7 +1,7 @@
 // Sequences of scalograms as TFRecord files, which the seed's code trains on.
 //
-// A file REC.tfrecord per record. It holds a tf.train.Example for every 256 consecutive sequences,
-// the last for those that are left, with the features
+// A file REC.tfrecord per record, REC as record_file_name() has it. It holds a tf.train.Example for
+// every 256 consecutive sequences, the last for those that are left, with the features
 //   num_in_batch, sequence_len, height, width   Int64List of one: 256 or fewer, T, 32, 187
 //   sequences_raw  BytesList of one: float32, little-endian, (num_in_batch, T, 32, 187); not
 //                  normalised

@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/hdf5.h"
+#include "base/record_name.h"
 #include "evaluation/metrics.h"
 
 namespace ekgine {
@@ -18,10 +19,7 @@ void check_records(std::span<const RecordPredictions> records, std::size_t class
   if (records.empty()) fail("no records to evaluate");
   std::set<std::string> names;
   for (const RecordPredictions& record : records) {
-    if (record.record.empty() || record.record == "." ||
-        record.record.find('/') != std::string::npos) {
-      fail("record \"{}\": not a name for a group in predictions.h5", record.record);
-    }
+    check_record_name(record.record, "predictions.h5");
     const std::string where = fmt::format("record {}: ", record.record);
     if (!names.insert(record.record).second) fail("{}given twice", where);
     check_predictions(where, record.probabilities, record.labels, class_count);
@@ -42,10 +40,11 @@ void write_predictions(const fs::path& path, std::span<const RecordPredictions> 
     const auto n = static_cast<std::int64_t>(record.labels.size());
     const std::array matrix{n, static_cast<std::int64_t>(class_names.size())};
     const std::array column{n};
-    file.write<float>(record.record + "/probabilities", record.probabilities, matrix);
-    file.write<std::int32_t>(record.record + "/labels", record.labels, column);
+    const std::string group = record_file_name(record.record);
+    file.write<float>(group + "/probabilities", record.probabilities, matrix);
+    file.write<std::int32_t>(group + "/labels", record.labels, column);
     if (!record.r_samples.empty()) {
-      file.write<std::int64_t>(record.record + "/r_samples", record.r_samples, column);
+      file.write<std::int64_t>(group + "/r_samples", record.r_samples, column);
     }
   }
   file.close();
@@ -58,7 +57,7 @@ std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_
   for (const std::string& name : file.members("/")) {
     if (!file.is_group(name)) fail("{}: /{} is a dataset, expected a group", path.string(), name);
     RecordPredictions record;
-    record.record = name;
+    record.record = record_of_file_name(name);
     const std::array<std::int64_t, 2> matrix{-1, static_cast<std::int64_t>(class_count)};
     record.probabilities = file.read<float>(name + "/probabilities", matrix);
     const std::array column{file.shape(name + "/probabilities").front()};

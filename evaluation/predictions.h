@@ -1,6 +1,6 @@
 // predictions.h5: a model's probabilities for every sequence of every record evaluated.
 //
-// A group per record, named as the record, with
+// A group per record, named by record_file_name(), with
 //   probabilities  (n, C) float32
 //   labels         (n) int32, 0 … C−1
 //   r_samples      (n) int64, the sample of the R peak of the sequence's last (labelled) beat
@@ -23,9 +23,8 @@ struct RecordPredictions {
   std::vector<std::int64_t> r_samples;  // (n); empty when read from a file without them
 };
 
-// Fails when a name is empty, repeated or no HDF5 group name, r_samples is neither n long nor
-// empty, or a record's probabilities and labels fail check_predictions(). The text begins with
-// "record NAME: ".
+// Fails when a name is repeated or no name of a record, r_samples is neither n long nor empty, or a
+// record's probabilities and labels fail check_predictions(). The text begins with "record NAME: ".
 void check_records(std::span<const RecordPredictions> records, std::size_t class_count);
 
 // Writes the whole file, atomically; r_samples are left out where they are empty.

@@ -43,6 +43,18 @@ TEST(Predictions, AreReadAsWrittenInNameOrder) {
   EXPECT_EQ(hdf5::File::open(path).shape("101/probabilities"), (std::vector<std::int64_t>{3, 2}));
 }
 
+TEST(Predictions, OfRecordsInFoldersAreGroupsOfTheRoot) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "predictions.h5";
+  auto written = two_records();
+  written[0].record = "p1/s%1";
+  write_predictions(path, written, kClasses);
+  EXPECT_TRUE(hdf5::File::open(path).exists("p1%2Fs%251/probabilities"));
+  const auto read = read_predictions(path, 2);
+  ASSERT_EQ(read.size(), 2);
+  expect_equal(read[1], written[0]);
+}
+
 TEST(Predictions, WithoutRSamplesAreRead) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
@@ -74,10 +86,9 @@ TEST(Predictions, ThatAreWrongAreRefusedBeforeWriting) {
   records = two_records();
   records[1].record = "207";
   EXPECT_ERROR(write(), "record 207: given twice");
-  for (const char* name : {"", ".", "a/b"}) {
+  for (const char* name : {"", ".", "../b"}) {
     records[1].record = name;
-    EXPECT_ERROR(write(),
-                 "record \"" + std::string(name) + "\": not a name for a group in predictions.h5");
+    EXPECT_ERROR(write(), "predictions.h5: '" + std::string(name) + "' is no name of a record");
   }
   records.clear();
   EXPECT_ERROR(write(), "no records to evaluate");
