@@ -24,11 +24,13 @@ void run(Options& o) {
   const auto start = std::chrono::steady_clock::now();
   o.preprocess.tool = std::string("ekgine ") + program_version;
   std::unique_ptr<Progress> progress;
-  const StoreInfo info = preprocess(o.preprocess, [&](std::int64_t done, std::int64_t total) {
-    if (!progress) progress = std::make_unique<Progress>("preprocess", "records", total);
-    progress->update(done);
-  });
+  const PreprocessSummary summary =
+      preprocess(o.preprocess, [&](std::int64_t done, std::int64_t total) {
+        if (!progress) progress = std::make_unique<Progress>("preprocess", "records", total);
+        progress->update(done);
+      });
   if (progress) progress->finish();
+  const StoreInfo& info = summary.store;
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::int64_t beats = 0;
@@ -48,6 +50,9 @@ void run(Options& o) {
                 {"records", info.records.size()},
                 {"beats", beats},
                 {"classes", classes},
+                {"unannotated_records", summary.unannotated},
+                {"unmeasured_beats", summary.unmeasured},
+                {"repeated_annotations", summary.repeated},
                 {"seconds", seconds}});
     return;
   }
@@ -63,9 +68,11 @@ void add_preprocess(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "preprocess",
       "Cut the beats of a WFDB database and write them to a store.\n"
-      "Every annotated beat with 93 samples on both sides becomes 187 samples of the first signal "
-      "in\n"
-      "mV with its class (N, S, V, F, Q). Reads formats 212, 16 and 80 at 360 Hz.");
+      "Every annotated beat with more than 93 samples before it and 93 after it becomes 187 "
+      "samples\n"
+      "of the first signal in mV with its class (N, S, V, F, Q). Beats with samples that were not\n"
+      "measured, and records of the database without annotations, are left out and counted.\n"
+      "Reads formats 212, 16 and 80 at 360 Hz, and annotations in MIT format.");
   command->add_option("--database", o->preprocess.database, "Folder with .hea, .dat and .atr files")
       ->required();
   command

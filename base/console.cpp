@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -59,6 +60,23 @@ bool write_all(int file, std::string_view text) {
 }
 
 }  // namespace
+
+std::string utf8(std::string_view text) {
+  std::string valid;
+  valid.reserve(text.size());
+  while (!text.empty()) {
+    const std::size_t size = character_bytes(text);
+    const auto first = static_cast<unsigned char>(text[0]);
+    if (size == 0) {
+      valid += static_cast<char>(0xC0 | first >> 6);
+      valid += static_cast<char>(0x80 | (first & 0x3F));
+    } else {
+      valid += text.substr(0, size);
+    }
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return valid;
+}
 
 std::string printable(std::string_view text) {
   std::string line;

@@ -14,6 +14,9 @@ namespace ekgine {
 // "\n", "\x1b" and so on, bytes that are no UTF-8 as "\xff".
 std::string printable(std::string_view text);
 
+// `text` as UTF-8: what is none already is taken for Latin-1, byte by byte.
+std::string utf8(std::string_view text);
+
 // Prints `text` as a line on stderr, made printable first. Never throws.
 void print_message(std::string_view text) noexcept;
 

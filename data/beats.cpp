@@ -1,6 +1,8 @@
 #include "data/beats.h"
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 
 #include "base/error.h"
 #include "data/wfdb_header.h"
@@ -8,20 +10,56 @@
 
 namespace ekgine {
 
+namespace {
+
+// Removes the annotations of beats that others mark, and returns how many they were.
+std::int64_t remove_repeated(std::vector<const WfdbAnnotation*>& beats) {
+  // Channel by channel, from the lowest: a beat that has one near it already is marked by that one.
+  std::vector<const WfdbAnnotation*> by_channel = beats;
+  std::stable_sort(by_channel.begin(), by_channel.end(),
+                   [](const auto* a, const auto* b) { return a->chan < b->chan; });
+  std::map<std::int64_t, const WfdbAnnotation*> kept;  // by sample
+  const auto is_marked = [&](const WfdbAnnotation& beat) {
+    for (auto near = kept.lower_bound(beat.sample - same_beat);
+         near != kept.end() && near->first <= beat.sample + same_beat; ++near) {
+      if (near->first == beat.sample || near->second->chan != beat.chan) return true;
+    }
+    return false;
+  };
+  for (const WfdbAnnotation* beat : by_channel) {
+    if (!is_marked(*beat)) kept.emplace_hint(kept.end(), beat->sample, beat);
+  }
+  const auto removed = std::erase_if(beats, [&](const auto* beat) {
+    const auto at = kept.find(beat->sample);
+    return at == kept.end() || at->second != beat;
+  });
+  return static_cast<std::int64_t>(removed);
+}
+
+}  // namespace
+
 RecordBeats cut_beats(std::string name, std::span<const double> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map) {
   RecordBeats record;
   record.name = std::move(name);
   const std::int64_t length = std::ssize(signal);
+  std::vector<const WfdbAnnotation*> beats;
   for (const WfdbAnnotation& annotation : annotations) {
-    const std::int32_t label = map.label(annotation.symbol);
-    const std::int64_t r = annotation.sample;
-    if (label < 0 || r <= beat_half || r >= length - beat_half) continue;
+    if (map.label(annotation.symbol) >= 0) beats.push_back(&annotation);
+  }
+  record.repeated = remove_repeated(beats);
+  for (const WfdbAnnotation* beat : beats) {
+    const std::int64_t r = beat->sample;
+    if (r <= beat_half || r >= length - beat_half) continue;
     const auto window = signal.subspan(static_cast<std::size_t>(r - beat_half), beat_samples);
+    if (std::any_of(window.begin(), window.end(), [](double v) { return std::isnan(v); })) {
+      ++record.unmeasured;
+      continue;
+    }
     std::transform(window.begin(), window.end(), std::back_inserter(record.beats),
                    [](double v) { return static_cast<float>(v); });
-    record.labels.push_back(label);
-    record.symbols.push_back(annotation.symbol);
+    record.labels.push_back(map.label(beat->symbol));
+    record.symbols.push_back(beat->symbol);
     record.r_samples.push_back(r);
   }
   return record;
@@ -36,7 +74,8 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
   }
   const std::vector<double> signal = read_wfdb_millivolts(header, 0);
   const std::filesystem::path atr = database / (name + ".atr");
-  const std::vector<WfdbAnnotation> annotations = read_wfdb_annotations(atr);
+  const std::vector<WfdbAnnotation> annotations =
+      read_wfdb_annotations(atr, header.sampling_frequency);
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     if (annotations[i].sample >= std::ssize(signal)) {
       fail("{}: annotation {} ('{}') is at sample {}, beyond the signal's {} samples", atr.string(),
@@ -46,8 +85,12 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
   RecordBeats record = cut_beats(name, signal, annotations, map);
   record.lead = header.signals[0].description;
   if (record.size() < 3) {
-    fail("{}: has {} beats (label map {}), expected 3 or more", atr.string(), record.size(),
-         map.name());
+    const std::string others =
+        record.unmeasured == 0
+            ? ""
+            : fmt::format(" and {} with samples that were not measured", record.unmeasured);
+    fail("{}: has {} beats (label map {}){}, expected 3 or more", atr.string(), record.size(),
+         map.name(), others);
   }
   return record;
 }

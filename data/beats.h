@@ -1,7 +1,13 @@
 // Beats: windows of the ECG around the R waves that a cardiologist marked.
 //
 // Annotations are taken in file order. One whose symbol is in the label map is a beat; its R sample
-// p is kept when 93 < p < length - 93; the window is samples p - 93 ... p + 93.
+// p is kept when 93 < p < length - 93; the window is samples p - 93 ... p + 93. That leaves out a
+// beat at sample 93, whose window begins with the signal, as the seed repository does: its
+// published results, of a database with one such beat, are without it.
+//
+// A beat may be annotated more than once, on several channels. Of annotations at one sample, and of
+// those on different channels within 150 ms of each other (within which EC57 matches beats), the
+// one of the lowest channel is kept, the first of equals.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +24,7 @@ namespace ekgine {
 
 constexpr std::int64_t beat_half = beat_samples / 2;  // samples on either side of R
 constexpr double beat_frequency = 360;                // Hz: what 187 samples are a beat at
+constexpr std::int64_t same_beat = 54;                // samples: 150 ms
 
 // The kept beats of one record, in time order.
 struct RecordBeats {
@@ -29,6 +36,9 @@ struct RecordBeats {
   std::vector<std::int32_t> labels;     // (n) classes of the label map
   std::vector<char> symbols;            // (n) annotation symbols
   std::vector<std::int64_t> r_samples;  // (n) positions of R in the record
+  // Left out when they were cut; 0 when read from a store.
+  std::int64_t unmeasured = 0;  // beats with a sample in their window that was not measured
+  std::int64_t repeated = 0;    // annotations of a beat that another one marks
 
   std::int64_t size() const { return std::ssize(labels); }
   std::span<const float> beat(std::int64_t i) const {
@@ -36,7 +46,8 @@ struct RecordBeats {
   }
 };
 
-// Cuts the beats out of a signal in mV. The annotations must lie inside the signal.
+// Cuts the beats out of a signal in mV, NaN where not measured. The annotations must lie inside the
+// signal and be in time order.
 RecordBeats cut_beats(std::string name, std::span<const double> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 

@@ -4,13 +4,15 @@
 #include <mutex>
 #include <optional>
 #include <set>
-#include <sstream>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
+#include "base/record_name.h"
 #include "data/amplitude.h"
 #include "data/moments.h"
 #include "data/scalogram.h"
+#include "data/text_lines.h"
 #include "data/workers.h"
 
 namespace ekgine {
@@ -25,11 +27,9 @@ std::vector<std::string> chosen_records(const PreprocessOptions& options) {
   std::set<std::string> seen;
   std::vector<std::string> missing;
   for (const std::string& name : names) {
+    if (!options.records.empty()) check_record_name(name, "--records");
     if (!seen.insert(name).second) fail("record {} is named twice", name);
-    // A name, not a path: it becomes the name of a file in the store.
-    if (name.find('/') != std::string::npos || !fs::exists(options.database / (name + ".hea"))) {
-      missing.push_back(name);
-    }
+    if (!fs::exists(options.database / (name + ".hea"))) missing.push_back(name);
   }
   if (!missing.empty()) {
     fail("{}: record{} {} {} not exist (no .hea file)", options.database.string(),
@@ -37,6 +37,38 @@ std::vector<std::string> chosen_records(const PreprocessOptions& options) {
          missing.size() > 1 ? "do" : "does");
   }
   return names;
+}
+
+// Removes the records without annotations from `names`, with a notice, and returns them: databases
+// list records of noise among the others.
+std::vector<std::string> take_unannotated(const fs::path& database,
+                                          std::vector<std::string>& names) {
+  const auto annotated = [&](const std::string& name) {
+    return fs::exists(database / (name + ".atr"));
+  };
+  const auto rest = std::stable_partition(names.begin(), names.end(), annotated);
+  std::vector<std::string> unannotated(rest, names.end());
+  names.erase(rest, names.end());
+  if (names.empty()) fail("{}: no record has annotations (.atr files)", database.string());
+  for (const std::string& name : unannotated) {
+    notice(fmt::format("record {} is left out: it has no annotations (.atr file)", name));
+  }
+  return unannotated;
+}
+
+struct LeftOut {
+  std::int64_t unmeasured = 0, repeated = 0;  // as in RecordBeats
+};
+
+void tell(const std::string& record, const LeftOut& left_out) {
+  if (left_out.unmeasured > 0) {
+    notice(fmt::format("record {}: {} beats are left out, with samples that were not measured",
+                       record, left_out.unmeasured));
+  }
+  if (left_out.repeated > 0) {
+    notice(fmt::format("record {}: {} annotations are left out, of beats that others mark", record,
+                       left_out.repeated));
+  }
 }
 
 // Of the record's beats as training measures them unless told otherwise, so that it need not
@@ -55,12 +87,24 @@ std::optional<Moments> usual_moments(const Cpu& cpu, RecordBeats record) {
 std::vector<std::string> database_records(const fs::path& database) {
   if (!fs::is_directory(database)) fail("{}: the database does not exist", database.string());
   std::vector<std::string> names;
-  if (fs::exists(database / "RECORDS")) {
-    std::istringstream lines(read_file(database / "RECORDS"));
-    for (std::string name; lines >> name;) names.push_back(name);
+  if (const fs::path list = database / "RECORDS"; fs::exists(list)) {
+    const std::string text = read_file(list);
+    for (const TextLine& line : text_lines(text)) {
+      for (const std::string_view name : words_of(line.text)) {
+        const std::string where = fmt::format("{}:{}", list.string(), line.number);
+        if (name.ends_with('/')) {
+          fail("{}: the folder {} is listed, expected its records; name them with --records", where,
+               excerpt(name));
+        }
+        check_record_name(name, where);
+        names.emplace_back(name);
+      }
+    }
   } else {
     for (const fs::directory_entry& entry : fs::directory_iterator(database)) {
-      if (entry.path().extension() == ".hea") names.push_back(entry.path().stem().string());
+      if (entry.path().extension() != ".hea") continue;
+      names.push_back(entry.path().stem().string());
+      check_record_name(names.back(), database.string());
     }
     std::sort(names.begin(), names.end());
   }
@@ -68,11 +112,13 @@ std::vector<std::string> database_records(const fs::path& database) {
   return names;
 }
 
-StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress& progress) {
+PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessProgress& progress) {
   const LabelMap& map = label_map(options.label_map);
-  const std::vector<std::string> names = chosen_records(options);
+  PreprocessSummary summary;
+  std::vector<std::string> names = chosen_records(options);
+  if (options.records.empty()) summary.unannotated = take_unannotated(options.database, names);
 
-  StoreInfo info;
+  StoreInfo& info = summary.store;
   info.label_map = options.label_map;
   info.source = options.database.string();
   info.tool = options.tool;
@@ -80,6 +126,7 @@ StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress&
   info.records.resize(names.size());
 
   StoreWriter writer(options.output);
+  std::vector<LeftOut> left_out(names.size());
   std::mutex mutex;  // guards done, and serialises progress
   std::int64_t done = 0;
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
@@ -91,6 +138,7 @@ StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress&
       compute_scalograms(cpu, record.beats, scalograms);
     }
     writer.add(record, scalograms, usual_moments(cpu, record));
+    left_out[at] = {record.unmeasured, record.repeated};
     info.records[at].name = record.name;
     for (const std::int32_t label : record.labels) {
       ++info.records[at].counts[static_cast<std::size_t>(label)];
@@ -100,7 +148,12 @@ StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress&
     if (progress) progress(done, std::ssize(names));
   });
   writer.commit(info);
-  return info;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    tell(names[i], left_out[i]);
+    summary.unmeasured += left_out[i].unmeasured;
+    summary.repeated += left_out[i].repeated;
+  }
+  return summary;
 }
 
 }  // namespace ekgine

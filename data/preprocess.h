@@ -12,9 +12,10 @@
 namespace ekgine {
 
 struct PreprocessOptions {
-  std::filesystem::path database;    // folder with 100.hea, 100.dat, 100.atr, ...
-  std::filesystem::path output;      // folder of the store; a store there is replaced
-  std::vector<std::string> records;  // empty: all that RECORDS lists, or all .hea without RECORDS
+  std::filesystem::path database;  // folder with 100.hea, 100.dat, 100.atr, ...
+  std::filesystem::path output;    // folder of the store; a store there is replaced
+  // Empty: those of database_records() that have annotations.
+  std::vector<std::string> records;
   std::string label_map = "seed";
   std::string tool = "ekgine";  // noted in the store
   bool scalograms = false;      // also write them, for other tools; training computes its own
@@ -23,13 +24,23 @@ struct PreprocessOptions {
 // Called after every record, one call at a time, from any thread.
 using PreprocessProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
+struct PreprocessSummary {
+  StoreInfo store;  // what was written
+  // Left out, each with a notice():
+  std::vector<std::string> unannotated;  // records that were not named and have no .atr file
+  std::int64_t unmeasured = 0;           // beats with a sample that was not measured
+  std::int64_t repeated = 0;             // annotations of a beat that another one marks
+};
+
 // Cuts the beats of all records, on as many threads as kernels use, and writes the store whole or
 // not at all, with the moments of scalograms (data/moments.h) of beats measured as deviations.
-// Returns what was written. Errors of the readers; records that do not exist, all at once; records
-// named twice. Throws Interrupted on Ctrl-C.
-StoreInfo preprocess(const PreprocessOptions& options, const PreprocessProgress& progress = {});
+// Errors of the readers; names that are none (base/record_name.h); records that do not exist, all
+// at once; records named twice; no record with annotations. Throws Interrupted on Ctrl-C.
+PreprocessSummary preprocess(const PreprocessOptions& options,
+                             const PreprocessProgress& progress = {});
 
-// The records of a database: the lines of RECORDS, or the .hea files in name order.
+// The records of a database: the lines of RECORDS, which may name folders ("p1/a"), or the .hea
+// files in name order. Errors, with the line: a name that is none.
 std::vector<std::string> database_records(const std::filesystem::path& database);
 
 }  // namespace ekgine

@@ -1,9 +1,14 @@
 #include "data/wfdb_annotations.h"
 
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
 #include <string_view>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "data/text_lines.h"
 
 namespace ekgine {
 
@@ -13,7 +18,7 @@ namespace {
 constexpr std::string_view symbols = " NLRaVFJASEj/Q~ | sT*D\"=pB^t+u?![]en@xf()r        ";
 static_assert(symbols.size() == 50);
 
-enum Code { last_code = 49, skip = 59, num = 60, sub = 61, chn = 62, aux = 63 };
+enum Code { note = 22, last_code = 49, skip = 59, num = 60, sub = 61, chn = 62, aux = 63 };
 
 // The words of a file, one after another.
 class Words {
@@ -42,14 +47,182 @@ class Words {
   std::size_t position_ = 0;
 };
 
+constexpr std::string_view directive = "## ";
+constexpr std::string_view resolution = "## time resolution";
+constexpr std::string_view definitions = "## annotation type definitions";
+constexpr std::string_view end_of_definitions = "## end of definitions";
+
+// An AHA file begins with a null byte, one of its codes, a time of four bytes and the number 1.
+bool is_aha(std::string_view bytes) {
+  constexpr std::string_view codes = "NVFREPQUO";
+  return bytes.size() >= 8 && bytes[0] == '\0' && codes.find(bytes[1]) != std::string_view::npos &&
+         bytes[6] == '\1' && bytes[7] == '\0';
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
+// The whole of `text` as a number.
+template <class T>
+std::optional<T> number_of(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return {};
+  return value;
+}
+
+struct Definition {
+  int code;
+  std::string_view mnemonic;
+
+  // A longer one is the symbol of nothing that is known here.
+  char symbol() const { return mnemonic.size() == 1 ? mnemonic[0] : ' '; }
+};
+
+// "CODE MNEMONIC [DESCRIPTION]", or nothing where it is none.
+std::optional<Definition> definition_of(std::string_view text) {
+  const std::vector<std::string_view> words = words_of(text);
+  if (words.size() < 2) return {};
+  const std::optional<int> code = number_of<int>(words[0]);
+  if (!code || *code < 1 || *code > last_code) return {};
+  return Definition{*code, words[1]};
+}
+
+// What the notes at the beginning of a file say about the rest.
+class Description {
+ public:
+  // Takes the notes out of `annotations`. `path` names the file in errors.
+  Description(const std::filesystem::path& path, std::vector<WfdbAnnotation>& annotations);
+
+  // Applies what they said.
+  void apply(std::vector<WfdbAnnotation>& annotations, double frequency) const;
+
+ private:
+  void read_resolution(std::string_view text);
+  void define(std::string_view text);
+  // Fails where `annotations`, which follow, contradict what was read.
+  void check(const std::vector<WfdbAnnotation>& annotations) const;
+
+  const std::filesystem::path& path_;
+  std::optional<double> resolution_;                        // ticks a second
+  std::array<std::optional<char>, last_code + 1> symbols_;  // by code, where defined
+  std::array<std::string, last_code + 1> loose_;            // notes that may define a code
+};
+
+Description::Description(const std::filesystem::path& path,
+                         std::vector<WfdbAnnotation>& annotations)
+    : path_(path) {
+  std::vector<WfdbAnnotation> rest;
+  bool defining = false;
+  std::size_t i = 0;
+  for (; i < annotations.size(); ++i) {
+    WfdbAnnotation& annotation = annotations[i];
+    // Null annotations separate the description from what follows it, and its two parts.
+    const bool null = annotation.code == 0;
+    if (annotation.sample != 0 || (!null && (annotation.code != note || annotation.sub != 0)))
+      break;
+    const std::string_view text = trimmed(annotation.aux);
+    if (text.starts_with(resolution)) {
+      read_resolution(text);
+    } else if (text == definitions) {
+      defining = true;
+    } else if (text == end_of_definitions) {
+      defining = false;
+    } else if (text.starts_with(directive)) {
+      fail("{}: the note '{}' at the beginning is not understood", path_.string(), excerpt(text));
+    } else if (defining && !null && !text.starts_with('#')) {
+      define(text);
+    } else {
+      const std::optional<Definition> loose = definition_of(text);
+      if (loose && loose->symbol() != wfdb_symbol(loose->code)) {
+        loose_[static_cast<std::size_t>(loose->code)] = text;
+      }
+      rest.push_back(std::move(annotation));
+    }
+  }
+  if (defining) fail("{}: the note '{}' is missing", path_.string(), end_of_definitions);
+  std::move(annotations.begin() + static_cast<std::ptrdiff_t>(i), annotations.end(),
+            std::back_inserter(rest));
+  annotations = std::move(rest);
+  check(annotations);
+}
+
+void Description::read_resolution(std::string_view text) {
+  std::string_view value = text.substr(resolution.size());
+  if (value.starts_with(':')) value = trimmed(value.substr(1));
+  const std::optional<double> ticks = number_of<double>(value);
+  if (!ticks || !std::isfinite(*ticks) || *ticks <= 0) {
+    fail("{}: found '{}', expected ': ' and a positive number of ticks a second", path_.string(),
+         excerpt(text));
+  }
+  if (resolution_ && *resolution_ != *ticks) {
+    fail("{}: the time resolution is {} and also {}", path_.string(), *resolution_, *ticks);
+  }
+  resolution_ = ticks;
+}
+
+void Description::define(std::string_view text) {
+  const std::optional<Definition> found = definition_of(text);
+  if (!found) {
+    fail("{}: found the definition '{}', expected a code from 1 to {} and a symbol", path_.string(),
+         excerpt(text), static_cast<int>(last_code));
+  }
+  std::optional<char>& symbol = symbols_[static_cast<std::size_t>(found->code)];
+  if (symbol && *symbol != found->symbol()) {
+    fail("{}: code {} is defined twice, as '{}' and as '{}'", path_.string(), found->code, *symbol,
+         found->symbol());
+  }
+  symbol = found->symbol();
+}
+
+void Description::check(const std::vector<WfdbAnnotation>& annotations) const {
+  for (std::size_t i = 0; i < annotations.size(); ++i) {
+    const WfdbAnnotation& annotation = annotations[i];
+    const std::string& loose = loose_[annotation.code];
+    if (!loose.empty()) {
+      fail("{}: the note '{}' may define code {} of annotation {}, but stands outside of '{}'",
+           path_.string(), excerpt(loose), annotation.code, i, definitions);
+    }
+    const std::string_view text = trimmed(annotation.aux);
+    if (text.starts_with(resolution) || text.starts_with(definitions)) {
+      fail("{}: annotation {}: the note '{}' stands after others, expected it before them",
+           path_.string(), i, excerpt(text));
+    }
+  }
+}
+
+void Description::apply(std::vector<WfdbAnnotation>& annotations, double frequency) const {
+  constexpr double last = 1e15;  // far beyond any recording, and exact
+  for (WfdbAnnotation& annotation : annotations) {
+    if (const std::optional<char> symbol = symbols_[annotation.code]) annotation.symbol = *symbol;
+    if (!resolution_) continue;
+    const double sample =
+        std::floor(static_cast<double>(annotation.sample) * frequency / *resolution_ + 0.5);
+    if (!(sample <= last)) {
+      fail("{}: an annotation is at tick {} of {} a second, beyond any signal", path_.string(),
+           annotation.sample, *resolution_);
+    }
+    annotation.sample = static_cast<std::int64_t>(sample);
+  }
+}
+
 }  // namespace
 
 char wfdb_symbol(int code) {
   return code >= 0 && code <= last_code ? symbols[static_cast<std::size_t>(code)] : ' ';
 }
 
-std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& path) {
+namespace {
+
+// All annotations as the file has them: times in its ticks, standard symbols.
+std::vector<WfdbAnnotation> read_ticks(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
+  if (is_aha(bytes)) {
+    fail("{}: is in AHA format, which is not supported (MIT format is)", path.string());
+  }
   Words words(path, bytes);
   std::vector<WfdbAnnotation> annotations;
   std::int64_t time = 0;
@@ -100,6 +273,16 @@ std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& p
       fail("{}: byte {}: annotation code {} is not defined", path.string(), position, code);
     }
   }
+}
+
+}  // namespace
+
+std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& path,
+                                                  double frequency) {
+  std::vector<WfdbAnnotation> annotations = read_ticks(path);
+  const Description description(path, annotations);
+  description.apply(annotations, frequency);
+  return annotations;
 }
 
 }  // namespace ekgine

@@ -4,6 +4,14 @@
 // six bits of annotation code, ten of time since the annotation before. Codes of their own give
 // long times (SKIP), the num, sub and chan fields (NUM, SUB, CHN; num and chan hold until changed)
 // and text (AUX). A word of zero ends the file.
+//
+// A file may begin by describing itself, in notes (code 22) at time 0:
+//   ## time resolution: 250          times count ticks of 1/250 s; without it, samples
+//   ## annotation type definitions   up to "## end of definitions" follow, a note each, codes of
+//   1 v ventricular premature beat   annotations with the symbols and descriptions they have here
+// Both are applied. Anything else that may be meant to change times or symbols is refused: other
+// notes there that begin with "## ", definitions outside the two lines of a code that the file
+// uses, and these notes where they stand after other annotations.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +23,7 @@ namespace ekgine {
 
 struct WfdbAnnotation {
   std::int64_t sample = 0;  // position in the signal
-  char symbol = ' ';        // "N", "V", "+" ...; ' ' for codes without one
+  char symbol = ' ';        // "N", "V", "+" ...; ' ' for codes without one, or with a longer one
   std::uint8_t code = 0;    // 0 to 49
   std::int8_t num = 0, sub = 0, chan = 0;
   std::string aux;
@@ -23,12 +31,15 @@ struct WfdbAnnotation {
   bool operator==(const WfdbAnnotation&) const = default;
 };
 
-// Reads a whole annotation file, in file order. Errors name the file and the annotation or byte:
-// missing, truncated (no end mark), an undefined code, a time before the start or the annotation
-// before.
-std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& path);
+// Reads a whole annotation file, in file order, without the notes that describe it. `frequency`: of
+// the samples, in Hz; times in ticks become the nearest sample, halves the later one, as in the
+// WFDB library. Errors name the file and the annotation or byte: missing, truncated (no end mark),
+// an undefined code, a time before the start or the annotation before, a description that cannot be
+// applied, AHA format.
+std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& path,
+                                                  double frequency);
 
-// The symbol of an annotation code 0 to 49, ' ' where there is none.
+// The standard symbol of an annotation code 0 to 49, ' ' where there is none.
 char wfdb_symbol(int code);
 
 }  // namespace ekgine

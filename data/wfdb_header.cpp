@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 
 namespace ekgine {
@@ -14,8 +15,11 @@ namespace {
 
 constexpr std::string_view blank = " \t";
 
+constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // of UTF-8
+
 // Of samples and offsets: beyond any recording, far from overflow in sums of products.
 constexpr std::int64_t largest = 1'000'000'000'000;
+constexpr int most_signals = 1'000'000;
 
 // The fields of one line, taken from left to right. Errors name file and line.
 class Line {
@@ -74,15 +78,24 @@ std::string_view cut(std::string_view& text, std::string_view separators) {
   return front;
 }
 
+// Whether `record` is "NAME/SEGMENTS"; the slash of "FOLDER/NAME" counts no segments.
+bool has_segments(std::string_view record) {
+  const std::size_t slash = record.rfind('/');
+  if (slash == std::string_view::npos || slash + 1 == record.size()) return false;
+  return record.find_first_not_of("0123456789", slash + 1) == std::string_view::npos;
+}
+
 // "NAME SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"; returns the number of signals.
 int read_record_line(Line& line, WfdbHeader& header) {
   header.record = line.take();
-  if (header.record.find('/') != std::string::npos) {
+  if (has_segments(header.record)) {
     line.refuse("record {} has several segments, which is not supported", header.record);
   }
   if (line.empty()) line.refuse("the number of signals is missing");
   const int signals = line.number<int>(line.take(), "number of signals");
-  if (signals < 1) line.refuse("the number of signals is {}, expected 1 or more", signals);
+  if (signals < 1 || signals > most_signals) {
+    line.refuse("the number of signals is {}, expected 1 to {}", signals, most_signals);
+  }
   if (!line.empty()) {
     std::string_view field = line.take();
     header.sampling_frequency = line.number<double>(cut(field, "/"), "sampling frequency");
@@ -104,18 +117,16 @@ int read_record_line(Line& line, WfdbHeader& header) {
 // "FORMAT[xSAMPLES][:SKEW][+OFFSET]"
 void read_format(const Line& line, std::string_view field, WfdbSignal& signal) {
   signal.format = line.number<int>(cut(field, "x:+"), "format");
-  if (signal.format != 212 && signal.format != 16 && signal.format != 80) {
-    line.refuse("format {} is not supported (212, 16, 80 are)", signal.format);
-  }
   while (!field.empty()) {
     const char kind = field.front();
     field.remove_prefix(1);
     const std::string_view value = cut(field, "x:+");
-    if (kind == 'x' && line.number<int>(value, "number of samples per frame") != 1) {
-      line.refuse("{} samples per frame are not supported (1 is)", value);
+    if (kind == 'x') {
+      signal.samples_per_frame = line.number<int>(value, "number of samples per frame");
     }
-    if (kind == ':' && line.number<int>(value, "skew") != 0) {
-      line.refuse("a skew of {} samples is not supported (0 is)", value);
+    if (kind == ':') {
+      signal.skew = line.number<int>(value, "skew");
+      if (signal.skew < 0) line.refuse("the skew is {}, expected 0 or more", signal.skew);
     }
     if (kind == '+') {
       signal.byte_offset = line.number<std::int64_t>(value, "byte offset");
@@ -139,7 +150,7 @@ bool read_gain(const Line& line, std::string_view field, WfdbSignal& signal) {
     has_baseline = true;
   }
   if (field.starts_with('/')) {
-    signal.units = field.substr(1);
+    signal.units = utf8(field.substr(1));
   } else if (!field.empty()) {
     line.refuse("found '{}' after the gain, expected '/' and the units", field);
   }
@@ -154,10 +165,11 @@ WfdbSignal read_signal_line(Line& line) {
   if (line.empty()) line.refuse("the format of the signal is missing");
   read_format(line, line.take(), signal);
   const bool has_baseline = !line.empty() && read_gain(line, line.take(), signal);
-  if (!line.empty()) signal.adc_resolution = line.number<int>(line.take(), "ADC resolution");
+  if (!line.empty()) line.number<int>(line.take(), "ADC resolution");
   if (!line.empty()) signal.adc_zero = line.number<int>(line.take(), "ADC zero");
   if (!has_baseline) signal.baseline = signal.adc_zero;
-  if (!line.empty()) signal.initial_value = line.number<int>(line.take(), "initial value");
+  // Only formats that store differences begin with it; those that are read store amplitudes.
+  if (!line.empty()) line.number<int>(line.take(), "initial value");
   if (!line.empty()) {
     signal.checksum = line.number<int>(line.take(), "checksum");
     if (*signal.checksum < std::numeric_limits<std::int16_t>::min() ||
@@ -166,7 +178,7 @@ WfdbSignal read_signal_line(Line& line) {
     }
   }
   if (!line.empty()) line.number<int>(line.take(), "block size");
-  signal.description = line.rest();
+  signal.description = utf8(line.rest());
   return signal;
 }
 
@@ -179,7 +191,9 @@ WfdbHeader read_wfdb_header(const std::filesystem::path& path) {
   header.path = path;
   int signals = -1;  // not yet known
   int number = 0;
-  for (std::string_view rest = text; !rest.empty();) {
+  std::string_view rest = text;
+  if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());
+  while (!rest.empty()) {
     std::string_view content = cut(rest, "\n");
     if (!rest.empty()) rest.remove_prefix(1);
     if (content.ends_with('\r')) content.remove_suffix(1);
@@ -187,18 +201,13 @@ WfdbHeader read_wfdb_header(const std::filesystem::path& path) {
     if (content.find('\0') != std::string_view::npos) {
       fail("{}:{}: found a zero byte, expected text", name, number);
     }
-    if (content.starts_with('#')) {
-      header.comments.emplace_back(content.substr(1));
-      continue;
-    }
     Line line(name, number, content);
-    if (line.empty()) continue;
-    if (signals < 0) {
+    if (line.rest().starts_with('#')) {
+      header.comments.emplace_back(line.rest().substr(1));
+    } else if (!line.empty() && signals < 0) {
       signals = read_record_line(line, header);
-    } else if (std::ssize(header.signals) < signals) {
+    } else if (!line.empty() && std::ssize(header.signals) < signals) {
       header.signals.push_back(read_signal_line(line));
-    } else {
-      line.refuse("found '{}' after the {} announced signals", content, signals);
     }
   }
   if (signals < 0) fail("{}:{}: the record line is missing", name, number + 1);

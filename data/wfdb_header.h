@@ -7,8 +7,10 @@
 //   100.dat 212 200(1024)/mV 11 1024 995 -22131 0 MLII
 //   # 69 M 1085 1629 x1
 //
-// Optional fields take the defaults of that page. Not supported, and refused by name: multi-segment
-// records, several samples per frame, skewed signals; nothing in MIT-BIH uses them.
+// Optional fields take the defaults of that page. Comments are lines whose first printing character
+// is "#", anywhere; what follows the announced signals is not read. Multi-segment records are
+// refused by name. What a signal alone uses (format, samples per frame, file) is judged when that
+// signal is read (data/wfdb_signal.h).
 #pragma once
 
 #include <cstdint>
@@ -20,18 +22,18 @@
 namespace ekgine {
 
 struct WfdbSignal {
-  std::string file;              // beside the header
-  int format = 0;                // 212, 16 or 80
+  std::string file;  // below the folder of the header, as it stands there: not yet checked
+  int format = 0;
+  int samples_per_frame = 1;
+  int skew = 0;                  // samples that precede sample 0
   std::int64_t byte_offset = 0;  // of the first sample in `file`
   double gain = 200;             // ADC units per physical unit; physical = (adc - baseline) / gain
   int baseline = 0;              // ADC value of physical zero
-  std::string units = "mV";
-  int adc_resolution = 12;  // bits; 0: unknown
-  int adc_zero = 0;         // ADC value of the middle of the input range
-  std::optional<int> initial_value;
-  std::optional<int> checksum;  // the samples' sum in 16-bit two's complement
-  std::string description;      // the lead: "MLII"
-  int line = 0;                 // where it stands in the header, from 1
+  std::string units = "mV";      // in UTF-8
+  int adc_zero = 0;              // ADC value of the middle of the input range
+  std::optional<int> checksum;   // the samples' sum in 16-bit two's complement
+  std::string description;       // the lead: "MLII"; in UTF-8
+  int line = 0;                  // where it stands in the header, from 1
 };
 
 struct WfdbHeader {
@@ -43,8 +45,9 @@ struct WfdbHeader {
   std::vector<std::string> comments;  // without the leading "#"
 };
 
-// Reads a .hea file. Errors name the file and line: missing, truncated (fewer signal lines than
-// announced), a field that is no number, an unsupported format or feature.
+// Reads a .hea file; bytes of descriptions and units that are no UTF-8 are taken as Latin-1. Errors
+// name the file and line: missing, truncated (fewer signal lines than announced), a field that is
+// no number, several segments.
 WfdbHeader read_wfdb_header(const std::filesystem::path& path);
 
 }  // namespace ekgine

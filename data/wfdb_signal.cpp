@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "data/checksums.h"
 
 namespace ekgine {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -17,11 +21,36 @@ int unmeasured(int format) {
 
 // Millivolts per physical unit of a signal.
 double millivolts(const WfdbHeader& header, const WfdbSignal& signal) {
-  if (signal.units == "mV") return 1;
-  if (signal.units == "uV") return 1e-3;
-  if (signal.units == "V") return 1e3;
-  fail("{}:{}: the units are '{}', expected a voltage (mV, uV, V)", header.path.string(),
-       signal.line, signal.units);
+  const std::string& units = signal.units;
+  if (units == "mV" || units == "mv") return 1;
+  // With the micro sign and with the Greek letter.
+  if (units == "uV" || units == "uv" || units == "\u00B5V" || units == "\u03BCV") return 1e-3;
+  if (units == "nV" || units == "nv") return 1e-6;
+  if (units == "V" || units == "v") return 1e3;
+  fail("{}:{}: the units are '{}', expected a voltage (mV, uV, nV, V)", header.path.string(),
+       signal.line, units);
+}
+
+void check_supported(const WfdbHeader& header, const WfdbSignal& signal) {
+  const std::string where = fmt::format("{}:{}", header.path.string(), signal.line);
+  if (signal.format != 212 && signal.format != 16 && signal.format != 80) {
+    fail("{}: format {} is not supported (212, 16, 80 are)", where, signal.format);
+  }
+  if (signal.samples_per_frame != 1) {
+    fail("{}: {} samples per frame are not supported (1 is)", where, signal.samples_per_frame);
+  }
+}
+
+// Of a file that can be read: a pipe or a device would never end.
+std::int64_t file_bytes(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    fail("{}: is no regular file", path.string());
+  }
+  const std::uintmax_t size = fs::file_size(path, error);
+  if (error) fail("{}: cannot open: {}", path.string(), error.message());
+  return static_cast<std::int64_t>(size);
 }
 
 // 12 bits, two's complement.
@@ -73,6 +102,7 @@ std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
     fail("{}: signal {} is missing, the record has {}", name, signal, header.signals.size());
   }
   const WfdbSignal& wanted = header.signals[signal];
+  check_inside(wanted.file, fmt::format("{}:{}", name, wanted.line));
 
   // The signals that share the file, in their order.
   std::vector<const WfdbSignal*> group;
@@ -80,6 +110,7 @@ std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
   for (std::size_t i = 0; i < header.signals.size(); ++i) {
     const WfdbSignal& other = header.signals[i];
     if (other.file != wanted.file) continue;
+    check_supported(header, other);
     if (other.format != wanted.format) {
       fail("{}:{}: format {} disagrees with {} of the same file {} (line {})", name, other.line,
            other.format, wanted.format, other.file, wanted.line);
@@ -95,33 +126,31 @@ std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
   const int format = wanted.format;
   const std::int64_t offset = wanted.byte_offset;
 
-  const std::filesystem::path path = header.path.parent_path() / wanted.file;
-  const std::string bytes = read_file(path);
-  const std::int64_t size = std::max<std::int64_t>(0, std::ssize(bytes) - offset);
-  const std::int64_t held = format == 212  ? size / 3 * 2 + size % 3 / 2
-                            : format == 16 ? size / 2
-                                           : size;
+  const fs::path path = header.path.parent_path() / wanted.file;
+  const std::int64_t size = file_bytes(path);
+  const std::int64_t stored = std::max<std::int64_t>(0, size - offset);
+  const std::int64_t held = format == 212  ? stored / 3 * 2 + stored % 3 / 2
+                            : format == 16 ? stored / 2
+                                           : stored;
   const std::int64_t length = header.samples.value_or(held / interleaved);
   if (length == 0) fail("{}: holds no samples", path.string());
   const std::int64_t expected = offset + wfdb_bytes(format, length * interleaved);
   // Some writers complete an odd last sample of format 212 to the three bytes of a pair.
   const int padding = format == 212 && length * interleaved % 2 != 0 ? 1 : 0;
-  if (std::ssize(bytes) < expected || std::ssize(bytes) > expected + padding) {
+  if (size < expected || size > expected + padding) {
     fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
-         path.string(), std::ssize(bytes) < expected ? "truncated" : "too long", bytes.size(),
-         expected, length, interleaved, format, name);
+         path.string(), size < expected ? "truncated" : "too long", size, expected, length,
+         interleaved, format, name);
   }
 
+  const std::string bytes = read_file(path);
+  if (std::ssize(bytes) != size) fail("{}: changed while it was read", path.string());
   const std::vector<std::int16_t> all =
       decode_wfdb_samples(format, std::string_view(bytes).substr(static_cast<std::size_t>(offset)),
                           length * interleaved);
 
-  for (std::int64_t i = 0; i < interleaved; ++i) {
+  for (std::int64_t i = 0; i < interleaved && header.samples; ++i) {
     const WfdbSignal& s = *group[static_cast<std::size_t>(i)];
-    if (s.initial_value && all[static_cast<std::size_t>(i)] != *s.initial_value) {
-      fail("{}: the first sample of signal {} is {}, {}:{} says {}", path.string(), s.description,
-           all[static_cast<std::size_t>(i)], name, s.line, *s.initial_value);
-    }
     if (!s.checksum) continue;
     std::uint32_t sum = 0;
     for (std::int64_t k = i; k < std::ssize(all); k += interleaved) {
@@ -133,8 +162,12 @@ std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
     }
   }
 
-  std::vector<std::int16_t> samples(static_cast<std::size_t>(length));
-  for (std::size_t k = 0; k < samples.size(); ++k) samples[k] = all[k * group.size() + place];
+  std::vector<std::int16_t> samples(static_cast<std::size_t>(length),
+                                    static_cast<std::int16_t>(unmeasured(format)));
+  const auto skew = static_cast<std::size_t>(std::min<std::int64_t>(wanted.skew, length));
+  for (std::size_t k = skew; k < samples.size(); ++k) {
+    samples[k - skew] = all[k * group.size() + place];
+  }
   return samples;
 }
 
@@ -146,8 +179,8 @@ std::vector<double> read_wfdb_millivolts(const WfdbHeader& header, std::size_t s
   std::vector<double> values(samples.size());
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (samples[i] == missing) {
-      fail("{}: sample {} of signal {} is {}, which marks it as not measured (NaN)",
-           (header.path.parent_path() / s.file).string(), i, s.description, missing);
+      values[i] = std::numeric_limits<double>::quiet_NaN();
+      continue;
     }
     // A division, as in the definition: multiplying by 1/gain rounds differently.
     values[i] = (static_cast<double>(samples[i]) - s.baseline) / s.gain * scale;

@@ -25,13 +25,16 @@ std::vector<std::int16_t> decode_wfdb_samples(int format, std::string_view bytes
 // Bytes that `count` samples take.
 std::int64_t wfdb_bytes(int format, std::int64_t count);
 
-// Reads one signal of a record, verified against its header: size of the file, initial value and
-// checksum of every signal in that file. Errors name file and position: a missing or truncated
-// file; a header whose sample count, formats, initial value or checksum disagree with it.
+// Reads one signal of a record, verified against its header: the size of the file, before it is
+// read, and where the header counts samples the checksum of every signal in the file. A skewed
+// signal is shifted to where it belongs; its last samples, which the file lacks, are unmeasured.
+// Errors name file and position: a file outside the header's folder, missing, truncated, too long
+// or no regular file; a format or several samples per frame that are not supported, of a signal in
+// that file; a header whose sample count, formats or checksum disagree with it.
 std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t signal);
 
-// The same in physical units: millivolts, (adc - baseline) / gain, in double. Errors: also an
-// unmeasured sample, units that are no voltage.
+// The same in physical units: millivolts, (adc - baseline) / gain, in double; NaN where not
+// measured. Errors: also units that are no voltage.
 std::vector<double> read_wfdb_millivolts(const WfdbHeader& header, std::size_t signal);
 
 }  // namespace ekgine
