@@ -7,10 +7,19 @@
 // Files that ekgine writes are sealed (base/seal.h): the last key of the object is "sha256".
 #pragma once
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -46,15 +55,72 @@ void seal_json_text(std::string& text);
 // json.dump() of any value: never throws for bytes that are no UTF-8, which become U+FFFD.
 std::string json_text(const nlohmann::ordered_json& json, int indent = -1);
 
-// The value of `key` in the object `json` of the file `path`. Errors: missing; not a T.
+// The value as a T, or nothing where it is of another kind: 1.0 or true for an integer, an integer
+// that T does not hold, a number that is not finite. T: bool, an integer, double, std::string, a
+// Json or a vector of those.
 template <class T, class Json>
-T json_value(const std::filesystem::path& path, const Json& json, const char* key,
+std::optional<T> json_as(const Json& value) {
+  if constexpr (std::is_same_v<T, nlohmann::json> || std::is_same_v<T, nlohmann::ordered_json>) {
+    return value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    if (value.is_boolean()) return value.template get<bool>();
+  } else if constexpr (std::is_integral_v<T>) {
+    if (value.is_number_unsigned()) {
+      const auto number = value.template get<std::uint64_t>();
+      if (std::in_range<T>(number)) return static_cast<T>(number);
+    } else if (value.is_number_integer()) {
+      const auto number = value.template get<std::int64_t>();
+      if (std::in_range<T>(number)) return static_cast<T>(number);
+    }
+  } else if constexpr (std::is_floating_point_v<T>) {
+    if (value.is_number() && std::isfinite(value.template get<T>())) return value.template get<T>();
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (value.is_string()) return value.template get<std::string>();
+  } else {
+    if (!value.is_array()) return std::nullopt;
+    T list;
+    for (const Json& element : value) {
+      auto item = json_as<typename T::value_type>(element);
+      if (!item) return std::nullopt;
+      list.push_back(std::move(*item));
+    }
+    return list;
+  }
+  return std::nullopt;
+}
+
+// The value of `key` in the object `json` that `source` names. Errors: missing; not a T (see
+// json_as()), which `expected` calls "an integer".
+template <class T, class Json>
+T json_value(const std::filesystem::path& source, const Json& json, const char* key,
              const char* expected) {
-  if (!json.is_object() || !json.contains(key)) fail("{}: '{}' is missing", path.string(), key);
-  try {
-    return json.at(key).template get<T>();
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: '{}' is not {}", path.string(), key, expected);
+  if (!json.is_object() || !json.contains(key)) fail("{}: '{}' is missing", source.string(), key);
+  std::optional<T> value = json_as<T>(json.at(key));
+  if (!value) fail("{}: '{}' is not {}", source.string(), key, expected);
+  return std::move(*value);
+}
+
+// The same, and the number must be `low` to `high`.
+template <class T, class Json>
+T json_number(const std::filesystem::path& source, const Json& json, const char* key, T low,
+              T high) {
+  const T value =
+      json_value<T>(source, json, key, std::is_integral_v<T> ? "an integer" : "a number");
+  if (!(value >= low && value <= high)) {
+    fail("{}: '{}' is {}, expected {} to {}", source.string(), key, value, low, high);
+  }
+  return value;
+}
+
+// Fails where the object `json` has a key that is not among `known`: among others what a damaged
+// "sha256" would be.
+template <class Json>
+void check_keys(const std::filesystem::path& source, const Json& json,
+                std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : json.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      fail("{}: '{}' is not known ({} are)", source.string(), key, fmt::join(known, ", "));
+    }
   }
 }
 

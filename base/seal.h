@@ -32,6 +32,12 @@ void set_seal(std::string& content, std::size_t position);
 // Whether the 64 characters at `position` are the seal of `content`.
 bool seal_holds(std::string_view content, std::size_t position);
 
+// Files of lines in which '#' begins a comment (TOML): the text with its seal in a first line,
+// "# sha256 DIGITS". check_seal_line() fails where that line is there, or was before one bit of it
+// was flipped, and is not the seal of the text; a text without it is none of ours, and is fine.
+std::string with_seal_line(std::string_view text);
+void check_seal_line(std::string_view text, std::string_view name);
+
 // What is said of a file whose seal does not hold: "NAME: is damaged: its checksum is not that of
 // its bytes". Always throws.
 [[noreturn]] void fail_damaged(std::string_view name);

@@ -50,17 +50,6 @@ Dataset::Dataset(SequenceIndex index, std::vector<std::int32_t> labels,
   }
 }
 
-namespace {
-
-std::vector<std::optional<Moments>> store_moments(const Store& store,
-                                                  const std::vector<std::string>& records) {
-  std::vector<std::optional<Moments>> moments;
-  for (const std::string& record : records) moments.push_back(store.read_moments(record));
-  return moments;
-}
-
-}  // namespace
-
 struct MemoryDataset::Content {
   std::vector<std::string> names;
   std::vector<std::int64_t> counts;
@@ -82,11 +71,17 @@ struct MemoryDataset::Content {
 
   static Content load(const Store& store, const std::vector<std::string>& records) {
     Content content;
-    std::int64_t total = 0;
-    for (const StoreRecord& entry : store.find(records)) total += entry.beats();
-    content.reserve(total);
-    for (const std::string& record : records) content.append(store.read(record));
-    content.moments = store_moments(store, records);
+    std::int64_t total = 0, bytes = 0;
+    for (const StoreRecord& entry : store.find(records)) {
+      total += entry.beats();
+      bytes += store.file_bytes(entry.name);
+    }
+    // What is there bounds what is claimed.
+    content.reserve(std::min(total, bytes / std::int64_t{beat_samples * sizeof(float)}));
+    store.read_all(records, [&](RecordBeats&& record, const std::optional<Moments>& moments) {
+      content.append(record);
+      content.moments.push_back(moments);
+    });
     return content;
   }
 
@@ -124,23 +119,29 @@ SequenceIndex store_index(const Store& store, const std::vector<std::string>& re
   return SequenceIndex(records, counts, length);
 }
 
-std::vector<std::int32_t> store_labels(const Store& store,
-                                       const std::vector<std::string>& records) {
-  std::vector<std::int32_t> labels;
-  for (const std::string& record : records) {
-    const std::vector<std::int32_t> more = store.read_labels(record);
-    labels.insert(labels.end(), more.begin(), more.end());
-  }
-  return labels;
-}
-
 }  // namespace
 
-StreamedDataset::StreamedDataset(Store store, const std::vector<std::string>& records,
+struct StreamedDataset::Heads {
+  std::vector<std::int32_t> labels;
+  std::vector<std::optional<Moments>> moments;
+
+  Heads(const Store& store, const std::vector<std::string>& records) {
+    for (const std::string& record : records) {
+      const std::vector<std::int32_t> more = store.read_labels(record, &moments.emplace_back());
+      labels.insert(labels.end(), more.begin(), more.end());
+    }
+  }
+};
+
+StreamedDataset::StreamedDataset(const Store& store, const std::vector<std::string>& records,
                                  std::int64_t length)
-    : Dataset(store_index(store, records, length), store_labels(store, records),
-              store_moments(store, records)),
-      store_(std::move(store)),
+    : StreamedDataset(store, records, length, Heads(store, records)) {}
+
+StreamedDataset::StreamedDataset(const Store& store, const std::vector<std::string>& records,
+                                 std::int64_t length, Heads heads)
+    : Dataset(store_index(store, records, length), std::move(heads.labels),
+              std::move(heads.moments)),
+      store_(store),
       beats_(records.size()) {}
 
 void StreamedDataset::hold(std::span<const std::int64_t> records) {

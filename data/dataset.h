@@ -110,12 +110,16 @@ class MemoryDataset final : public Dataset {
 // whatever the size of the store.
 class StreamedDataset final : public Dataset {
  public:
-  StreamedDataset(Store store, const std::vector<std::string>& records, std::int64_t length);
+  StreamedDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length);
 
   void hold(std::span<const std::int64_t> records) override;
   std::span<const float> beats(std::int64_t record) const override;
 
  private:
+  struct Heads;  // labels and moments of the records
+  StreamedDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length,
+                  Heads heads);
+
   Store store_;
   std::vector<std::vector<float>> beats_;  // per record; empty: not held
 };

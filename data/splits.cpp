@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "base/json_file.h"
 
@@ -15,6 +16,9 @@ void refuse_duplicates(const std::vector<std::string>& records, const std::strin
   std::set<std::string_view> seen;
   for (const std::string& record : records) {
     if (record.empty()) fail("{}: found an empty record name", where);
+    if (record.find(',') != std::string::npos) {
+      fail("{}: '{}' holds a comma, which separates records", where, printable(record));
+    }
     if (!seen.insert(record).second) fail("{}: record {} is named twice", where, record);
   }
 }
@@ -56,7 +60,7 @@ void write_split(const std::filesystem::path& path, const Split& split) {
   json["train_records"] = split.train;
   json["validation_records"] = split.validation;
   json["test_records"] = split.test;
-  write_file(path, json.dump(2) + "\n");
+  write_file(path, sealed_json(std::move(json)));
 }
 
 void check_split(const Split& split, const std::string& where) {

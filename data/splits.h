@@ -19,10 +19,11 @@ struct Split {
 
 // Reads a JSON file with `train_records`, `validation_records`, `test_records` (those it has), or
 // in the seed's form, `kfold_records` (read as training records) and `final_test_records`. Errors
-// name the file and key: no list of record names, unknown keys, and what check_split finds.
+// name the file and key: no list of record names, unknown keys, a key given twice, a seal that does
+// not hold, and what check_split finds.
 Split read_split(const std::filesystem::path& path);
 
-// Writes a split in the first form.
+// Writes a split in the first form, sealed (base/seal.h).
 void write_split(const std::filesystem::path& path, const Split& split);
 
 // Fails when a record is in two lists, or twice in one. `where` opens the text: a file or option.

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -16,6 +17,9 @@
 #include "base/hdf5.h"
 #include "base/json_file.h"
 #include "base/record_name.h"
+#include "base/seal.h"
+#include "base/sha256.h"
+#include "data/workers.h"
 
 namespace ekgine {
 
@@ -27,13 +31,12 @@ constexpr const char* format_name = "ekgine store";
 constexpr const char* description_name = "store.json";
 constexpr const char* beat_list_name = "metadata.json";
 constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
+constexpr std::int64_t unsealed_version = 2;                    // the same without checksums
+// A dataset has no more (SequenceIndex). Sums of so few do not overflow.
+constexpr std::int64_t most_beats = std::numeric_limits<std::int32_t>::max();
 
 fs::path record_path(const fs::path& folder, const std::string& record) {
   return folder / (record_file_name(record) + ".h5");
-}
-
-std::string json_line(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 // The first file in `folder` that no store has, or nothing.
@@ -85,19 +88,99 @@ std::vector<std::int32_t> read_labels_of(const hdf5::File& file, const std::stri
 // Until version 2 the description of a store was called metadata.json.
 bool is_of_version_1(const fs::path& folder) {
   if (!fs::is_regular_file(folder / beat_list_name)) return false;
-  const auto json = nlohmann::json::parse(read_file(folder / beat_list_name), nullptr, false);
-  return json.is_object() && json.contains("format") && json["format"] == format_name;
+  const std::string text = read_file(folder / beat_list_name);
+  if (!text.starts_with('{')) return false;  // a list of beats, which may be large
+  const nlohmann::json json = parse_json(text, (folder / beat_list_name).string());
+  return json.contains("format") && json["format"] == format_name;
 }
 
-hdf5::File open_record(const fs::path& path, const std::string& record) {
-  hdf5::File file = hdf5::File::open(path);
-  if (const std::int64_t version = file.read_integer("/", "version"); version != store_version) {
-    fail("{}: is of store version {}, expected {}", path.string(), version, store_version);
+// An entry of `records` in store.json.
+StoreRecord read_entry(const fs::path& path, const nlohmann::json& item, std::int64_t version) {
+  StoreRecord record;
+  record.name = json_value<std::string>(path, item, "name", "a text");
+  check_record_name(record.name, path.string());
+  const std::string where = fmt::format("{}: record {}", path.string(), record.name);
+  check_keys(where, item, {"name", "beats", "counts", "sha256"});
+  const auto counts =
+      json_value<std::vector<std::int64_t>>(where, item, "counts", "a list of integers");
+  if (counts.size() != record.counts.size() ||
+      std::ranges::any_of(counts, [](std::int64_t n) { return n < 0 || n > most_beats; })) {
+    fail("{}: 'counts' of record {} are not {} counts", path.string(), record.name, class_count);
   }
-  if (const std::string name = file.read_text("/", "record"); name != record) {
-    fail("{}: holds record {}, expected {}", path.string(), name, record);
+  std::ranges::copy(counts, record.counts.begin());
+  if (item.contains("beats") &&
+      json_value<std::int64_t>(where, item, "beats", "an integer") != record.beats()) {
+    fail("{}: 'beats' is not the sum of 'counts'", where);
+  }
+  if (version == store_version) {
+    record.seal = json_value<std::string>(where, item, "sha256", "a checksum");
+    if (!is_seal(record.seal)) fail("{}: 'sha256' is not a checksum", where);
+  }
+  return record;
+}
+
+// The record file of a store of `version`.
+hdf5::File open_record(const fs::path& path, const StoreRecord& entry, std::int64_t version) {
+  hdf5::File file = hdf5::File::open(path);
+  if (const std::int64_t found = file.read_integer("/", "version"); found != version) {
+    fail("{}: is of store version {}, expected {}", path.string(), found, version);
+  }
+  if (const std::string name = file.read_text("/", "record"); name != entry.name) {
+    fail("{}: holds record {}, expected {}", path.string(), name, entry.name);
+  }
+  if (version == store_version && file.seal() != entry.seal) {
+    fail("{}: is not the file that {} lists: its checksum is another", path.string(),
+         description_name);
   }
   return file;
+}
+
+// The beats of a record file, in mV.
+RecordBeats beats_of(const hdf5::File& file, const std::string& name, const StoreRecord& expected) {
+  const std::int64_t n = expected.beats();
+  RecordBeats beats;
+  beats.name = expected.name;
+  beats.lead = file.read_text("/", "lead");
+  beats.labels = read_labels_of(file, name, expected);
+  const std::int64_t beats_shape[] = {n, beat_samples};
+  beats.beats = file.read<float>("beats", beats_shape);
+  check_finite(name + ":beats", beats.beats, 0, beat_samples);
+  const std::int64_t shape[] = {n};
+  const std::vector<std::int8_t> symbols = file.read<std::int8_t>("symbols", shape);
+  beats.symbols.assign(symbols.begin(), symbols.end());
+  beats.r_samples = file.read<std::int64_t>("r_samples", shape);
+  const auto unsorted = std::is_sorted_until(beats.r_samples.begin(), beats.r_samples.end());
+  if (unsorted != beats.r_samples.end()) {
+    fail("{}:r_samples: beat {} comes before the one before it", name,
+         unsorted - beats.r_samples.begin());
+  }
+  if (n > 0 && beats.r_samples.front() < 0) {
+    fail("{}:r_samples: beat 0 is at sample {}, expected 0 or more", name, beats.r_samples.front());
+  }
+  return beats;
+}
+
+// Of the scalograms of the file's beats, where it has those of beats measured so.
+std::optional<Moments> moments_of(const hdf5::File& file, const std::string& name,
+                                  const StoreRecord& expected, Amplitude amplitude) {
+  if (!file.has_attribute("/", moments_amplitude) ||
+      amplitude_from_name(file.read_text("/", moments_amplitude)) != amplitude) {
+    return {};
+  }
+  const std::int64_t shape[] = {2, beat_samples};
+  const std::vector<double> values = file.read<double>("moments", shape);
+  Moments moments;
+  moments.count = static_cast<double>(expected.beats() * scalogram_scales);
+  for (std::size_t t = 0; t < moments.mean.size(); ++t) {
+    moments.mean[t] = values[t];
+    moments.squares[t] = values[beat_samples + t];
+    if (!std::isfinite(moments.mean[t]) || !(moments.squares[t] >= 0) ||
+        !std::isfinite(moments.squares[t])) {
+      fail("{}:moments: column {} has the mean {} and the squared deviations {}", name, t,
+           moments.mean[t], moments.squares[t]);
+    }
+  }
+  return moments;
 }
 
 }  // namespace
@@ -118,38 +201,33 @@ Store::Store(fs::path folder, Amplitude amplitude)
     fail("{}: is not a store: {} is missing", folder_.string(), description_name);
   }
   const nlohmann::json json = read_json(path, Sealed::if_present);
+  const std::string file = path.string();
   if (const auto format = json_value<std::string>(path, json, "format", "a text");
       format != format_name) {
-    fail("{}: the format is '{}', expected '{}'", path.string(), format, format_name);
+    fail("{}: the format is '{}', expected '{}'", file, format, format_name);
   }
-  if (const auto version = json_value<std::int64_t>(path, json, "version", "an integer");
-      version != store_version) {
-    fail("{}: is of store version {}, expected {}; run 'ekgine preprocess' again", path.string(),
-         version, store_version);
+  info_.version = json_value<std::int64_t>(path, json, "version", "an integer");
+  if (info_.version != store_version && info_.version != unsealed_version) {
+    fail("{}: is of store version {}, expected {}; run 'ekgine preprocess' again", file,
+         info_.version, store_version);
   }
+  check_keys(path, json,
+             {"format", "version", "tool", "source", "label_map", "classes", "sampling_frequency",
+              "beat_samples", "units", "scalograms", "records"});
   info_.label_map = json_value<std::string>(path, json, "label_map", "a text");
   info_.source = json_value<std::string>(path, json, "source", "a text");
   info_.tool = json_value<std::string>(path, json, "tool", "a text");
   info_.scalograms = json_value<bool>(path, json, "scalograms", "true or false");
   const auto records = json_value<std::vector<nlohmann::json>>(path, json, "records", "a list");
   std::set<std::string> seen;
+  std::int64_t beats = 0;
   for (const nlohmann::json& item : records) {
-    StoreRecord record;
-    record.name = json_value<std::string>(path, item, "name", "a text");
-    check_record_name(record.name, path.string());
-    const auto counts =
-        json_value<std::vector<std::int64_t>>(path, item, "counts", "a list of integers");
-    if (counts.size() != record.counts.size() ||
-        std::any_of(counts.begin(), counts.end(), [](std::int64_t n) { return n < 0; })) {
-      fail("{}: 'counts' of record {} are not {} counts", path.string(), record.name, class_count);
-    }
-    std::copy(counts.begin(), counts.end(), record.counts.begin());
-    if (!seen.insert(record.name).second) {
-      fail("{}: record {} is listed twice", path.string(), record.name);
-    }
-    info_.records.push_back(std::move(record));
+    StoreRecord& record = info_.records.emplace_back(read_entry(path, item, info_.version));
+    if (!seen.insert(record.name).second) fail("{}: record {} is listed twice", file, record.name);
+    beats += record.beats();
+    if (beats > most_beats) fail("{}: claims more than {} beats", file, most_beats);
   }
-  if (info_.records.empty()) fail("{}: lists no records", path.string());
+  if (info_.records.empty()) fail("{}: lists no records", file);
 }
 
 std::vector<std::string> Store::record_names() const {
@@ -185,60 +263,76 @@ const StoreRecord& Store::entry(const std::string& record) const {
   return *entry;
 }
 
-RecordBeats Store::read(const std::string& record) const {
+RecordBeats Store::read(const std::string& record, std::optional<Moments>* moments) const {
   const StoreRecord& expected = entry(record);
-  const std::int64_t n = expected.beats();
   const fs::path path = record_path(folder_, record);
-  const std::string name = path.string();
-  const hdf5::File file = open_record(path, record);
-  RecordBeats beats;
-  beats.name = record;
-  beats.lead = file.read_text("/", "lead");
-  beats.labels = read_labels_of(file, name, expected);
-  const std::int64_t beats_shape[] = {n, beat_samples};
-  beats.beats = file.read<float>("beats", beats_shape);
-  check_finite(name + ":beats", beats.beats, 0, beat_samples);
-  const std::int64_t shape[] = {n};
-  const std::vector<std::int8_t> symbols = file.read<std::int8_t>("symbols", shape);
-  beats.symbols.assign(symbols.begin(), symbols.end());
-  beats.r_samples = file.read<std::int64_t>("r_samples", shape);
-  const auto unsorted = std::is_sorted_until(beats.r_samples.begin(), beats.r_samples.end());
-  if (unsorted != beats.r_samples.end()) {
-    fail("{}:r_samples: beat {} comes before the one before it", name,
-         unsorted - beats.r_samples.begin());
-  }
+  const hdf5::File file = open_record(path, expected, info_.version);
+  RecordBeats beats = beats_of(file, path.string(), expected);
+  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, amplitude_);
   measure_in(amplitude_, beats);
   return beats;
 }
 
-std::vector<std::int32_t> Store::read_labels(const std::string& record) const {
-  const StoreRecord& expected = entry(record);
-  const fs::path path = record_path(folder_, record);
-  return read_labels_of(open_record(path, record), path.string(), expected);
+void Store::read_all(const std::vector<std::string>& records, const Take& take) const {
+  struct Item {
+    RecordBeats beats;
+    std::optional<Moments> moments;
+  };
+  // What is not taken yet stays a small part of all.
+  const auto most = static_cast<std::size_t>(2 * thread_count());
+  for (std::size_t first = 0; first < records.size(); first += most) {
+    std::vector<Item> items(std::min(most, records.size() - first));
+    for_each_item(std::ssize(items), [&](std::int64_t i, const Cpu&) {
+      Item& item = items[static_cast<std::size_t>(i)];
+      item.beats = read(records[first + static_cast<std::size_t>(i)], &item.moments);
+    });
+    for (Item& item : items) take(std::move(item.beats), item.moments);
+  }
 }
 
-std::optional<Moments> Store::read_moments(const std::string& record) const {
-  const StoreRecord& expected = entry(record);
-  const fs::path path = record_path(folder_, record);
-  const hdf5::File file = open_record(path, record);
-  if (!file.has_attribute("/", moments_amplitude) ||
-      amplitude_from_name(file.read_text("/", moments_amplitude)) != amplitude_) {
-    return {};
-  }
-  const std::int64_t shape[] = {2, beat_samples};
-  const std::vector<double> values = file.read<double>("moments", shape);
-  Moments moments;
-  moments.count = static_cast<double>(expected.beats() * scalogram_scales);
-  for (std::size_t t = 0; t < moments.mean.size(); ++t) {
-    moments.mean[t] = values[t];
-    moments.squares[t] = values[beat_samples + t];
-    if (!std::isfinite(moments.mean[t]) || !(moments.squares[t] >= 0) ||
-        !std::isfinite(moments.squares[t])) {
-      fail("{}:moments: column {} has the mean {} and the squared deviations {}", path.string(), t,
-           moments.mean[t], moments.squares[t]);
+std::vector<RecordBeats> Store::read_all(const std::vector<std::string>& records) const {
+  std::vector<RecordBeats> all;
+  read_all(records, [&](RecordBeats&& beats, const std::optional<Moments>&) {
+    all.push_back(std::move(beats));
+  });
+  return all;
+}
+
+std::int64_t Store::file_bytes(const std::string& record) const {
+  std::error_code error;
+  const std::uintmax_t bytes = fs::file_size(record_path(folder_, record), error);
+  return error ? 0 : static_cast<std::int64_t>(bytes);
+}
+
+std::string Store::fingerprint(const Split& split) const {
+  Sha256 sum;
+  const auto add = [&sum](const auto& values) {
+    sum.update({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
+  };
+  add(info_.label_map);
+  for (const auto* names : {&split.train, &split.validation, &split.test}) {
+    add(std::string_view("\n"));  // the next role
+    for (const StoreRecord& record : find(*names)) {
+      add(fmt::format("\n{} {} {}", record.name, record.beats(), record.seal));
+      if (!record.seal.empty()) continue;
+      const fs::path path = record_path(folder_, record.name);
+      const RecordBeats data =
+          beats_of(open_record(path, record, info_.version), path.string(), record);
+      add(data.beats);
+      add(data.labels);
+      add(data.r_samples);
     }
   }
-  return moments;
+  return sum.hex();
+}
+
+std::vector<std::int32_t> Store::read_labels(const std::string& record,
+                                             std::optional<Moments>* moments) const {
+  const StoreRecord& expected = entry(record);
+  const fs::path path = record_path(folder_, record);
+  const hdf5::File file = open_record(path, expected, info_.version);
+  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, amplitude_);
+  return read_labels_of(file, path.string(), expected);
 }
 
 std::vector<float> Store::read_scalograms(const std::string& record, std::int64_t first,
@@ -249,7 +343,7 @@ std::vector<float> Store::read_scalograms(const std::string& record, std::int64_
          folder_.string());
   }
   const fs::path path = record_path(folder_, record);
-  const hdf5::File file = open_record(path, record);
+  const hdf5::File file = open_record(path, expected, info_.version);
   const std::int64_t shape[] = {expected.beats(), scalogram_scales, beat_samples};
   std::vector<float> values = file.read<float>("scalograms", shape, hdf5::Rows{first, count});
   check_finite(path.string() + ":scalograms", values, first, scalogram_scales * beat_samples);
@@ -314,12 +408,13 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   atomic.commit();
   const std::lock_guard lock(mutex_);
   labels_[record.name] = record.labels;
+  seals_[record.name] = file.seal();
 }
 
 std::string StoreWriter::beat_list() const {
   std::string text = "[";
   for (const auto& [name, labels] : labels_) {
-    const std::string quoted = json_line(name);
+    const std::string quoted = json_text(name);
     for (std::size_t i = 0; i < labels.size(); ++i) {
       fmt::format_to(std::back_inserter(text),
                      "{}{{\"record_name\": {}, \"beat_index\": {}, \"label\": {}}}",
@@ -344,14 +439,17 @@ void StoreWriter::commit(const StoreInfo& info) {
   // One key, and one record, a line: for people too.
   std::string text = "{\n";
   for (const auto& [key, value] : json.items())
-    text += fmt::format("  \"{}\": {},\n", key, json_line(value));
+    text += fmt::format("  \"{}\": {},\n", key, json_text(value));
   text += "  \"records\": [";
   for (const StoreRecord& record : info.records) {
-    text += fmt::format(
-        "{}\n    {}", &record == info.records.data() ? "" : ",",
-        json_line({{"name", record.name}, {"beats", record.beats()}, {"counts", record.counts}}));
+    text += fmt::format("{}\n    {}", &record == info.records.data() ? "" : ",",
+                        json_text({{"name", record.name},
+                                   {"beats", record.beats()},
+                                   {"counts", record.counts},
+                                   {"sha256", seals_.at(record.name)}}));
   }
-  text += "\n  ]\n}\n";
+  text += fmt::format("\n  ],\n  \"sha256\": \"{}\"\n}}\n", blank_seal);
+  seal_json_text(text);
   if (info.scalograms) write_file(partial_ / beat_list_name, beat_list());
   write_file(partial_ / description_name, text);
 

@@ -5,11 +5,16 @@
 // read here. docs/formats.md lists every dataset, attribute and key. Reading is strict: a store of
 // another version, a missing or truncated file, datasets that are missing or disagree with each
 // other or with store.json, and values that are no finite numbers are errors.
+//
+// All files are sealed (base/seal.h), and store.json holds the seal of every record's: one that is
+// damaged, or another record file in its place, is an error. Stores of version 2 have no seals;
+// they are read all the same, and a notice says so.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,16 +26,18 @@
 #include "data/beats.h"
 #include "data/labels.h"
 #include "data/moments.h"
+#include "data/splits.h"
 
 namespace ekgine {
 
-constexpr std::int64_t store_version = 2;
+constexpr std::int64_t store_version = 3;
 
 using ClassCounts = std::array<std::int64_t, class_count>;
 
 struct StoreRecord {
   std::string name;
   ClassCounts counts{};  // beats per class
+  std::string seal;      // of its file; empty in a store of version 2
 
   std::int64_t beats() const;
 };
@@ -40,7 +47,9 @@ struct StoreInfo {
   std::string source;     // the database folder
   std::string tool;       // what wrote the store: "ekgine 0.1.0"
   bool scalograms = false;
-  std::vector<StoreRecord> records;  // in the order of the database's RECORDS
+  // In the order of the database's RECORDS. A writer finds out their seals itself.
+  std::vector<StoreRecord> records;
+  std::int64_t version = store_version;
 };
 
 class Store {
@@ -56,11 +65,26 @@ class Store {
   // Entries of info().records by name. Errors name all records that the store does not have.
   std::vector<StoreRecord> find(const std::vector<std::string>& names) const;
 
-  RecordBeats read(const std::string& record) const;
+  // A file is read and compared with its seal as a whole, which takes most of the time: `moments`
+  // gets, of the same reading, those of the scalograms of the record's beats as read() gives them,
+  // where the store has them.
+  RecordBeats read(const std::string& record, std::optional<Moments>* moments = nullptr) const;
+  // Reads records on all threads, a few at a time; `take` is called by this thread for one after
+  // another, in the order of `records`.
+  using Take = std::function<void(RecordBeats&&, const std::optional<Moments>&)>;
+  void read_all(const std::vector<std::string>& records, const Take& take) const;
+  std::vector<RecordBeats> read_all(const std::vector<std::string>& records) const;
+  // Size of the record's file; 0 where there is none.
+  std::int64_t file_bytes(const std::string& record) const;
+
+  // SHA-256 of the label map and of all that the records of `split` are: samples, labels,
+  // positions, and who trains, validates and tests. Of a sealed store from its seals, of another
+  // from its data.
+  std::string fingerprint(const Split& split) const;
+
   // (n) labels alone.
-  std::vector<std::int32_t> read_labels(const std::string& record) const;
-  // Of the scalograms of the record's beats as read() gives them, where the store has them.
-  std::optional<Moments> read_moments(const std::string& record) const;
+  std::vector<std::int32_t> read_labels(const std::string& record,
+                                        std::optional<Moments>* moments = nullptr) const;
   // (count, 32, 187), of the beats from `first` on. Errors: the store was written without
   // scalograms; beats that the record does not have.
   std::vector<float> read_scalograms(const std::string& record, std::int64_t first,
@@ -98,8 +122,9 @@ class StoreWriter {
   std::string beat_list() const;
 
   std::filesystem::path folder_, partial_;
-  std::mutex mutex_;                                         // guards labels_
+  std::mutex mutex_;                                         // guards labels_ and seals_
   std::map<std::string, std::vector<std::int32_t>> labels_;  // of the records added
+  std::map<std::string, std::string> seals_;                 // of their files
   bool committed_ = false;
 };
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -63,6 +65,26 @@ TEST(SealedJson, MayBeMissingWhereFilesComeFromElsewhere) {
   write_bytes(path, R"({"b": 1, "a": 2})");
   EXPECT_EQ(read_json<ordered_json>(path, Sealed::if_present).dump(), R"({"b":1,"a":2})");
   EXPECT_THROW(read_json(path, Sealed::required), Error);
+}
+
+TEST(JsonAs, TakesNoValueForAnother) {
+  const auto parsed = [](const char* text) { return json::parse(text); };
+  EXPECT_EQ(json_as<std::int64_t>(parsed("7")), 7);
+  EXPECT_EQ(json_as<std::int64_t>(parsed("-7")), -7);
+  EXPECT_EQ(json_as<std::uint64_t>(parsed("18446744073709551615")), 18446744073709551615U);
+  for (const char* other :
+       {"7.0", "1e300", "true", "null", "\"7\"", "[7]", "9223372036854775808"}) {
+    EXPECT_EQ(json_as<std::int64_t>(parsed(other)), std::nullopt) << other;
+  }
+  EXPECT_EQ(json_as<std::uint64_t>(parsed("-1")), std::nullopt);
+  EXPECT_EQ(json_as<double>(parsed("7")), 7.0);
+  EXPECT_EQ(json_as<double>(parsed("true")), std::nullopt);
+  EXPECT_EQ(json_as<double>(json(std::numeric_limits<double>::infinity())), std::nullopt);
+  EXPECT_EQ(json_as<bool>(parsed("1")), std::nullopt);
+  EXPECT_EQ(json_as<std::vector<std::string>>(parsed(R"(["a", "b"])")),
+            (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(json_as<std::vector<std::string>>(parsed(R"(["a", 1])")), std::nullopt);
+  EXPECT_EQ(json_as<std::vector<std::string>>(parsed(R"({"a": "b"})")), std::nullopt);
 }
 
 TEST(JsonText, IsUtf8WhateverItHolds) {

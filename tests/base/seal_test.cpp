@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "base/error.h"
+
 namespace ekgine {
 namespace {
 
@@ -26,6 +28,25 @@ TEST(Seal, IsTheSameInParts) {
   const std::string first = text.substr(0, 66), second = text.substr(66);
   const std::string_view parts[] = {first, second}, whole[] = {text};
   EXPECT_EQ(seal_of(parts, 0), seal_of(whole, 0));
+}
+
+TEST(SealLine, NoticesEveryFlippedBit) {
+  const std::string sealed = with_seal_line("[train]\nepochs = 3\n");
+  EXPECT_TRUE(sealed.starts_with("# sha256 ")) << sealed;
+  check_seal_line(sealed, "f");
+  for (std::size_t bit = 0; bit < 8 * sealed.size(); ++bit) {
+    std::string flipped = sealed;
+    flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
+    EXPECT_THROW(check_seal_line(flipped, "f"), Error) << flipped;
+  }
+}
+
+TEST(SealLine, FilesWithoutOneAreFine) {
+  const std::string sealed = with_seal_line("[train]\nepochs = 3\n");
+  for (const std::string& text : {std::string(), std::string("[train]\n"),
+                                  sealed.substr(sealed.find('\n') + 1), "# mine\n" + sealed}) {
+    check_seal_line(text, "f");
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "base/atomic_file.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/flips.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -54,7 +55,17 @@ TEST_F(SplitFile, NamesWhatIsWrong) {
                "splits.json: record 1 is among both the validation and the test records");
   EXPECT_ERROR(read(R"({"train_records": [""]})"),
                "splits.json: training records: found an empty record name");
+  EXPECT_ERROR(read(R"({"train_records": ["1"], "train_records": ["2"]})"),
+               "splits.json: 'train_records' is given twice");
+  EXPECT_ERROR(read(R"({"train_records": ["1,2"]})"),
+               "splits.json: training records: '1,2' holds a comma, which separates records");
   EXPECT_ERROR(read_split(folder_ / "absent.json"), "absent.json: cannot open");
+}
+
+TEST_F(SplitFile, RefusesEveryFlippedBit) {
+  const auto path = folder_ / "splits.json";
+  write_split(path, {{"100", "101"}, {"200"}, {"300", "301"}});
+  testing::expect_flips_refused(path, 400, [&] { read_split(path); });
 }
 
 TEST(ParseRecords, SplitsAtCommas) {

@@ -3,16 +3,21 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <limits>
 
 #include "base/atomic_file.h"
 #include "base/hdf5.h"
 #include "base/json_file.h"
+#include "base/seal.h"
+#include "data/dataset.h"
 #include "data/scalogram.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/flips.h"
 #include "tests/support/random.h"
+#include "tests/support/store_seal.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -93,14 +98,33 @@ class StoreFolder : public ::testing::Test {
       file.write<std::int64_t>("r_samples", record.r_samples, Shape{std::ssize(record.r_samples)});
     }
     file.close();
+    if (fs::exists(path_ / "store.json")) testing::list_record_file(path_, "100");
   }
 
-  // Replaces `from` in store.json.
+  // Replaces `from` in store.json, and seals it anew.
   void edit_description(const std::string& from, const std::string& to) const {
     std::string text = read_file(path_ / "store.json");
     const std::size_t at = text.find(from);
     ASSERT_NE(at, std::string::npos) << from << " in " << text;
-    write_bytes(path_ / "store.json", text.replace(at, from.size(), to));
+    text.replace(at, from.size(), to);
+    if (const std::size_t seal = text.rfind("\"sha256\": \""); seal != std::string::npos) {
+      set_seal(text, seal + std::strlen("\"sha256\": \""));
+    }
+    write_bytes(path_ / "store.json", text);
+  }
+
+  // Makes of it a store of version 2, which had no seals.
+  void remove_seals() const {
+    nlohmann::json json = read_json(path_ / "store.json", Sealed::required);
+    json["version"] = 2;
+    for (nlohmann::json& entry : json["records"]) entry.erase("sha256");
+    write_bytes(path_ / "store.json", json.dump());
+    for (const RecordBeats& record : records_) {
+      const std::string path = path_ / (record.name + ".h5");
+      const std::string content = read_file(path);
+      // Without the user block, and of version 2.
+      write_bytes(path, content.substr(content.find("\x89HDF")));
+    }
   }
 
   std::string name(const std::string& file) const { return (path_ / file).string(); }
@@ -225,19 +249,25 @@ TEST_F(StoreFolder, RefusesADamagedDescription) {
     edit_description(from, to);
     EXPECT_ERROR(Store{path_}, name("store.json") + expected);
   };
-  refuses("\"version\": 2", "\"version\": 3",
-          ": is of store version 3, expected 2; run 'ekgine preprocess' again");
-  refuses("\"version\": 2", "\"version\": \"2\"", ": 'version' is not an integer");
+  refuses("\"version\": 3", "\"version\": 4",
+          ": is of store version 4, expected 3; run 'ekgine preprocess' again");
+  refuses("\"version\": 3", "\"version\": \"3\"", ": 'version' is not an integer");
+  refuses("\"version\": 3", "\"version\": 3.0", ": 'version' is not an integer");
   refuses("ekgine store", "another store", ": the format is 'another store', expected 'ekgine");
   refuses("\"format\"", "\"form\"", ": 'format' is missing");
-  refuses("\"label_map\"", "\"labels\"", ": 'label_map' is missing");
+  refuses("\"label_map\"", "\"labels\"", ": 'labels' is not known");
+  refuses("\"label_map\"", "\"tool\"", ": 'tool' is given twice");
   refuses("\"scalograms\": false", "\"scalograms\": 0", ": 'scalograms' is not true or false");
-  refuses("\"records\": [", "\"records\": 1, \"x\": [", ": 'records' is not a list");
-  refuses("\"counts\":[", "\"counts\":[-1, 1, 1, 1, 1], \"x\": [",
-          ": 'counts' of record 100 are not 5 counts");
+  refuses("\"records\": [", "\"records\": 1, \"units\": [", ": 'units' is given twice");
+  refuses("\"records\": [", "\"records\": [[],", ": 'name' is missing");
+  refuses("\"counts\":[", "\"counts\":[-1, 1, 1, 1, 1], \"x\":[", ": record 100: 'x' is not known");
   refuses("\"counts\":[", "\"counts\":[1, ", ": 'counts' of record 100 are not 5 counts");
   refuses("\"x-2\"", "\"100\"", ": record 100 is listed twice");
   refuses("\"name\":\"100\"", "\"name\":100", ": 'name' is not a text");
+  for (const char* evil : {"..", "../evil", "/tmp/evil", "a\\u0000b", ""}) {
+    refuses("\"name\":\"100\"", fmt::format("\"name\":\"{}\"", evil), ": ");
+  }
+  refuses("\"beats\":20", "\"beats\":21", ": record 100: 'beats' is not the sum of 'counts'");
   for (std::size_t size = 0; size + 2 < whole.size(); ++size) {
     write_bytes(path_ / "store.json", std::string_view(whole).substr(0, size));
     EXPECT_ERROR(Store{path_}, name("store.json") + ": not JSON: it ends too early, after ");
@@ -278,9 +308,89 @@ TEST_F(StoreFolder, RefusesDamagedRecords) {
           ":r_samples: beat 5 comes before the one before it");
   refuses([](RecordBeats& r) { r.name = "101"; }, ": holds record 101, expected 100");
   version_ = 7;
-  refuses(nothing, ": is of store version 7, expected 2");
+  refuses(nothing, ": is of store version 7, expected 3");
   fs::remove(path_ / "100.h5");
   EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + ": does not exist");
+}
+
+TEST_F(StoreFolder, RefusesClaimsBeforeAnythingIsAllocated) {
+  const auto claims = [&](const char* counts) {
+    write_store();
+    nlohmann::ordered_json json =
+        read_json<nlohmann::ordered_json>(path_ / "store.json", Sealed::required);
+    json["records"][0]["counts"] = nlohmann::json::parse(counts);
+    json["records"][0].erase("beats");
+    write_bytes(path_ / "store.json", sealed_json(json));
+  };
+  for (const char* counts :
+       {"[1000000000000000000, 0, 0, 0, 0]", "[9223372036854775807, 9223372036854775807, 0, 0, 0]",
+        "[18446744073709551615, 0, 0, 0, 0]", "[1e30, 0, 0, 0, 0]", "[true, 1, 1, 1, 1]"}) {
+    claims(counts);
+    EXPECT_ERROR(Store{path_}, name("store.json") + ": ");
+  }
+  claims("[2000000000, 0, 0, 0, 0]");  // 1.5 TB of beats
+  EXPECT_ERROR((MemoryDataset{Store(path_), {"100"}, 3}), "expected (2000000000");
+}
+
+TEST_F(StoreFolder, RefusesEveryFlippedBit) {
+  testing::expect_flips_refused(path_ / "store.json", 200, [&] { Store{path_}; });
+  const Store store(path_);
+  testing::expect_flips_refused(path_ / "100.h5", 200,
+                                [&] { static_cast<void>(store.read("100")); });
+}
+
+TEST_F(StoreFolder, NoticesAnExchangedRecordFile) {
+  RecordBeats other = records_[0];
+  other.beats[5] += 0.25F;
+  {
+    StoreWriter writer(folder_ / "other");
+    writer.add(other);
+    writer.commit({"seed", "", "", false, {entry_of(other)}});
+  }
+  fs::copy_file(folder_ / "other/100.h5", path_ / "100.h5", fs::copy_options::overwrite_existing);
+  EXPECT_ERROR(Store(path_).read("100"),
+               name("100.h5") + ": is not the file that store.json lists: its checksum is another");
+}
+
+TEST_F(StoreFolder, FingerprintsAreOfAllThatRecordsHold) {
+  const auto print = [&](const Split& split) { return Store(path_).fingerprint(split); };
+  const Split split{{"100"}, {"x-2"}, {}};
+  const std::string first = print(split);
+  EXPECT_EQ(print(split), first);
+  EXPECT_NE(print({{"100"}, {}, {"x-2"}}), first) << "who validates and who tests";
+  EXPECT_NE(print({{"100", "x-2"}, {}, {}}), first);
+  write_store();
+  EXPECT_EQ(print(split), first) << "the same store, written again";
+  edit_description("\"label_map\": \"seed\"", "\"label_map\": \"ec57\"");
+  EXPECT_NE(print(split), first);
+  write_store();
+  rewrite([](RecordBeats& r) { r.beats[7] += 1; });
+  EXPECT_NE(print(split), first);
+  // Without seals it is of the data themselves.
+  version_ = 2;
+  const auto nothing = [](RecordBeats&) {};
+  rewrite(nothing);
+  const auto unsealed = [&](const std::function<void(RecordBeats&)>& change) {
+    write_store();
+    rewrite(change);
+    remove_seals();
+    return print({{"100"}, {}, {}});
+  };
+  const std::string data = unsealed(nothing);
+  EXPECT_EQ(unsealed(nothing), data);
+  EXPECT_NE(unsealed([](RecordBeats& r) { r.beats[7] += 1; }), data);
+  EXPECT_NE(unsealed([](RecordBeats& r) { std::swap(r.labels[0], r.labels[1]); }), data);
+  EXPECT_NE(unsealed([](RecordBeats& r) { r.r_samples[0] += 1; }), data);
+}
+
+TEST_F(StoreFolder, ThoseOfVersion2AreReadWithoutSeals) {
+  version_ = 2;
+  rewrite([](RecordBeats&) {});
+  remove_seals();
+  expect_equal(Store(path_).read("100"), records_[0]);
+  // A version 3 whose seals are gone is damaged.
+  edit_description("\"version\":2", "\"version\":3");
+  EXPECT_ERROR(Store{path_}, name("store.json") + ": record 100: 'sha256' is missing");
 }
 
 TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {
@@ -297,12 +407,16 @@ TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {
     writer.commit(info);
   };
   write();
-  const auto read = [&] { return Store(path_, Amplitude::deviation).read_moments("100"); };
+  const auto read = [&](Amplitude amplitude = Amplitude::deviation) {
+    std::optional<Moments> found;
+    Store(path_, amplitude).read_labels("100", &found);
+    return found;
+  };
   ASSERT_TRUE(read());
   EXPECT_EQ(read()->count, 20 * 32);
   EXPECT_EQ(read()->mean, moments.mean);
   EXPECT_EQ(read()->squares, moments.squares);
-  EXPECT_FALSE(Store(path_, Amplitude::record).read_moments("100"));
+  EXPECT_FALSE(read(Amplitude::record));
 
   for (const double bad :
        {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
