@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "base/seal.h"
 
 namespace ekgine {
 
@@ -18,9 +21,11 @@ class ConfigFile final : public CLI::Config {
 
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
     const std::string file = program_.get_config_ptr()->as<std::string>();
+    const std::string text(std::istreambuf_iterator<char>(input), {});
+    check_seal_line(text, file);
     toml::table document;
     try {
-      document = toml::parse(input, file);
+      document = toml::parse(text, file);
     } catch (const toml::parse_error& error) {
       fail(file, error.source(), "{}", error.description());
     }

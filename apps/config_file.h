@@ -5,6 +5,8 @@
 //   train-records = ["100", "101"]       the same as "100,101"
 //   epochs = 3
 //   encode-each = true
+//
+// Those that ekgine wrote begin with their seal (base/seal.h): one that is damaged is an error.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "base/json_file.h"
 #include "model/keras_export.h"
 #include "model/keras_import.h"
 #include "model/model.h"
@@ -33,7 +34,7 @@ void run(Options& o) {
   if (to_keras) {
     export_keras(o.output, weights);
   } else {
-    save_model_weights(o.output, weights.config, weights.state);
+    save_model_weights(o.output, weights);
   }
   if (o.common.json) {
     nlohmann::ordered_json arrays;
@@ -45,7 +46,7 @@ void run(Options& o) {
     return;
   }
   fmt::print("{}", describe(weights.state));
-  say(o.common, fmt::format("{}: {}", o.output, weights.config.to_json().dump()));
+  say(o.common, fmt::format("{}: {}", o.output, json_text(weights.config.to_json())));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ void run(Options& o) {
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
   const Store store(o.data, amplitude_from_name(weights.config.amplitude));
+  check_label_map(weights, o.weights, store);
   std::vector<std::string> names = o.records;
   if (!o.splits.empty()) {
     names = o.fold ? read_fold(o.splits, *o.fold).validation : read_split(o.splits).test;
@@ -63,12 +64,9 @@ void run(Options& o) {
 
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);
-  std::vector<RecordBeats> records;
+  const std::vector<RecordBeats> records = store.read_all(names);
   std::int64_t beats = 0;
-  for (const std::string& name : names) {
-    records.push_back(store.read(name));
-    beats += records.back().size();
-  }
+  for (const RecordBeats& record : records) beats += record.size();
   Predictor predictor(model, device);
   Progress progress("evaluate", "beats", beats);
   const auto predictions = predict_records(predictor, weights.config.sequence_length, records,

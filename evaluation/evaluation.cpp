@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/json_file.h"
 #include "evaluation/format.h"
 #include "evaluation/plots.h"
 
@@ -57,7 +58,7 @@ Evaluation write_evaluation(const std::filesystem::path& directory, const Evalua
   const Metrics& metrics = evaluation.metrics;
 
   write_predictions(directory / "predictions.h5", records, facts.class_names);
-  write_file(directory / "metrics.json", metrics_json(metrics).dump(2) + '\n');
+  write_file(directory / "metrics.json", sealed_json(metrics_json(metrics)));
 
   const std::string subtitle =
       fmt::format("{}{}{} record{}, {} sequence{}", facts.model, facts.model.empty() ? "" : "; ",

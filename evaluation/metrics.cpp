@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_file.h"
 
 namespace ekgine {
 
@@ -215,6 +217,55 @@ nlohmann::ordered_json metrics_json(const Metrics& metrics) {
   }
   json["confusion"] = metrics.confusion;
   return json;
+}
+
+void check_metrics_json(const nlohmann::ordered_json& json,
+                        std::span<const std::string_view> class_names, const std::string& source) {
+  const auto share = [](const std::string& where, const auto& object, const char* key) {
+    return json_number<double>(where, object, key, 0, 1);
+  };
+  const auto share_or_null = [&](const std::string& where, const auto& object, const char* key) {
+    if (!object.contains(key) || !object.at(key).is_null()) share(where, object, key);
+  };
+  const auto sequences = json_number<std::int64_t>(source, json, "sequences", 1,
+                                                   std::numeric_limits<std::int32_t>::max());
+  check_keys(source, json,
+             {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion"});
+  const double accuracy = share(source, json, "accuracy");
+  share(source, json, "macro_f1");
+  share(source, json, "weighted_f1");
+  json_number<double>(source, json, "loss", 0, 100);
+  const auto confusion = json_value<std::vector<std::vector<std::int64_t>>>(
+      source, json, "confusion", "a matrix of counts");
+  const auto classes = json_value<nlohmann::ordered_json>(source, json, "classes", "an object");
+  if (confusion.size() != class_names.size() || classes.size() != class_names.size()) {
+    fail("{}: is about {} classes, expected {}", source, classes.size(), class_names.size());
+  }
+  std::int64_t sum = 0, correct = 0;
+  for (std::size_t c = 0; c < class_names.size(); ++c) {
+    const std::string name(class_names[c]), where = fmt::format("{}: class {}", source, name);
+    const auto figures = json_value<nlohmann::ordered_json>(source, classes, name.c_str(), "one");
+    for (const char* key : {"precision", "recall", "f1"}) share(where, figures, key);
+    for (const char* key : {"auc", "average_precision"}) share_or_null(where, figures, key);
+    check_keys(where, figures,
+               {"precision", "recall", "f1", "support", "auc", "average_precision"});
+    const auto support = json_number<std::int64_t>(where, figures, "support", 0, sequences);
+    std::int64_t row = 0;
+    for (const std::int64_t count : confusion[c]) {
+      if (count < 0 || count > sequences) fail("{}: {} of its sequences", where, count);
+      row += count;
+    }
+    if (confusion[c].size() != class_names.size() || row != support) {
+      fail("{}: the row of 'confusion' has {} counts and {} sequences, expected {} and {}", where,
+           confusion[c].size(), row, class_names.size(), support);
+    }
+    sum += row;
+    correct += confusion[c][c];
+  }
+  if (sum != sequences || std::abs(accuracy - ratio_or_zero(correct, sequences)) > 1e-9) {
+    fail("{}: 'confusion' has {} of {} sequences right, 'accuracy' is {} of {}", source, correct,
+         sum, accuracy, sequences);
+  }
 }
 
 Baseline majority_baseline(const Metrics& metrics) {

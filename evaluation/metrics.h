@@ -57,6 +57,11 @@ void check_predictions(std::string_view where, std::span<const float> probabilit
 //  "confusion": (C, C)}; undefined areas are null; classes keep their order.
 nlohmann::ordered_json metrics_json(const Metrics& metrics);
 
+// Fails unless `json`, read from a file, is metrics_json() of some predictions of these classes:
+// the same keys, figures from 0 to 1, a finite loss, counts that add up. `source` opens the text.
+void check_metrics_json(const nlohmann::ordered_json& json,
+                        std::span<const std::string_view> class_names, const std::string& source);
+
 // What no model at all would reach on these sequences.
 struct Baseline {
   std::size_t majority = 0;  // the most frequent class, the first of equals

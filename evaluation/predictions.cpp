@@ -2,10 +2,12 @@
 
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "base/hdf5.h"
 #include "base/record_name.h"
@@ -14,6 +16,24 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t predictions_version = 2;  // the first that is sealed
+
+// Refuses a file that must have a seal and has none.
+void check_version(const hdf5::File& file, const std::string& path) {
+  if (!file.has_attribute("/", "version")) {
+    if (file.seal().empty()) notice(fmt::format("{}: has no checksum; taken as it is", path));
+    return;
+  }
+  if (const auto version = file.read_integer("/", "version"); version != predictions_version) {
+    fail("{}: is of version {}, expected {}", path, version, predictions_version);
+  }
+  if (file.seal().empty()) fail("{}: is damaged: its checksum is missing", path);
+}
+
+}  // namespace
 
 void check_records(std::span<const RecordPredictions> records, std::size_t class_count) {
   if (records.empty()) fail("no records to evaluate");
@@ -27,6 +47,10 @@ void check_records(std::span<const RecordPredictions> records, std::size_t class
       fail("{}{} R samples, expected {} as there are labels", where, record.r_samples.size(),
            record.labels.size());
     }
+    if (!std::ranges::is_sorted(record.r_samples) ||
+        (!record.r_samples.empty() && record.r_samples.front() < 0)) {
+      fail("{}R samples are not in the order of the signal", where);
+    }
   }
 }
 
@@ -35,6 +59,7 @@ void write_predictions(const fs::path& path, std::span<const RecordPredictions> 
   check_records(records, class_names.size());
   AtomicFile target(path);
   hdf5::File file = hdf5::File::create(target.temporary_path());
+  file.write_integer("/", "version", predictions_version);
   file.write_text("/", "classes", fmt::format("{}", fmt::join(class_names, ",")));
   for (const RecordPredictions& record : records) {
     const auto n = static_cast<std::int64_t>(record.labels.size());
@@ -53,6 +78,7 @@ void write_predictions(const fs::path& path, std::span<const RecordPredictions> 
 
 std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_t class_count) {
   const hdf5::File file = hdf5::File::open(path);
+  check_version(file, path.string());
   std::vector<RecordPredictions> records;
   for (const std::string& name : file.members("/")) {
     if (!file.is_group(name)) fail("{}: /{} is a dataset, expected a group", path.string(), name);

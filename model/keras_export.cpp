@@ -183,6 +183,10 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
     if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
     variables.write_text(keras_normalisation, keras_amplitude, weights.config.amplitude);
   }
+  if (!weights.label_map.empty()) {
+    if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
+    variables.write_text(keras_normalisation, keras_label_map, weights.label_map);
+  }
   return variables.image();
 }
 

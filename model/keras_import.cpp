@@ -370,6 +370,12 @@ class Variables {
     }
   }
 
+  std::string label_map() const {
+    const bool known = file_.exists(keras_normalisation) &&
+                       file_.has_attribute(keras_normalisation, keras_label_map);
+    return known ? file_.read_text(keras_normalisation, keras_label_map) : "";
+  }
+
   StateDict finish() {
     if (file_.is_group("layers")) find_unexpected("layers");
     if (!faults_.empty()) {
@@ -425,6 +431,7 @@ ModelWeights import_keras(const fs::path& path) {
   Variables variables(archive.read(member), source(member));
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
   variables.take_amplitude(weights.config);
+  weights.label_map = variables.label_map();
   weights.state = variables.finish();
   return weights;
 }

@@ -36,6 +36,8 @@ namespace ekgine {
 
 inline constexpr const char* keras_normalisation = "normalisation";  // the group
 inline constexpr const char* keras_amplitude = "amplitude";          // its attribute
+// Another one: the label map they were trained with, where it is known.
+inline constexpr const char* keras_label_map = "label_map";
 
 struct KerasVariable {
   std::string path;                  // "layers/dense/vars/0"

@@ -3,20 +3,24 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/console.h"
 #include "base/error.h"
+#include "base/json_file.h"
 #include "model/safetensors.h"
 
 namespace ekgine {
 
 namespace {
 
-constexpr const char* weights_format = "ekgine-weights-1";
+constexpr const char* weights_format = "ekgine-weights-2";
+constexpr const char* unsealed_format = "ekgine-weights-1";
 
 }  // namespace
 
-void save_model_weights(const std::filesystem::path& path, const ModelConfig& config,
-                        const StateDict& state) {
-  write_safetensors(path, state, {{"format", weights_format}, {"model", config.to_json().dump()}});
+void save_model_weights(const std::filesystem::path& path, const ModelWeights& weights) {
+  Metadata metadata = {{"format", weights_format}, {"model", json_text(weights.config.to_json())}};
+  if (!weights.label_map.empty()) metadata["label_map"] = weights.label_map;
+  write_safetensors(path, weights.state, metadata);
 }
 
 ModelWeights load_model_weights(const std::filesystem::path& path) {
@@ -29,14 +33,21 @@ ModelWeights load_model_weights(const std::filesystem::path& path) {
     }
     return found->second;
   };
-  if (metadata("format") != weights_format) {
-    fail("{}: weights of format '{}', expected '{}'", file, metadata("format"), weights_format);
+  const std::string& format = metadata("format");
+  if (format != weights_format && format != unsealed_format) {
+    fail("{}: weights of format '{}', expected '{}'", file, format, weights_format);
   }
-  const nlohmann::json model = nlohmann::json::parse(metadata("model"), nullptr, false);
-  if (model.is_discarded()) fail("{}: metadata 'model' is not JSON", file);
-  ModelConfig config = ModelConfig::from_json(model, file + ": metadata 'model'");
+  if (!weights.sealed) {
+    if (format == weights_format) fail("{}: is damaged: its checksum is missing", file);
+    notice(fmt::format("{}: has no checksum; taken as it is", file));
+  }
+  ModelWeights result;
+  result.config = ModelConfig::from_json(parse_json(metadata("model"), file + ": metadata 'model'"),
+                                         file + ": metadata 'model'");
+  if (weights.metadata.contains("label_map")) result.label_map = metadata("label_map");
   check_finite(weights.arrays, file);
-  return {std::move(config), std::move(weights.arrays)};
+  result.state = std::move(weights.arrays);
+  return result;
 }
 
 }  // namespace ekgine

@@ -1,10 +1,13 @@
 // Weights of a model with the configuration they belong to, and their file.
 //
-// A weights file is a safetensors file whose metadata has `format` = "ekgine-weights-1" and
-// `model` = the ModelConfig as JSON text; its arrays are named as model/state_dict.h says.
+// A weights file is a safetensors file whose metadata has `format` = "ekgine-weights-2", `model` =
+// the ModelConfig as JSON text, and, where it is known, `label_map`; its arrays are named as
+// model/state_dict.h says. It is sealed (base/seal.h). Files of "ekgine-weights-1" know no label
+// map and have no seal; they are read all the same, and a notice says so.
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "model/config.h"
 #include "model/state_dict.h"
@@ -14,12 +17,13 @@ namespace ekgine {
 struct ModelWeights {
   ModelConfig config;
   StateDict state;
+  std::string label_map;  // name of the map behind the classes that it was trained on; "": unknown
 };
 
-void save_model_weights(const std::filesystem::path& path, const ModelConfig& config,
-                        const StateDict& state);
+void save_model_weights(const std::filesystem::path& path, const ModelWeights& weights);
 
-// Errors: not a weights file of ekgine; an unknown configuration; values that are not finite.
+// Errors: not a weights file of ekgine; damaged; an unknown configuration; values that are not
+// finite.
 // Whether the names and shapes are those of the model is the model's to check.
 ModelWeights load_model_weights(const std::filesystem::path& path);
 

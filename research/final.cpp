@@ -3,10 +3,46 @@
 #include <array>
 
 #include "base/error.h"
+#include "base/json_file.h"
+#include "base/seal.h"
+#include "base/sha256.h"
+#include "data/labels.h"
 #include "training/checkpoint.h"
 #include "training/train.h"
 
 namespace ekgine {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr const char* report_file = "report.txt";
+constexpr const char* report_key = "report-sha256";
+
+// The content of result.json, and that the report is still the one it was written with.
+ordered_json read_final(const TrainOptions& options) {
+  const std::filesystem::path path = options.output / "result.json";
+  ordered_json result = read_result(path);
+  check_keys(path, result, {"model", "epochs", "seconds", "metrics", report_key});
+  if (const auto model = json_value<std::string>(path, result, "model", "a text");
+      model != options.model.name) {
+    fail("{}: is of {}, expected {}", path.string(), model, options.model.name);
+  }
+  json_number<std::int64_t>(path, result, "epochs", 1, options.epochs);
+  json_number<double>(path, result, "seconds", 0, 1e12);
+  check_metrics_json(json_value<ordered_json>(path, result, "metrics", "an object"), class_names,
+                     path.string());
+  // Files of an earlier version do not know the report.
+  if (result.contains(report_key) &&
+      sha256_of_file(options.output / report_file) !=
+          json_value<std::string>(path, result, report_key, "a checksum")) {
+    fail_damaged((options.output / report_file).string());
+  }
+  result.erase(report_key);
+  return result;
+}
+
+}  // namespace
 
 nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
   if (options.test_records.empty()) {
@@ -17,8 +53,11 @@ nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
   }
   const std::filesystem::path result = options.output / "result.json";
   if (std::filesystem::exists(result)) {
-    options.check_same(load_checkpoint(options.output).options, options.output);
-    return read_result(result);
+    const Checkpoint checkpoint = load_checkpoint(options.output);
+    options.check_same(checkpoint.options.to_json(), options.output);
+    check_inputs(checkpoint.inputs, inputs_of(Store(options.data), options),
+                 checkpoint_path(options.output), options.data);
+    return read_final(options);
   }
   const std::array<Unit, 1> unit = {
       Unit{options.output, result, [&] {
@@ -27,13 +66,14 @@ nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
              for (const auto& epoch : read_history(options.output)) {
                seconds += epoch.at("seconds").get<double>();
              }
-             return nlohmann::ordered_json{{"model", options.model.name},
-                                           {"epochs", trained.epochs},
-                                           {"seconds", seconds},
-                                           {"metrics", metrics_json(trained.evaluation->metrics)}};
+             return ordered_json{{"model", options.model.name},
+                                 {"epochs", trained.epochs},
+                                 {"seconds", seconds},
+                                 {"metrics", metrics_json(trained.evaluation->metrics)},
+                                 {report_key, sha256_of_file(options.output / report_file)}};
            }}};
   continuable([&] { do_units(unit, false); });
-  return read_result(result);
+  return read_final(options);
 }
 
 }  // namespace ekgine

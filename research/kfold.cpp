@@ -10,8 +10,10 @@
 #include "base/atomic_file.h"
 #include "base/directory_lock.h"
 #include "base/error.h"
+#include "base/json_file.h"
 #include "data/labels.h"
 #include "evaluation/fold_plot.h"
+#include "model/weights.h"
 #include "training/train.h"
 
 namespace ekgine {
@@ -120,6 +122,25 @@ ordered_json summarise(const std::vector<ordered_json>& folds) {
   return {{"best_fold", best + 1}, {"summary", summary}, {"confusion", sum}, {"folds", folds}};
 }
 
+// The result of a fold, as it was written when the fold was done.
+ordered_json read_fold_result(const KFoldOptions& o, const Folds& folds, std::int64_t fold) {
+  const fs::path path = result_file(o, fold);
+  ordered_json result = read_result(path);
+  check_keys(path, result, {"fold", "validation_records", "epochs", "best_epoch", "metrics"});
+  json_number<std::int64_t>(path, result, "fold", fold, fold);
+  const auto records = json_value<std::vector<std::string>>(path, result, "validation_records",
+                                                            "a list of record names");
+  if (records != fold_split(o.train.train_records, folds, fold, "--folds").validation) {
+    fail("{}: was validated on {}, which are not the records of fold {}", path.string(),
+         fmt::join(records, ","), fold);
+  }
+  const auto epochs = json_number<std::int64_t>(path, result, "epochs", 1, o.train.epochs);
+  json_number<std::int64_t>(path, result, "best_epoch", 1, epochs);
+  check_metrics_json(json_value<ordered_json>(path, result, "metrics", "an object"), class_names,
+                     path.string());
+  return result;
+}
+
 std::string text_of(const ordered_json& value) {
   return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : "-";
 }
@@ -185,8 +206,9 @@ void gather(const KFoldOptions& o, const ordered_json& metrics) {
   }
   write_file(directory / "report.txt", report);
   const fs::path best = fold_directory(o, metrics.at("best_fold").get<std::int64_t>());
-  write_file(directory / "model.safetensors", read_file(best / "model.safetensors"));
-  write_file(directory / "metrics.json", metrics.dump(2) + "\n");
+  save_model_weights(directory / "model.safetensors",
+                     load_model_weights(best / "model.safetensors"));
+  write_file(directory / "metrics.json", sealed_json(metrics));
 }
 
 }  // namespace
@@ -241,7 +263,7 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
     std::vector<ordered_json> results;
     for (std::int64_t fold = 1; fold <= o.k; ++fold) {
       if (fs::exists(result_file(o, fold))) {
-        results.push_back(read_result(result_file(o, fold)));
+        results.push_back(read_fold_result(o, folds, fold));
       } else {
         result.missing.push_back(fold);
       }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/beat.h"
+#include "base/json_file.h"
 #include "data/labels.h"
 #include "evaluation/format.h"
 #include "evaluation/metrics.h"
@@ -333,7 +334,7 @@ void add_table(Html& html, const Page& page) {
     const char* separator = " ";
     for (const auto& [name, value] : model.tuned.items()) {
       html.add("{}{} {}", separator, escape(name),
-               escape(value.is_string() ? value.get<std::string>() : value.dump()));
+               escape(value.is_string() ? value.get<std::string>() : json_text(value)));
       separator = ", ";
     }
   }

@@ -9,6 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/directory_lock.h"
 #include "base/error.h"
+#include "base/json_file.h"
 #include "base/progress.h"
 #include "data/preprocess.h"
 #include "data/store.h"
@@ -118,6 +119,10 @@ void Pipeline::make_store() {
       progress.finish();
     }
     const Store store(o_.train.data);
+    if (store.info().label_map != o_.label_map) {
+      fail("{}: has label map {}, expected {}", o_.train.data.string(), store.info().label_map,
+           o_.label_map);
+    }
     store.find(o_.train.train_records);
     store.find(o_.train.test_records);
   }
@@ -126,7 +131,7 @@ void Pipeline::make_store() {
 // Told after the stage's own files are there: what is done is decided by them, never by this.
 void Pipeline::done(const std::string& stage) {
   summary_["stages"].push_back(stage);
-  write_file(o_.train.output / "pipeline.json", summary_.dump(2) + "\n");
+  write_file(o_.train.output / "pipeline.json", sealed_json(summary_));
   say_(fmt::format("{}: done", stage));
 }
 
@@ -195,7 +200,13 @@ void Pipeline::write_page() const {
       }
     }
     if (!of.at("tune").is_null()) m.tuned = of.at("tune").at("values");
-    m.predictions = read_predictions(final_run / "predictions.h5", class_names.size());
+    const fs::path predictions = final_run / "predictions.h5";
+    m.predictions = read_predictions(predictions, class_names.size());
+    for (const RecordPredictions& record : m.predictions) {
+      if (record.r_samples.empty()) {
+        fail("{}:{}/r_samples: the dataset is missing", predictions.string(), record.record);
+      }
+    }
   }
   page.beats = choose_beats(page.models, best_model(page.models));
   Workspace workspace(std::size_t{1} << 26);

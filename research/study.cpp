@@ -1,13 +1,13 @@
 #include "research/study.h"
 
 #include <chrono>
-#include <sstream>
 #include <thread>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/directory_lock.h"
 #include "base/error.h"
+#include "base/json_file.h"
 #include "kernels/runtime/cpu.h"
 #include "training/checkpoint.h"
 
@@ -18,30 +18,17 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr const char* format_name = "ekgine-study-1";
+constexpr const char* format_name = "ekgine-study-2";
+constexpr const char* unsealed_format = "ekgine-study-1";
 
 }  // namespace
 
 ordered_json read_result(const fs::path& path) {
-  try {
-    return ordered_json::parse(read_file(path));
-  } catch (const nlohmann::json::parse_error& error) {
-    fail("{}: not JSON: unexpected at byte {}", path.string(), error.byte);
-  }
+  return read_json<ordered_json>(path, Sealed::if_present);
 }
 
 ordered_json read_history(const fs::path& run) {
-  const fs::path path = run / "history.jsonl";
-  std::istringstream lines(read_file(path));
-  ordered_json history = ordered_json::array();
-  for (std::string line; std::getline(lines, line);) {
-    try {
-      history.push_back(ordered_json::parse(line));
-    } catch (const nlohmann::json::parse_error&) {
-      fail("{}:{}: not JSON", path.string(), history.size() + 1);
-    }
-  }
-  return history;
+  return load_checkpoint(run).state.history;
 }
 
 void open_study(const fs::path& directory, const std::string& kind, TrainOptions& options,
@@ -53,29 +40,42 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
   }
   make_directory(directory);
   const DirectoryLock lock(directory, DirectoryLock::Wanted::wait);
+  const RunInputs inputs = inputs_of(Store(options.data), options);
   if (!fs::exists(path)) {
-    const ordered_json study = {
-        {"format", format_name}, {"kind", kind}, {"options", options.to_json()}, {"plan", plan}};
-    write_file(path, study.dump(2) + "\n");
+    write_file(path, sealed_json({{"format", format_name},
+                                  {"kind", kind},
+                                  {"options", options.to_json()},
+                                  {"inputs", to_json(inputs)},
+                                  {"plan", plan}}));
   } else {
-    const ordered_json study = read_result(path);
-    if (!study.is_object() || study.value("format", "") != format_name ||
-        !study.contains("options") || !study.contains("plan")) {
-      fail("{}: is no study of this version (format {} expected)", path.string(), format_name);
+    const std::string name = path.string();
+    const ordered_json study = read_json<ordered_json>(path, Sealed::if_present);
+    const auto format = json_value<std::string>(path, study, "format", "a text");
+    if (format != format_name && format != unsealed_format) {
+      fail("{}: is no study of this version (format {} expected)", name, format_name);
     }
-    if (study.at("kind") != kind) {
+    check_keys(path, study, {"format", "kind", "options", "inputs", "plan"});
+    if (const auto found = json_value<std::string>(path, study, "kind", "a text"); found != kind) {
       fail("{}: holds a {} study, not a {} study; choose another --output", directory.string(),
-           study.at("kind").get<std::string>(), kind);
+           found, kind);
     }
-    const ordered_json& started = study.at("options");
+    const ordered_json started = json_value<ordered_json>(path, study, "options", "an object");
+    const TrainOptions before = TrainOptions::from_json(started, name);
     options.check_same(started, directory);
-    for (const auto& [name, value] : plan.items()) {
-      const ordered_json before = study.at("plan").value(name, ordered_json());
-      if (before == value) continue;
+    const ordered_json planned = json_value<ordered_json>(path, study, "plan", "an object");
+    for (const auto& [key, value] : plan.items()) {
+      const ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");
+      if (then == value) continue;
       fail("{}: was started with {} {}, not {}; give the same options or choose another --output",
-           directory.string(), name, before.dump(), value.dump());
+           directory.string(), key, json_text(then), json_text(value));
     }
-    options.threads = started.at("threads").get<std::int64_t>();
+    RunInputs trained_on;
+    if (format == format_name) {
+      trained_on =
+          inputs_from_json(json_value<ordered_json>(path, study, "inputs", "an object"), name);
+    }
+    check_inputs(trained_on, inputs, path, options.data);
+    options.threads = before.threads;
   }
   set_thread_count(static_cast<int>(options.threads));
 }
@@ -93,7 +93,7 @@ void do_units(std::span<const Unit> units, bool wait) {
         const DirectoryLock lock(unit->directory);
         // Another process may have done it just before it let go of the lock.
         if (fs::exists(unit->result)) continue;
-        write_file(unit->result, unit->work().dump(2) + "\n");
+        write_file(unit->result, sealed_json(unit->work()));
       } catch (const InUse&) {
         if (!wait) throw;
         busy.push_back(unit);

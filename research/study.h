@@ -19,10 +19,11 @@ namespace ekgine {
 
 using Say = std::function<void(const std::string&)>;
 
-// Begins the study in `directory`, or goes on with it: `kind` ("kfold"), the options of its runs
-// and the rest of its plan are written or, where they are there, compared. `options` gets the
+// Begins the study in `directory`, or goes on with it: `kind` ("kfold"), the options of its runs,
+// their inputs (training/checkpoint.h) and the rest of its plan are written or, where they are
+// there, compared. `options` gets the
 // number of threads that the study began with, and the process computes on as many. Errors: another
-// study or a run is there; a part of the plan differs, which is named.
+// study or a run is there; a part of the plan differs, which is named; the store holds other data.
 void open_study(const std::filesystem::path& directory, const std::string& kind,
                 TrainOptions& options, const nlohmann::ordered_json& plan);
 
@@ -37,10 +38,11 @@ struct Unit {
 // it: with `wait` until they are done (and taken over if it dies), otherwise InUse is thrown.
 void do_units(std::span<const Unit> units, bool wait);
 
-// A JSON file that a study wrote, keys in their order. Errors: unreadable, not JSON.
+// A JSON file that a study wrote, keys in their order. What it says is for the caller to check.
+// Errors: unreadable, not a JSON object, damaged.
 nlohmann::ordered_json read_result(const std::filesystem::path& path);
 
-// The lines of a run's history.jsonl.
+// The epochs of a run, as its checkpoint has them: the lines of history.jsonl.
 nlohmann::ordered_json read_history(const std::filesystem::path& run);
 
 // Calls `work`; an interruption tells that the same command goes on, in place of what it stopped.

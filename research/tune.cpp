@@ -9,6 +9,8 @@
 #include "base/atomic_file.h"
 #include "base/directory_lock.h"
 #include "base/error.h"
+#include "base/json_file.h"
+#include "base/seal.h"
 #include "data/splits.h"
 #include "data/store.h"
 #include "research/hyperband.h"
@@ -45,10 +47,10 @@ std::vector<Bracket> draw_trials(const TuneOptions& o) {
     while (std::ssize(bracket.trials) < rounds.front().trials) {
       std::int64_t attempt = 0;
       ordered_json values = o.space.draw(o.train.seed, number + 1, attempt);
-      while (drawn.contains(values.dump()) && ++attempt < most_attempts) {
+      while (drawn.contains(json_text(values)) && ++attempt < most_attempts) {
         values = o.space.draw(o.train.seed, number + 1, attempt);
       }
-      if (!drawn.insert(values.dump()).second) break;
+      if (!drawn.insert(json_text(values)).second) break;
       with_values(o.train, values);  // refuses what no run could be started with
       bracket.trials.push_back({++number, std::move(values)});
     }
@@ -61,7 +63,7 @@ std::string values_text(const ordered_json& values) {
   std::string text;
   for (const auto& [name, value] : values.items()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
-                        value.is_string() ? value.get<std::string>() : value.dump());
+                        value.is_string() ? value.get<std::string>() : json_text(value));
   }
   return text;
 }
@@ -117,6 +119,30 @@ ordered_json run_round(const TuneOptions& o, const Trial& trial, std::int64_t ep
   return result;
 }
 
+// The result of a trial's round, as it was written when the round was done.
+ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t bracket,
+                        std::size_t round, std::int64_t epochs) {
+  ordered_json result = read_result(path);
+  check_keys(path, result,
+             {"trial", "bracket", "round", "epochs", "score", "best_epoch", "values"});
+  const auto same = [&](const char* key, std::int64_t value) {
+    json_number<std::int64_t>(path, result, key, value, value);
+  };
+  same("trial", trial.number);
+  same("bracket", static_cast<std::int64_t>(bracket));
+  same("round", static_cast<std::int64_t>(round));
+  const auto done = json_number<std::int64_t>(path, result, "epochs", 1, epochs);
+  if (!json_value<ordered_json>(path, result, "score", "there").is_null()) {
+    json_number<double>(path, result, "score", 0, 1);
+    json_number<std::int64_t>(path, result, "best_epoch", 1, done);
+  }
+  if (json_value<ordered_json>(path, result, "values", "an object") != trial.values) {
+    fail("{}: 'values' are not those of trial {}: {}", path.string(), trial.number,
+         json_text(trial.values));
+  }
+  return result;
+}
+
 std::string best_toml(const TuneOptions& o, const ordered_json& best) {
   std::string text =
       fmt::format("# Trial {} of ekgine tune: validation {} {} at epoch {}.\n",
@@ -138,7 +164,7 @@ std::string best_toml(const TuneOptions& o, const ordered_json& best) {
   for (const char* section : {"train", "kfold", "final"}) {
     text += fmt::format("\n[{}]\n", section);
     for (const auto& [name, value] : options.items()) {
-      if (!left_out.contains(name)) text += fmt::format("{} = {}\n", name, value.dump());
+      if (!left_out.contains(name)) text += fmt::format("{} = {}\n", name, toml_value(value));
     }
   }
   return text;
@@ -189,7 +215,9 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
         }
         do_units(units, true);
         std::vector<ordered_json> results;
-        for (const Unit& unit : units) results.push_back(read_result(unit.result));
+        for (std::size_t t = 0; t < trials.size(); ++t) {
+          results.push_back(read_round(units[t].result, trials[t], b + 1, r + 1, round.epochs));
+        }
         rank(results);
         std::vector<Trial> ranked;
         for (const ordered_json& result : results) {
@@ -210,8 +238,8 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
                                     o.train.model.name, o.objective, table_head);
     for (const ordered_json& result : all) table += table_row(result) + '\n';
     write_file(o.train.output / "report.txt", table);
-    write_file(o.train.output / "best.toml", best_toml(o, all.front()));
-    write_file(o.train.output / "trials.json", summary.dump(2) + "\n");
+    write_file(o.train.output / "best.toml", with_seal_line(best_toml(o, all.front())));
+    write_file(o.train.output / "trials.json", sealed_json(summary));
     return summary;
   });
 }

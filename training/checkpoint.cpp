@@ -1,10 +1,16 @@
 #include "training/checkpoint.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
+#include "base/json_file.h"
+#include "base/seal.h"
+#include "data/splits.h"
 #include "model/safetensors.h"
 
 namespace ekgine {
@@ -14,20 +20,22 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr const char* format_name = "ekgine-checkpoint-1";
+constexpr const char* format_name = "ekgine-checkpoint-2";
+constexpr const char* unsealed_format = "ekgine-checkpoint-1";
+// More than the 10^6 epochs of 2^31 sequences that there can be.
+constexpr std::int64_t most_steps = std::int64_t{1} << 52;
 constexpr const char* first_moment = "adamw.m.";
 constexpr const char* second_moment = "adamw.v.";
-
-fs::path arrays_path(const fs::path& directory) {
-  return directory / "checkpoint.safetensors";
-}
 
 // JSON has no infinity, which `best` is before the first epoch.
 ordered_json number(double value) {
   return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
 }
-double number(const ordered_json& value) {
-  return value.is_null() ? std::numeric_limits<double>::infinity() : value.get<double>();
+double number(const std::string& source, const ordered_json& json, const char* key) {
+  if (json.is_object() && json.contains(key) && json.at(key).is_null()) {
+    return std::numeric_limits<double>::infinity();
+  }
+  return json_value<double>(source, json, key, "a number");
 }
 
 ordered_json to_json(const TrainingState& s) {
@@ -46,34 +54,150 @@ ordered_json to_json(const TrainingState& s) {
           {"history", s.history}};
 }
 
-TrainingState state_from_json(const ordered_json& json) {
+TrainingState state_from_json(const ordered_json& json, const std::string& source) {
+  const auto count = [&](const ordered_json& object, const char* key) {
+    return json_number<std::int64_t>(source, object, key, 0, most_steps);
+  };
+  const auto member = [&](const char* key) {
+    return json_value<ordered_json>(source, json, key, "an object");
+  };
   TrainingState s;
-  json.at("step").get_to(s.step);
-  json.at("epoch").get_to(s.epoch);
-  json.at("batch").get_to(s.batch);
-  json.at("loss_sum").get_to(s.loss_sum);
-  json.at("correct").get_to(s.correct);
-  json.at("sequences").get_to(s.sequences);
-  const ordered_json& plateau = json.at("plateau");
-  plateau.at("rate").get_to(s.plateau.rate);
-  s.plateau.best = number(plateau.at("best"));
-  plateau.at("wait").get_to(s.plateau.wait);
-  const ordered_json& stopping = json.at("early_stopping");
-  s.stopping.best = number(stopping.at("best"));
-  stopping.at("best_epoch").get_to(s.stopping.best_epoch);
-  stopping.at("wait").get_to(s.stopping.wait);
-  s.history = json.at("history");
+  s.step = count(json, "step");
+  s.epoch = count(json, "epoch");
+  s.batch = count(json, "batch");
+  s.loss_sum = json_value<double>(source, json, "loss_sum", "a number");
+  s.correct = count(json, "correct");
+  s.sequences = count(json, "sequences");
+  const ordered_json plateau = member("plateau");
+  s.plateau.rate = json_value<double>(source, plateau, "rate", "a number");
+  s.plateau.best = number(source, plateau, "best");
+  s.plateau.wait = count(plateau, "wait");
+  const ordered_json stopping = member("early_stopping");
+  s.stopping.best = number(source, stopping, "best");
+  s.stopping.best_epoch = count(stopping, "best_epoch");
+  s.stopping.wait = count(stopping, "wait");
+  s.history = json_value<std::vector<ordered_json>>(source, json, "history", "a list");
   return s;
+}
+
+// An entry of the history, which is that of epoch `number`.
+void check_epoch(const ordered_json& line, std::int64_t number, bool validated,
+                 const std::string& source) {
+  if (!line.is_object()) fail("{}: expected an object", source);
+  check_keys(source, line,
+             {"epoch", "loss", "accuracy", "learning_rate", "seconds", "validation_loss",
+              "validation_accuracy", "validation_macro_f1"});
+  json_number<std::int64_t>(source, line, "epoch", number, number);
+  json_value<double>(source, line, "loss", "a number");
+  json_number<double>(source, line, "accuracy", 0, 1);
+  json_number<double>(source, line, "learning_rate", 0, 10);
+  json_number<double>(source, line, "seconds", 0, 1e12);
+  if (line.contains("validation_loss") != validated) {
+    fail("{}: has {}validation, which the run has{}", source, validated ? "no " : "",
+         validated ? "" : " not");
+  }
+  if (!validated) return;
+  json_value<double>(source, line, "validation_loss", "a number");
+  json_number<double>(source, line, "validation_accuracy", 0, 1);
+  json_number<double>(source, line, "validation_macro_f1", 0, 1);
 }
 
 }  // namespace
 
-bool has_checkpoint(const fs::path& directory) {
-  return fs::exists(arrays_path(directory));
+fs::path checkpoint_path(const fs::path& directory) {
+  return directory / "checkpoint.safetensors";
 }
 
-void save_checkpoint(const fs::path& directory, const ordered_json& options,
-                     const TrainingState& state, const Model& model) {
+RunInputs inputs_of(const Store& store, const TrainOptions& options) {
+  return {
+      store.info().label_map,
+      store.fingerprint({options.train_records, options.validation_records, options.test_records})};
+}
+
+void check_inputs(const RunInputs& before, const RunInputs& now, const fs::path& source,
+                  const fs::path& data) {
+  if (before == RunInputs{}) {
+    notice(fmt::format("{}: does not say what it was trained on; taken to be {}", source.string(),
+                       data.string()));
+  } else if (before.label_map != now.label_map) {
+    fail("{}: was trained with label map {}, the store {} has {}", source.string(),
+         before.label_map, data.string(), now.label_map);
+  } else if (before != now) {
+    fail("{}: its records are not those that {} was started with; restore them, or start anew",
+         data.string(), source.string());
+  }
+}
+
+ordered_json to_json(const RunInputs& inputs) {
+  return {{"label-map", inputs.label_map}, {"fingerprint", inputs.fingerprint}};
+}
+
+RunInputs inputs_from_json(const ordered_json& json, const std::string& source) {
+  RunInputs inputs{json_value<std::string>(source, json, "label-map", "a text"),
+                   json_value<std::string>(source, json, "fingerprint", "a text")};
+  if (!is_seal(inputs.fingerprint)) fail("{}: 'fingerprint' is not a checksum", source);
+  return inputs;
+}
+
+void check_state(const TrainingState& state, const TrainOptions& options,
+                 const std::string& source) {
+  if (state.epoch > options.epochs || std::ssize(state.history) != state.epoch) {
+    fail("{}: has a history of {} epochs after {} of {}", source, state.history.size(), state.epoch,
+         options.epochs);
+  }
+  if (state.correct > state.sequences || (state.sequences == 0 && state.loss_sum != 0)) {
+    fail("{}: {} of {} sequences are correct, their loss is {}", source, state.correct,
+         state.sequences, state.loss_sum);
+  }
+  const bool validated = !options.validation_records.empty();
+  PlateauSchedule plateau;
+  plateau.rate = options.learning_rate;
+  EarlyStopping stopping;
+  for (std::int64_t epoch = 1; epoch <= state.epoch; ++epoch) {
+    const ordered_json& line = state.history.at(static_cast<std::size_t>(epoch - 1));
+    check_epoch(line, epoch, validated, fmt::format("{}: epoch {} of the history", source, epoch));
+    observe_epoch(line, options, plateau, stopping);
+  }
+  const auto same = [](const auto& a, const auto& b) {
+    return a.best == b.best && a.wait == b.wait;
+  };
+  if (!same(plateau, state.plateau) || plateau.rate != state.plateau.rate ||
+      !same(stopping, state.stopping) || stopping.best_epoch != state.stopping.best_epoch) {
+    fail("{}: the learning rate or the early stopping is not where its history leads", source);
+  }
+}
+
+bool observe_epoch(const ordered_json& line, const TrainOptions& options, PlateauSchedule& plateau,
+                   EarlyStopping& stopping) {
+  const bool validated = !options.validation_records.empty();
+  const auto value = [&line](const char* key) { return line.at(key).get<double>(); };
+  const double loss = value(validated ? "validation_loss" : "loss");
+  double monitored = loss;
+  if (validated && options.monitor == "accuracy") monitored = -value("validation_accuracy");
+  if (validated && options.monitor == "macro_f1") monitored = -value("validation_macro_f1");
+  if (options.schedule == "plateau") plateau.observe(loss);
+  const auto epoch = line.at("epoch").get<std::int64_t>();
+  // Without validation there is nothing to choose by: the last epoch is kept.
+  const bool best = stopping.observe(epoch, monitored) || !validated;
+  if (best) stopping.best_epoch = epoch;
+  return best;
+}
+
+void check_position(const TrainingState& state, const TrainOptions& options, std::int64_t batches,
+                    std::int64_t sequences, const std::string& source) {
+  if (state.batch > batches || state.step != state.epoch * batches + state.batch ||
+      state.sequences != std::min(state.batch * options.batch_size, sequences)) {
+    fail("{}: step {}, batch {} of epoch {}, after {} sequences: epochs have {} batches and {}",
+         source, state.step, state.batch, state.epoch + 1, state.sequences, batches, sequences);
+  }
+}
+
+bool has_checkpoint(const fs::path& directory) {
+  return fs::exists(checkpoint_path(directory));
+}
+
+void save_checkpoint(const fs::path& directory, const TrainOptions& options,
+                     const RunInputs& inputs, const TrainingState& state, const Model& model) {
   std::deque<std::vector<float>> copies;
   std::vector<ArrayView> arrays;
   const auto add = [&](std::string name, const Tensor& tensor) {
@@ -95,40 +219,66 @@ void save_checkpoint(const fs::path& directory, const ordered_json& options,
     add(buffer.name, buffer.value);
     arrays.back().shape = buffer.value.shape().extents();
   }
-  const ordered_json state_json = to_json(state);
-  write_safetensors(
-      arrays_path(directory), arrays,
-      {{"format", format_name}, {"options", options.dump()}, {"state", state_json.dump()}});
-  write_file(
-      directory / "checkpoint.json",
-      ordered_json{{"format", format_name}, {"options", options}, {"state", state_json}}.dump(2) +
-          "\n");
+  const ordered_json options_json = options.to_json(), state_json = to_json(state);
+  const ordered_json inputs_json = to_json(inputs);
+  write_safetensors(checkpoint_path(directory), arrays,
+                    {{"format", format_name},
+                     {"options", json_text(options_json)},
+                     {"inputs", json_text(inputs_json)},
+                     {"state", json_text(state_json)}});
+  write_file(directory / "checkpoint.json", json_text({{"format", format_name},
+                                                       {"options", options_json},
+                                                       {"inputs", inputs_json},
+                                                       {"state", state_json}},
+                                                      2) +
+                                                "\n");
 }
 
 Checkpoint load_checkpoint(const fs::path& directory) {
-  const fs::path path = arrays_path(directory);
+  const fs::path path = checkpoint_path(directory);
+  const std::string name = path.string();
   if (!has_checkpoint(directory)) {
     fail("{}: no checkpoint.safetensors there, expected a run directory", directory.string());
   }
   WeightsFile file = read_safetensors(path);
-  if (const auto format = file.metadata.find("format");
-      format == file.metadata.end() || format->second != format_name) {
-    fail("{}: is no checkpoint of this version (format {} expected, found {})", path.string(),
-         format_name, format == file.metadata.end() ? "none" : format->second);
+  const auto metadata = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    if (found == file.metadata.end()) fail("{}: is no checkpoint: has no '{}'", name, key);
+    return found->second;
+  };
+  const std::string format = metadata("format");
+  if (format != format_name && format != unsealed_format) {
+    fail("{}: is no checkpoint of this version (format {} expected, found {})", name, format_name,
+         format);
   }
+  if (!file.sealed) {
+    if (format == format_name) fail("{}: is damaged: its checksum is missing", name);
+    notice(fmt::format("{}: has no checksum; taken as it is", name));
+  }
+  const auto json = [&](const char* key) {
+    return parse_json<ordered_json>(metadata(key), fmt::format("{}: metadata '{}'", name, key));
+  };
   Checkpoint checkpoint;
-  try {
-    checkpoint.options = ordered_json::parse(file.metadata.at("options"));
-    checkpoint.state = state_from_json(ordered_json::parse(file.metadata.at("state")));
-  } catch (const std::exception& error) {
-    fail("{}: the metadata is damaged: {}", path.string(), error.what());
+  ordered_json options = json("options");
+  if (format == unsealed_format) {
+    options.erase("data-fingerprint");  // of fewer inputs, and a weaker one
+  } else {
+    checkpoint.inputs = inputs_from_json(json("inputs"), name + ": metadata 'inputs'");
   }
+  checkpoint.options = TrainOptions::from_json(options, name + ": metadata 'options'");
+  check_split({checkpoint.options.train_records, checkpoint.options.validation_records,
+               checkpoint.options.test_records},
+              name);
+  const std::string where = name + ": metadata 'state'";
+  checkpoint.state = state_from_json(json("state"), where);
+  check_state(checkpoint.state, checkpoint.options, where);
+  check_finite(file.arrays, name);
   checkpoint.arrays = std::move(file.arrays);
   return checkpoint;
 }
 
 void restore(const Checkpoint& checkpoint, const fs::path& directory, Model& model) {
-  const std::string source = arrays_path(directory).string();
+  const std::string source = checkpoint_path(directory).string();
   StateDict weights;
   for (const auto& [name, array] : checkpoint.arrays) {
     if (!name.starts_with(first_moment) && !name.starts_with(second_moment)) {
@@ -147,7 +297,11 @@ void restore(const Checkpoint& checkpoint, const fs::path& directory, Model& mod
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
   for (const Parameter& parameter : parameters.trainable()) {
     take(first_moment + parameter.name, parameters.piece(m, parameter));
-    take(second_moment + parameter.name, parameters.piece(v, parameter));
+    const std::string second = second_moment + parameter.name;
+    take(second, parameters.piece(v, parameter));
+    if (!std::ranges::all_of(checkpoint.arrays.at(second).values, [](float x) { return x >= 0; })) {
+      fail("{}: {} holds a negative mean of squares", source, second);
+    }
   }
 }
 

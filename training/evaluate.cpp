@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/console.h"
+#include "base/error.h"
 #include "data/labels.h"
 #include "data/normalisation.h"
 
@@ -10,6 +12,17 @@ namespace ekgine {
 void normalise_on(Model& model, Dataset& training) {
   const Normalisation statistics = compute_normalisation(training);
   model.set_normalisation(statistics.mean, statistics.std);
+}
+
+void check_label_map(const ModelWeights& weights, const std::string& source, const Store& store) {
+  const std::string& map = store.info().label_map;
+  if (weights.label_map.empty()) {
+    notice(fmt::format("{}: does not say with which label map it was trained; evaluated on {}",
+                       source, map));
+  } else if (weights.label_map != map) {
+    fail("{}: was trained with label map {}, the store {} has {}", source, weights.label_map,
+         store.folder().string(), map);
+  }
 }
 
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,

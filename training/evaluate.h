@@ -8,11 +8,16 @@
 #include "data/store.h"
 #include "evaluation/report.h"
 #include "model/model.h"
+#include "model/weights.h"
 
 namespace ekgine {
 
 // Gives the model the statistics of the scalograms of `training`.
 void normalise_on(Model& model, Dataset& training);
+
+// Fails where `weights`, of the file `source`, were trained with another label map than the
+// store's: their classes are other ones. A notice says where theirs is not known.
+void check_label_map(const ModelWeights& weights, const std::string& source, const Store& store);
 
 // Facts for the report: the model, its weights' file, the store, where the statistics come from.
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,

@@ -6,9 +6,14 @@
 #include <initializer_list>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "base/error.h"
+#include "base/json_file.h"
 
 namespace ekgine {
 
@@ -29,13 +34,18 @@ void check_one_of(const char* option, const std::string& value,
   }
 }
 
-// A basic string of TOML. Control characters, which it would have to escape, are no part of names
-// that the command line takes.
+// A basic string of TOML, whatever `text` holds.
 std::string toml_string(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+      quoted += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
+    } else {
+      quoted += c;
+    }
   }
   return quoted + '"';
 }
@@ -78,6 +88,10 @@ void for_each_field(Options& o, const Field& field) {
 
 }  // namespace
 
+std::string toml_value(const ordered_json& value) {
+  return value.is_string() ? toml_string(value.get_ref<const std::string&>()) : json_text(value);
+}
+
 void TrainOptions::check() const {
   model.check();
   if (train_records.empty()) fail("no training records: give --train-records or --splits");
@@ -116,18 +130,25 @@ ordered_json TrainOptions::to_json() const {
 
 TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string& source) {
   TrainOptions options;
-  for_each_field(options, [&]<class T>(const char* name, T& value) {
-    try {
-      if constexpr (std::is_same_v<T, std::filesystem::path>) {
-        value = json.at(name).template get<std::string>();
-      } else {
-        json.at(name).get_to(value);
-      }
-    } catch (const std::exception&) {
-      fail("{}: the option {} is missing or of another type", source, name);
-    }
-  });
-  options.tensorboard = json.value("tensorboard", "");
+  std::set<std::string> known = {"tensorboard"};
+  const auto read = [&]<class T>(const char* name, T& value) {
+    known.insert(name);
+    using Stored = std::conditional_t<std::is_same_v<T, std::filesystem::path>, std::string, T>;
+    std::optional<Stored> stored;
+    if (json.is_object() && json.contains(name)) stored = json_as<Stored>(json.at(name));
+    if (!stored) fail("{}: the option {} is missing or of another type", source, name);
+    value = std::move(*stored);
+  };
+  for_each_field(options, read);
+  if (json.contains("tensorboard")) read("tensorboard", options.tensorboard);
+  for (const auto& [name, value] : json.items()) {
+    if (!known.contains(name)) fail("{}: the option {} is not known", source, name);
+  }
+  try {
+    options.check();
+  } catch (const Error& error) {
+    fail("{}: {}", source, error.what());
+  }
   return options;
 }
 
@@ -139,7 +160,7 @@ void TrainOptions::check_same(const ordered_json& started,
     const ordered_json before = started.value(name, ordered_json());
     if (before != value) {
       fail("{}: was started with {} {}, not {}; give the same options or choose another --output",
-           directory.string(), name, before.dump(), value.dump());
+           directory.string(), name, json_text(before), json_text(value));
     }
   }
 }
@@ -148,7 +169,10 @@ std::string TrainOptions::to_toml() const {
   std::string text = "[train]\n";
   for_each_field(*this, [&]<class T>(const char* name, const T& value) {
     if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-      if (!value.empty()) text += fmt::format("{} = \"{}\"\n", name, fmt::join(value, ","));
+      if (!value.empty()) {
+        text +=
+            fmt::format("{} = {}\n", name, toml_string(fmt::format("{}", fmt::join(value, ","))));
+      }
     } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
       text += fmt::format("{} = {}\n", name, toml_string(value.string()));
     } else if constexpr (std::is_same_v<T, std::string>) {

@@ -11,6 +11,9 @@
 
 namespace ekgine {
 
+// A text, number or truth value as TOML, whatever the text holds.
+std::string toml_value(const nlohmann::ordered_json& value);
+
 struct TrainOptions {
   ModelConfig model{.amplitude = "deviation"};
 
@@ -49,7 +52,8 @@ struct TrainOptions {
   // All of the above by the names of the command-line options, but for `output`; `tensorboard`
   // where it is set.
   nlohmann::ordered_json to_json() const;
-  // The inverse; `source` names the file in messages.
+  // The inverse, and check(): what is read back is trusted no more than what is typed. Strict:
+  // missing and unknown keys and values of another type are errors, which begin with `source`.
   static TrainOptions from_json(const nlohmann::ordered_json& json, const std::string& source);
 
   // The options but `output` and `tensorboard`, which belong to one run, as a file for --config: a

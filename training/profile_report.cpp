@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/json_file.h"
+
 namespace ekgine {
 
 using nlohmann::ordered_json;
@@ -100,8 +102,8 @@ std::string chrome_trace(const Profile& profile) {
     text += fmt::format(
         ",\n{{\"name\": {}, \"cat\": \"{}\", \"ph\": \"X\", \"pid\": 1, \"tid\": 1, "
         "\"ts\": {:.3f}, \"dur\": {:.3f}, \"args\": {{\"step\": {}}}}}",
-        ordered_json(event.name).dump(), name_of(event.phase), 1e6 * event.start,
-        1e6 * event.seconds, event.step);
+        json_text(event.name), name_of(event.phase), 1e6 * event.start, 1e6 * event.seconds,
+        event.step);
   }
   return text + "\n]}\n";
 }

@@ -12,7 +12,9 @@
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/json_file.h"
 #include "base/progress.h"
+#include "base/seal.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/sampler.h"
@@ -54,35 +56,11 @@ double peak_rss_mb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
 }
 
-// FNV-1a over what the training sequences are made of: records, their beats and labels. A store
-// that was made again with another label map or of other records is noticed at resumption.
-std::string fingerprint(const Dataset& dataset) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
-  const auto add = [&hash](const void* data, std::size_t bytes) {
-    for (std::size_t i = 0; i < bytes; ++i) {
-      hash = (hash ^ static_cast<const unsigned char*>(data)[i]) * 0x100000001B3U;
-    }
-  };
-  for (const std::string& name : dataset.index().record_names()) add(name.data(), name.size());
-  for (std::int64_t r = 0; r <= dataset.index().records(); ++r) {
-    const std::int64_t first = dataset.index().first_beat(r);
-    add(&first, sizeof first);
-  }
-  add(dataset.labels().data(), dataset.labels().size_bytes());
-  return fmt::format("{:016x}", hash);
-}
-
 std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
   if (o.shuffle == "stream") {
     return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
   }
   return std::make_unique<MemoryDataset>(store, o.train_records, o.model.sequence_length);
-}
-
-std::vector<RecordBeats> read_records(const Store& store, const std::vector<std::string>& names) {
-  std::vector<RecordBeats> records;
-  for (const std::string& name : names) records.push_back(store.read(name));
-  return records;
 }
 
 // What SequenceIndex checks of training records, before hours of training and not after.
@@ -126,7 +104,7 @@ class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
       const std::function<void(const std::string&)>& say, bool profile);
-  void save() const { save_checkpoint(directory_, options_json_, state_, model_); }
+  void save() const { save_checkpoint(directory_, options_, inputs_, state_, model_); }
   // Without `epochs`: all of them and the evaluation. With it: up to that many.
   TrainResult execute(std::optional<std::int64_t> epochs);
 
@@ -154,7 +132,7 @@ class Run {
   std::int64_t batches_;  // of an epoch
   std::unique_ptr<TrainingStep> step_;
   std::unique_ptr<Predictor> predictor_;
-  ordered_json options_json_;
+  RunInputs inputs_;
   TrainingState state_;
   std::vector<double> epoch_rates_;  // sequences/s of whole epochs of this process
   std::optional<Profile> profile_;
@@ -168,7 +146,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       say_(say),
       store_(options.data, amplitude_from_name(options.model.amplitude)),
       training_(open_training_set(store_, options)),
-      validation_(read_records(store_, options.validation_records)),
+      validation_(store_.read_all(options.validation_records)),
       device_(Device::open(options.device, options.precision, say)),
       model_(options.model, device_, ParameterSet::Use::training, options.seed),
       loader_(*training_, sampler_options(options), !options.encode_each),
@@ -193,13 +171,11 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   device_.activations().seal();
   device_.back_activations();  // what does not fit is known before anything is written
 
-  options_json_ = options.to_json();
-  options_json_["data-fingerprint"] = fingerprint(*training_);
+  inputs_ = inputs_of(store_, options);
   if (checkpoint != nullptr) {
-    if (checkpoint->options.at("data-fingerprint") != options_json_["data-fingerprint"]) {
-      fail("{}: the training records are not those that {} was started with", options.data.string(),
-           directory_.string());
-    }
+    check_inputs(checkpoint->inputs, inputs_, checkpoint_path(directory_), options.data);
+    check_position(checkpoint->state, options, batches_, training_->index().sequences(),
+                   checkpoint_path(directory_).string());
     restore(*checkpoint, directory_, model_);
     state_ = checkpoint->state;
   } else {
@@ -315,8 +291,6 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
                        {"accuracy", static_cast<double>(state_.correct) / all},
                        {"learning_rate", rate},
                        {"seconds", seconds}};
-  double monitored = loss;
-  double plateau_loss = loss;
   std::optional<Metrics> validation;
   if (!validation_.empty()) {
     validation = validate("  validation").metrics;
@@ -324,10 +298,6 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
     line["validation_loss"] = metrics.loss;
     line["validation_accuracy"] = metrics.accuracy;
     line["validation_macro_f1"] = metrics.macro_f1;
-    plateau_loss = metrics.loss;
-    monitored = options_.monitor == "loss"       ? metrics.loss
-                : options_.monitor == "accuracy" ? -metrics.accuracy
-                                                 : -metrics.macro_f1;
   }
   ++state_.epoch;
   state_.batch = 0;
@@ -340,18 +310,18 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
     tensorboard_->add_epoch(state_.epoch, epoch_values(line),
                             sequences > 0 ? std::optional(per_second) : std::nullopt, validation);
   }
-  if (options_.schedule == "plateau" && state_.plateau.observe(plateau_loss)) {
-    say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
+  const double before = state_.plateau.rate;
+  if (observe_epoch(line, options_, state_.plateau, state_.stopping)) {
+    save_model_weights(
+        directory_ / weights_file,
+        {.config = options_.model, .state = model_.state(), .label_map = inputs_.label_map});
   }
-  // Without validation there is nothing to choose by: the last epoch's weights are kept.
-  const bool improved = state_.stopping.observe(state_.epoch, monitored);
-  if (improved || validation_.empty()) {
-    state_.stopping.best_epoch = state_.epoch;
-    save_model_weights(directory_ / weights_file, options_.model, model_.state());
+  if (state_.plateau.rate != before) {
+    say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
   }
   // History before the checkpoint: a kill between the two repeats the epoch and its line.
   std::string lines;
-  for (const ordered_json& entry : state_.history) lines += entry.dump() + '\n';
+  for (const ordered_json& entry : state_.history) lines += json_text(entry) + '\n';
   write_file(directory_ / history_file, lines);
   save();
 }
@@ -360,9 +330,11 @@ std::optional<Evaluation> Run::evaluate_best() {
   const bool test = !options_.test_records.empty();
   if (!test && validation_.empty()) return std::nullopt;
   const fs::path weights = directory_ / weights_file;
-  model_.load(load_model_weights(weights).state, weights.string());
+  const ModelWeights best = load_model_weights(weights);
+  check_label_map(best, weights.string(), store_);
+  model_.load(best.state, weights.string());
   const std::vector<RecordBeats> records =
-      test ? read_records(store_, options_.test_records) : validation_;
+      test ? store_.read_all(options_.test_records) : validation_;
   Progress progress(test ? "test" : "validation", "beats", count_beats(records));
   const auto predictions = predict_records(*predictor_, options_.model.sequence_length, records,
                                            [&](std::int64_t beats) { progress.update(beats); });
@@ -444,7 +416,7 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
   const OutputDirectory output(options.output);
   const DirectoryLock lock(options.output);
   Run run(options, options.output, nullptr, say, profile);
-  write_file(options.output / "config.toml", options.to_toml());
+  write_file(options.output / "config.toml", with_seal_line(options.to_toml()));
   write_split(options.output / "splits.json", split);
   // From here on the run is there: killed earlier, it is started again; killed later, resumed.
   run.save();
@@ -460,11 +432,6 @@ TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, Train
   return run.execute(epochs);
 }
 
-TrainOptions options_of(const Checkpoint& checkpoint, const fs::path& directory) {
-  return TrainOptions::from_json(checkpoint.options,
-                                 (directory / "checkpoint.safetensors").string());
-}
-
 }  // namespace
 
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say,
@@ -477,7 +444,7 @@ TrainResult resume(const fs::path& directory, const std::string& device,
   std::optional<DirectoryLock> lock;
   if (has_checkpoint(directory)) lock.emplace(directory);
   const Checkpoint checkpoint = load_checkpoint(directory);
-  TrainOptions options = options_of(checkpoint, directory);
+  TrainOptions options = checkpoint.options;
   if (!device.empty()) options.device = device;
   return go_on(directory, checkpoint, std::move(options), std::nullopt, say, profile);
 }
@@ -487,8 +454,8 @@ TrainResult train_or_resume(const TrainOptions& options, std::optional<std::int6
   if (!has_checkpoint(options.output)) return start(options, epochs, say, false);
   const DirectoryLock lock(options.output);
   const Checkpoint checkpoint = load_checkpoint(options.output);
-  options.check_same(checkpoint.options, options.output);
-  TrainOptions same = options_of(checkpoint, options.output);
+  options.check_same(checkpoint.options.to_json(), options.output);
+  TrainOptions same = checkpoint.options;
   same.device = options.device;
   return go_on(options.output, checkpoint, std::move(same), epochs, say, false);
 }

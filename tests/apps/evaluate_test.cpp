@@ -117,7 +117,7 @@ TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
   ModelWeights weights = load_model_weights(weights_);
   weights.state.erase("normalisation.mean");
   weights.state.erase("normalisation.std");
-  save_model_weights(path("bare.safetensors"), weights.config, weights.state);
+  save_model_weights(path("bare.safetensors"), weights);
   refuses(path("bare.safetensors"),
           path("bare.safetensors") +
               ": carries no normalisation statistics; name the records it "
@@ -134,7 +134,7 @@ TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
   // One of the two alone is none.
   weights = load_model_weights(weights_);
   weights.state.erase("normalisation.std");
-  save_model_weights(path("half.safetensors"), weights.config, weights.state);
+  save_model_weights(path("half.safetensors"), weights);
   refuses(path("half.safetensors"), "normalisation");
 }
 
@@ -152,7 +152,7 @@ TEST_F(Evaluate, RefusesWeightsThatDoNotFit) {
   weights.state.erase("features.norm2.bias");
   weights.state["encoder.1.norm.bias"] = {{4}, {0, 0, 0, 0}};
   weights.state["classifier.weight"].shape = {5, 4};
-  save_model_weights(path("odd.safetensors"), weights.config, weights.state);
+  save_model_weights(path("odd.safetensors"), weights);
   refuses(path("odd.safetensors"),
           path("odd.safetensors") +
               ": weights do not fit Main_Model — missing: features.norm2.bias; unexpected: "

@@ -447,7 +447,7 @@ TEST_F(Pipeline, FromRecordsToAPage) {
     EXPECT_THAT(read(std::string("p/") + model + "/final/config.toml"), HasSubstr(width));
   }
   // The search never saw the test record.
-  EXPECT_THAT(read("p/Main_Model/tune/study.json"), Not(HasSubstr("903")));
+  EXPECT_THAT(read("p/Main_Model/tune/study.json"), Not(HasSubstr("\"903\"")));
   const std::string page = read("p/index.html");
   EXPECT_THAT(page, AllOf(HasSubstr("Main_Model"), HasSubstr("Baseline_Model"), HasSubstr("ROC"),
                           HasSubstr("data:image/png;base64,")));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/hdf5.h"
+#include "base/json_file.h"
 #include "data/splits.h"
 #include "data/store.h"
 #include "kernels/runtime/cpu.h"
@@ -15,6 +16,7 @@
 #include "tests/apps/program.h"
 #include "tests/support/event_reader.h"
 #include "tests/support/random.h"
+#include "tests/support/store_seal.h"
 
 namespace ekgine::testing {
 namespace {
@@ -459,8 +461,8 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   write_bytes(file, read("run/model.safetensors"));
   expect_one_line(ekgine({"train", "--resume", path("run")}), 1,
                   file +
-                      ": is no checkpoint of this version (format ekgine-checkpoint-1 expected, "
-                      "found ekgine-weights-1)");
+                      ": is no checkpoint of this version (format ekgine-checkpoint-2 expected, "
+                      "found ekgine-weights-2)");
   write_bytes(file, whole);
 
   // The store has other labels now.
@@ -469,9 +471,10 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
   expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
   write_wfdb_record(database_, random_record("902", 18, "NVN/FA", 2));
   expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
-  expect_one_line(
-      ekgine({"train", "--resume", path("run")}), 1,
-      store_ + ": the training records are not those that " + path("run") + " was started with");
+  expect_one_line(ekgine({"train", "--resume", path("run")}), 1,
+                  store_ + ": its records are not those that " +
+                      path("run/checkpoint.safetensors") +
+                      " was started with; restore them, or start anew");
   expect_success(ekgine(
       {"preprocess", "--database", database_, "--output", store_, "--records", "901", "--quiet"}));
   expect_one_line(ekgine({"train", "--resume", path("run")}), 1,
@@ -720,10 +723,10 @@ TEST_F(Train, RefusesAClassThatIsAbsent) {
 
 TEST_F(Train, RefusesADamagedStore) {
   const std::string description = read("store/store.json"), record = read("store/902.h5");
-  std::string other = description;
-  other.replace(other.find("\"version\": 2"), 12, "\"version\": 3");
-  write_bytes(path("store/store.json"), other);
-  refuses({}, store_ + "/store.json: is of store version 3, expected 2");
+  auto other = read_json<nlohmann::ordered_json>(path("store/store.json"), Sealed::required);
+  other["version"] = 4;
+  write_bytes(path("store/store.json"), sealed_json(other));
+  refuses({}, store_ + "/store.json: is of store version 4, expected 3");
   write_bytes(path("store/store.json"), "{");
   refuses({}, store_ + "/store.json");
   write_bytes(path("store/store.json"), description);
@@ -749,6 +752,7 @@ TEST_F(Train, RefusesADamagedStore) {
       file.write<float>("beats", values, shape);
     }
     file.close();
+    list_record_file(store_, "902");
     refuses({}, with_beats ? "902.h5:beats: beat 3, value 10 is inf, expected a finite number"
                            : "902.h5");
   }

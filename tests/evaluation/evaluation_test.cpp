@@ -8,6 +8,7 @@
 #include <set>
 
 #include "base/atomic_file.h"
+#include "base/json_file.h"
 #include "tests/evaluation/pictures.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -58,7 +59,7 @@ TEST(Evaluation, LeavesEverythingInTheDirectory) {
   EXPECT_EQ(evaluation.records[0].record, "207");
   EXPECT_EQ(evaluation.records[0].metrics.accuracy, 1);
   EXPECT_EQ(evaluation.records[1].metrics.sequences, 3);
-  EXPECT_EQ(nlohmann::ordered_json::parse(read_file(directory / "metrics.json")),
+  EXPECT_EQ(read_json<nlohmann::ordered_json>(directory / "metrics.json", Sealed::required),
             metrics_json(evaluation.metrics));
   EXPECT_EQ(read_predictions(directory / "predictions.h5", 2)[0].r_samples, records[1].r_samples);
   EXPECT_EQ(read_file(directory / "report.txt"),

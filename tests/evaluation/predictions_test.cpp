@@ -9,6 +9,7 @@
 #include "base/hdf5.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/flips.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -84,6 +85,9 @@ TEST(Predictions, ThatAreWrongAreRefusedBeforeWriting) {
   records[1].r_samples.pop_back();
   EXPECT_ERROR(write(), "record 101: 2 R samples, expected 3 as there are labels");
   records = two_records();
+  records[1].r_samples = {370, 940, 650};
+  EXPECT_ERROR(write(), "record 101: R samples are not in the order of the signal");
+  records = two_records();
   records[1].record = "207";
   EXPECT_ERROR(write(), "record 207: given twice");
   for (const char* name : {"", ".", "../b"}) {
@@ -142,6 +146,23 @@ TEST(Predictions, ThatAreDamagedAreRefusedByFileAndPlace) {
   write_predictions(path, two_records(), kClasses);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
   EXPECT_ERROR(read_predictions(path, 2), name);
+}
+
+TEST(Predictions, RefuseEveryFlippedBit) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "predictions.h5";
+  write_predictions(path, two_records(), kClasses);
+  testing::expect_flips_refused(path, 200, [&] { read_predictions(path, 2); });
+}
+
+TEST(Predictions, WithoutASealAreReadWhereTheyMayHaveNone) {
+  const TemporaryDirectory directory;
+  const auto path = directory / "predictions.h5";
+  write_predictions(path, two_records(), kClasses);
+  const std::string sealed = read_file(path);
+  const std::string unsealed = sealed.substr(sealed.find("\x89HDF"));
+  testing::write_bytes(path, unsealed);
+  EXPECT_ERROR(read_predictions(path, 2), path.string() + ": is damaged: its checksum is missing");
 }
 
 TEST(Predictions, SurviveADiskThatFillsUp) {

@@ -4,8 +4,10 @@
 
 #include <limits>
 
+#include "base/atomic_file.h"
 #include "model/safetensors.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/flips.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
@@ -22,9 +24,10 @@ TEST(ModelWeights, SurviveAFile) {
   ModelConfig config;
   config.num_blocks = 3;
   config.dropout = 0.15;
-  save_model_weights(folder / "w", config, state);
+  save_model_weights(folder / "w", {config, state, "ec57"});
   const ModelWeights weights = load_model_weights(folder / "w");
   EXPECT_EQ(weights.config, config);
+  EXPECT_EQ(weights.label_map, "ec57");
   ASSERT_EQ(weights.state.size(), 1u);
   EXPECT_EQ(weights.state.at("classifier.bias").shape, (std::vector<std::int64_t>{5}));
   EXPECT_EQ(weights.state.at("classifier.bias").values, state.at("classifier.bias").values);
@@ -37,16 +40,41 @@ TEST(ModelWeights, FilesOfOthersAreRefused) {
     write_safetensors(path, state, metadata);
     load_model_weights(path);
   };
+  EXPECT_NO_THROW(load({{"format", "ekgine-weights-2"}, {"model", baseline}}));
   EXPECT_NO_THROW(load({{"format", "ekgine-weights-1"}, {"model", baseline}}));
   EXPECT_ERROR(load({}), path + ": not a weights file of ekgine: its metadata has no 'format'");
   EXPECT_ERROR(load({{"format", "pt"}}),
-               path + ": weights of format 'pt', expected 'ekgine-weights-1'");
+               path + ": weights of format 'pt', expected 'ekgine-weights-2'");
   EXPECT_ERROR(load({{"format", "ekgine-weights-1"}}),
                path + ": not a weights file of ekgine: its metadata has no 'model'");
   EXPECT_ERROR(load({{"format", "ekgine-weights-1"}, {"model", "{"}}),
-               path + ": metadata 'model' is not JSON");
+               path + ": metadata 'model': not JSON: it ends too early, after 1 bytes");
   EXPECT_ERROR(load({{"format", "ekgine-weights-1"}, {"model", "{}"}}),
                path + ": metadata 'model': name is missing");
+}
+
+TEST(ModelWeights, RefuseEveryFlippedBit) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  save_model_weights(path, {{}, state, "seed"});
+  testing::expect_flips_refused(path, 400, [&] { load_model_weights(path); });
+}
+
+// A file of the version before, or one that somebody wrote by hand.
+TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  const auto load = [&](const char* format) {
+    save_model_weights(path, {{}, state, "seed"});
+    std::string content = read_file(path);
+    // The same length, so that the header's stays.
+    content.replace(content.find("\"sha256\""), 8, "\"sha-no\"");
+    content.replace(content.find("ekgine-weights-2"), 16, format);
+    testing::write_bytes(path, content);
+    return load_model_weights(path).state.size();
+  };
+  EXPECT_EQ(load("ekgine-weights-1"), 1u);
+  EXPECT_ERROR(load("ekgine-weights-2"), path + ": is damaged: its checksum is missing");
 }
 
 TEST(ModelWeights, NotFiniteIsRefused) {
@@ -54,7 +82,7 @@ TEST(ModelWeights, NotFiniteIsRefused) {
   const std::string path = folder / "w.safetensors";
   StateDict bad = state;
   bad.at("classifier.bias").values[2] = std::numeric_limits<float>::quiet_NaN();
-  save_model_weights(path, {}, bad);
+  save_model_weights(path, {{}, bad, ""});
   EXPECT_ERROR(load_model_weights(path), path + ": classifier.bias holds nan at element 2");
 }
 
