@@ -1,13 +1,14 @@
 #include "apps/command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sched.h>
 
 #include <algorithm>
-#include <cstdio>
 
+#include "base/console.h"
 #include "base/error.h"
-#include "base/progress.h"
+#include "base/suggestion.h"
 #include "data/splits.h"
 #include "kernels/runtime/cpu.h"
 
@@ -32,7 +33,7 @@ void add_common_options(CLI::App& command, CommonOptions& common) {
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
   command.add_option("--device", common.device, "Where to compute: auto, cpu or cuda")
-      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->check(one_of({"auto", "cpu", "cuda"}))
       ->capture_default_str();
 }
 
@@ -50,8 +51,25 @@ CLI::Option* add_records_option(CLI::App& command, const std::string& name,
       description);
 }
 
+std::vector<std::string> subcommand_names(const CLI::App& program) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+CLI::Validator one_of(const std::vector<std::string>& values) {
+  const std::string list = fmt::format("{}", fmt::join(values, ", "));
+  CLI::Validator validator(
+      [values, list](std::string& text) {
+        if (std::ranges::find(values, text) != values.end()) return std::string();
+        return fmt::format("'{}' is none of {}{}", text, list, did_you_mean(text, values));
+      },
+      "{" + fmt::format("{}", fmt::join(values, ",")) + "}");
+  return validator;
+}
+
 std::int64_t apply(const CommonOptions& common) {
-  Progress::set_quiet(common.quiet);
+  set_quiet(common.quiet);
 #if !EKGINE_HAS_CUDA
   if (common.device == "cuda") {
     fail("--device cuda: this build has no CUDA back end; use --device cpu");
@@ -63,12 +81,12 @@ std::int64_t apply(const CommonOptions& common) {
 }
 
 void print_json(const nlohmann::ordered_json& json) {
-  fmt::print("{}\n", json.dump());
-  if (std::fflush(stdout) != 0) fail("stdout: cannot write the result");
+  // ASCII alone: a terminal obeys some characters that JSON would leave as they are.
+  print_result(json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 void say(const CommonOptions& common, const std::string& text) {
-  if (!common.quiet) fmt::print(stderr, "{}\n", text);
+  if (!common.quiet) print_message(text);
 }
 
 }  // namespace ekgine

@@ -30,6 +30,12 @@ void add_common_options(CLI::App& command, CommonOptions& common);
 CLI::Option* add_records_option(CLI::App& command, const std::string& name,
                                 std::vector<std::string>& records, const std::string& description);
 
+// The names of the subcommands of `program`.
+std::vector<std::string> subcommand_names(const CLI::App& program);
+
+// For Option::check(): the value must be one of these. What is near to one is told which.
+CLI::Validator one_of(const std::vector<std::string>& values);
+
 // Ends the program with status 2 and this line.
 template <class... Args>
 [[noreturn]] void fail_usage(fmt::format_string<Args...> text, Args&&... args) {

@@ -6,10 +6,11 @@
 #include <iterator>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "apps/command.h"
 #include "base/seal.h"
+#include "base/suggestion.h"
 
 namespace ekgine {
 
@@ -37,12 +38,14 @@ class ConfigFile final : public CLI::Config {
       }
       const CLI::App* command = subcommand(name.str());
       if (command == nullptr) {
-        fail(file, name.source(), "[{}] is no subcommand of ekgine", name.str());
+        fail(file, name.source(), "[{}] is no subcommand of ekgine{}", name.str(),
+             did_you_mean(name.str(), subcommand_names(program_)));
       }
       for (const auto& [key, value] : *section) {
         const CLI::Option* option = command->get_option_no_throw("--" + std::string(key.str()));
         if (option == nullptr || !option->get_configurable()) {
-          fail(file, key.source(), "'{}' is no option of ekgine {}", key.str(), name.str());
+          fail(file, key.source(), "'{}' is no option of ekgine {}{}", key.str(), name.str(),
+               did_you_mean(key.str(), configurable_names(*command)));
         }
         CLI::ConfigItem& item = values.emplace_back();
         item.parents = {command->get_name()};
@@ -69,6 +72,16 @@ class ConfigFile final : public CLI::Config {
       if (command->get_name() == name) return command;
     }
     return nullptr;
+  }
+
+  // Keys of its section.
+  static std::vector<std::string> configurable_names(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::Option* option : command.get_options()) {
+      if (!option->get_configurable()) continue;
+      for (const std::string& name : option->get_lnames()) names.push_back(name);
+    }
+    return names;
   }
 
   // A value as the command line would have it; an array becomes its elements with commas between.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "base/console.h"
 #include "base/json_file.h"
 #include "model/keras_export.h"
 #include "model/keras_import.h"
@@ -45,7 +46,7 @@ void run(Options& o) {
                 {"arrays", arrays}});
     return;
   }
-  fmt::print("{}", describe(weights.state));
+  print_result(describe(weights.state));
   say(o.common, fmt::format("{}: {}", o.output, json_text(weights.config.to_json())));
 }
 

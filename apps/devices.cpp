@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "apps/command.h"
+#include "base/console.h"
 #include "kernels/runtime/cpu.h"
 #if EKGINE_HAS_CUDA
 #include <cuda_runtime_api.h>
@@ -122,20 +123,23 @@ void run(CommonOptions& common) {
   }
   std::string sets;
   for (const std::string& name : instruction_sets()) sets += (sets.empty() ? "" : ", ") + name;
-  fmt::print("cpu   {}, {} threads, {:.1f} GB, {}\n", processor_name(), threads, memory,
-             sets.empty() ? "no AVX2" : sets);
+  std::string text = fmt::format("cpu   {}, {} threads, {:.1f} GB, {}\n", processor_name(), threads,
+                                 memory, sets.empty() ? "no AVX2" : sets);
   for (const Gpu& gpu : cuda.gpus) {
-    fmt::print("cuda  {}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n", gpu.name,
-               gpu.major, gpu.minor, gpu.multiprocessors, gpu.memory_gb, gpu.free_gb,
-               gpu.has_code ? "this build has code for it"
-                            : fmt::format("this build has no code for it; configure with "
-                                          "-DCMAKE_CUDA_ARCHITECTURES={}{}",
-                                          gpu.major, gpu.minor));
+    text +=
+        fmt::format("cuda  {}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n",
+                    gpu.name, gpu.major, gpu.minor, gpu.multiprocessors, gpu.memory_gb, gpu.free_gb,
+                    gpu.has_code ? "this build has code for it"
+                                 : fmt::format("this build has no code for it; configure with "
+                                               "-DCMAKE_CUDA_ARCHITECTURES={}{}",
+                                               gpu.major, gpu.minor));
   }
-  if (!cuda.unusable.empty()) fmt::print("cuda  {}\n", cuda.unusable);
+  if (!cuda.unusable.empty()) text += fmt::format("cuda  {}\n", cuda.unusable);
   if (!cuda.runtime.empty()) {
-    fmt::print("      CUDA {} of this build, {} of the driver\n", cuda.runtime, cuda.driver);
+    text +=
+        fmt::format("      CUDA {} of this build, {} of the driver\n", cuda.runtime, cuda.driver);
   }
+  print_result(text);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include "data/download.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <chrono>
 #include <memory>
@@ -68,10 +67,7 @@ void run(Options& o) {
   try {
     result = download(
         d, [&](const DownloadProgress& p) { bars.update(p); },
-        [&](const std::string& text) {
-          // A progress bar may stand in the current line of a terminal.
-          say(o.common, (isatty(STDERR_FILENO) != 0 ? "\r\x1b[K" : "") + text);
-        });
+        [&](const std::string& text) { say(o.common, text); });
   } catch (const Interrupted&) {
     throw Interrupted("interrupted; the same command goes on with what has arrived");
   }

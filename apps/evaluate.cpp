@@ -9,6 +9,7 @@
 #include "apps/command.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "base/progress.h"
 #include "data/splits.h"
@@ -86,7 +87,7 @@ void run(Options& o) {
     print_json(json);
     return;
   }
-  fmt::print("{}", format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes));
+  print_result(format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes));
   if (!o.output.empty()) say(o.common, fmt::format("written to {}", o.output));
 }
 
@@ -116,7 +117,7 @@ void add_evaluate(CLI::App& program) {
           "--precision", o->precision,
           "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "
           "(products of factors rounded to TF32); weights and sums are always f32")
-      ->check(CLI::IsMember({"f32", "tf32", "bf16"}))
+      ->check(one_of({"f32", "tf32", "bf16"}))
       ->capture_default_str();
   command->add_option("--output", o->output,
                       "Folder for report.txt, metrics.json, predictions.h5 and plots");

@@ -46,22 +46,23 @@ void run(Options& o) {
     predictions = read_predictions(o.predictions, class_count);
     const AtomicFile place(o.npz);  // fails now where it cannot be written, not after long work
   }
-  std::string text;
+  std::vector<std::string> lines;
   if (tfrecord) {
     const TfRecordSummary summary = write_tfrecords(o);
     json["tfrecord"] = {{"output", o.tfrecord.output.string()},
                         {"records", summary.records},
                         {"sequences", summary.sequences},
                         {"sequence_length", o.tfrecord.sequence_length}};
-    text += fmt::format("{}: {} records, {} sequences\n", o.tfrecord.output.string(),
-                        summary.records, summary.sequences);
+    lines.push_back(fmt::format("{}: {} records, {} sequences", o.tfrecord.output.string(),
+                                summary.records, summary.sequences));
   }
   if (npz) {
     write_npz(o.npz, predictions, class_count);
     std::size_t sequences = 0;
     for (const RecordPredictions& record : predictions) sequences += record.labels.size();
     json["npz"] = {{"output", o.npz}, {"records", predictions.size()}, {"sequences", sequences}};
-    text += fmt::format("{}: {} records, {} sequences\n", o.npz, predictions.size(), sequences);
+    lines.push_back(
+        fmt::format("{}: {} records, {} sequences", o.npz, predictions.size(), sequences));
   }
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -70,7 +71,8 @@ void run(Options& o) {
     print_json(json);
     return;
   }
-  say(o.common, fmt::format("{}exported in {:.1f} s", text, seconds));
+  for (const std::string& line : lines) say(o.common, line);
+  say(o.common, fmt::format("exported in {:.1f} s", seconds));
 }
 
 }  // namespace

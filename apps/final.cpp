@@ -9,6 +9,7 @@
 #include "apps/command.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
+#include "base/console.h"
 
 namespace ekgine {
 
@@ -39,7 +40,8 @@ void run(Options& o) {
     print_json(json);
     return;
   }
-  fmt::print("{}{}\n", read_file(t.output / "report.txt"), t.output.string());
+  print_result(
+      fmt::format("{}{}\n", read_file(t.output / "report.txt"), printable(t.output.string())));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "apps/command.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "data/splits.h"
 
@@ -48,12 +49,10 @@ void run(Options& o) {
     print_json(json);
     return;
   }
-  if (result.missing.empty()) {
-    fmt::print("{}", read_file(k.train.output / "report.txt"));
-  } else {
-    fmt::print("folds {} are still to be run\n", fmt::join(result.missing, ", "));
-  }
-  fmt::print("{}\n", output);
+  const std::string text = result.missing.empty() ? read_file(k.train.output / "report.txt")
+                                                  : fmt::format("folds {} are still to be run\n",
+                                                                fmt::join(result.missing, ", "));
+  print_result(fmt::format("{}{}\n", text, printable(output)));
 }
 
 }  // namespace

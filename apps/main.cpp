@@ -1,19 +1,27 @@
 // The program `ekgine`: subcommands, and what becomes of their errors.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <new>
+#include <span>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 #include "apps/command.h"
 #include "apps/config_file.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/suggestion.h"
 
+namespace ekgine {
 namespace {
 
 constexpr int status_failed = 1;
@@ -21,26 +29,104 @@ constexpr int status_usage = 2;
 constexpr int status_interrupted = 130;  // as shells report SIGINT
 
 // Every error is one line, whatever the text of a library held.
-int report(const char* text, int status) {
-  std::string line = text;
-  for (char& c : line) {
-    if (c == '\n' || c == '\r') c = ' ';
+int report(std::string_view text, int status) noexcept {
+  try {
+    while (!text.empty() && text.find_last_of(" \r\n") == text.size() - 1) text.remove_suffix(1);
+    print_message(fmt::format("ekgine: {}", text));
+  } catch (...) {
+    print_message("ekgine: out of memory");
   }
-  while (!line.empty() && line.back() == ' ') line.pop_back();
-  // A progress bar may stand in the current line of a terminal.
-  fmt::print(stderr, "{}ekgine: {}\n", isatty(STDERR_FILENO) ? "\r\x1b[K" : "", line);
   return status;
 }
 
-}  // namespace
+// Reports the exception that is being handled; returns the exit status.
+int report_exception() noexcept {
+  try {
+    throw;
+  } catch (const Interrupted& interrupt) {
+    return report(interrupt.what(), status_interrupted);
+  } catch (const CLI::ParseError& error) {
+    return report(error.what(), status_usage);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory; use a smaller --batch-size or fewer records", status_failed);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return report(error.path1().string() + ": " + error.code().message(), status_failed);
+  } catch (const nlohmann::json::exception& error) {
+    const std::string_view text = error.what();  // "[json.exception.type_error.302] type must be"
+    return report(fmt::format("JSON: {}", text.substr(text.find(']') + 1)), status_failed);
+  } catch (const std::exception& error) {
+    return report(error.what(), status_failed);
+  } catch (...) {
+    return report("an unknown error", status_failed);
+  }
+}
 
-int main(int argc, char** argv) {
-  using namespace ekgine;
-  install_interrupt_handlers();
-  // A file-size limit (ulimit -f) then shows as a failed write, like a full disk.
-  std::signal(SIGXFSZ, SIG_IGN);
-  std::signal(SIGPIPE, SIG_IGN);
+// For exceptions that nobody can catch: of a thread, before main(), out of a destructor.
+[[noreturn]] void end_in_one_line() noexcept {
+  std::_Exit(std::current_exception() ? report_exception()
+                                      : report("an internal error", status_failed));
+}
 
+// Ahead of every other initialisation of the program, which may run out of memory, too.
+[[gnu::constructor(101)]] void catch_what_nobody_catches() {
+  std::set_terminate(end_in_one_line);
+}
+
+// Names end up in JSON, TOML and HDF5, which hold UTF-8 alone: better refused now than after work.
+void check_arguments(std::span<char* const> arguments) {
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i], before = arguments[i - 1];
+    if (is_utf8(argument)) continue;
+    const bool value = i > 1 && before.starts_with("--");
+    // An address may hold a password.
+    const bool secret = argument.find("://") != std::string_view::npos;
+    fail("argument {}{}{}: is not UTF-8, which names and values of options have to be", i,
+         value ? fmt::format(", after {}", before) : "",
+         secret ? "" : fmt::format(", '{}'", argument));
+  }
+}
+
+// Of the words that the command line has no place for, the one that is most likely mistyped, and
+// what may have been meant; "" where there are none.
+std::string unexpected(const CLI::App& program) {
+  const std::vector<std::string> words = program.remaining(true);
+  if (words.empty()) return "";
+  std::vector<std::string> candidates;
+  std::string word = words.front();
+  const auto parsed = program.get_subcommands();
+  if (parsed.empty() && !word.starts_with('-')) {
+    candidates = subcommand_names(program);
+  } else {
+    for (const std::string& other : words) {
+      if (!word.starts_with('-')) word = other;
+    }
+    word = word.substr(0, word.find('='));
+    const CLI::App& command = parsed.empty() ? program : *parsed.front();
+    for (const CLI::App* app : {&command, &program}) {
+      for (const CLI::Option* option : app->get_options()) {
+        for (const std::string& name : option->get_lnames()) candidates.push_back("--" + name);
+      }
+    }
+  }
+  // An address may hold a password.
+  const bool secret = word.find("://") != std::string::npos;
+  return fmt::format("The following argument was not expected: {}{}", secret ? "an address" : word,
+                     did_you_mean(word, candidates));
+}
+
+// The text of what is wrong with the command line.
+std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
+  const auto chosen = program.get_subcommands();
+  const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
+  std::string text = error.what();
+  const std::string word = unexpected(program);
+  // "--weights is required" is no help to who wrote --weigths.
+  if (error.get_name() == "ExtrasError" || word.ends_with('?')) text = word;
+  return fmt::format("{} (see ekgine{} --help)", text, command);
+}
+
+int run(int argc, char** argv) {
+  check_arguments({argv, static_cast<std::size_t>(argc)});
   CLI::App program(
       "Trains and evaluates neural networks that classify the heartbeats of ECG recordings.");
   program.name("ekgine");
@@ -68,18 +154,28 @@ int main(int argc, char** argv) {
     program.parse(argc, argv);
     // Not left to CLI11, which would hide a misspelt subcommand behind this.
     if (program.get_subcommands().empty()) throw CLI::RequiredError("a subcommand");
-    return 0;
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
-    const auto chosen = program.get_subcommands();
-    const std::string command = chosen.empty() ? "" : " " + chosen.front()->get_name();
-    return report(fmt::format("{} (see ekgine{} --help)", error.what(), command).c_str(),
-                  status_usage);
-  } catch (const Interrupted& interrupt) {
-    return report(interrupt.what(), status_interrupted);
-  } catch (const std::bad_alloc&) {
-    return report("out of memory; use a smaller --batch-size or fewer records", status_failed);
-  } catch (const std::exception& error) {
-    return report(error.what(), status_failed);
+    if (error.get_exit_code() != 0) return report(usage_error(program, error), status_usage);
+    std::ostringstream text;
+    program.exit(error, text, text);  // --help, --version
+    print_result(text.str());
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace ekgine
+
+int main(int argc, char** argv) {
+  using namespace ekgine;
+  reserve_standard_streams();
+  install_interrupt_handlers();
+  // A file-size limit (ulimit -f) then shows as a failed write, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return run(argc, argv);
+  } catch (...) {
+    return report_exception();
   }
 }

@@ -9,6 +9,7 @@
 
 #include "apps/command.h"
 #include "apps/training_options.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "data/splits.h"
 
@@ -61,13 +62,15 @@ void run(Options& o, const CLI::App& command) {
     print_json(json);
     return;
   }
-  fmt::print("{:<16}{:>10}{:>10}{:>13}\n", "", "accuracy", "macro F1", "weighted F1");
+  std::string text =
+      fmt::format("{:<16}{:>10}{:>10}{:>13}\n", "", "accuracy", "macro F1", "weighted F1");
   for (const auto& [name, of] : result.at("models").items()) {
     const auto& metrics = of.at("final").at("metrics");
-    fmt::print("{:<16}{:>10.4f}{:>10.4f}{:>13.4f}\n", name, metrics.at("accuracy").get<double>(),
-               metrics.at("macro_f1").get<double>(), metrics.at("weighted_f1").get<double>());
+    text += fmt::format("{:<16}{:>10.4f}{:>10.4f}{:>13.4f}\n", name,
+                        metrics.at("accuracy").get<double>(), metrics.at("macro_f1").get<double>(),
+                        metrics.at("weighted_f1").get<double>());
   }
-  fmt::print("{}\n", (p.train.output / "index.html").string());
+  print_result(text + printable((p.train.output / "index.html").string()) + "\n");
 }
 
 }  // namespace
@@ -98,7 +101,7 @@ void add_pipeline(CLI::App& program) {
       ->add_option("--effort", o->effort,
                    "quick: 1 epoch, nothing else; standard: 5 folds and 3 epochs; full: a search "
                    "of 20 epochs, 5 folds and 20 epochs, as the seed. What is given besides counts")
-      ->check(CLI::IsMember({"quick", "standard", "full"}))
+      ->check(one_of({"quick", "standard", "full"}))
       ->capture_default_str()
       ->group(stages);
   command->add_option("--tune-epochs", p.tune_epochs, "Of a trial of the search at most; 0: none")
@@ -108,7 +111,7 @@ void add_pipeline(CLI::App& program) {
       ->capture_default_str()
       ->group(stages);
   command->add_option("--objective", p.objective, "Of the search: accuracy or macro_f1")
-      ->check(CLI::IsMember({"accuracy", "macro_f1"}))
+      ->check(one_of({"accuracy", "macro_f1"}))
       ->capture_default_str()
       ->group(stages);
   command->add_option("--k", p.folds, "Folds of cross-validation; 0: none")

@@ -9,6 +9,7 @@
 
 #include "apps/command.h"
 #include "apps/training_options.h"
+#include "base/console.h"
 #include "base/error.h"
 #include "data/splits.h"
 #include "training/profile_report.h"
@@ -98,15 +99,16 @@ void run(Options& o, const CLI::App& command) {
   say(o.common,
       fmt::format("trained {} epochs in {:.0f} s ({:.0f} sequences/s), peak memory {:.0f} MB",
                   result.epochs, result.seconds, result.sequences_per_second, result.peak_rss_mb));
+  std::string text;
   if (result.evaluation) {
     const Metrics& m = result.evaluation->metrics;
     const Baseline baseline = majority_baseline(m);
-    fmt::print(
+    text = fmt::format(
         "{} records: accuracy {:.4f}, macro F1 {:.4f} (always the most frequent class: {:.4f}, "
         "{:.4f})\n",
         result.evaluated, m.accuracy, m.macro_f1, baseline.accuracy, baseline.macro_f1);
   }
-  fmt::print("{}\n", result.run.string());
+  print_result(text + printable(result.run.string()) + "\n");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "apps/command.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "data/folds.h"
 
 namespace ekgine {
@@ -46,7 +47,8 @@ void run(Options& o, const CLI::App& command) {
     print_json(result);
     return;
   }
-  fmt::print("{}\n{}\n", read_file(t.train.output / "best.toml"), t.train.output.string());
+  print_result(fmt::format("{}\n{}\n", read_file(t.train.output / "best.toml"),
+                           printable(t.train.output.string())));
 }
 
 }  // namespace
@@ -85,7 +87,7 @@ void add_tune(CLI::App& program) {
   command
       ->add_option("--objective", t.objective,
                    "What of the validation is to be high: accuracy or macro_f1")
-      ->check(CLI::IsMember({"accuracy", "macro_f1"}))
+      ->check(one_of({"accuracy", "macro_f1"}))
       ->capture_default_str()
       ->group(search);
   command

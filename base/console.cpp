@@ -1,11 +1,18 @@
 #include "base/console.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
+#include <clocale>
+#include <cstdlib>
 #include <cstring>
+#include <cwchar>
 #include <mutex>
 #include <set>
 
@@ -16,6 +23,9 @@ namespace ekgine {
 namespace {
 
 std::atomic<bool> is_quiet = false;
+std::atomic<bool> line_drawn = false;  // a line of draw_line() is where the cursor stands
+constexpr std::string_view erase_line = "\r\x1b[K";
+constexpr std::size_t atomic_write = 4096;  // bytes that a pipe with room takes without waiting
 
 // The bytes of the UTF-8 character that `text` begins with, or 0: it begins with none.
 std::size_t character_bytes(std::string_view text) {
@@ -39,24 +49,62 @@ std::size_t character_bytes(std::string_view text) {
   return size;
 }
 
-// Line and paragraph separators, marks and overrides of writing direction: they reorder a line.
+// Also line and paragraph separators, marks and overrides of writing direction: they reorder a
+// line.
 bool is_control(std::string_view character) {
   if (character.size() == 1) return character[0] < ' ' || character[0] == '\x7f';
   if (character.size() == 2) return character[0] == '\xC2' && character[1] < '\xA0';
   return character == "\u200E" || character == "\u200F" || character == "\u061C" ||
          (character >= "\u2028" && character <= "\u202E" && character.size() == 3) ||
-         (character >= "\u2066" && character <= "\u2069" && character.size() == 3);
+         (character >= "\u2066" && character <= "\u2069" && character.size() == 3) ||
+         character == "\uFFFE" ||
+         character == "\uFFFF";  // no characters; XML has no place for them
 }
 
-// Writes all bytes; false when that fails.
-bool write_all(int file, std::string_view text) {
+// Whether `file` takes more bytes within `milliseconds` (-1: as long as it takes). An error counts
+// as room: write() tells it.
+bool has_room(int file, int milliseconds) {
+  pollfd writable{file, POLLOUT, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&writable, 1, milliseconds);
+  } while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+// Writes all bytes, waiting for room as has_room() does; false when that fails.
+bool write_all(int file, std::string_view text, int milliseconds) {
   while (!text.empty()) {
-    const ssize_t n = ::write(file, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
+    if (!has_room(file, milliseconds)) return false;
+    const ssize_t n = ::write(file, text.data(), std::min(text.size(), atomic_write));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+void write_message(std::string_view text) noexcept {
+  // Waited for once: who did not read then is not waited for again, until there is room.
+  static std::atomic<bool> halted = false;
+  const bool room = has_room(STDERR_FILENO, halted ? 0 : 2000);
+  halted = !room;
+  if (room) write_all(STDERR_FILENO, text, 0);
+}
+
+// The columns of one character, as the C library knows them.
+int character_width(std::string_view character) {
+  if (character.size() == 1) return 1;
+  static const locale_t utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  constexpr int widest = 2;
+  if (utf8 == nullptr) return widest;
+  const locale_t before = ::uselocale(utf8);
+  wchar_t wide = 0;
+  std::mbstate_t state{};
+  const std::size_t read = std::mbrtowc(&wide, character.data(), character.size(), &state);
+  const int width = read == character.size() ? ::wcwidth(wide) : -1;
+  ::uselocale(before);
+  return width < 0 ? widest : width;
 }
 
 }  // namespace
@@ -76,6 +124,15 @@ std::string utf8(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return valid;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t size = character_bytes(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
 }
 
 std::string printable(std::string_view text) {
@@ -100,11 +157,73 @@ std::string printable(std::string_view text) {
   return line;
 }
 
-void print_message(std::string_view text) noexcept {
+std::string_view cut_to_width(std::string_view text, int columns) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const std::size_t size = std::max<std::size_t>(character_bytes(text.substr(end)), 1);
+    columns -= character_width(text.substr(end, size));
+    if (columns < 0) break;
+    end += size;
+  }
+  return text.substr(0, end);
+}
+
+int display_width(std::string_view text) {
+  int width = 0;
+  while (!text.empty()) {
+    const std::size_t size = std::max<std::size_t>(character_bytes(text), 1);
+    width += character_width(text.substr(0, size));
+    text.remove_prefix(size);
+  }
+  return width;
+}
+
+void reserve_standard_streams() noexcept {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // Opening takes the lowest free number, which is this one. Read-only: a result that goes
+    // nowhere must not count as written.
+    if (::fcntl(stream, F_GETFD) < 0) (void)::open("/dev/null", O_RDONLY);  // NOLINT(*-vararg)
+  }
+}
+
+bool on_terminal() noexcept {
+  const char* terminal = std::getenv("TERM");
+  return ::isatty(STDERR_FILENO) != 0 &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
+}
+
+int terminal_columns() noexcept {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  constexpr int usual = 80, most = 10000;
+  int columns = 0;
+  if (const char* text = std::getenv("COLUMNS")) {
+    std::from_chars(text, text + std::strlen(text), columns);
+  }
+  return columns > 0 && columns <= most ? columns : usual;
+}
+
+void draw_line(std::string_view text) noexcept {
   try {
-    write_all(STDERR_FILENO, printable(text) + "\n");
+    const std::string line = printable(text);
+    // One column stays free: some terminals go on to the next line once the last one is written.
+    const std::string_view visible = cut_to_width(line, terminal_columns() - 1);
+    line_drawn = true;
+    write_all(STDERR_FILENO, std::string(erase_line) + std::string(visible), 0);
+  } catch (...) {  // no memory: no progress is shown
+  }
+}
+
+void end_line() noexcept {
+  if (line_drawn.exchange(false)) write_message("\n");
+}
+
+void print_message(std::string_view text) noexcept {
+  const bool erase = line_drawn.exchange(false);
+  try {
+    write_message((erase ? std::string(erase_line) : "") + printable(text) + "\n");
   } catch (...) {  // no memory for the copy
-    write_all(STDERR_FILENO, "out of memory\n");
+    write_message("ekgine: out of memory\n");
   }
 }
 
@@ -124,8 +243,16 @@ bool quiet() noexcept {
   return is_quiet;
 }
 
-void print_result(std::string_view text) {
-  if (!write_all(STDOUT_FILENO, text)) {
+void print_result(std::string_view lines) {
+  std::string text;
+  text.reserve(lines.size());
+  while (!lines.empty()) {
+    const std::size_t end = std::min(lines.find('\n'), lines.size());
+    text += printable(lines.substr(0, end));
+    if (end < lines.size()) text += '\n';
+    lines.remove_prefix(std::min(end + 1, lines.size()));
+  }
+  if (!write_all(STDOUT_FILENO, text, -1)) {
     fail("stdout: cannot write the result: {}", std::strerror(errno));
   }
 }

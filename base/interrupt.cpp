@@ -9,8 +9,9 @@ namespace {
 volatile std::sig_atomic_t signal_received = 0;
 
 void on_signal(int number) {
-  // The handler of the second signal is the default one: it ends the process.
-  std::signal(number, SIG_DFL);
+  // The handler of the second signal is the default one: it ends the process. Not of SIGHUP, which
+  // both the terminal and the shell send when the terminal is closed.
+  if (number != SIGHUP) std::signal(number, SIG_DFL);
   signal_received = 1;
 }
 
@@ -19,6 +20,8 @@ void on_signal(int number) {
 void install_interrupt_handlers() {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
+  // Ignored already: started by nohup, which asks to go on without the terminal.
+  if (std::signal(SIGHUP, on_signal) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);
 }
 
 bool interrupted() noexcept {

@@ -1,5 +1,6 @@
-// Ctrl-C and SIGTERM: long work asks interrupted() between steps, leaves its files in order and
-// throws Interrupted; a second signal ends the process at once.
+// Ctrl-C, SIGTERM and SIGHUP (the terminal is closed): long work asks interrupted() between steps,
+// leaves its files in order and throws Interrupted; a second SIGINT or SIGTERM ends the process at
+// once.
 #pragma once
 
 #include <stdexcept>

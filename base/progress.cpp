@@ -1,11 +1,12 @@
 #include "base/progress.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
+#include <limits>
 #include <utility>
+
+#include "base/console.h"
 
 namespace ekgine {
 
@@ -13,15 +14,12 @@ namespace {
 
 constexpr std::chrono::milliseconds terminal_interval{100};
 constexpr std::chrono::seconds log_interval{10};
-constexpr int bar_width = 24;
+constexpr int longest_bar = 24, shortest_bar = 8;
 
-bool quiet = false;
-
-std::string bar(double fraction) {
-  const int full = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * bar_width);
-  std::string text(static_cast<std::size_t>(full), '#');
-  text.resize(bar_width, '.');
-  return text;
+std::string bar(double fraction, int width) {
+  const int full = static_cast<int>(std::clamp(fraction, 0.0, 1.0) * width);
+  return " [" + std::string(static_cast<std::size_t>(full), '#') +
+         std::string(static_cast<std::size_t>(width - full), '.') + ']';
 }
 
 }  // namespace
@@ -32,28 +30,25 @@ std::string format_duration(double seconds) {
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
-void Progress::set_quiet(bool value) {
-  quiet = value;
-}
-
-Progress::Progress(std::string title, std::string unit, std::int64_t total, std::int64_t done)
-    : title_(std::move(title)),
-      unit_(std::move(unit)),
+Progress::Progress(std::string_view title, std::string_view unit, std::int64_t total,
+                   std::int64_t done)
+    : title_(printable(title)),
+      unit_(printable(unit)),
       total_(std::max<std::int64_t>(total, 1)),
       done_(done),
       first_(done),
       start_(std::chrono::steady_clock::now()),
       shown_(start_),
-      terminal_(isatty(STDERR_FILENO) != 0) {}
+      terminal_(on_terminal()) {}
 
 Progress::~Progress() {
-  if (!finished_ && terminal_ && !quiet) std::fputs("\n", stderr);
+  if (!finished_ && drawn_) end_line();
 }
 
 bool Progress::due() const {
   const auto interval = terminal_ ? std::chrono::steady_clock::duration(terminal_interval)
                                   : std::chrono::steady_clock::duration(log_interval);
-  return !quiet && std::chrono::steady_clock::now() - shown_ >= interval;
+  return !quiet() && std::chrono::steady_clock::now() - shown_ >= interval;
 }
 
 void Progress::update(std::int64_t done, const std::string& note) {
@@ -75,20 +70,39 @@ void Progress::finish(const std::string& note) {
   draw(true);
 }
 
-void Progress::draw(bool last) {
-  if (quiet) return;
+std::string Progress::line(bool last, int columns) const {
   const double elapsed =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   const double rate = elapsed > 0 ? static_cast<double>(done_ - first_) / elapsed : 0;
-  const double fraction = static_cast<double>(done_) / static_cast<double>(total_);
   const std::string time =
       last ? format_duration(elapsed)
            : format_duration(elapsed) + "<" +
                  (rate > 0 ? format_duration(static_cast<double>(total_ - done_) / rate) : "?");
-  fmt::print(stderr, "{}{} [{}] {}/{} {:.{}f} {}/s {}{}{}{}", terminal_ ? "\r\x1b[K" : "", title_,
-             bar(fraction), done_, total_, rate, rate < 10 ? 1 : 0, unit_, time,
-             note_.empty() ? "" : "  ", note_, terminal_ && !last ? "" : "\n");
-  std::fflush(stderr);
+  const std::string counts = fmt::format(" {}/{} ", done_, total_);
+  const std::string speed = fmt::format("{:.{}f} {}/s ", rate, rate < 10 ? 1 : 0, unit_);
+  const std::string note = note_.empty() ? "" : "  " + printable(note_);
+
+  const std::string figures = counts + speed + time;
+  const int room = columns - display_width(title_) - display_width(figures);
+  constexpr int brackets = 3;
+  const int bar_width = std::min(longest_bar, room - display_width(note) - brackets);
+  if (bar_width >= shortest_bar) {
+    const double fraction = static_cast<double>(done_) / static_cast<double>(total_);
+    return title_ + bar(fraction, bar_width) + figures + note;
+  }
+  if (room >= display_width(note)) return title_ + figures + note;
+  return title_ + (room >= 0 ? figures : counts + time);
+}
+
+void Progress::draw(bool last) {
+  if (quiet()) return;
+  if (!terminal_) {
+    print_message(line(last, std::numeric_limits<int>::max()));
+    return;
+  }
+  draw_line(line(last, terminal_columns() - 1));
+  drawn_ = !last;
+  if (last) end_line();
 }
 
 }  // namespace ekgine

@@ -1,12 +1,15 @@
 // Progress of long work on stderr: done of total, rate, elapsed and remaining time.
 //
-// On a terminal one line is redrawn at most ten times a second. Elsewhere (a log file, CI) a line
-// is printed at most every ten seconds, so logs stay readable. finish() leaves a final line.
+// On a terminal one line is redrawn at most ten times a second. It is never longer than the
+// terminal is wide: the bar is shortened and left out, then the note, then the rate, then the end
+// is cut off. Elsewhere (a log file, CI) a line is printed at most every ten seconds, so logs stay
+// readable. finish() leaves a final line. Nothing is printed when quiet (base/console.h).
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace ekgine {
 
@@ -14,7 +17,8 @@ class Progress {
  public:
   // title: "epoch 2/6"; unit: "sequences" (the rate is printed in it); total: units of the whole
   // work, of which `done` were there before (resumed work; they do not count towards the rate).
-  Progress(std::string title, std::string unit, std::int64_t total, std::int64_t done = 0);
+  Progress(std::string_view title, std::string_view unit, std::int64_t total,
+           std::int64_t done = 0);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();
@@ -31,16 +35,15 @@ class Progress {
   // Prints the final line; without it (an exception passes by) the line is left as it stands.
   void finish(const std::string& note = {});
 
-  // Silences every Progress of the process (--quiet).
-  static void set_quiet(bool quiet);
-
  private:
   void draw(bool last);
+  // What is shown, in at most `columns` where that can be.
+  std::string line(bool last, int columns) const;
 
   std::string title_, unit_, note_;
   std::int64_t total_, done_, first_;
   std::chrono::steady_clock::time_point start_, shown_;
-  bool terminal_, finished_ = false;
+  bool terminal_, drawn_ = false, finished_ = false;
 };
 
 // 75 → "1:15", 3725 → "1:02:05".

@@ -1,6 +1,12 @@
 #include "data/labels.h"
 
+#include <fmt/ranges.h>
+
+#include <string>
+#include <vector>
+
 #include "base/error.h"
+#include "base/suggestion.h"
 
 namespace ekgine {
 
@@ -20,12 +26,13 @@ std::span<const LabelMap> label_maps() {
 }
 
 const LabelMap& label_map(std::string_view name) {
-  std::string names;
+  std::vector<std::string> names;
   for (const LabelMap& map : maps) {
     if (map.name() == name) return map;
-    names += (names.empty() ? "" : ", ") + std::string(map.name());
+    names.emplace_back(map.name());
   }
-  fail("label map '{}' does not exist ({} do)", name, names);
+  fail("label map '{}' does not exist ({} do){}", name, fmt::join(names, ", "),
+       did_you_mean(name, names));
 }
 
 }  // namespace ekgine

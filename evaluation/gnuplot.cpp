@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
 
 extern char** environ;
@@ -53,11 +54,17 @@ class Descriptor {
   fail("{}: {}", what, std::strerror(code));
 }
 
-// The script as an unnamed file in memory: unlike a pipe it needs nobody to feed it, and a child
-// that dies early raises no SIGPIPE.
-Descriptor script_file(std::string_view script) {
-  Descriptor file(::memfd_create("gnuplot-script", MFD_CLOEXEC));
+// An unnamed file in memory.
+Descriptor file_in_memory(const char* name) {
+  Descriptor file(::memfd_create(name, MFD_CLOEXEC));
   if (file.get() < 0) fail_with_errno("memfd_create", errno);
+  return file;
+}
+
+// The script as a file in memory: unlike a pipe it needs nobody to feed it, and a child that dies
+// early raises no SIGPIPE.
+Descriptor script_file(std::string_view script) {
+  Descriptor file = file_in_memory("gnuplot-script");
   while (!script.empty()) {
     const ssize_t n = ::write(file.get(), script.data(), script.size());
     if (n < 0 && errno == EINTR) continue;
@@ -68,11 +75,39 @@ Descriptor script_file(std::string_view script) {
   return file;
 }
 
-// A running gnuplot. Killed and reaped at the latest by the destructor.
+std::string content_of(const Descriptor& file) {
+  std::string content;
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t n =
+        ::pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(content.size()));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_with_errno("reading the picture", errno);
+    if (n == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+}
+
+std::string script(const Picture& picture, const Descriptor& svg, const Descriptor& png) {
+  // gnuplot takes what follows `set output` for a shell command where it begins with '|', so it is
+  // told descriptors, never names of files.
+  const auto page = [&](std::string_view terminal, std::string_view family, int output) {
+    return fmt::format(
+        "reset\nset terminal {} size {},{} enhanced font '{},15' background '#ffffff'\n"
+        "set output '/dev/fd/{}'\n{}\nunset output\n",
+        terminal, picture.width, picture.height, family, output, picture.commands);
+  };
+  // Sizes of type are pixels in SVG and points of 4/3 pixels in PNG: the scale makes them equal.
+  return fmt::format("set encoding utf8\n{}\n", picture.data) +
+         page("svg", "sans-serif", svg.get()) + page("pngcairo fontscale 0.75", "sans", png.get());
+}
+
+// A running gnuplot that draws one picture. Killed and reaped at the latest by the destructor.
 class Gnuplot {
  public:
-  explicit Gnuplot(std::string_view script) {
-    const Descriptor input = script_file(script);
+  explicit Gnuplot(const Picture& picture)
+      : svg_(file_in_memory("picture.svg")), png_(file_in_memory("picture.png")) {
+    const Descriptor input = script_file(script(picture, svg_, png_));
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail_with_errno("pipe", errno);
     messages_ = Descriptor(ends[0]);
@@ -83,6 +118,9 @@ class Gnuplot {
     ::posix_spawn_file_actions_adddup2(&actions, input.get(), STDIN_FILENO);
     ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions, messages_in.get(), STDERR_FILENO);
+    // Onto itself: it then stays open in the child, and only there.
+    ::posix_spawn_file_actions_adddup2(&actions, svg_.get(), svg_.get());
+    ::posix_spawn_file_actions_adddup2(&actions, png_.get(), png_.get());
     // -d: the settings of the user's ~/.gnuplot must not change the pictures.
     std::array<char, 8> name{"gnuplot"};
     std::array<char, 3> defaults{"-d"};
@@ -106,6 +144,10 @@ class Gnuplot {
     while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
     }
   }
+
+  // What it has drawn.
+  std::string svg() const { return whole(svg_, "</svg>"); }
+  std::string png() const { return whole(png_, "IEND"); }
 
   // Waits for the end. Fails with gnuplot's own message unless it succeeded.
   void wait(Clock::time_point deadline) {
@@ -141,6 +183,15 @@ class Gnuplot {
   }
 
  private:
+  // gnuplot does not report a disk that fills up: a picture is whole when its end is there.
+  static std::string whole(const Descriptor& file, std::string_view end) {
+    std::string content = content_of(file);
+    const std::string_view tail = std::string_view(content).substr(
+        content.size() - std::min<std::size_t>(content.size(), end.size() + 8));
+    if (tail.find(end) == std::string_view::npos) fail("gnuplot left an incomplete picture");
+    return content;
+  }
+
   // gnuplot shows the line, a caret under the place and then what is wrong.
   static std::string one_line(const std::string& messages) {
     std::string line;
@@ -152,34 +203,13 @@ class Gnuplot {
     while (!line.empty() && line.back() == ' ') line.pop_back();
     constexpr std::size_t kLongest = 300;
     if (line.empty()) return "no message";
-    return line.size() <= kLongest ? line : "…" + line.substr(line.size() - kLongest);
+    const bool cut = line.size() > kLongest;
+    return (cut ? "…" : "") + printable(cut ? line.substr(line.size() - kLongest) : line);
   }
 
   pid_t child_ = -1;
-  Descriptor messages_;
+  Descriptor svg_, png_, messages_;
 };
-
-// gnuplot does not report a disk that fills up: a picture is whole when its end is there.
-void require_end(const fs::path& file, std::string_view end) {
-  std::error_code error;
-  const std::string content = fs::exists(file, error) ? read_file(file) : std::string();
-  const std::string_view tail = std::string_view(content).substr(
-      content.size() - std::min<std::size_t>(content.size(), end.size() + 8));
-  if (tail.find(end) == std::string_view::npos) fail("gnuplot left an incomplete picture");
-}
-
-std::string script(const Picture& picture, const fs::path& svg, const fs::path& png) {
-  const auto page = [&](std::string_view terminal, std::string_view family, const fs::path& file) {
-    return fmt::format(
-        "reset\nset terminal {} size {},{} enhanced font '{},15' background '#ffffff'\n"
-        "set output {}\n{}\nunset output\n",
-        terminal, picture.width, picture.height, family, gnuplot_string(file.string()),
-        picture.commands);
-  };
-  // Sizes of type are pixels in SVG and points of 4/3 pixels in PNG: the scale makes them equal.
-  return fmt::format("set encoding utf8\n{}\n", picture.data) + page("svg", "sans-serif", svg) +
-         page("pngcairo fontscale 0.75", "sans", png);
-}
 
 }  // namespace
 
@@ -187,12 +217,15 @@ std::vector<std::string> draw_pictures(const fs::path& directory, std::span<cons
                                        std::chrono::milliseconds timeout) {
   struct Job {
     const Picture* picture;
-    AtomicFile svg, png;
+    fs::path svg, png;
+    const AtomicFile svg_place, png_place;  // fail now where nothing can be written
     std::unique_ptr<Gnuplot> gnuplot;
     Job(const Picture& drawn, const fs::path& folder)
         : picture(&drawn),
           svg(folder / (drawn.name + ".svg")),
-          png(folder / (drawn.name + ".png")) {}
+          png(folder / (drawn.name + ".png")),
+          svg_place(svg),
+          png_place(png) {}
   };
   std::vector<std::unique_ptr<Job>> jobs;
   for (const Picture& picture : pictures) {
@@ -213,8 +246,7 @@ std::vector<std::string> draw_pictures(const fs::path& directory, std::span<cons
   };
   for (const auto& job : jobs) {
     try {
-      job->gnuplot = std::make_unique<Gnuplot>(
-          script(*job->picture, job->svg.temporary_path(), job->png.temporary_path()));
+      job->gnuplot = std::make_unique<Gnuplot>(*job->picture);
     } catch (const Error& error) {
       failed(*job, error);
     }
@@ -223,10 +255,9 @@ std::vector<std::string> draw_pictures(const fs::path& directory, std::span<cons
     if (!job->gnuplot) continue;
     try {
       job->gnuplot->wait(deadline);
-      require_end(job->svg.temporary_path(), "</svg>");
-      require_end(job->png.temporary_path(), "IEND");
-      job->svg.commit();
-      job->png.commit();
+      const std::string svg = job->gnuplot->svg(), png = job->gnuplot->png();
+      write_file(job->svg, svg);
+      write_file(job->png, png);
     } catch (const Error& error) {
       failed(*job, error);
     }
@@ -247,10 +278,13 @@ std::vector<std::string> draw_pictures(const fs::path& directory, std::span<cons
 std::string gnuplot_string(std::string_view text) {
   // Between single quotes gnuplot takes every character as it is, but for the quote, which is
   // doubled. Only a line break would end the literal.
+  std::string line(text);
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   std::string literal = "'";
-  for (const char c : text) {
+  for (const char c : printable(line)) {
     if (c == '\'') literal += '\'';
-    literal += c == '\n' || c == '\r' ? ' ' : c;
+    literal += c;
   }
   return literal + "'";
 }

@@ -1,4 +1,5 @@
-// Pictures drawn by gnuplot, run as a child process: no shell, no user settings, never fatal.
+// Pictures drawn by gnuplot, run as a child process: no shell, no user settings, never fatal. Its
+// script holds no names of files, and of texts only what gnuplot_string() makes of them.
 #pragma once
 
 #include <chrono>
@@ -27,7 +28,9 @@ std::vector<std::string> draw_pictures(
     const std::filesystem::path& directory, std::span<const Picture> pictures,
     std::chrono::milliseconds timeout = std::chrono::seconds(60));
 
-// `text` as a gnuplot string literal, whatever it holds.
+// `text`, made printable (base/console.h), as a gnuplot string literal. Where gnuplot takes
+// literals for formats (tic labels), a '%' must still be doubled, and mark-up be off
+// (`noenhanced`).
 std::string gnuplot_string(std::string_view text);
 
 }  // namespace ekgine

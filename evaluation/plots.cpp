@@ -88,7 +88,10 @@ Picture confusion_matrix(std::string_view subtitle, const Metrics& metrics) {
   commands.y_label(0.045, 0.47, "True class");
   std::string ticks;
   for (std::size_t c = 0; c < classes; ++c) {
-    ticks += fmt::format("{}{} {}", c == 0 ? "" : ", ", gnuplot_string(metrics.classes[c].name), c);
+    std::string name;
+    for (const char letter : metrics.classes[c].name)
+      name += letter == '%' ? "%%" : std::string{letter};
+    ticks += fmt::format("{}{} {}", c == 0 ? "" : ", ", gnuplot_string(name), c);
   }
   const double size = std::clamp(90.0 / static_cast<double>(classes), 7.0, 18.0);
   commands.add("set xtics ({0}) font ',{1}' noenhanced\nset ytics ({0}) font ',{1}' noenhanced",

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/console.h"
 #include "base/error.h"
 #include "evaluation/format.h"
 
@@ -18,11 +19,8 @@ constexpr std::size_t kWidth = 96;
 // Below this many sequences a class's recall moves by more than three points with each of them.
 constexpr std::int64_t kRare = 30;
 
-// Columns as characters a reader sees; UTF-8 continuation bytes take no room.
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+  return static_cast<std::size_t>(display_width(text));
 }
 
 std::string left(std::string_view text, std::size_t width) {
@@ -53,9 +51,11 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
 }
 
 // `text` in lines of kWidth, the first opened by `first`, the others indented as far.
-std::string wrapped(std::string_view first, std::string_view text) {
+std::string wrapped(std::string_view first, std::string_view raw_text) {
+  const std::string line = printable(raw_text);
+  std::string_view text = line;
   const std::string indent(columns(first), ' ');
-  std::string result(first), line(first);
+  std::string result(first);
   std::size_t used = columns(first);
   bool opening = true;
   while (!text.empty()) {
@@ -170,8 +170,8 @@ std::string record_table(const Metrics& all, std::span<const RecordMetrics> reco
   std::vector<std::vector<std::string>> rows{{"record", "sequences", "accuracy", "macro F1"}};
   for (const ClassMetrics& figures : all.classes) rows[0].push_back(figures.name);
   for (const auto& [record, metrics] : records) {
-    std::vector<std::string> row{record, grouped(metrics.sequences), four_digits(metrics.accuracy),
-                                 four_digits(metrics.macro_f1)};
+    std::vector<std::string> row{printable(record), grouped(metrics.sequences),
+                                 four_digits(metrics.accuracy), four_digits(metrics.macro_f1)};
     for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
       const std::int64_t support = metrics.classes[c].support;
       row.push_back(support == 0 ? "-" : fmt::format("{}/{}", metrics.confusion[c][c], support));

@@ -9,6 +9,7 @@
 
 #include "base/beat.h"
 #include "base/error.h"
+#include "base/suggestion.h"
 #include "model/json_text.h"
 
 namespace ekgine {
@@ -78,8 +79,8 @@ std::vector<std::string> model_names() {
 void ModelConfig::check() const {
   const unsigned architecture = architecture_of(name);
   if (architecture == 0) {
-    fail("model '{}' is unknown ({} are there)", name,
-         fmt::join(std::views::keys(architectures), ", "));
+    fail("model '{}' is unknown ({} are there){}", name,
+         fmt::join(std::views::keys(architectures), ", "), did_you_mean(name, model_names()));
   }
   for (const IntegerField& field : integer_fields) {
     if ((field.of & architecture) == 0) continue;

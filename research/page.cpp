@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/beat.h"
+#include "base/console.h"
 #include "base/json_file.h"
 #include "data/labels.h"
 #include "evaluation/format.h"
@@ -71,9 +72,10 @@ svg .dash{stroke-dasharray:5 4}
 svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
 )";
 
+// Text of others as the text of an element or of an attribute in double quotes.
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (const char c : printable(text)) {
     switch (c) {
       case '&':
         out += "&amp;";

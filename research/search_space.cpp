@@ -10,6 +10,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/suggestion.h"
 #include "kernels/philox.h"
 
 namespace ekgine {
@@ -47,7 +48,8 @@ class ParameterReader {
   SearchParameter read() const {
     const std::vector<std::string> names = searchable();
     if (std::ranges::find(names, name_) == names.end()) {
-      refuse("is no option of training that can be searched ({} are)", fmt::join(names, ", "));
+      refuse("is no option of training that can be searched ({} are){}", fmt::join(names, ", "),
+             did_you_mean(name_, names));
     }
     if (const toml::array* list = node_.as_array()) return choices(*list);
     if (const toml::table* table = node_.as_table()) return range(*table);

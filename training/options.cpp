@@ -8,12 +8,15 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/suggestion.h"
 
 namespace ekgine {
 
@@ -30,7 +33,9 @@ void check_range(const char* option, double value, double low, double high) {
 void check_one_of(const char* option, const std::string& value,
                   std::initializer_list<std::string_view> choices) {
   if (std::ranges::find(choices, value) == choices.end()) {
-    fail("--{} must be one of {}, got '{}'", option, fmt::join(choices, ", "), value);
+    const std::vector<std::string> names(choices.begin(), choices.end());
+    fail("--{} must be one of {}, got '{}'{}", option, fmt::join(names, ", "), value,
+         did_you_mean(value, names));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "base/atomic_file.h"
 #include "base/directory_lock.h"
@@ -15,6 +16,7 @@
 #include "base/json_file.h"
 #include "base/progress.h"
 #include "base/seal.h"
+#include "base/shell_word.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/sampler.h"
@@ -222,7 +224,8 @@ void Run::write_profile() {
                   device_.on_host() ? "cpu" : "cuda", options_.precision, options_.threads));
   write_file(directory_ / profile_file, table);
   write_file(directory_ / trace_file, chrome_trace(*profile_));
-  say_(table);
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) say_(line);
 }
 
 void Run::train_epoch() {
@@ -385,7 +388,7 @@ TrainResult Run::execute(std::optional<std::int64_t> epochs) {
     if (!epochs) result.evaluation = evaluate_best();
   } catch (const Interrupted&) {
     throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
-                                  state_.step, directory_.string()));
+                                  state_.step, shell_word(directory_.string())));
   }
   result.run = directory_;
   result.evaluated = options_.test_records.empty() ? "validation" : "test";
@@ -411,7 +414,7 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
   check_split(split, "records");
   if (has_checkpoint(options.output) || fs::exists(options.output / weights_file)) {
     fail("{}: holds a run already; choose another --output, or go on with it by --resume {}",
-         options.output.string(), options.output.string());
+         options.output.string(), shell_word(options.output.string()));
   }
   const OutputDirectory output(options.output);
   const DirectoryLock lock(options.output);

@@ -54,7 +54,7 @@ TEST_F(ConfigFile, NamesMayHoldAnything) {
 TEST_F(ConfigFile, WrongLinesAreNamed) {
   const std::string at = path("run.toml") + ":";
   refuses("[preprocess]\n\ndatabse = \"x\"\n",
-          at + "3: 'databse' is no option of ekgine preprocess");
+          at + "3: 'databse' is no option of ekgine preprocess; did you mean database?");
   refuses("[preprocess]\nepochs = 1\n", at + "2: 'epochs' is no option of ekgine preprocess");
   refuses("[preprocess]\nhelp = true\n", at + "2: 'help' is no option of ekgine preprocess");
   refuses("[preproces]\n", at + "1: [preproces] is no subcommand of ekgine");

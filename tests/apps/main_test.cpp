@@ -7,6 +7,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(Program, HelpExplainsEverySubcommand) {
   const ProcessResult all = ekgine({"--help"});
@@ -52,6 +53,30 @@ TEST(Program, WrongUsageIsOneLineAndStatus2) {
   expect_one_line(ekgine({"devices", "--threads", "many"}), 2, "--threads");
   expect_one_line(ekgine({"devices", "--threads", "-1"}), 2, "--threads");
   expect_one_line(ekgine({"devices", "--device", "tpu"}), 2, "--device");
+}
+
+TEST(Program, SuggestsWhatMayHaveBeenMeant) {
+  expect_one_line(ekgine({"evalute", "--weights", "w"}), 2,
+                  "not expected: evalute; did you mean evaluate? (see ekgine --help)");
+  expect_one_line(ekgine({"train", "--epoch", "3"}), 2,
+                  "not expected: --epoch; did you mean --epochs? (see ekgine train --help)");
+  expect_one_line(ekgine({"train", "--epoch=3"}), 2, "--epoch; did you mean --epochs?");
+  expect_one_line(ekgine({"evaluate", "--weigths", "w", "--data", "d"}), 2,
+                  "not expected: --weigths; did you mean --weights?");
+  expect_one_line(ekgine({"devices", "--device", "cuad"}), 2,
+                  "--device: 'cuad' is none of auto, cpu, cuda; did you mean cuda?");
+  expect_one_line(ekgine({"train", "--data", "d", "--model", "Main_Modl"}), 2,
+                  "did you mean Main_Model?");
+  expect_one_line(ekgine({"train", "--data", "d", "--shuffle", "steam"}), 2,
+                  "did you mean stream?");
+  expect_one_line(ekgine({"preprocess", "--database", "d", "--output", "o", "--label-map", "sed"}),
+                  1, "did you mean seed?");
+}
+
+TEST(Program, ShowsNoAddressThatItDoesNotExpect) {
+  expect_one_line(ekgine({"download", "--mirorr=http://me:word@host/"}), 2,
+                  AllOf(HasSubstr("--mirorr; did you mean --mirror?"), Not(HasSubstr("word"))));
+  expect_one_line(ekgine({"evaluate", "http://me:word@host/"}), 2, Not(HasSubstr("word")));
 }
 
 #if !EKGINE_HAS_CUDA

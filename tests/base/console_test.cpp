@@ -1,6 +1,13 @@
 #include "base/console.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+
+#include "tests/support/expect_error.h"
 
 namespace ekgine {
 namespace {
@@ -24,6 +31,69 @@ TEST(Printable, ShowsBytesThatAreNoUtf8) {
   EXPECT_EQ(printable("\xc0\xaf"), "\\xc0\\xaf");           // overlong
   EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");  // a surrogate
   EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
+}
+
+TEST(IsUtf8, TellsTextFromBytes) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("größer, 心電図, \x01"));
+  EXPECT_FALSE(is_utf8("caf\xe9"));
+  EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
+}
+
+TEST(DisplayWidth, CountsColumns) {
+  EXPECT_EQ(display_width("größer"), 6);
+  EXPECT_EQ(display_width("心電図"), 6);
+  EXPECT_EQ(display_width("e\u0301"), 1);
+  EXPECT_EQ(cut_to_width("心電図", 5), "心電");
+  EXPECT_EQ(cut_to_width("größer", 3), "grö");
+  EXPECT_EQ(cut_to_width("abc", 9), "abc");
+}
+
+TEST(PrintResult, MakesEachLinePrintable) {
+  ::testing::internal::CaptureStdout();
+  print_result("a\x1b[31m\n\nb\n");
+  print_result("c");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "a\\x1b[31m\n\nb\nc");
+}
+
+// Puts a descriptor in the place of a standard stream.
+class InPlaceOf {
+ public:
+  InPlaceOf(int stream, int other) : stream_(stream), before_(dup(stream)) { dup2(other, stream); }
+  InPlaceOf(const InPlaceOf&) = delete;
+  InPlaceOf& operator=(const InPlaceOf&) = delete;
+  ~InPlaceOf() {
+    dup2(before_, stream_);
+    close(before_);
+  }
+
+ private:
+  int stream_, before_;
+};
+
+TEST(PrintResult, FailsWhereItCannotBeWritten) {
+  const int full = open("/dev/full", O_WRONLY);
+  ASSERT_GE(full, 0);
+  {
+    const InPlaceOf out(STDOUT_FILENO, full);
+    EXPECT_ERROR(print_result("a"), "stdout: cannot write the result: No space left on device");
+  }
+  close(full);
+}
+
+TEST(PrintMessage, IsLostWhereNobodyReads) {
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
+  fcntl(ends[1], F_SETPIPE_SZ, 4096);
+  const auto start = std::chrono::steady_clock::now();
+  {
+    const InPlaceOf error(STDERR_FILENO, ends[1]);
+    for (int i = 0; i < 200; ++i) print_message(std::string(100, 'x'));
+  }
+  // Waited for once, not 160 times.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(30));
+  close(ends[0]);
+  close(ends[1]);
 }
 
 }  // namespace

@@ -2,6 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "base/console.h"
 
 namespace ekgine {
 namespace {
@@ -45,12 +58,12 @@ TEST(Progress, LeavesAFinalLine) {
 TEST(Progress, SaysNothingWhenQuietOrCutShort) {
   ::testing::internal::CaptureStderr();
   { Progress cut_short("a", "b", 10); }
-  Progress::set_quiet(true);
+  set_quiet(true);
   {
     Progress progress("a", "b", 10);
     progress.finish();
   }
-  Progress::set_quiet(false);
+  set_quiet(false);
   EXPECT_EQ(::testing::internal::GetCapturedStderr(), "");
 }
 
@@ -69,6 +82,81 @@ TEST(Progress, SurvivesEmptyWork) {
   Progress progress("nothing", "records", 0);
   progress.finish();
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), StartsWith("nothing ["));
+}
+
+// What `work` writes to a terminal of so many columns.
+template <class Work>
+std::string on_a_terminal(unsigned short columns, const Work& work) {
+  int ours = -1, terminal = -1;
+  winsize size{24, columns, 0, 0};
+  if (openpty(&ours, &terminal, nullptr, nullptr, &size) != 0) return "no terminal";
+  const int before = dup(STDERR_FILENO);
+  dup2(terminal, STDERR_FILENO);
+  work();
+  dup2(before, STDERR_FILENO);
+  close(before);
+  close(terminal);
+  std::string text;
+  std::array<char, 4096> buffer{};
+  for (ssize_t n = 0; (n = read(ours, buffer.data(), buffer.size())) > 0;) {
+    text.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  close(ours);
+  return text;
+}
+
+// What stood in the line, one after another: each erases the one before.
+std::vector<std::string> drawn_lines(const std::string& text) {
+  constexpr std::string_view erase = "\r\x1b[K";
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    EXPECT_EQ(text.substr(at, erase.size()), erase) << "at " << at << " of " << text;
+    const std::size_t next = std::min(text.find(erase, at + erase.size()), text.size());
+    lines.push_back(text.substr(at + erase.size(), next - at - erase.size()));
+    at = next;
+  }
+  return lines;
+}
+
+class ProgressOnTerminal : public ::testing::TestWithParam<unsigned short> {};
+
+TEST_P(ProgressOnTerminal, RedrawsOneLineThatFits) {
+  const std::string text = on_a_terminal(GetParam(), [] {
+    Progress progress("epoch 10/20", "sequences", 123456);
+    for (int i = 1; i <= 3; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(105));
+      progress.update(i * 12345, "loss 0.1234, 心電図");
+    }
+    progress.finish("loss 0.1234");
+  });
+  std::vector<std::string> lines = drawn_lines(text);
+  ASSERT_EQ(lines.size(), 4);
+  EXPECT_THAT(lines.back(), EndsWith("\r\n")) << "the last one stays";
+  lines.back().resize(lines.back().size() - 2);
+  for (const std::string& line : lines) {
+    EXPECT_LT(display_width(line), GetParam()) << line;
+    EXPECT_THAT(line, Not(HasSubstr("\n")));
+    if (GetParam() >= 20) {
+      EXPECT_THAT(line, StartsWith("epoch 10/20 "));
+    }
+  }
+  if (GetParam() >= 80) {
+    EXPECT_THAT(lines[0], HasSubstr("loss 0.1234"));
+  }
+  if (GetParam() >= 120) {
+    EXPECT_THAT(lines[0], HasSubstr("[##"));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Columns, ProgressOnTerminal, ::testing::Values(120, 80, 40, 20, 1));
+
+TEST(Progress, MessagesTakeThePlaceOfTheDrawnLine) {
+  const std::string text = on_a_terminal(80, [] {
+    draw_line("half");
+    print_message("a\x1b[2Jb");
+    print_message("c");
+  });
+  EXPECT_EQ(text, "\r\x1b[Khalf\r\x1b[Ka\\x1b[2Jb\r\nc\r\n");
 }
 
 }  // namespace

@@ -54,6 +54,25 @@ TEST(Gnuplot, TakesAnyPathAndText) {
               HasSubstr("5% of 'N' `touch here` \\ @x _y^2 {z"));
 }
 
+// gnuplot hands what follows a '|' in the name of its output to a shell.
+TEST(Gnuplot, TakesNoNameForACommand) {
+  NEEDS_GNUPLOT;
+  const TemporaryDirectory parent;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(parent.path());
+  auto pictures = two_pictures();
+  pictures.resize(1);
+  for (const char* name : {"|touch X;#", "`touch X`", "$(touch X)", "-x", "a\n!touch X\n", "b'\";|",
+                           "\xff\x1b[2J", "~", "%s"}) {
+    SCOPED_TRACE(name);
+    make_directory(name);
+    EXPECT_THAT(draw_pictures(name, pictures), IsEmpty());
+    expect_picture(name, "first", 300, 200);
+    EXPECT_FALSE(std::filesystem::exists("X"));
+  }
+  std::filesystem::current_path(before);
+}
+
 TEST(Gnuplot, ReportsItsMessageForThePictureThatFails) {
   NEEDS_GNUPLOT;
   const TemporaryDirectory directory;
@@ -173,6 +192,7 @@ TEST(Gnuplot, WantsAWritableDirectory) {
 TEST(GnuplotString, QuotesWhatEndsALiteral) {
   EXPECT_EQ(gnuplot_string("plain"), "'plain'");
   EXPECT_EQ(gnuplot_string("it's\nso"), "'it''s so'");
+  EXPECT_EQ(gnuplot_string("a\x1b[2J\xff"), "'a\\x1b[2J\\xff'");
 }
 
 }  // namespace
