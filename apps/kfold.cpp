@@ -62,7 +62,9 @@ void add_kfold(CLI::App& program) {
   KFoldOptions& k = o->kfold;
   CLI::App* command = program.add_subcommand(
       "kfold",
-      "Cross-validate by record: train a model per fold, validate it on the fold's records.\n"
+      "Cross-validate by record: train a model per fold, validate it on the fold's records. "
+      "Records\n"
+      "of one patient (201 and 202) are in one fold.\n"
       "Writes a folder: a run directory per fold, mean and spread of all figures, a bar plot, the\n"
       "best fold's model. The same command, given again after Ctrl-C or a kill, goes on; given "
       "twice\n"

@@ -6,19 +6,46 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "base/error.h"
+#include "data/subjects.h"
 
 namespace ekgine {
 
 namespace {
 
-void check_fold_count(const std::vector<std::string>& records, std::int64_t k) {
+// The subject of each record (see subjects_of).
+std::vector<std::size_t> checked_subjects(const std::vector<std::string>& records, std::int64_t k) {
   if (k < 2) fail("the number of folds must be 2 or more, got {}", k);
-  if (std::ssize(records) < k) {
-    fail("{} record{} cannot make {} folds: each needs one", records.size(),
-         records.size() == 1 ? "" : "s", k);
+  std::vector<std::size_t> subjects = subjects_of(records);
+  const auto people = std::ssize(std::set(subjects.begin(), subjects.end()));
+  if (people < k) {
+    fail("{} record{}{} cannot make {} folds: each needs one", records.size(),
+         records.size() == 1 ? "" : "s",
+         people < std::ssize(records) ? fmt::format(" of {} people", people) : "", k);
   }
+  return subjects;
+}
+
+// See kfold(). There are at least as many subjects as folds, so the largest fold of any that leaves
+// one empty has two or more.
+void keep_subjects_together(std::vector<std::int64_t>& fold_of,
+                            const std::vector<std::size_t>& subjects, std::int64_t k) {
+  const std::size_t people = std::ranges::max(subjects) + 1;
+  std::vector<std::int64_t> of_subject(people, -1);
+  for (std::size_t r = 0; r < subjects.size(); ++r) {
+    std::int64_t& fold = of_subject[subjects[r]];
+    if (fold < 0) fold = fold_of[r];
+  }
+  for (std::int64_t fold = 0; fold < k; ++fold) {
+    if (std::ranges::find(of_subject, fold) != of_subject.end()) continue;
+    std::vector<std::int64_t> sizes(static_cast<std::size_t>(k));
+    for (const std::int64_t other : of_subject) ++sizes[static_cast<std::size_t>(other)];
+    const std::int64_t largest = std::ranges::max_element(sizes) - sizes.begin();
+    *std::find(of_subject.rbegin(), of_subject.rend(), largest) = fold;
+  }
+  for (std::size_t r = 0; r < subjects.size(); ++r) fold_of[r] = of_subject[subjects[r]];
 }
 
 // Of the population: divided by the number of values.
@@ -62,7 +89,7 @@ std::vector<std::int64_t> numpy_shuffle(std::int64_t n, std::uint32_t seed) {
 }
 
 Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32_t seed) {
-  check_fold_count(records, k);
+  const std::vector<std::size_t> subjects = checked_subjects(records, k);
   const std::int64_t n = std::ssize(records);
   const std::vector<std::int64_t> order = numpy_shuffle(n, seed);
   std::vector<std::int64_t> fold_of(records.size());
@@ -73,15 +100,20 @@ Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32
       fold_of[static_cast<std::size_t>(order[next++])] = fold;
     }
   }
+  keep_subjects_together(fold_of, subjects, k);
   return in_order(records, fold_of, k);
 }
 
 Folds stratified_kfold(const std::vector<std::string>& records, std::span<const ClassCounts> counts,
                        std::int64_t k, std::uint32_t seed) {
-  check_fold_count(records, k);
+  const std::vector<std::size_t> subjects = checked_subjects(records, k);
   ClassCounts all{};
-  for (const ClassCounts& record : counts) {
-    for (std::size_t c = 0; c < all.size(); ++c) all[c] += record[c];
+  std::vector<ClassCounts> of_subject(std::ranges::max(subjects) + 1);
+  for (std::size_t r = 0; r < records.size(); ++r) {
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      all[c] += counts[r][c];
+      of_subject[subjects[r]][c] += counts[r][c];
+    }
   }
   std::vector<std::size_t> classes;  // that occur
   for (std::size_t c = 0; c < all.size(); ++c) {
@@ -89,20 +121,20 @@ Folds stratified_kfold(const std::vector<std::string>& records, std::span<const 
   }
 
   std::vector<double> unevenness;
-  for (const ClassCounts& record : counts) {
+  for (const ClassCounts& subject : of_subject) {
     std::vector<double> values;
-    for (const std::size_t c : classes) values.push_back(static_cast<double>(record[c]));
+    for (const std::size_t c : classes) values.push_back(static_cast<double>(subject[c]));
     unevenness.push_back(values.empty() ? 0 : standard_deviation(values));
   }
-  std::vector<std::int64_t> order = numpy_shuffle(std::ssize(records), seed);
-  std::ranges::stable_sort(order, std::greater(), [&unevenness](std::int64_t r) {
-    return unevenness[static_cast<std::size_t>(r)];
+  std::vector<std::int64_t> order = numpy_shuffle(std::ssize(of_subject), seed);
+  std::ranges::stable_sort(order, std::greater(), [&unevenness](std::int64_t s) {
+    return unevenness[static_cast<std::size_t>(s)];
   });
 
   std::vector<ClassCounts> in_fold(static_cast<std::size_t>(k));
-  std::vector<std::int64_t> fold_of(records.size());
-  for (const std::int64_t r : order) {
-    const ClassCounts& record = counts[static_cast<std::size_t>(r)];
+  std::vector<std::int64_t> fold_of_subject(of_subject.size());
+  for (const std::int64_t s : order) {
+    const ClassCounts& subject = of_subject[static_cast<std::size_t>(s)];
     std::size_t best = 0;
     double least = std::numeric_limits<double>::infinity();
     std::int64_t least_beats = std::numeric_limits<std::int64_t>::max();
@@ -111,7 +143,7 @@ Folds stratified_kfold(const std::vector<std::string>& records, std::span<const 
       for (const std::size_t c : classes) {
         std::vector<double> shares;
         for (std::size_t other = 0; other < in_fold.size(); ++other) {
-          const std::int64_t n = in_fold[other][c] + (other == fold ? record[c] : 0);
+          const std::int64_t n = in_fold[other][c] + (other == fold ? subject[c] : 0);
           shares.push_back(static_cast<double>(n) / static_cast<double>(all[c]));
         }
         sum += standard_deviation(shares);
@@ -125,9 +157,11 @@ Folds stratified_kfold(const std::vector<std::string>& records, std::span<const 
         least_beats = beats;
       }
     }
-    for (std::size_t c = 0; c < record.size(); ++c) in_fold[best][c] += record[c];
-    fold_of[static_cast<std::size_t>(r)] = static_cast<std::int64_t>(best);
+    for (std::size_t c = 0; c < subject.size(); ++c) in_fold[best][c] += subject[c];
+    fold_of_subject[static_cast<std::size_t>(s)] = static_cast<std::int64_t>(best);
   }
+  std::vector<std::int64_t> fold_of;
+  for (const std::size_t subject : subjects) fold_of.push_back(fold_of_subject[subject]);
   Folds folds = in_order(records, fold_of, k);
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {
     if (folds[fold].empty()) {

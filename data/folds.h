@@ -1,6 +1,7 @@
 // Records dealt into k folds for cross-validation: each fold validates once what the others train.
 //
-// By record, never by beat (see data/splits.h).
+// By subject, never by beat (see data/splits.h): records of one person (data/subjects.h) validate
+// the same fold.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +22,15 @@ using Folds = std::vector<std::vector<std::string>>;  // the validation records 
 std::vector<std::int64_t> numpy_shuffle(std::int64_t n, std::uint32_t seed);
 
 // The folds of scikit-learn's KFold(k, shuffle=True, random_state=seed) over `records`: numbers
-// permuted by numpy_shuffle and cut into k pieces, of which the first (n mod k) have one more. Each
-// fold's records are in the order of `records`.
-// Errors: k below 2; fewer records than folds.
+// permuted by numpy_shuffle and cut into k pieces, of which the first (n mod k) have one more. Then
+// records of a subject of whom an earlier one stands in another fold go there; a fold that this
+// leaves empty gets the last subject of the largest fold. Each fold's records are in the order of
+// `records`.
+// Errors: k below 2; fewer subjects than folds.
 Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32_t seed);
 
 // Folds whose shares of every class are as even as whole records allow: the greedy procedure of
-// scikit-learn's StratifiedGroupKFold with a record as a group. Records are taken in the order of
+// scikit-learn's StratifiedGroupKFold with a subject as a group. Subjects are taken in the order of
 // numpy_shuffle, those with the most uneven counts over the classes first (stable), and each goes
 // to the fold that makes the shares of the folds differ least: least mean over the classes of the
 // standard deviation over the folds, among equals the fold with the fewest beats, then the first.

@@ -7,6 +7,7 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "data/subjects.h"
 
 namespace ekgine {
 
@@ -83,6 +84,7 @@ void check_split(const Split& split, const std::string& where) {
       }
     }
   }
+  tell_parted_subjects(split);
 }
 
 std::vector<std::string> parse_records(std::string_view list, const std::string& option) {

@@ -1,7 +1,8 @@
 // Which records train, validate and test a model.
 //
 // By record, never by beat: beats of one patient on both sides would tell the model what it is
-// tested on.
+// tested on. Splits that ekgine deals itself keep the records of one person together
+// (data/folds.h); of those that are given to it, check_split() says where they do not.
 #pragma once
 
 #include <filesystem>
@@ -27,6 +28,7 @@ Split read_split(const std::filesystem::path& path);
 void write_split(const std::filesystem::path& path, const Split& split);
 
 // Fails when a record is in two lists, or twice in one. `where` opens the text: a file or option.
+// Two records of one person in two lists are accepted, with a notice (data/subjects.h).
 void check_split(const Split& split, const std::string& where);
 
 // "228,207" → {"228", "207"}. `option` names the option in errors: an empty name, one named twice.

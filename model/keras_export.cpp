@@ -67,8 +67,8 @@ class Chain {
              {{"name", name_},
               {"trainable", true},
               {"layers", std::move(layers_)},
-              {"input_layers", json::array({json::array({first_, 0, 0})})},
-              {"output_layers", json::array({json::array({last_, 0, 0})})}}},
+              {"input_layers", {first_, 0, 0}},
+              {"output_layers", {last_, 0, 0}}}},
             {"registered_name", "Functional"}};
   }
 

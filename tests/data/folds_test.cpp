@@ -81,6 +81,46 @@ TEST(Folds, TheSeedsOwnSplitsFile) {
             published.at("Main_Model.fold5").at("validation_records"));
 }
 
+// As scikit-learn deals the published split, 201 would validate fold 2 and 202, the same person,
+// fold 1.
+TEST(Folds, KeepThePatientWithTwoRecordsTogether) {
+  const Split split =
+      read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
+  std::vector<std::string> others = split.train;  // the same list, of strangers
+  std::ranges::replace(others, "202", "x");
+  Folds expected = kfold(others, 5, 42);
+  ASSERT_THAT(expected[0], ::testing::Contains("x"));
+  std::erase(expected[0], "x");
+  const Folds folds = kfold(split.train, 5, 42);
+  EXPECT_THAT(folds[1], ::testing::IsSupersetOf({"201", "202"}));
+  EXPECT_EQ(folds[0], expected[0]);
+  for (std::size_t f = 2; f < 5; ++f) EXPECT_EQ(folds[f], expected[f]) << "fold " << f + 1;
+}
+
+TEST(Folds, NoSeedPartsAPatient) {
+  std::vector<std::string> records = {"202", "100", "101", "103", "105", "201"};
+  const auto together = [](const std::vector<std::string>& fold) {
+    return std::ranges::count(fold, "201") == std::ranges::count(fold, "202");
+  };
+  std::vector<ClassCounts> counts(6, ClassCounts{100, 0, 10, 0, 0});
+  counts[0][3] = counts[5][3] = 50;  // stratified by records, they would be parted
+  for (std::int64_t k = 2; k <= 5; ++k) {
+    for (std::uint32_t seed = 0; seed < 50; ++seed) {
+      for (const Folds& folds :
+           {kfold(records, k, seed), stratified_kfold(records, counts, k, seed)}) {
+        std::size_t dealt = 0;
+        for (const auto& fold : folds) {
+          EXPECT_TRUE(together(fold)) << "k " << k << ", seed " << seed;
+          EXPECT_FALSE(fold.empty()) << "k " << k << ", seed " << seed;
+          dealt += fold.size();
+        }
+        EXPECT_EQ(dealt, 6u);
+      }
+    }
+  }
+  EXPECT_ERROR(kfold(records, 6, 1), "6 records of 5 people cannot make 6 folds: each needs one");
+}
+
 // StratifiedGroupKFold(k) of scikit-learn 1.9 over groups numbered in the shuffled order.
 TEST(Folds, StratifiedAreThoseOfScikitLearn) {
   const std::vector<ClassCounts> counts = {

@@ -157,6 +157,21 @@ TEST(KerasExport, WritesWhatKerasWrites) {
   }
 }
 
+// Keras 3.11 and later take nothing else for a model of one input in TimeDistributed; all earlier
+// ones take it, too.
+TEST(KerasExport, NamesOneInputAndOneOutputFlat) {
+  const TemporaryDirectory folder;
+  for (const ModelConfig& config : configurations()) {
+    export_keras(folder / "a.keras", random_weights(config));
+    const json model = json::parse(member(folder / "a.keras", "config.json")).at("config");
+    const json extractor = model.at("layers").at(1).at("config").at("layer").at("config");
+    EXPECT_EQ(model.at("input_layers"), json({"input_layer", 0, 0}));
+    EXPECT_EQ(model.at("output_layers"), json({"dense", 0, 0}));
+    EXPECT_EQ(extractor.at("input_layers"), json({"input_layer_1", 0, 0}));
+    EXPECT_EQ(extractor.at("output_layers"), json({"global_average_pooling2d", 0, 0}));
+  }
+}
+
 TEST(KerasExport, RefusesWeightsThatAreNotTheModels) {
   const TemporaryDirectory folder;
   const std::string path = folder / "a.keras";
