@@ -11,6 +11,7 @@
 #include "base/suggestion.h"
 #include "data/splits.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/threads.h"
 
 namespace ekgine {
 
@@ -76,6 +77,7 @@ std::int64_t apply(const CommonOptions& common) {
   }
 #endif
   const std::int64_t threads = common.threads > 0 ? common.threads : available_cores();
+  start_threads(static_cast<int>(threads));
   set_thread_count(static_cast<int>(threads));
   return threads;
 }

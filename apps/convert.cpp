@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/json_file.h"
 #include "model/keras_export.h"
@@ -26,6 +27,7 @@ void run(Options& o) {
   if (!to_keras && !o.output.ends_with(".safetensors")) {
     fail_usage("{}: expected a name that ends in .safetensors or .keras", o.output);
   }
+  const AtomicFile place(o.output);  // taken, until it is written
   const ModelWeights weights =
       o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);
   // Names and shapes are checked by loading them.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 
 #include "apps/command.h"
 #include "base/atomic_file.h"
@@ -42,9 +43,10 @@ void run(Options& o) {
   const auto start = std::chrono::steady_clock::now();
   nlohmann::ordered_json json;
   std::vector<RecordPredictions> predictions;
+  std::optional<AtomicFile> place;
   if (npz) {
     predictions = read_predictions(o.predictions, class_count);
-    const AtomicFile place(o.npz);  // fails now where it cannot be written, not after long work
+    place.emplace(o.npz);  // fails now where it cannot be written, not after long work
   }
   std::vector<std::string> lines;
   if (tfrecord) {

@@ -1,15 +1,19 @@
 #include "base/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
+#include <map>
+#include <mutex>
 #include <system_error>
 #include <utility>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace ekgine {
 
@@ -21,77 +25,148 @@ std::string reason() {
   return std::strerror(errno);
 }
 
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
 // Closes on scope exit; write errors that surface only at close are caught by the fsync before it.
 class Descriptor {
  public:
-  Descriptor(const fs::path& path, int flags) : fd_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  explicit Descriptor(int fd) : fd_(fd) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
   int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_;
 };
 
+// Makes the temporary file of `path` anew and locks it. One that stands there and is locked belongs
+// to a process at work; one that is not was left by a kill. The lock comes after the name: between
+// the two another process may take the file for one that was left. Whoever has the lock of what the
+// name still stands for goes on.
+int create_locked(const fs::path& temporary, const fs::path& path) {
+  for (;;) {
+    Descriptor made(
+        ::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+    if (made.get() >= 0) {
+      try {
+        if (!try_lock(made.get(), path)) throw InUse(path);
+      } catch (const InUse&) {
+        throw;
+      } catch (...) {
+        ::unlink(temporary.c_str());
+        throw;
+      }
+      if (still_at(temporary, made.get())) return made.release();
+      continue;
+    }
+    if (errno != EEXIST) fail("{}: cannot write: {}", path.string(), reason());
+    struct stat info {};
+    if (::lstat(temporary.c_str(), &info) != 0) {
+      if (errno == ENOENT) continue;  // gone meanwhile
+      fail("{}: cannot write: {}", path.string(), reason());
+    }
+    if (!S_ISREG(info.st_mode)) {
+      fail("{}: cannot write: {} is {}", path.string(), temporary.string(),
+           kind_of_file(info.st_mode));
+    }
+    const Descriptor left(
+        ::open(temporary.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    if (left.get() < 0 && errno == ENOENT) continue;
+    if (left.get() < 0) {
+      fail("{}: cannot write: {}: {}", path.string(), temporary.string(), reason());
+    }
+    if (!try_lock(left.get(), path)) throw InUse(path);
+    if (still_at(temporary, left.get()) && ::unlink(temporary.c_str()) != 0) {
+      fail("{}: cannot write: {}: {}", path.string(), temporary.string(), reason());
+    }
+  }
+}
+
 }  // namespace
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), temporary_(path_) {
-  temporary_ += ".partial";
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+// Removed with the last AtomicFile that shares it.
+struct AtomicFile::Temporary {
+  fs::path target, path;
+  int file = -1;  // holds the lock; -1: closed
+  bool committed = false;
+
+  explicit Temporary(const fs::path& final_path) : target(final_path), path(target) {
+    path += ".partial";
+    file = create_locked(path, target);
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+  ~Temporary() {
+    if (!committed) ::unlink(path.c_str());
+    if (file >= 0) ::close(file);
+  }
+
+  // That of `target`, shared with those there are.
+  static std::shared_ptr<Temporary> of(const fs::path& target) {
+    static std::mutex mutex;
+    static std::map<fs::path, std::weak_ptr<Temporary>> all;
+    const std::lock_guard lock(mutex);
+    std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
+    if (const auto found = all.find(target); found != all.end()) {
+      if (auto shared = found->second.lock(); shared && !shared->committed) return shared;
+    }
+    auto made = std::make_shared<Temporary>(target);
+    all[target] = made;
+    return made;
+  }
+};
+
+AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
+  const fs::path target = behind_links(path_);
+  const fs::path folder = folder_of(target);
   if (!fs::is_directory(folder))
     fail("{}: the folder {} does not exist", path_.string(), folder.string());
   if (::access(folder.c_str(), W_OK) != 0) {
     fail("{}: cannot write in {}: {}", path_.string(), folder.string(), reason());
   }
+  // Whose name a file cannot take.
+  struct stat info {};
+  if (::lstat(target.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    fail("{}: is {}, expected a file", path_.string(), kind_of_file(info.st_mode));
+  }
+  temporary_ = Temporary::of(target);
 }
 
-AtomicFile::~AtomicFile() {
-  if (!committed_) ::unlink(temporary_.c_str());
+AtomicFile::~AtomicFile() = default;
+
+const fs::path& AtomicFile::temporary_path() const {
+  return temporary_->path;
 }
 
 void AtomicFile::commit() {
-  replace_file(temporary_, path_);
-  committed_ = true;
-}
-
-AtomicWriter::AtomicWriter(fs::path path)
-    : path_(path),
-      file_(std::move(path)),
-      descriptor_(
-          ::open(file_.temporary_path().c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-  if (descriptor_ < 0) fail("{}: cannot write: {}", path_.string(), reason());
-}
-
-AtomicWriter::~AtomicWriter() {
-  if (descriptor_ >= 0) ::close(descriptor_);
+  replace_file(temporary_->path, temporary_->target);
+  temporary_->committed = true;
 }
 
 void AtomicWriter::write(std::string_view piece) {
   while (!piece.empty()) {
-    const ssize_t n = ::write(descriptor_, piece.data(), piece.size());
+    const ssize_t n = ::write(file_.temporary_->file, piece.data(), piece.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("{}: cannot write: {}", path_.string(), reason());
+    if (n < 0) fail("{}: cannot write: {}", file_.path_.string(), reason());
     piece.remove_prefix(static_cast<std::size_t>(n));
   }
 }
 
 void AtomicWriter::close() {
-  if (descriptor_ < 0) return;
-  if (::fsync(descriptor_) != 0) fail("{}: cannot write: {}", path_.string(), reason());
-  ::close(std::exchange(descriptor_, -1));
-}
-
-void AtomicWriter::commit() {
-  close();
-  file_.commit();
+  int& file = file_.temporary_->file;
+  if (::fsync(file) != 0) fail("{}: cannot write: {}", file_.path_.string(), reason());
+  ::close(std::exchange(file, -1));
 }
 
 void replace_file(const fs::path& temporary, const fs::path& path) {
   {
-    const Descriptor file(temporary, O_RDONLY);
+    const Descriptor file(::open(temporary.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (file.get() < 0 || ::fsync(file.get()) != 0) {
       fail("{}: cannot write: {}", path.string(), reason());
     }
@@ -99,11 +174,27 @@ void replace_file(const fs::path& temporary, const fs::path& path) {
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     fail("{}: cannot replace: {}", path.string(), reason());
   }
-  // The rename itself is durable only once the folder is synced. Some file systems refuse to sync
-  // a folder; the file is complete either way, so that is no error.
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const Descriptor directory(folder, O_RDONLY | O_DIRECTORY);
+  sync_directory(folder_of(path));
+}
+
+void sync_directory(const fs::path& folder) {
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.get() >= 0) ::fsync(directory.get());
+}
+
+fs::path behind_links(const fs::path& path) {
+  constexpr int most_links = 40;  // as the kernel follows
+  // "folder/" names the same as "folder".
+  fs::path place = path.has_filename() ? path : path.parent_path();
+  std::error_code error;
+  for (int i = 0; fs::is_symlink(fs::symlink_status(place, error)); ++i) {
+    if (i == most_links) fail("{}: too many symbolic links", path.string());
+    const fs::path next = fs::read_symlink(place, error);
+    if (error) fail("{}: cannot read the symbolic link: {}", path.string(), error.message());
+    place = folder_of(place) / next;  // the second alone, where it is absolute
+    if (!place.has_filename()) place = place.parent_path();
+  }
+  return place;
 }
 
 void write_file(const fs::path& path, std::span<const std::string_view> parts) {
@@ -116,27 +207,21 @@ void write_file(const fs::path& path, std::string_view content) {
   write_file(path, std::span(&content, 1));
 }
 
-std::string read_file(const fs::path& path) {
-  if (fs::is_directory(path)) fail("{}: is a folder, expected a file", path.string());
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("{}: cannot open: {}", path.string(), reason());
-  // In large steps: an iterator over characters takes ten times as long.
-  constexpr std::size_t step = std::size_t{1} << 20;
-  std::string content;
-  std::size_t size = 0;
-  while (in) {
-    content.resize(size + step);
-    in.read(content.data() + size, step);
-    size += static_cast<std::size_t>(in.gcount());
+std::string read_file(const fs::path& path, std::int64_t most) {
+  RegularFile file(path);
+  if (file.size() > most) {
+    fail("{}: has {} bytes, expected at most {}", path.string(), file.size(), most);
   }
-  content.resize(size);
-  if (in.bad()) fail("{}: cannot read: {}", path.string(), reason());
+  std::string content(static_cast<std::size_t>(file.size()), '\0');
+  file.read(content);
+  char beyond = 0;
+  file.read({&beyond, 1});  // fails unless this is the end
   return content;
 }
 
 void make_directory(const fs::path& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  fs::create_directories(behind_links(path), error);
   if (error || !fs::is_directory(path)) {
     fail("{}: cannot create the folder: {}", path.string(),
          error ? error.message() : std::string("a file of that name exists"));
@@ -146,18 +231,33 @@ void make_directory(const fs::path& path) {
 }
 
 OutputDirectory::OutputDirectory(const fs::path& path) {
-  for (fs::path folder = path; !folder.empty() && !fs::exists(folder);
-       folder = folder.parent_path()) {
-    if (folder.has_filename()) made_.push_back(folder);  // not for the "" after a final slash
+  constexpr int most_attempts = 20;
+  const fs::path place = behind_links(path);
+  // Another process may remove what it has made, a parent or the folder itself, between any two of
+  // these steps.
+  for (int attempt = 1;; ++attempt) {
+    std::vector<fs::path> made;
+    for (fs::path folder = place; !folder.empty() && !fs::exists(folder);
+         folder = folder.parent_path()) {
+      made.push_back(folder);
+    }
+    if (made.size() > made_.size()) made_ = std::move(made);
+    try {
+      make_directory(place);
+      lock_.emplace(place);
+      return;
+    } catch (const InUse&) {
+      throw InUse(path);
+    } catch (const Error&) {
+      if (attempt == most_attempts || fs::exists(place)) throw;
+    }
   }
-  make_directory(path);
 }
 
 OutputDirectory::~OutputDirectory() {
   // Removing a folder fails when something is in it, which is the point.
-  std::error_code ignored;
   for (const fs::path& folder : made_) {
-    if (!fs::remove(folder, ignored)) break;
+    if (::rmdir(folder.c_str()) != 0) break;
   }
 }
 

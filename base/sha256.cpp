@@ -4,12 +4,11 @@
 #include <openssl/evp.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
+#include <span>
 #include <vector>
 
 #include "base/error.h"
+#include "base/regular_file.h"
 
 namespace ekgine {
 
@@ -45,15 +44,10 @@ std::string Sha256::hex() const {
 }
 
 std::string sha256_of_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) fail("{}: cannot open: {}", path.string(), std::strerror(errno));
+  RegularFile file(path);
   Sha256 sum;
   std::vector<char> buffer(std::size_t{1} << 18);
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    sum.update({buffer.data(), static_cast<std::size_t>(in.gcount())});
-  }
-  if (in.bad()) fail("{}: cannot read: {}", path.string(), std::strerror(errno));
+  while (const std::size_t n = file.read(buffer)) sum.update(std::span(buffer).first(n));
   return sum.hex();
 }
 

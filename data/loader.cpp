@@ -1,12 +1,22 @@
 #include "data/loader.h"
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "base/error.h"
 
 namespace ekgine {
 
 namespace {
 
 constexpr int buffers = 4;  // one with the consumer, one being made, two waiting
+
+std::unique_ptr<Batch> take_first(std::vector<std::unique_ptr<Batch>>& batches) {
+  std::unique_ptr<Batch> first = std::move(batches.front());
+  batches.erase(batches.begin());
+  return first;
+}
 
 }  // namespace
 
@@ -20,6 +30,8 @@ Loader::Loader(Dataset& dataset, SamplerOptions options, bool share_beats)
   const auto size =
       static_cast<std::size_t>(std::min(options.batch_size, dataset.index().sequences()));
   const auto used = size * static_cast<std::size_t>(dataset.index().length());
+  free_.reserve(buffers);
+  ready_.reserve(buffers);
   for (int i = 0; i < buffers; ++i) {
     auto batch = std::make_unique<Batch>();
     batch->beats.reserve(static_cast<std::size_t>(max_beats_ * beat_samples));
@@ -29,7 +41,11 @@ Loader::Loader(Dataset& dataset, SamplerOptions options, bool share_beats)
     batch->sequences.reserve(size);
     free_.push_back(std::move(batch));
   }
-  thread_ = std::thread([this] { work(); });
+  try {
+    thread_ = std::thread([this] { work(); });
+  } catch (const std::system_error& error) {
+    fail("cannot start the thread that makes batches: {}", error.code().message());
+  }
 }
 
 Loader::~Loader() {
@@ -49,10 +65,7 @@ void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
     first_batch_ = first_batch;
     ended_ = false;
     failure_ = nullptr;
-    while (!ready_.empty()) {
-      free_.push_back(std::move(ready_.front()));
-      ready_.pop_front();
-    }
+    while (!ready_.empty()) free_.push_back(take_first(ready_));
     if (current_) free_.push_back(std::move(current_));
   }
   wake_worker_.notify_all();
@@ -66,8 +79,7 @@ const Batch* Loader::next() {
   }
   wake_consumer_.wait(lock, [this] { return !ready_.empty() || ended_; });
   if (!ready_.empty()) {
-    current_ = std::move(ready_.front());
-    ready_.pop_front();
+    current_ = take_first(ready_);
     return current_.get();
   }
   if (failure_) std::rethrow_exception(failure_);
@@ -89,8 +101,7 @@ void Loader::work() {
       // The buffer that was being made is free again by now, so there is one.
     }
     const std::int64_t epoch = epoch_;
-    std::unique_ptr<Batch> batch = std::move(free_.front());
-    free_.pop_front();
+    std::unique_ptr<Batch> batch = take_first(free_);
     lock.unlock();
 
     bool made = false;

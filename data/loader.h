@@ -7,7 +7,6 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -67,7 +66,7 @@ class Loader {
 
   std::mutex mutex_;
   std::condition_variable wake_worker_, wake_consumer_;
-  std::deque<std::unique_ptr<Batch>> free_, ready_;
+  std::vector<std::unique_ptr<Batch>> free_, ready_;  // with room for all: none ever allocates
   std::unique_ptr<Batch> current_;
   std::int64_t generation_ = 0;  // counts start()
   std::int64_t epoch_ = 0, first_batch_ = 0;

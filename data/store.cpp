@@ -1,6 +1,8 @@
 #include "data/store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -9,6 +11,7 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
+#include <new>
 #include <numeric>
 #include <set>
 
@@ -17,6 +20,7 @@
 #include "base/hdf5.h"
 #include "base/json_file.h"
 #include "base/record_name.h"
+#include "base/regular_file.h"
 #include "base/seal.h"
 #include "base/sha256.h"
 #include "data/workers.h"
@@ -50,6 +54,44 @@ std::string foreign_file(const fs::path& folder) {
     }
   }
   return {};
+}
+
+fs::path parent_of(const fs::path& folder) {
+  return folder.has_parent_path() ? folder.parent_path() : fs::path(".");
+}
+
+// A store may be written at `place`: nothing is there, or a store.
+void require_store_or_nothing(const fs::path& place) {
+  struct stat info {};
+  if (::lstat(place.c_str(), &info) != 0) return;
+  if (!S_ISDIR(info.st_mode)) {
+    fail("{}: is {}, expected a folder for the store", place.string(), kind_of_file(info.st_mode));
+  }
+  struct stat outside {};
+  if (::stat(parent_of(place).c_str(), &outside) == 0 && outside.st_dev != info.st_dev) {
+    fail("{}: is a mount point, which cannot be replaced as a whole; choose a folder in it",
+         place.string());
+  }
+  if (const std::string other = foreign_file(place); !other.empty()) {
+    fail("{}: holds {}, which is no part of a store; choose another folder", place.string(), other);
+  }
+}
+
+// What stays of it is removed by the next attempt to write there.
+void remove_folder(const fs::path& folder) noexcept {
+  try {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  } catch (const std::bad_alloc&) {
+  }
+}
+
+// False, and errno, where that cannot be done. Not even an empty folder is replaced: it may be
+// where another process is about to write.
+bool rename_to_nothing(const fs::path& from, const fs::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;  // else: this file system has no such call
+  return !fs::exists(to) && ::rename(from.c_str(), to.c_str()) == 0;
 }
 
 // `values` are of `row` a beat, from beat `first` on. Errors name the dataset and the beat.
@@ -350,29 +392,39 @@ std::vector<float> Store::read_scalograms(const std::string& record, std::int64_
   return values;
 }
 
-StoreWriter::StoreWriter(fs::path folder) : folder_(std::move(folder)) {
-  // "store/" names the same folder as "store".
-  if (!folder_.has_filename()) folder_ = folder_.parent_path();
-  partial_ = folder_;
+StoreWriter::StoreWriter(const fs::path& folder)
+    : folder_(behind_links(folder)), partial_(folder_) {
   partial_ += ".partial";
-  if (fs::exists(folder_) && !fs::is_directory(folder_)) {
-    fail("{}: is a file, expected a folder for the store", folder_.string());
+  require_store_or_nothing(folder_);
+  require_store_or_nothing(partial_);
+  make_locked_partial();
+  try {
+    // Looked for with the other lock held: until then another process may have made it.
+    require_store_or_nothing(folder_);
+    if (fs::exists(folder_)) old_lock_.emplace(folder_);
+    for (const fs::directory_entry& left : fs::directory_iterator(partial_)) fs::remove(left);
+  } catch (...) {
+    ::rmdir(partial_.c_str());
+    throw;
   }
-  for (const fs::path& place : {folder_, partial_}) {
-    if (!fs::is_directory(place)) continue;
-    if (const std::string other = foreign_file(place); !other.empty()) {
-      fail("{}: holds {}, which is no part of a store; choose another folder", place.string(),
-           other);
-    }
-  }
-  std::error_code ignored;
-  fs::remove_all(partial_, ignored);  // left by a kill
-  make_directory(partial_);
 }
 
 StoreWriter::~StoreWriter() {
-  std::error_code ignored;
-  if (!committed_) fs::remove_all(partial_, ignored);
+  if (!committed_) remove_folder(partial_);
+}
+
+void StoreWriter::make_locked_partial() {
+  for (;;) {
+    make_directory(partial_);
+    try {
+      partial_lock_.emplace(partial_);
+      return;
+    } catch (const InUse&) {
+      throw InUse(folder_);
+    } catch (const Error&) {
+      if (fs::exists(partial_)) throw;  // else another process has just removed its own
+    }
+  }
 }
 
 void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms,
@@ -453,29 +505,35 @@ void StoreWriter::commit(const StoreInfo& info) {
   if (info.scalograms) write_file(partial_ / beat_list_name, beat_list());
   write_file(partial_ / description_name, text);
 
-  const bool replaces = fs::exists(folder_);
-  if (!replaces) {
-    if (::rename(partial_.c_str(), folder_.c_str()) != 0) {
-      fail("{}: cannot create: {}", folder_.string(), std::strerror(errno));
-    }
-    committed_ = true;
-    return;
+  if (old_lock_) {
+    replace_old();
+  } else if (!rename_to_nothing(partial_, folder_)) {
+    fail("{}: cannot create: {}", folder_.string(), std::strerror(errno));
   }
+  committed_ = true;
+  sync_directory(parent_of(folder_));
+  if (old_lock_) remove_folder(partial_);  // the old store by now
+}
+
+void StoreWriter::replace_old() {
   // The old store and the new change places in one step where the file system can do that, so that
   // there is a whole store at any moment.
   if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) == 0) {
-    committed_ = true;
-    fs::remove_all(partial_);
     return;
   }
   fs::path old = folder_;
   old += ".old.partial";
-  if (::rename(folder_.c_str(), old.c_str()) != 0 ||
-      ::rename(partial_.c_str(), folder_.c_str()) != 0) {
+  require_store_or_nothing(old);
+  remove_folder(old);  // left by a kill
+  if (::rename(folder_.c_str(), old.c_str()) != 0) {
     fail("{}: cannot replace: {}", folder_.string(), std::strerror(errno));
   }
-  committed_ = true;
-  fs::remove_all(old);
+  if (::rename(partial_.c_str(), folder_.c_str()) != 0) {
+    const int error = errno;
+    ::rename(old.c_str(), folder_.c_str());
+    fail("{}: cannot replace: {}", folder_.string(), std::strerror(error));
+  }
+  remove_folder(old);
 }
 
 }  // namespace ekgine

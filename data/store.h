@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/beat.h"
+#include "base/directory_lock.h"
 #include "data/amplitude.h"
 #include "data/beats.h"
 #include "data/labels.h"
@@ -99,11 +100,13 @@ class Store {
 };
 
 // Writes a store beside its final place (`FOLDER.partial`) and puts it there whole: until commit()
-// a store of that name is untouched, and afterwards it is gone.
+// a store of that name is untouched, and afterwards it is gone. Where `FOLDER` is a symbolic link,
+// all that happens where it points. One process at a time writes a store: the others throw InUse.
 class StoreWriter {
  public:
-  // Errors: the place is not writable; `folder` exists and holds other things than a store.
-  explicit StoreWriter(std::filesystem::path folder);
+  // Errors: the place is not writable; `folder` exists and holds other things than a store, or is a
+  // mount point; another process is at work there (InUse).
+  explicit StoreWriter(const std::filesystem::path& folder);
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
   // Removes what was written unless committed.
@@ -118,10 +121,15 @@ class StoreWriter {
   void commit(const StoreInfo& info);
 
  private:
+  void make_locked_partial();
+  // Puts the new store in the place of the old one.
+  void replace_old();
   // metadata.json: an object per beat, a line each, by record name and beat.
   std::string beat_list() const;
 
   std::filesystem::path folder_, partial_;
+  // Of partial_, and of a store that is to be replaced: under the other's name it is still locked.
+  std::optional<DirectoryLock> partial_lock_, old_lock_;
   std::mutex mutex_;                                         // guards labels_ and seals_
   std::map<std::string, std::vector<std::int32_t>> labels_;  // of the records added
   std::map<std::string, std::string> seals_;                 // of their files

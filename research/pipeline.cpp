@@ -7,7 +7,6 @@
 #include <set>
 
 #include "base/atomic_file.h"
-#include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/progress.h"
@@ -138,7 +137,6 @@ void Pipeline::done(const std::string& stage) {
 ordered_json Pipeline::execute() {
   check();
   const OutputDirectory output(o_.train.output);
-  const DirectoryLock lock(o_.train.output);
   make_store();  // first: a database that cannot be read leaves nothing behind
   open_study(o_.train.output, "pipeline", o_.train,
              {{"database", o_.database.string()},

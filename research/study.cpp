@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json_file.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/threads.h"
 #include "training/checkpoint.h"
 
 namespace ekgine {
@@ -77,6 +78,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     check_inputs(trained_on, inputs, path, options.data);
     options.threads = before.threads;
   }
+  start_threads(static_cast<int>(options.threads));
   set_thread_count(static_cast<int>(options.threads));
 }
 
@@ -90,7 +92,6 @@ void do_units(std::span<const Unit> units, bool wait) {
       if (fs::exists(unit->result)) continue;
       try {
         const OutputDirectory output(unit->directory);
-        const DirectoryLock lock(unit->directory);
         // Another process may have done it just before it let go of the lock.
         if (fs::exists(unit->result)) continue;
         write_file(unit->result, sealed_json(unit->work()));

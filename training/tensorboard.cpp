@@ -19,13 +19,14 @@ const std::string evaluation_suffix = ".evaluation";
 TensorBoardLog::TensorBoardLog(fs::path directory, bool resumed,
                                std::function<void(const std::string&)> say)
     : directory_(std::move(directory)), resumed_(resumed), say_(std::move(say)) {
+  make_directory(directory_);
+  lock_.emplace(directory_);
   if (!resumed && !event_files(directory_).empty()) {
     fail(
         "--tensorboard: {} holds the event files of another run; give each run a folder of its own "
         "(tensorboard --logdir shows all folders below one)",
         directory_.string());
   }
-  make_directory(directory_);
 }
 
 void TensorBoardLog::add_epoch(std::int64_t epoch, const EpochValues& values,

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 
+#include "base/directory_lock.h"
 #include "evaluation/event_file.h"
 #include "evaluation/metrics.h"
 #include "evaluation/plots.h"
@@ -28,7 +29,8 @@ namespace ekgine {
 class TensorBoardLog {
  public:
   // Creates the folder. A message on pictures that cannot be drawn goes to `say`, once. Errors: it
-  // cannot be made or written; it holds event files, unless the run is `resumed`.
+  // cannot be made or written; it holds event files, unless the run is `resumed`; another process
+  // is at work there (InUse).
   TensorBoardLog(std::filesystem::path directory, bool resumed,
                  std::function<void(const std::string&)> say);
 
@@ -45,6 +47,7 @@ class TensorBoardLog {
   void draw(EventValues& values, const std::string& name, const Metrics& metrics);
 
   std::filesystem::path directory_;
+  std::optional<DirectoryLock> lock_;
   bool resumed_;
   std::function<void(const std::string&)> say_;
   bool said_ = false;

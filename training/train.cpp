@@ -23,6 +23,7 @@
 #include "data/splits.h"
 #include "evaluation/plots.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/threads.h"
 #include "model/weights.h"
 #include "training/checkpoint.h"
 #include "training/class_weights.h"
@@ -412,12 +413,12 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
   options.check();
   const Split split{options.train_records, options.validation_records, options.test_records};
   check_split(split, "records");
+  // Looked at with its lock held: until then another process may make the run.
+  const OutputDirectory output(options.output);
   if (has_checkpoint(options.output) || fs::exists(options.output / weights_file)) {
     fail("{}: holds a run already; choose another --output, or go on with it by --resume {}",
          options.output.string(), shell_word(options.output.string()));
   }
-  const OutputDirectory output(options.output);
-  const DirectoryLock lock(options.output);
   Run run(options, options.output, nullptr, say, profile);
   write_file(options.output / "config.toml", with_seal_line(options.to_toml()));
   write_split(options.output / "splits.json", split);
@@ -430,6 +431,7 @@ TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, Train
                   std::optional<std::int64_t> epochs,
                   const std::function<void(const std::string&)>& say, bool profile) {
   // Sums are divided among the threads: another number of them would give other bits.
+  start_threads(static_cast<int>(options.threads));
   set_thread_count(static_cast<int>(options.threads));
   Run run(options, directory, &checkpoint, say, profile);
   return run.execute(epochs);

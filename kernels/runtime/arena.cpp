@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -140,7 +141,12 @@ void Arena::release(std::byte* block) noexcept {
   }
   planned.released = event_++;
   // Back into the gaps, merged with its neighbours.
-  auto gap = gaps_.emplace(offset, planned.bytes).first;
+  auto gap = gaps_.end();
+  try {
+    gap = gaps_.emplace(offset, planned.bytes).first;
+  } catch (const std::bad_alloc&) {
+    return;  // no block of this plan lies there again
+  }
   if (const auto next = std::next(gap);
       next != gaps_.end() && gap->first + gap->second == next->first) {
     gap->second += next->second;

@@ -1,11 +1,14 @@
 #include "base/atomic_file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <fstream>
+#include <vector>
 
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
@@ -29,7 +32,7 @@ TEST(AtomicFile, AppearsAtCommit) {
   const TemporaryDirectory folder;
   const fs::path path = folder / "a.txt";
   AtomicFile file(path);
-  EXPECT_EQ(files_in(folder.path()), 0) << "creates nothing";
+  EXPECT_EQ(files_in(folder.path()), 1) << "the temporary file alone";
   EXPECT_EQ(file.temporary_path(), folder / "a.txt.partial");
   write_bytes(file.temporary_path(), "new");
   EXPECT_FALSE(fs::exists(path));
@@ -51,6 +54,7 @@ TEST(AtomicFile, LeavesTheOldFileUnlessCommitted) {
   EXPECT_EQ(files_in(folder.path()), 1) << "the temporary file is gone";
   {
     AtomicFile file(path);
+    fs::remove(file.temporary_path());
     EXPECT_ERROR(file.commit(), path.string() + ": cannot write: No such file or directory");
   }
   EXPECT_EQ(read_file(path), "old");
@@ -102,8 +106,67 @@ TEST(AtomicWriter, AppearsAtCommit) {
   EXPECT_EQ(files_in(folder.path()), 1);
   EXPECT_ERROR(AtomicWriter(folder / "no/a"), "no/a: the folder ");
   fs::create_directory(folder / "b.partial");
-  EXPECT_ERROR(AtomicWriter(folder / "b"),
-               (folder / "b").string() + ": cannot write: Is a directory");
+  EXPECT_ERROR(AtomicWriter(folder / "b"), (folder / "b").string() + ": cannot write: " +
+                                               (folder / "b.partial").string() + " is a folder");
+}
+
+TEST(AtomicFile, FollowsNoLinkAtItsTemporaryName) {
+  const TemporaryDirectory folder;
+  write_bytes(folder / "victim", "precious");
+  fs::create_symlink("victim", folder / "a.partial");
+  EXPECT_ERROR(write_file(folder / "a", "new"), "a.partial is a symbolic link");
+  EXPECT_EQ(read_file(folder / "victim"), "precious");
+  EXPECT_TRUE(fs::is_symlink(folder / "a.partial"));
+  // One name of another file: what a kill left is removed, not overwritten.
+  fs::create_hard_link(folder / "victim", folder / "b.partial");
+  write_file(folder / "b", "new");
+  EXPECT_EQ(read_file(folder / "victim"), "precious");
+  EXPECT_EQ(read_file(folder / "b"), "new");
+}
+
+TEST(AtomicFile, WritesThroughLinks) {
+  const TemporaryDirectory folder;
+  fs::create_directory(folder / "far");
+  write_bytes(folder / "far/old", "old");
+  fs::create_symlink("far/old", folder / "relative");
+  fs::create_symlink(folder / "relative", folder / "chain");
+  fs::create_symlink("far/none", folder / "dangling");
+  write_file(folder / "chain", "new");
+  write_file(folder / "dangling", "made");
+  EXPECT_EQ(read_file(folder / "far/old"), "new");
+  EXPECT_EQ(read_file(folder / "far/none"), "made");
+  for (const char* link : {"relative", "chain", "dangling"}) {
+    EXPECT_TRUE(fs::is_symlink(folder / link)) << link;
+  }
+  EXPECT_EQ(files_in(folder.path()), 4);
+  EXPECT_EQ(files_in(folder / "far"), 2) << "no temporary file is left there";
+
+  fs::create_symlink("far", folder / "to-folder");
+  EXPECT_ERROR(write_file(folder / "to-folder", "x"), "to-folder: is a folder, expected a file");
+  fs::create_symlink("circle", folder / "circle");
+  EXPECT_ERROR(write_file(folder / "circle", "x"), "circle: too many symbolic links");
+  fs::remove(folder / "circle");
+  EXPECT_ERROR(write_file("/dev/null", "x"), "/dev/null: is a device, expected a file");
+}
+
+// What another process does meanwhile: its locks are those of open files that are not ours.
+TEST(AtomicFile, IsOneProcess) {
+  const TemporaryDirectory folder;
+  const fs::path path = folder / "a";
+  {
+    const int other = ::open((path.string() + ".partial").c_str(), O_RDWR | O_CREAT, 0600);
+    ASSERT_EQ(::flock(other, LOCK_EX | LOCK_NB), 0);
+    EXPECT_ERROR(AtomicFile{path}, path.string() + ": another process is at work there");
+    EXPECT_EQ(files_in(folder.path()), 1) << "the other's file is left alone";
+    ::close(other);  // as a kill does
+  }
+  const AtomicFile place(path);
+  const int other = ::open(place.temporary_path().c_str(), O_RDONLY);
+  EXPECT_EQ(::flock(other, LOCK_EX | LOCK_NB), -1);
+  ::close(other);
+  write_file(path, "by another function of the process that holds the place");
+  write_file(path, "again");
+  EXPECT_EQ(read_file(path), "again");
 }
 
 TEST(WriteFile, JoinsItsParts) {
@@ -146,6 +209,20 @@ TEST(ReadFile, NamesWhatIsWrong) {
   EXPECT_ERROR(read_file(folder / "none"),
                (folder / "none").string() + ": cannot open: No such file or directory");
   EXPECT_ERROR(read_file(folder.path()), folder.path().string() + ": is a folder, expected a file");
+  // None of them is waited for, nor read without end.
+  ASSERT_EQ(::mkfifo((folder / "fifo").c_str(), 0600), 0);
+  EXPECT_ERROR(read_file(folder / "fifo"), "fifo: is a FIFO, expected a file");
+  EXPECT_ERROR(read_file("/dev/zero"), "/dev/zero: is a device, expected a file");
+  EXPECT_ERROR(read_file("/proc/self/maps"), "/proc/self/maps: grew while it was read");
+  fs::create_symlink("fifo", folder / "link");
+  EXPECT_ERROR(read_file(folder / "link"), "link: is a FIFO, expected a file");
+  // A size without bytes behind it.
+  write_bytes(folder / "sparse", "");
+  fs::resize_file(folder / "sparse", std::uintmax_t{1} << 40);
+  EXPECT_ERROR(read_file(folder / "sparse"), "sparse: has 1099511627776 bytes, expected at most");
+  write_bytes(folder / "a", "12345");
+  EXPECT_ERROR(read_file(folder / "a", 4), "a: has 5 bytes, expected at most 4");
+  EXPECT_EQ(read_file(folder / "a", 5), "12345");
 }
 
 TEST(MakeDirectory, MakesParents) {
@@ -156,8 +233,57 @@ TEST(MakeDirectory, MakesParents) {
   write_bytes(folder / "file", "");
   EXPECT_ERROR(make_directory(folder / "file"), "file: cannot create the folder: ");
   EXPECT_ERROR(make_directory(folder / "file/a"), "file/a: cannot create the folder: ");
+  fs::create_symlink("far", folder / "link");
+  make_directory(folder / "link");
+  EXPECT_TRUE(fs::is_directory(folder / "far")) << "where a link will lead";
   // Not even root can make a folder there.
   EXPECT_ERROR(make_directory("/proc/a"), "/proc/a: cannot create the folder: ");
+}
+
+TEST(OutputDirectory, LocksAndLeavesNothingEmpty) {
+  const TemporaryDirectory folder;
+  { const OutputDirectory output(folder / "a/b/"); }
+  EXPECT_EQ(files_in(folder.path()), 0);
+  {
+    const OutputDirectory output(folder / "a/b");
+    const int other = ::open((folder / "a/b").c_str(), O_RDONLY);
+    EXPECT_EQ(::flock(other, LOCK_EX | LOCK_NB), -1);
+    ::close(other);
+    write_bytes(folder / "a/b/result", "x");
+  }
+  EXPECT_TRUE(fs::exists(folder / "a/b/result"));
+}
+
+// Of many that make one new folder at once, and remove it, none ever fails but for the lock.
+TEST(OutputDirectory, OfManyProcessesOneWorks) {
+  const TemporaryDirectory folder;
+  std::vector<pid_t> children;
+  for (int i = 0; i < 6; ++i) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      int status = 0;
+      for (int k = 0; k < 300 && status == 0; ++k) {
+        try {
+          const OutputDirectory output(folder / "a/b");
+          // Whoever has it can write there.
+          const int file = ::open((folder / "a/b/file").c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+          if (file < 0) status = 2;
+          ::close(file);
+          ::unlink((folder / "a/b/file").c_str());
+        } catch (const InUse&) {
+        } catch (...) {
+          status = 1;
+        }
+      }
+      ::_exit(status);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+#include "kernels/runtime/threads.h"
+
+#include <omp.h>
+
+#include <latch>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ekgine {
+
+void start_threads(int threads) {
+  const int others = threads - 1;
+  std::vector<std::jthread> all;
+  all.reserve(static_cast<std::size_t>(others));
+  std::latch done(1);  // none ends before the last has begun
+  std::string reason;
+  try {
+    while (std::ssize(all) < others) all.emplace_back([&done] { done.wait(); });
+  } catch (const std::system_error& error) {
+    reason = error.code().message();
+  } catch (...) {
+    done.count_down();
+    throw;
+  }
+  const auto started = std::ssize(all);
+  done.count_down();
+  all.clear();
+  if (started < others) {
+    fail("--threads {}: only {} can be started: {}", threads, started + 1, reason);
+  }
+#pragma omp parallel num_threads(threads)
+  {}
+}
+
+}  // namespace ekgine
