@@ -78,17 +78,20 @@ std::string_view cut(std::string_view& text, std::string_view separators) {
   return front;
 }
 
-// Whether `record` is "NAME/SEGMENTS"; the slash of "FOLDER/NAME" counts no segments.
-bool has_segments(std::string_view record) {
+// Whether `record` is "NAME/SEGMENTS" and not "FOLDER/NAME": the number after the slash is no name
+// of the header's file, `stem`, unless what stands before it is.
+bool has_segments(std::string_view record, std::string_view stem) {
   const std::size_t slash = record.rfind('/');
   if (slash == std::string_view::npos || slash + 1 == record.size()) return false;
-  return record.find_first_not_of("0123456789", slash + 1) == std::string_view::npos;
+  const std::string_view last = record.substr(slash + 1);
+  return last.find_first_not_of("0123456789") == std::string_view::npos &&
+         (last != stem || record.substr(0, slash) == stem);
 }
 
 // "NAME SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"; returns the number of signals.
 int read_record_line(Line& line, WfdbHeader& header) {
   header.record = line.take();
-  if (has_segments(header.record)) {
+  if (has_segments(header.record, header.path.stem().string())) {
     line.refuse("record {} has several segments, which is not supported", header.record);
   }
   if (line.empty()) line.refuse("the number of signals is missing");

@@ -26,9 +26,36 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   json.erase("seconds");
   EXPECT_EQ(json, nlohmann::json::parse(R"({"store": ")" + path("again") +
                                         R"(", "records": 2, "beats": 36,
-                "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5}})"));
+                "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5},
+                "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0})"));
   EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
   EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "store.json"));
+}
+
+TEST_F(SmallStore, PreprocessTellsWhatItLeftOut) {
+  TestRecord record = random_record("904", 6, "NV", 8);
+  record.signals[0][150] = -2048;
+  record.annotations.push_back({1650, 'V', 1});
+  write_wfdb_record(database_, record);
+  write_wfdb_record(database_, random_record("noise", 6, "N", 9));
+  fs::remove(fs::path(database_) / "noise.atr");
+  const Arguments command = {"preprocess", "--database", database_, "--output", path("again")};
+  const ProcessResult text = ekgine(command);
+  expect_success(text);
+  for (const char* line :
+       {"record noise is left out: it has no annotations (.atr file)\n",
+        "record 904: 1 beats are left out, with samples that were not measured\n",
+        "record 904: 1 annotations are left out, of beats that others mark\n",
+        "4 records, 59 beats"}) {
+    EXPECT_THAT(text.err, ::testing::HasSubstr(line));
+  }
+  const ProcessResult result = ekgine(command + Arguments{"--json", "--quiet"});
+  expect_success(result);
+  EXPECT_EQ(result.err, "");
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json.at("unannotated_records"), nlohmann::json::parse(R"(["noise"])"));
+  EXPECT_EQ(json.at("unmeasured_beats"), 1);
+  EXPECT_EQ(json.at("repeated_annotations"), 1);
 }
 
 // Everything that can be wrong with a record ends in one line that names the file, and no store.

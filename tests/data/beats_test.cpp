@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
@@ -43,6 +45,48 @@ TEST(CutBeats, KeepsWholeWindowsOnly) {
   }
 }
 
+// As the database of the seed's published results has one, at sample 93 of record 122.
+TEST(CutBeats, LeavesABeatAtTheFirstSampleOutAsTheSeedDoes) {
+  const std::vector<double> signal(3000);
+  const std::vector<WfdbAnnotation> annotations = {annotation(93, 'N'), annotation(150, 'N'),
+                                                   annotation(2906, 'N')};
+  EXPECT_THAT(cut_beats("x", signal, annotations, label_map("seed")).r_samples,
+              ElementsAre(150, 2906));
+}
+
+TEST(CutBeats, LeavesOutBeatsThatTouchUnmeasuredSamples) {
+  std::vector<double> signal(2000);
+  const std::vector<WfdbAnnotation> annotations = {annotation(200, 'N'), annotation(500, 'N'),
+                                                   annotation(800, 'V'), annotation(1100, 'N')};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  signal[5] = signal[200 + 94] = signal[500 - 94] = nan;  // touch none
+  RecordBeats record = cut_beats("x", signal, annotations, label_map("seed"));
+  EXPECT_EQ(record.size(), 4);
+  EXPECT_EQ(record.unmeasured, 0);
+  signal[500 - 93] = signal[800 + 93] = nan;
+  record = cut_beats("x", signal, annotations, label_map("seed"));
+  EXPECT_THAT(record.r_samples, ElementsAre(200, 1100));
+  EXPECT_EQ(record.unmeasured, 2);
+}
+
+TEST(CutBeats, CountsABeatOnceThatIsMarkedOnSeveralChannels) {
+  const std::vector<double> signal(4000);
+  const auto on = [](std::int64_t sample, char symbol, std::int8_t chan) {
+    WfdbAnnotation a = annotation(sample, symbol);
+    a.chan = chan;
+    return a;
+  };
+  // At one sample; near it, also before; and one that channel 1 has alone.
+  const std::vector<WfdbAnnotation> annotations = {
+      on(200, 'V', 1),  on(200, 'N', 0),  on(500, 'N', 0),  on(500, 'V', 0),  on(746, 'V', 1),
+      on(800, 'N', 0),  on(854, 'V', 2),  on(1100, 'N', 0), on(1155, 'V', 1), on(2000, 'F', 1),
+      on(2010, 'N', 2), on(3000, 'N', 0), on(3030, 'V', 0)};
+  const RecordBeats record = cut_beats("x", signal, annotations, label_map("seed"));
+  EXPECT_THAT(record.r_samples, ElementsAre(200, 500, 800, 1100, 1155, 2000, 3000, 3030));
+  EXPECT_EQ(std::string(record.symbols.begin(), record.symbols.end()), "NNNNVFNV");
+  EXPECT_EQ(record.repeated, 5);
+}
+
 TEST(CutBeats, FindsNoneInAShortSignal) {
   const std::vector<WfdbAnnotation> annotations = {annotation(90, 'N'), annotation(93, 'N')};
   for (const std::size_t length : {0u, 1u, 94u, 187u}) {
@@ -79,6 +123,28 @@ TEST(ReadRecordBeats, CutsTheFirstSignal) {
   }
 }
 
+// A file in ticks of 1/1000 s beside a record of 360 Hz: the windows are around the same R waves.
+TEST(ReadRecordBeats, FollowsTheTimesOfTheFile) {
+  const TemporaryDirectory folder;
+  TestRecord written = testing::random_record("100", 5, "NVF", 1);
+  write_wfdb_record(folder.path(), written);
+  const RecordBeats expected = read_record_beats(folder.path(), "100", label_map("seed"));
+  for (testing::TestAnnotation& a : written.annotations) a.sample = (a.sample * 1000 + 180) / 360;
+  testing::write_bytes(folder / "100.atr",
+                       testing::annotation_note("## time resolution: 1000") +
+                           testing::encode_wfdb_annotations(written.annotations));
+  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("seed"));
+  EXPECT_EQ(found.r_samples, expected.r_samples);
+  EXPECT_EQ(found.beats, expected.beats);
+  // Beyond the signal in samples, although not in ticks.
+  written.annotations.back().sample = 4240;
+  testing::write_bytes(folder / "100.atr",
+                       testing::annotation_note("## time resolution: 1000") +
+                           testing::encode_wfdb_annotations(written.annotations));
+  EXPECT_ERROR(read_record_beats(folder.path(), "100", label_map("seed")),
+               "annotation 4 ('V') is at sample 1526, beyond the signal's 1500 samples");
+}
+
 TEST(ReadRecordBeats, NamesWhatIsWrong) {
   const TemporaryDirectory folder;
   const LabelMap& map = label_map("seed");
@@ -96,6 +162,13 @@ TEST(ReadRecordBeats, NamesWhatIsWrong) {
   write_wfdb_record(folder.path(), record);
   EXPECT_ERROR(read_record_beats(folder.path(), "100", map),
                "100.atr: has 2 beats (label map seed), expected 3 or more");
+
+  record = testing::random_record("100", 5, "N", 1);
+  for (const std::size_t at : {150u, 450u, 760u}) record.signals[0][at] = -2048;
+  write_wfdb_record(folder.path(), record);
+  EXPECT_ERROR(read_record_beats(folder.path(), "100", map),
+               "100.atr: has 2 beats (label map seed) and 3 with samples that were not measured, "
+               "expected 3 or more");
 
   record = testing::random_record("100", 3, "N", 1);
   record.frequency = 250;

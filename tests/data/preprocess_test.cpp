@@ -75,6 +75,47 @@ TEST_F(Preprocess, FollowsRecordsAndTheList) {
   EXPECT_THAT(Store(options_.output).record_names(), ElementsAre("c", "a"));
 }
 
+TEST_F(Preprocess, ReadsRecordsInFolders) {
+  fs::create_directories(options_.database / "p1/s2");
+  const auto record = random_record("x", 5, "NV", 8);
+  write_wfdb_record(options_.database / "p1/s2", record);
+  write_bytes(options_.database / "RECORDS", "p1/s2/x\nb\n");
+  preprocess(options_);
+  const Store store(options_.output);
+  EXPECT_THAT(store.record_names(), ElementsAre("p1/s2/x", "b"));
+  EXPECT_TRUE(fs::exists(options_.output / "p1%2Fs2%2Fx.h5"));
+  const RecordBeats expected =
+      read_record_beats(options_.database / "p1/s2", "x", label_map("seed"));
+  EXPECT_EQ(store.read("p1/s2/x").beats, expected.beats);
+  preprocess(options_);  // such a store is replaced like any other
+  options_.records = {"p1/s2/x"};
+  preprocess(options_);
+  EXPECT_THAT(Store(options_.output).record_names(), ElementsAre("p1/s2/x"));
+}
+
+TEST_F(Preprocess, CountsWhatIsLeftOut) {
+  auto record = random_record("e", 6, "NV", 8);
+  record.signals[0][150] = record.signals[0][160] = record.signals[0][700] = -2048;
+  record.signals[1][1000] = -2048;  // of the signal that is not used
+  record.annotations.push_back({1650, 'V', 1});
+  write_wfdb_record(options_.database, record);
+  write_wfdb_record(options_.database, random_record("n", 6, "N", 9));
+  fs::remove(options_.database / "n.atr");
+  for (const char* list : {"", "n\ne\na\n"}) {
+    if (*list != '\0') write_bytes(options_.database / "RECORDS", list);
+    const PreprocessSummary summary = preprocess(options_);
+    EXPECT_THAT(summary.unannotated, ElementsAre("n"));
+    EXPECT_EQ(summary.unmeasured, 2);
+    EXPECT_EQ(summary.repeated, 1);
+    EXPECT_THAT(Store(options_.output).read("e").r_samples, ElementsAre(450, 1050, 1350, 1650));
+  }
+  options_.records = {"e", "n"};
+  EXPECT_ERROR(preprocess(options_), "n.atr: cannot open: No such file or directory");
+  options_.records = {};
+  write_bytes(options_.database / "RECORDS", "n\n");
+  EXPECT_ERROR(preprocess(options_), "database: no record has annotations (.atr files)");
+}
+
 TEST_F(Preprocess, WritesScalogramsWhenAsked) {
   options_.scalograms = true;
   preprocess(options_);
@@ -159,8 +200,18 @@ TEST_F(Preprocess, NamesWhatIsWrong) {
   };
   options_.records = {"x", "a", "y"};
   refuses(options_.database.string() + ": records x, y do not exist (no .hea file)");
-  options_.records = {"../a"};
-  refuses(": record ../a does not exist (no .hea file)");
+  for (const char* name : {"../a", "/a", "x/../a", "a/"}) {
+    options_.records = {name};
+    refuses("--records: '" + std::string(name) + "' is no name of a record");
+  }
+  options_.records = {};
+  for (const char* name : {"../a", "/a", "x/../a"}) {
+    write_bytes(options_.database / "RECORDS", "b\n\n" + std::string(name) + "\n");
+    refuses("database/RECORDS:3: '" + std::string(name) + "' is no name of a record");
+  }
+  write_bytes(options_.database / "RECORDS", "p1/\n");
+  refuses("database/RECORDS:1: the folder p1/ is listed, expected its records");
+  fs::remove(options_.database / "RECORDS");
   options_.records = {"a", "b", "a"};
   refuses("record a is named twice");
   options_.records = {};

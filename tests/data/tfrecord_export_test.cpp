@@ -117,6 +117,25 @@ TEST_F(TfRecordExport, HoldsEverySequence) {
   }
 }
 
+// A store of others may name its records as it likes.
+TEST_F(TfRecordExport, StaysInItsFolder) {
+  const auto write_store = [&](const std::string& name) {
+    StoreWriter writer(folder_ / "store");
+    StoreInfo info = Store(folder_ / "store").info();
+    info.records.resize(1);
+    RecordBeats record = records_[0];
+    record.name = info.records[0].name = name;
+    writer.add(record);
+    writer.commit(info);
+  };
+  write_store("p1/a");
+  export_tfrecords(Store(folder_ / "store"), options_);
+  EXPECT_THAT(files(), ElementsAre("p1%2Fa.tfrecord"));
+  write_store("../evil");
+  EXPECT_ERROR(Store(folder_ / "store"),
+               "store.json: '../evil' is no name of a record, expected one inside the database");
+}
+
 TEST_F(TfRecordExport, TakesAnyLength) {
   const Store store(folder_ / "store");
   options_.records = {"r1"};

@@ -10,16 +10,29 @@
 namespace ekgine {
 namespace {
 
+using ::testing::AllOf;
+using testing::annotation_note;
 using testing::annotation_word;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::TemporaryDirectory;
 using testing::write_bytes;
 
 class WfdbAnnotationFile : public ::testing::Test {
  protected:
-  std::vector<WfdbAnnotation> read(const std::string& bytes) {
+  std::vector<WfdbAnnotation> read(const std::string& bytes, double frequency = 360) {
     write_bytes(folder_ / "100.atr", bytes);
-    return read_wfdb_annotations(folder_ / "100.atr");
+    return read_wfdb_annotations(folder_ / "100.atr", frequency);
+  }
+  std::vector<std::int64_t> samples(const std::string& bytes, double frequency = 360) {
+    std::vector<std::int64_t> samples;
+    for (const WfdbAnnotation& a : read(bytes, frequency)) samples.push_back(a.sample);
+    return samples;
+  }
+  std::string symbols(const std::string& bytes) {
+    std::string symbols;
+    for (const WfdbAnnotation& a : read(bytes)) symbols += a.symbol;
+    return symbols;
   }
   // A SKIP of `samples`.
   static std::string skip(std::int32_t samples) {
@@ -94,7 +107,7 @@ TEST_F(WfdbAnnotationFile, AttachesFieldsAndText) {
 }
 
 TEST_F(WfdbAnnotationFile, NamesWhatIsWrong) {
-  EXPECT_ERROR(read_wfdb_annotations(folder_ / "999.atr"),
+  EXPECT_ERROR(read_wfdb_annotations(folder_ / "999.atr", 360),
                "999.atr: cannot open: No such file or directory");
   EXPECT_ERROR(read(""), "100.atr: truncated after 0 bytes: the end mark is missing");
   EXPECT_ERROR(read(annotation_word(1, 5) + annotation_word(53, 5) + end_),
@@ -105,6 +118,111 @@ TEST_F(WfdbAnnotationFile, NamesWhatIsWrong) {
                "100.atr: annotation 0 is at sample -5, before the start at sample 0");
   EXPECT_ERROR(read(annotation_word(1, 50) + skip(-10) + annotation_word(1, 5) + end_),
                "100.atr: annotation 1 is at sample 45, before the one before it at sample 50");
+}
+
+// As WFDB's sqrs writes them for a record of 360 Hz, and as wrann(fs=...) does: the note, a null
+// annotation, the beats.
+TEST_F(WfdbAnnotationFile, CountsTimesInTheTicksThatTheFileSays) {
+  const std::string null = skip(-1) + annotation_word(0, 1);
+  const std::string beats =
+      annotation_word(1, 251) + annotation_word(1, 204) + annotation_word(5, 197) + end_;
+  EXPECT_THAT(samples(annotation_note("## time resolution: 250") + null + beats),
+              ElementsAre(0, 361, 655, 939));
+  EXPECT_THAT(samples(annotation_note("## time resolution: 250") + beats),
+              ElementsAre(361, 655, 939));
+  EXPECT_THAT(samples(annotation_note("## time resolution: 360.0") + beats),
+              ElementsAre(251, 455, 652));
+  EXPECT_THAT(samples(annotation_note("## time resolution: 250") + beats, 250),
+              ElementsAre(251, 455, 652));
+  // Halves become the later sample; fractions and exponents are numbers, too.
+  EXPECT_THAT(samples(annotation_note("## time resolution: 720") + beats),
+              ElementsAre(126, 228, 326));
+  EXPECT_THAT(samples(annotation_note("## time resolution: 1e+03") + beats),
+              ElementsAre(90, 164, 235));
+  EXPECT_THAT(samples(annotation_note("## time resolution: 62.4725\n") + beats),
+              ElementsAre(1446, 2622, 3757));
+  EXPECT_THAT(samples(annotation_note("recorded by hand") +
+                      annotation_note("## time resolution: 720") + beats),
+              ElementsAre(0, 126, 228, 326));
+}
+
+TEST_F(WfdbAnnotationFile, TakesTheSymbolsThatTheFileDefines) {
+  const std::string begin = annotation_note("## annotation type definitions");
+  const std::string done = annotation_note("## end of definitions");
+  const std::string null = skip(-1) + annotation_word(0, 1);
+  const std::string beats = annotation_word(1, 150) + annotation_word(2, 300) +
+                            annotation_word(45, 300) + annotation_word(5, 300) + end_;
+  EXPECT_EQ(symbols(begin + annotation_note("1 V premature beat\n") + done + beats), "VL V");
+  EXPECT_EQ(symbols(begin + annotation_note("1 v pvc") + annotation_note("2\tl") +
+                    annotation_note("45 A of my own") + done + null + beats),
+            " vlAV");
+  // No symbol of the label maps is longer than one character.
+  EXPECT_EQ(symbols(begin + annotation_note("1 NORM normal") + annotation_note("5 \xCE\xBC x") +
+                    annotation_note("# a comment") + done + beats),
+            "\" L  ");
+  EXPECT_THAT(samples(annotation_note("## time resolution: 720") + null + begin +
+                      annotation_note("1 V x") + done + null + beats),
+              ElementsAre(0, 0, 75, 225, 375, 525));
+  EXPECT_EQ(symbols(begin + annotation_note("22 V note") + done + beats), "NL V")
+      << "the notes that describe the file are no annotations of it";
+}
+
+TEST_F(WfdbAnnotationFile, LeavesOrdinaryNotesAlone) {
+  const std::string beats = annotation_word(1, 150) + end_;
+  EXPECT_EQ(symbols(annotation_note("12 lead recording") + annotation_note("(N") +
+                    annotation_note("# 250 per second") + annotation_note("1 N") + beats),
+            "\"\"\"\"N");
+  EXPECT_EQ(symbols(annotation_note("## of a later time", 5) + beats), "\"N");
+}
+
+TEST_F(WfdbAnnotationFile, RefusesDescriptionsThatItCannotApply) {
+  const std::string begin = annotation_note("## annotation type definitions");
+  const std::string done = annotation_note("## end of definitions");
+  const std::string beats = annotation_word(1, 150) + end_;
+  for (const char* value : {"", ":", ": ", ": 0", ": -250", ": nan", ": inf", ": 250 Hz", ": 2,5",
+                            " 250x", ": 1e999"}) {
+    EXPECT_ERROR(read(annotation_note(std::string("## time resolution") + value) + beats),
+                 AllOf(HasSubstr("100.atr: found '## time resolution"),
+                       HasSubstr("expected ': ' and a positive number of ticks a second")));
+  }
+  EXPECT_ERROR(read(annotation_note("## time resolution: 250") +
+                    annotation_note("## time resolution: 128") + beats),
+               "100.atr: the time resolution is 250 and also 128");
+  EXPECT_ERROR(read(annotation_note("## amplitude units: uV") + beats),
+               "100.atr: the note '## amplitude units: uV' at the beginning is not understood");
+  for (const char* text : {"v pvc", "1", "50 v x", "0 N x", "-1 v", ""}) {
+    EXPECT_ERROR(read(begin + annotation_note(text) + done + beats),
+                 std::string("100.atr: found the definition '") + text +
+                     "', expected a code from 1 to 49 and a symbol");
+  }
+  EXPECT_ERROR(read(begin + annotation_note("1 V") + annotation_note("1 N") + done + beats),
+               "100.atr: code 1 is defined twice, as 'V' and as 'N'");
+  EXPECT_ERROR(read(begin + annotation_note("1 V") + beats),
+               "100.atr: the note '## end of definitions' is missing");
+  EXPECT_ERROR(read(annotation_note("1 V premature") + beats),
+               "100.atr: the note '1 V premature' may define code 1 of annotation 1, but stands "
+               "outside of '## annotation type definitions'");
+  for (const std::string& first : {annotation_word(28, 0), annotation_word(1, 5)}) {
+    EXPECT_ERROR(read(first + annotation_note("## time resolution: 250") + beats),
+                 "100.atr: annotation 1: the note '## time resolution: 250' stands after others");
+    EXPECT_ERROR(read(first + begin + annotation_note("1 V") + done + beats),
+                 "the note '## annotation type definitions' stands after others");
+  }
+  EXPECT_ERROR(
+      read(annotation_note("## time resolution: 1e-300") + skip(0x7FFFFFFF) + beats),
+      "100.atr: an annotation is at tick 2147483797 of 1e-300 a second, beyond any signal");
+}
+
+TEST_F(WfdbAnnotationFile, RefusesAhaFormatByName) {
+  // Null, code, time (high word first), number, subtype, code, six bytes of text.
+  std::string bytes;
+  for (const char number : {'\1', '\2', '\3'}) {
+    bytes += std::string("\0N\0\0\x96\0", 6) + number + std::string(9, '\0');
+  }
+  EXPECT_ERROR(read(bytes + std::string(16, '\xFF')),
+               "100.atr: is in AHA format, which is not supported (MIT format is)");
+  // A change of a T wave at time 512 is no such beginning.
+  EXPECT_EQ(symbols(annotation_word(19, 512) + annotation_word(1, 5) + end_), "TN");
 }
 
 TEST_F(WfdbAnnotationFile, RefusesEveryTruncation) {

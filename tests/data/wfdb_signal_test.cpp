@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <map>
 
 #include "base/atomic_file.h"
@@ -94,7 +96,20 @@ TEST_F(WfdbSignalFile, ConvertsToMillivolts) {
   EXPECT_THAT(millivolts("100 1 360 4\n100.dat 16 2e5(1024)/V\n", data),
               ::testing::Pointwise(::testing::DoubleNear(1e-15), expected));
   EXPECT_ERROR(millivolts("100 1 360 4\n100.dat 16 200/mmHg\n", data),
-               "100.hea:2: the units are 'mmHg', expected a voltage (mV, uV, V)");
+               "100.hea:2: the units are 'mmHg', expected a voltage (mV, uV, nV, V)");
+  // The micro sign, the Greek letter, and the former in Latin-1.
+  for (const char* units : {"uV", "uv", "\u00B5V", "\u03BCV", "\xB5V"}) {
+    EXPECT_THAT(millivolts("100 1 360 4\n100.dat 16 0.2(1024)/" + std::string(units) + "\n", data),
+                ::testing::Pointwise(::testing::DoubleNear(1e-15), expected))
+        << units;
+  }
+  EXPECT_THAT(millivolts("100 1 360 4\n100.dat 16 2e-4(1024)/nV\n", data),
+              ::testing::Pointwise(::testing::DoubleNear(1e-15), expected));
+  EXPECT_EQ(millivolts("100 1 360 4\n100.dat 16 -200(1024)/mv\n", data),
+            (std::vector<double>{0.145, 0.0, -0.035, 5.145}));
+  EXPECT_EQ(millivolts("100 1 360 4\n100.dat 16 0(1024)\n", data), expected) << "0 means 200";
+  EXPECT_ERROR(millivolts("100 1 360 4\n100.dat 16 200/MV\n", data), "the units are 'MV'");
+  EXPECT_ERROR(millivolts("100 1 360 4\n100.dat 16 200/\n", data), "the units are ''");
   EXPECT_ERROR(millivolts("100 1 360 4\n100.dat 16 1e-320 11 1024 995 0 0 MLII\n",
                           encode_wfdb_samples(16, {995, -995, 30000, -30000})),
                HasSubstr("100.hea:2: the gain 1e-320 makes sample 0 of signal MLII infinite"));
@@ -157,9 +172,6 @@ TEST_F(WfdbSignalFile, RefusesAHeaderThatDisagrees) {
                "100.dat: too long: 8 bytes, expected 6 (4 samples of 1 signals in format 212");
   EXPECT_ERROR(samples("100 1 360 1000000000000\n100.dat 16\n", data),
                "100.dat: truncated: 8 bytes, expected 2000000000000");
-  EXPECT_ERROR(samples("100 1 360 4\n100.dat 16 200 16 0 7 10 0 II\n", data),
-               HasSubstr("100.dat: the first sample of signal II is 1, "));
-  EXPECT_ERROR(samples("100 1 360 4\n100.dat 16 200 16 0 7 10 0 II\n", data), "100.hea:2 says 7");
   EXPECT_ERROR(samples("100 1 360 4\n100.dat 16 200 16 0 1 11 0 II\n", data),
                HasSubstr("100.dat: the checksum of signal II is 10, "));
   EXPECT_ERROR(samples("100 1 360 4\n100.dat 16 200 16 0 1 11 0 II\n", data), "100.hea:2 says 11");
@@ -181,15 +193,83 @@ TEST_F(WfdbSignalFile, AcceptsChecksumsInEitherSign) {
   EXPECT_EQ(samples("100 1 360 2\n100.dat 16 200 16 0 -1 65533\n", data).size(), 2u);
 }
 
-TEST_F(WfdbSignalFile, RefusesUnmeasuredSamples) {
+TEST_F(WfdbSignalFile, MarksUnmeasuredSamples) {
   for (const auto& [format, range] : ranges) {
     const std::string header = fmt::format("100 1 360 3\n100.dat {} 200 8 0 1\n", format);
-    EXPECT_ERROR(millivolts(header, encode_wfdb_samples(format, {1, 2, range.first})),
-                 fmt::format("100.dat: sample 2 of signal  is {}, which marks it as not measured "
-                             "(NaN)",
-                             range.first));
-    EXPECT_EQ(millivolts(header, encode_wfdb_samples(format, {1, 2, range.first + 1})).size(), 3u);
+    EXPECT_THAT(
+        millivolts(header, encode_wfdb_samples(format, {range.first, 100, range.first + 1})),
+        ElementsAre(::testing::IsNan(), 0.5, (range.first + 1) / 200.0));
   }
+}
+
+// header(5): without a number of samples checksums are not verified, and 0 takes their place; the
+// initial value counts in formats that store differences.
+TEST_F(WfdbSignalFile, TakesPlaceholders) {
+  const std::string data = encode_wfdb_samples(16, {1, 2, 3, 4});
+  EXPECT_THAT(
+      samples("100 2 360\n100.dat 16 200 16 0 0 0 0 I\n100.dat 16 200 16 0 9 77 0 II\n", data),
+      ElementsAre(1, 3));
+  EXPECT_THAT(samples("100 1 360 4\n100.dat 16 200 16 0 7 10 0 II\n", data),
+              ElementsAre(1, 2, 3, 4));
+  EXPECT_ERROR(samples("100 1 360 4\n100.dat 16 200 16 0 7 0 0 II\n", data),
+               "the checksum of signal II is 10, ");
+}
+
+// header(5): the skew is the number of samples that precede sample 0; the checksum has them all.
+TEST_F(WfdbSignalFile, ShiftsASkewedSignal) {
+  const std::string data = encode_wfdb_samples(16, {1, 10, 2, 20, 3, 30, 4, 40});
+  const std::string header =
+      "100 2 360 4\n100.dat 16:1 200 16 0 0 10 0 I\n100.dat 16:3 200 16 0 0 100 0 II\n";
+  EXPECT_THAT(samples(header, data, 0), ElementsAre(2, 3, 4, -32768));
+  EXPECT_THAT(samples(header, data, 1), ElementsAre(40, -32768, -32768, -32768));
+  EXPECT_THAT(samples("100 2 360 4\n100.dat 16\n100.dat 16:3\n", data), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(samples("100 1 360 2\n100.dat 80:2000000000\n", "ab"), ElementsAre(-128, -128));
+}
+
+TEST_F(WfdbSignalFile, AsksOfOtherFilesNothing) {
+  const std::string data = encode_wfdb_samples(16, {1, 2});
+  EXPECT_THAT(samples("100 3 360 2\n100.dat 16\nb 310x4:9 0/mmHg\n/dev/zero 8\n", data),
+              ElementsAre(1, 2));
+  EXPECT_ERROR(samples("100 1 360 2\n100.dat 310\n", data),
+               "100.hea:2: format 310 is not supported (212, 16, 80 are)");
+  EXPECT_ERROR(samples("100 2 360 1\n100.dat 16\n100.dat 16x2\n", data),
+               "100.hea:3: 2 samples per frame are not supported (1 is)");
+}
+
+TEST_F(WfdbSignalFile, StaysInItsFolder) {
+  std::filesystem::create_directory(folder_ / "sub");
+  write_bytes(folder_ / "secret.dat", "ab");
+  for (const char* file : {"/dev/zero", "../secret.dat", "x/../../secret.dat", "..", "a//b", "/"}) {
+    write_bytes(folder_ / "sub/100.hea", fmt::format("100 1 360\n{} 80\n", file));
+    EXPECT_ERROR(
+        read_wfdb_signal(read_wfdb_header(folder_ / "sub/100.hea"), 0),
+        fmt::format("sub/100.hea:2: '{}' is refused, expected the path of a file inside", file));
+  }
+  write_bytes(folder_ / "100.hea", "100 1 360\nsub/a.dat 80\n");
+  write_bytes(folder_ / "sub/a.dat", "\x81");
+  EXPECT_THAT(read_wfdb_signal(read_wfdb_header(folder_ / "100.hea"), 0), ElementsAre(1));
+}
+
+// None of these is opened: a pipe would wait for a writer.
+TEST_F(WfdbSignalFile, ReadsRegularFilesOnly) {
+  ASSERT_EQ(::mkfifo((folder_ / "pipe").c_str(), 0600), 0);
+  write_bytes(folder_ / "100.hea", "100 1 360\npipe 16\n");
+  EXPECT_ERROR(read_wfdb_signal(read_wfdb_header(folder_ / "100.hea"), 0),
+               "pipe: is no regular file");
+  std::filesystem::create_directory(folder_ / "folder");
+  write_bytes(folder_ / "100.hea", "100 1 360\nfolder 16\n");
+  EXPECT_ERROR(read_wfdb_signal(read_wfdb_header(folder_ / "100.hea"), 0),
+               "folder: is no regular file");
+}
+
+// The size alone decides, before memory is taken for what the header claims.
+TEST_F(WfdbSignalFile, TakesNoMemoryForClaims) {
+  const std::filesystem::path sparse = folder_ / "sparse.dat";
+  write_bytes(sparse, "");
+  std::filesystem::resize_file(sparse, std::uintmax_t{1} << 40);
+  write_bytes(folder_ / "100.hea", "100 1 360 4\nsparse.dat 16\n");
+  EXPECT_ERROR(read_wfdb_signal(read_wfdb_header(folder_ / "100.hea"), 0),
+               "sparse.dat: too long: 1099511627776 bytes, expected 8");
 }
 
 }  // namespace

@@ -50,9 +50,17 @@ std::string annotation_word(int code, int low) {
   return {byte(word), byte(word >> 8)};
 }
 
+std::string annotation_note(const std::string& text, int step) {
+  std::string bytes = annotation_word(22, step);
+  bytes += annotation_word(63, static_cast<int>(text.size())) + text;
+  if (text.size() % 2 != 0) bytes += '\0';
+  return bytes;
+}
+
 std::string encode_wfdb_annotations(const std::vector<TestAnnotation>& annotations) {
   std::string bytes;
   std::int64_t time = 0;
+  int chan = 0;
   for (const TestAnnotation& annotation : annotations) {
     std::int64_t step = annotation.sample - time;
     time = annotation.sample;
@@ -63,6 +71,8 @@ std::string encode_wfdb_annotations(const std::vector<TestAnnotation>& annotatio
       step = 0;
     }
     bytes += annotation_word(code_of(annotation.symbol), static_cast<int>(step));
+    if (annotation.chan != chan) bytes += annotation_word(62, annotation.chan);
+    chan = annotation.chan;
   }
   return bytes + annotation_word(0, 0);
 }

@@ -18,7 +18,11 @@ std::string annotation_word(int code, int low);
 struct TestAnnotation {
   std::int64_t sample;
   char symbol;
+  int chan = 0;
 };
+
+// A note (code 22) with this text, `step` after the annotation before it.
+std::string annotation_note(const std::string& text, int step = 0);
 
 // An annotation file with its end mark; long times by SKIP. Symbols: those of MIT-BIH beats, + ~ |.
 std::string encode_wfdb_annotations(const std::vector<TestAnnotation>& annotations);
