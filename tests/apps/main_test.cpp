@@ -67,7 +67,7 @@ TEST(Program, SuggestsWhatMayHaveBeenMeant) {
                   "--device: 'cuad' is none of auto, cpu, cuda; did you mean cuda?");
   expect_one_line(ekgine({"train", "--data", "d", "--model", "Main_Modl"}), 2,
                   "did you mean Main_Model?");
-  expect_one_line(ekgine({"train", "--data", "d", "--shuffle", "steam"}), 2,
+  expect_one_line(ekgine({"train", "--data", "d", "--train-records", "1", "--shuffle", "steam"}), 2,
                   "did you mean stream?");
   expect_one_line(ekgine({"preprocess", "--database", "d", "--output", "o", "--label-map", "sed"}),
                   1, "did you mean seed?");

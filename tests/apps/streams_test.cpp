@@ -47,6 +47,8 @@ class Streams : public SmallStore {
             "--threads",
             "1",
             "--allow-absent-classes",
+            "--validation-records",
+            "903",
             "--output",
             output};
   }
