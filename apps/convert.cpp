@@ -64,7 +64,7 @@ void add_convert(CLI::App& program) {
   command->add_option("IN", o->input, "A .keras or a .safetensors file")->required();
   command
       ->add_option("OUT", o->output,
-                   "The .safetensors file to write, or a .keras file that Keras 3 loads")
+                   "The .safetensors file to write, or a .keras file that Keras 3.6 and later load")
       ->required();
   add_common_options(*command, o->common);
   command->callback([o] { run(*o); });

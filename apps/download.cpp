@@ -119,9 +119,11 @@ void add_download(CLI::App& program) {
                    "The database, as NAME or NAME/VERSION; its latest version where none is named")
       ->capture_default_str();
   command->add_option("--output", d.output, "Folder to put it in [NAME]");
-  command->add_option("--mirror", d.mirror,
-                      "Fetch from this https, http or file URL: a folder with SHA256SUMS.txt, or "
-                      "one laid out as https://physionet.org/files/");
+  command->add_option(
+      "--mirror", d.mirror,
+      "Fetch from this https, http or file URL: a folder with SHA256SUMS.txt, or "
+      "one laid out as https://physionet.org/files/. USER:PASSWORD@ before its host is "
+      "told to that host alone");
   add_records_option(*command, "--records", d.records, "Only these records: 100,101,...");
   command->add_flag("--all-files", d.all_files,
                     "Fetch every file that SHA256SUMS.txt lists, not only those of the records");

@@ -17,7 +17,16 @@ bool is_hexadecimal(std::string_view text) {
                              [](char c) { return std::isxdigit(static_cast<unsigned char>(c)); });
 }
 
+bool has_files_in(const Checksums& files, const std::string& folder) {
+  const auto first = files.lower_bound(folder + "/");
+  return first != files.end() && first->first.starts_with(folder + "/");
+}
+
 }  // namespace
+
+bool names(const Checksums& files, const std::string& name) {
+  return files.contains(name) || has_files_in(files, name);
+}
 
 Checksums parse_checksums(std::string_view text, const std::string& source) {
   Checksums files;
@@ -37,6 +46,11 @@ Checksums parse_checksums(std::string_view text, const std::string& source) {
                            [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     const auto [entry, added] = files.try_emplace(std::string(name), lower);
     if (!added && entry->second != lower) fail("{}: {} has another SHA-256 above", where, name);
+  }
+  for (const auto& [name, sum] : files) {
+    if (has_files_in(files, name)) {
+      fail("{}: lists {} as a file and as a folder", source, name);
+    }
   }
   if (files.empty()) fail("{}: is empty, expected a line per file of the database", source);
   return files;

@@ -15,8 +15,12 @@ namespace ekgine {
 using Checksums = std::map<std::string, std::string, std::less<>>;
 
 // Reads the text of such a file; `source` names it in messages. Errors, with the line: not of this
-// form; a name that check_inside() refuses; one file with two checksums; no file at all.
+// form; a name that check_inside() refuses; one file with two checksums; a file that is also the
+// folder of another; no file at all.
 Checksums parse_checksums(std::string_view text, const std::string& source);
+
+// Whether `name` is one of the files, or a folder of some.
+bool names(const Checksums& files, const std::string& name);
 
 // Fails unless `name` is a relative path that stays below the folder it is taken from: names that
 // others have written must not reach anything else. `where` opens the text: "RECORDS:3".

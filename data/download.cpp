@@ -1,10 +1,11 @@
 #include "data/download.h"
 
 #include <fmt/ranges.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -15,9 +16,10 @@
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
-#include "data/checksums.h"
-#include "data/part_file.h"
 #include "base/sha256.h"
+#include "data/checksums.h"
+#include "data/download_lists.h"
+#include "data/part_file.h"
 #include "data/text_lines.h"
 
 namespace ekgine {
@@ -30,54 +32,43 @@ namespace {
 
 constexpr const char* sums_file = "SHA256SUMS.txt";
 constexpr milliseconds longest_delay{60'000};
-// Of lists that are kept in memory; the longest of PhysioNet's has some 100 MB.
-constexpr std::size_t largest_list = std::size_t{1} << 30;
 
 // The version that the documentation and the results of this project are about.
 constexpr std::string_view default_database = "mitdb", default_version = "1.0.0";
 
-// What a header says belongs to its record: files of signals, or names of segments.
-struct HeaderFiles {
-  bool segments = false;
-  std::vector<std::string> names;
-};
+// Why there is none, where the answer was a page or an error.
+std::string wanted_login(const std::string& url, const TransferResult& got) {
+  if (got.final_url == url) {
+    return fmt::format("{}: is a web page, expected a list; the database may want a login", url);
+  }
+  return fmt::format("{}: leads to a web page, {}: the database wants a login", url, got.final_url);
+}
+std::string refusal(const TransferResult& got) {
+  const bool login = got.reason == "HTTP 401" || got.reason == "HTTP 403";
+  return got.reason + (login ? ": the database wants a login that is allowed to read it" : "");
+}
 
-// The first word of each line is enough here. What else a header must be, its readers check: it may
-// be of a kind that ekgine itself does not read.
-HeaderFiles read_header(const fs::path& path) {
-  const std::string text = read_file(path);
-  HeaderFiles files;
-  std::size_t expected = 0;
-  bool first = true;
-  for (const TextLine& line : text_lines(text)) {
-    const std::vector<std::string_view> words = words_of(line.text);
-    if (words.front().starts_with('#')) continue;
-    if (first) {
-      first = false;
-      // NAME SIGNALS ..., or NAME/SEGMENTS SIGNALS ...
-      const std::size_t slash = words[0].find('/');
-      files.segments = slash != std::string_view::npos;
-      std::string_view count = files.segments     ? words[0].substr(slash + 1)
-                               : words.size() > 1 ? words[1]
-                                                  : std::string_view();
-      const auto [end, error] =
-          std::from_chars(count.data(), count.data() + count.size(), expected);
-      if (error != std::errc() || end != count.data() + count.size()) {
-        fail("{}:{}: found '{}', expected a record's name and its number of signals", path.string(),
-             line.number, excerpt(line.text));
-      }
-      continue;
-    }
-    if (files.names.size() == expected) break;
-    files.names.emplace_back(words.front());
-  }
-  if (first || files.names.size() < expected) {
-    fail("{}: ends after {} lines of signals or segments, expected {}", path.string(),
-         files.names.size(), expected);
-  }
-  // "~" stands for no file: a gap, or signals that are only described.
-  std::erase(files.names, "~");
-  return files;
+TransferOptions transfer_options(const DownloadOptions& options, const Address& mirror) {
+  TransferOptions transfer = options.transfer;
+  transfer.user = mirror.user;
+  transfer.password = mirror.password;
+  return transfer;
+}
+
+// A file as it was when its checksum was: another one in its place, or other bytes, are noticed.
+struct FileState {
+  dev_t device;
+  ino_t number;
+  off_t size;
+  std::int64_t changed_s, changed_ns;
+
+  bool operator==(const FileState&) const = default;
+};
+std::optional<FileState> state_of(const fs::path& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
+  return FileState{info.st_dev, info.st_ino, info.st_size, info.st_mtim.tv_sec,
+                   info.st_mtim.tv_nsec};
 }
 
 class Download {
@@ -85,7 +76,11 @@ class Download {
   Download(const DownloadOptions& options,
            const std::function<void(const DownloadProgress&)>& progress,
            const std::function<void(const std::string&)>& say)
-      : options_(options), progress_(progress), say_(say), transfer_(options.transfer) {}
+      : options_(options),
+        mirror_(split_credentials(options.mirror)),
+        progress_(progress),
+        say_(say),
+        transfer_(transfer_options(options, mirror_)) {}
 
   DownloadResult run();
 
@@ -107,7 +102,9 @@ class Download {
   bool visit_record(const std::string& record, const Visit& each, bool is_segment) const;
   bool have(const std::string& name);
   void fetch(const std::string& name);
+  fs::path part_of(const std::string& name) const;
   void commit(const PartFile& part, const std::string& name);
+  void check_unchanged() const;
   std::optional<std::string> get_text(const std::string& url);
   std::optional<std::string> read_list(const std::string& name);
   TransferResult retried(const std::string& url, const std::function<TransferResult()>& attempt,
@@ -120,12 +117,13 @@ class Download {
   }
 
   const DownloadOptions& options_;
+  const Address mirror_;
   const std::function<void(const DownloadProgress&)>& progress_;
   const std::function<void(const std::string&)>& say_;
   Transfer transfer_;
   Checksums sums_;
   std::vector<std::string> annotators_;
-  std::set<std::string> verified_;
+  std::map<std::string, FileState> verified_;
   DownloadResult result_;
   DownloadProgress status_;
   // For the estimate of what is to come.
@@ -136,15 +134,17 @@ class Download {
 void Download::check_options() const {
   if (result_.database.empty() || result_.database.starts_with('.') ||
       result_.version.starts_with('.')) {
-    fail("'{}' is no name of a database, expected NAME or NAME/VERSION", options_.database);
+    fail("'{}' is no name of a database, expected NAME or NAME/VERSION",
+         without_secrets(options_.database));
   }
   for (const char c : result_.database + result_.version) {
     const auto u = static_cast<unsigned char>(c);
     if (std::isalnum(u) == 0 && c != '-' && c != '_' && c != '.') {
-      fail("'{}' is no name of a database, expected NAME or NAME/VERSION", options_.database);
+      fail("'{}' is no name of a database, expected NAME or NAME/VERSION",
+           without_secrets(options_.database));
     }
   }
-  const std::string& mirror = options_.mirror;
+  const std::string& mirror = mirror_.url;
   if (mirror.empty()) return;
   const bool known = mirror.starts_with("https://") || mirror.starts_with("http://") ||
                      mirror.starts_with("file:///");
@@ -191,7 +191,7 @@ std::string Download::find_source(std::string& sums) {
   };
   const bool is_default = result_.database == default_database && result_.version.empty();
   if (!options_.mirror.empty()) {
-    std::string folder = options_.mirror;
+    std::string folder = mirror_.url;
     while (folder.ends_with('/')) folder.pop_back();
     if (has_sums(folder)) return folder;
     if (is_default) result_.version = default_version;
@@ -255,15 +255,16 @@ std::optional<std::string> Download::get_text(const std::string& url) {
       [&] {
         text.clear();
         return transfer_.get(
-            url, 0, [](auto, auto) {},
+            url, 0, [&](auto, auto size) { check_list_size(url, size.value_or(0)); },
             [&](std::span<const char> bytes) {
+              check_list_size(url, std::ssize(text) + std::ssize(bytes));
               text.append(bytes.data(), bytes.size());
-              if (text.size() > largest_list) fail("{}: is larger than 1 GiB", url);
             });
       },
       [] { return std::int64_t{0}; });
   if (got.outcome == Outcome::absent) return std::nullopt;
-  if (got.outcome != Outcome::complete) fail("{}: {}", url, got.reason);
+  if (got.outcome != Outcome::complete) fail("{}: {}", url, refusal(got));
+  if (is_web_page(text)) fail("{}", wanted_login(url, got));
   return text;
 }
 
@@ -272,8 +273,9 @@ std::optional<std::string> Download::get_text(const std::string& url) {
 std::optional<std::string> Download::read_list(const std::string& name) {
   if (sums_.contains(name)) {
     fetch(name);
-    return read_file(path_of(name));
+    return read_list_file(path_of(name));
   }
+  check_place(options_.output, name);
   std::optional<std::string> text = get_text(url_of(name));
   if (text && !(fs::exists(path_of(name)) && read_file(path_of(name)) == *text)) {
     write_file(path_of(name), *text);
@@ -389,30 +391,49 @@ bool Download::visit_record(const std::string& record, const Visit& each, bool i
 bool Download::have(const std::string& name) {
   if (verified_.contains(name)) return true;
   throw_if_interrupted();
+  check_place(options_.output, name);
   const fs::path path = path_of(name);
-  std::error_code none;
-  if (!fs::is_regular_file(path, none) || sha256_of_file(path) != sums_.find(name)->second) {
-    return false;
-  }
-  verified_.insert(name);
+  const std::optional<FileState> state = state_of(path);
+  if (!state || sha256_of_file(path) != sums_.find(name)->second) return false;
+  verified_.emplace(name, *state);
   ++result_.files;
-  result_.bytes += static_cast<std::int64_t>(fs::file_size(path));
+  result_.bytes += state->size;
   return true;
+}
+
+// Beside the file, under a name that no file or folder of the database has.
+fs::path Download::part_of(const std::string& name) const {
+  std::string part = name + ".part";
+  while (names(sums_, part)) part += ".part";
+  return path_of(part);
 }
 
 void Download::commit(const PartFile& part, const std::string& name) {
   replace_file(part.path(), path_of(name));
-  verified_.insert(name);
+  const std::optional<FileState> state = state_of(path_of(name));
+  if (!state) fail("{}: is not there any more", path_of(name).string());
+  verified_.emplace(name, *state);
   ++result_.files;
   ++result_.fetched_files;
   result_.bytes += part.size();
+}
+
+// Two names may be one file, where the file system takes upper and lower case for the same, and
+// others may write into the folder: what is reported as verified is still there.
+void Download::check_unchanged() const {
+  for (const auto& [name, state] : verified_) {
+    if (state_of(path_of(name)) != state) {
+      fail("{}: was changed after it had been verified; the same command checks it again",
+           path_of(name).string());
+    }
+  }
 }
 
 void Download::fetch(const std::string& name) {
   if (have(name)) return;
   const fs::path path = path_of(name);
   const OutputDirectory folder(path.has_parent_path() ? path.parent_path() : fs::path("."));
-  PartFile part(path.string() + ".part");
+  PartFile part(part_of(name));
   const std::string url = url_of(name);
   const std::string& expected = sums_.find(name)->second;
   // A kill may have come between the last byte and the new name.
@@ -420,15 +441,26 @@ void Download::fetch(const std::string& name) {
     commit(part, name);
     return;
   }
+  std::optional<std::int64_t> told;
+  bool page = false;
   const auto attempt = [&] {
     return transfer_.get(
         url, part.size(),
         [&](std::int64_t offset, std::optional<std::int64_t> size) {
           if (offset != part.size()) part.start_over();
+          told = size;
+          if (told) check_room(part.path(), *told - offset);
           unit_size_ =
               std::max(unit_size_, status_.bytes - unit_start_ + size.value_or(0) - offset);
         },
         [&](std::span<const char> bytes) {
+          if (part.size() + std::ssize(bytes) > told.value_or(options_.largest_untold)) {
+            part.start_over();
+            fail(
+                "{}: more arrives than {} bytes, {}", url, told.value_or(options_.largest_untold),
+                told ? "the size that was announced" : "the most of a file whose size is not told");
+          }
+          if (part.size() == 0) page = is_web_page({bytes.data(), bytes.size()});
           part.append(bytes);
           result_.received_bytes += std::ssize(bytes);
           status_.bytes = result_.received_bytes;
@@ -445,13 +477,14 @@ void Download::fetch(const std::string& name) {
     if (got.outcome == Outcome::absent) {
       fail("{}: not found ({}), though SHA256SUMS.txt lists it", url, got.reason);
     }
-    if (got.outcome != Outcome::complete) fail("{}: {}", url, got.reason);
+    if (got.outcome != Outcome::complete) fail("{}: {}", url, refusal(got));
     const std::string found = part.sha256();
     if (found == expected) {
       commit(part, name);
       return;
     }
     part.start_over();
+    if (page && got.final_url != url) fail("{}", wanted_login(url, got));
     if (last) {
       fail("{}: has SHA-256 {}, expected {} (SHA256SUMS.txt), also when fetched again", url, found,
            expected);
@@ -527,6 +560,7 @@ DownloadResult Download::run() {
   result_.source = find_source(sums);
   sums_ = parse_checksums(sums, result_.source + "/" + sums_file);
   const fs::path kept = path_of(sums_file);
+  check_place(options_.output, sums_file);
   if (!fs::exists(kept)) {
     write_file(kept, sums);
   } else if (read_file(kept) != sums) {
@@ -538,6 +572,7 @@ DownloadResult Download::run() {
 
   const std::vector<Unit> units = list_units();
   fetch_units(incomplete_of(units));
+  check_unchanged();
   result_.records = options_.all_files ? 0 : std::ssize(units);
   return result_;
 }

@@ -5,8 +5,14 @@
 // record are fetched its header, what the header names (signal files, or the segments of a record
 // of several), and its annotations: what reading it needs.
 //
-// A file is written to NAME.part; once its SHA-256 is the one listed it is renamed to NAME. So what
-// is there under its own name is whole, and a NAME.part is where the next attempt goes on.
+// A file is written to NAME.part (NAME.part.part where the database has a file NAME.part); once its
+// SHA-256 is the one listed it is renamed to NAME. So what is there under its own name is whole,
+// and a NAME.part is where the next attempt goes on. At the end all must still be as they were
+// verified.
+//
+// No answer is taken without end: more than was announced is refused, a file whose size is not told
+// may have DownloadOptions::largest_untold bytes, a list 256 MiB, and a part of the disk stays free
+// (check_room() in data/part_file.h). Links in the output folder are not followed.
 #pragma once
 
 #include <chrono>
@@ -25,11 +31,13 @@ struct DownloadOptions {
   std::string database = "mitdb";
   std::filesystem::path output;
   // A https, http or file URL to fetch from instead: the folder that holds SHA256SUMS.txt, or one
-  // laid out as PhysioNet's, with NAME/VERSION/SHA256SUMS.txt.
+  // laid out as PhysioNet's, with NAME/VERSION/SHA256SUMS.txt. User and password in it
+  // (https://USER:PASSWORD@HOST/...) are told to that host alone, never to people or files.
   std::string mirror;
   std::vector<std::string> records;  // empty: all that RECORDS lists, or all .hea files without it
   bool all_files = false;            // every file that SHA256SUMS.txt lists, of a record or not
 
+  std::int64_t largest_untold = std::int64_t{1} << 30;  // bytes of a file of untold size
   std::string site = "https://physionet.org";
   TransferOptions transfer;
   // Outcomes that may pass are tried again, this often without a new byte in between.
@@ -48,7 +56,7 @@ struct DownloadProgress {
 
 struct DownloadResult {
   std::string database, version;      // the version is empty where a mirror did not tell it
-  std::string source;                 // URL of the folder
+  std::string source;                 // URL of the folder, without user and password
   std::int64_t records = 0;           // 0 with all_files
   std::int64_t files = 0, bytes = 0;  // there now, verified
   std::int64_t fetched_files = 0, received_bytes = 0;  // of these by this call

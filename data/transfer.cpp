@@ -7,6 +7,8 @@
 #include <array>
 #include <charconv>
 #include <exception>
+#include <filesystem>
+#include <memory>
 
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -20,6 +22,10 @@ using Outcome = TransferResult::Outcome;
 
 // How long a signal or a stall can go unnoticed.
 constexpr std::chrono::milliseconds longest_wait{100};
+
+// Of the heads of an answer and its redirects. Some versions of libcurl have a limit of their own,
+// 300 KiB, but name no reason.
+constexpr std::size_t largest_head = std::size_t{1} << 18;
 
 constexpr long http_ok = 200, http_partial = 206, http_bad_range = 416;
 
@@ -57,6 +63,7 @@ struct Receiver {
   const Transfer::Data& data;
   bool begun = false;
   bool wrong_answer = false;  // neither the file nor the range
+  std::size_t head = 0;       // bytes
   Clock::time_point last_byte = Clock::now();
   std::exception_ptr thrown = {};  // by a callback: it must not fly through libcurl
 
@@ -109,8 +116,10 @@ std::size_t receive(char* bytes, std::size_t, std::size_t count, void* user) {
 
 // A line of an answer's head: the server is alive.
 std::size_t hear(char*, std::size_t, std::size_t count, void* user) {
-  static_cast<Receiver*>(user)->last_byte = Clock::now();
-  return count;
+  auto& receiver = *static_cast<Receiver*>(user);
+  receiver.last_byte = Clock::now();
+  receiver.head += count;
+  return receiver.head <= largest_head ? count : 0;  // 0: an error
 }
 
 // A handle added to a multi handle, for as long as this lives.
@@ -130,6 +139,17 @@ class Added {
 
 std::string in_seconds(std::chrono::milliseconds time) {
   return fmt::format("{:g} s", std::chrono::duration<double>(time).count());
+}
+
+// A file URL of what libcurl would wait for, or read without end: a FIFO, a device, a folder.
+bool is_special_file(CURL* easy, const std::string& url) {
+  constexpr std::string_view scheme = "file://";
+  if (!url.starts_with(scheme)) return false;
+  const std::unique_ptr<char, void (*)(void*)> path(
+      curl_easy_unescape(easy, url.c_str() + scheme.size(), 0, nullptr), curl_free);
+  std::error_code none;
+  return path && std::filesystem::exists(path.get(), none) &&
+         !std::filesystem::is_regular_file(path.get(), none);
 }
 
 Outcome outcome_of_status(long status) {
@@ -171,6 +191,10 @@ Transfer::Transfer(const TransferOptions& options) : options_(options) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection_->error.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, hear);
+  if (!options_.user.empty() || !options_.password.empty()) {
+    curl_easy_setopt(easy, CURLOPT_USERNAME, options_.user.c_str());
+    curl_easy_setopt(easy, CURLOPT_PASSWORD, options_.password.c_str());
+  }
 }
 
 Transfer::~Transfer() = default;
@@ -179,6 +203,11 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
                              const Data& data) {
   CURL* const easy = connection_->easy;
   CURLM* const multi = connection_->multi;
+  if (is_special_file(easy, url)) {
+    TransferResult result;
+    result.reason = "is no regular file";
+    return result;
+  }
   Receiver receiver{.easy = easy, .asked = offset, .begin = begin, .data = data};
   const std::string range = offset > 0 ? fmt::format("{}-", offset) : "";
   connection_->error[0] = '\0';
@@ -214,7 +243,7 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
   TransferResult result;
   const char* final_url = nullptr;
   curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &final_url);
-  result.final_url = final_url != nullptr ? final_url : url;
+  result.final_url = without_secrets(final_url != nullptr ? final_url : url);
   curl_off_t wait = 0;
   curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &wait);
   if (wait > 0) result.retry_after = std::chrono::seconds(wait);
@@ -232,6 +261,10 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
     result.reason = status == http_partial ? "HTTP 206 with another range than asked for"
                                            : fmt::format("HTTP {}", status);
     result.outcome = status == http_partial ? Outcome::bad_range : Outcome::refused;
+    return result;
+  }
+  if (receiver.head > largest_head) {
+    result.reason = fmt::format("an answer's head of more than {} bytes", largest_head);
     return result;
   }
   switch (code) {
@@ -273,6 +306,50 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
   const std::string detail = connection_->error.data();
   result.reason = detail.empty() ? curl_easy_strerror(code) : detail;
   return result;
+}
+
+std::string without_secrets(std::string_view url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t end = std::min(url.find_first_of("/?#", host), url.size());
+  const std::string_view authority = url.substr(0, end);
+  std::size_t at = authority.rfind('@');
+  if (at == std::string_view::npos) {
+    // A port is a number: else this is a password that holds a "/", "?" or "#" as it is.
+    const std::size_t colon = authority.find(':', host);
+    const bool is_port =
+        colon == std::string_view::npos ||
+        authority.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+    if (!is_port) at = url.rfind('@');
+  }
+  std::string text(url.substr(0, host));
+  if (at != std::string_view::npos && at >= host) {
+    url.remove_prefix(at + 1);
+  } else {
+    url.remove_prefix(host);
+  }
+  const std::size_t query = url.find_first_of("?#");
+  text += url.substr(0, query);
+  if (query != std::string_view::npos) text += std::string(1, url[query]) + "...";
+  return text;
+}
+
+Address split_credentials(const std::string& url) {
+  Address address{.url = without_secrets(url), .user = {}, .password = {}};
+  const std::unique_ptr<CURLU, void (*)(CURLU*)> parsed(curl_url(), curl_url_cleanup);
+  if (!parsed || curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+    return address;
+  }
+  const auto part = [&parsed](CURLUPart what) {
+    char* text = nullptr;
+    if (curl_url_get(parsed.get(), what, &text, CURLU_URLDECODE) != CURLUE_OK) return std::string();
+    std::string copy(text);
+    curl_free(text);
+    return copy;
+  };
+  address.user = part(CURLUPART_USER);
+  address.password = part(CURLUPART_PASSWORD);
+  return address;
 }
 
 std::string url_path(std::string_view path) {

@@ -19,6 +19,8 @@ struct TransferOptions {
   std::string agent = "ekgine";  // how requests introduce themselves
   std::chrono::milliseconds connect_timeout{30'000};
   std::chrono::milliseconds stall_timeout{30'000};  // without a byte arriving
+  // Told to the hosts that are asked, but not to those they redirect to. Both empty: none.
+  std::string user = {}, password = {};
 };
 
 struct TransferResult {
@@ -32,7 +34,7 @@ struct TransferResult {
   Outcome outcome = Outcome::refused;
   std::string reason;                               // "HTTP 503"; empty when complete
   std::optional<std::chrono::seconds> retry_after;  // what the server asked to wait
-  std::string final_url;                            // after redirects
+  std::string final_url;                            // after redirects, without secrets
 };
 
 class Transfer {
@@ -47,9 +49,10 @@ class Transfer {
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer();
 
-  // Gets what `url` names from byte `offset` on. Connections are kept for the next call. A server
-  // that was never reached is `refused`: nothing says yet that its name is right. Lets through what
-  // the callbacks throw; throws Interrupted on Ctrl-C, within a tenth of a second.
+  // Gets what `url` names from byte `offset` on; of file URLs, regular files only. Connections are
+  // kept for the next call. A server that was never reached is `refused`: nothing says yet that its
+  // name is right. Lets through what the callbacks throw; throws Interrupted on Ctrl-C, within a
+  // tenth of a second.
   TransferResult get(const std::string& url, std::int64_t offset, const Begin& begin,
                      const Data& data);
 
@@ -58,6 +61,16 @@ class Transfer {
   TransferOptions options_;
   std::unique_ptr<Connection> connection_;
 };
+
+// A URL for people: without user and password, and with "..." for what follows a question mark or
+// "#", where services put keys. Also of text that only resembles a URL.
+std::string without_secrets(std::string_view url);
+
+// `url` in three parts: itself without user and password, and these.
+struct Address {
+  std::string url, user, password;
+};
+Address split_credentials(const std::string& url);
 
 // `path` as part of a URL: every byte but letters, digits and -._~/ becomes %XX.
 std::string url_path(std::string_view path);

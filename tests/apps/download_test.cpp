@@ -184,6 +184,18 @@ TEST_F(Download, TellsWhatIsWrongInOneLine) {
                   MatchesRegex("ekgine: " + gone + "/SHA256SUMS.txt: .*127.0.0.1.*\n"));
 }
 
+TEST_F(Download, PrintsNoPassword) {
+  const std::string mirror = "http://me:secret@" + server_.url().substr(7);
+  server_.add_fault("/902.dat", {.status = 503});
+  const ProcessResult result =
+      ekgine({"download", "--mirror", mirror, "--output", output_, "--json"});
+  expect_success(result);
+  EXPECT_EQ(json::parse(result.out).at("source"), server_.url());
+  EXPECT_THAT(result.err, HasSubstr("902.dat: HTTP 503; again"));
+  EXPECT_THAT(result.out + result.err, ::testing::Not(HasSubstr("secret")));
+  expect_complete();
+}
+
 TEST_F(Download, AFullDiskIsNamedAndLeavesThePart) {
   const std::int64_t limit =
       static_cast<std::int64_t>(fs::file_size(root_ / "901.dat")) / 1024 * 512;

@@ -42,6 +42,17 @@ TEST(Checksums, NameTheLineThatIsWrong) {
                "S:1: found '" + std::string(60, '?') + "...', expected");
 }
 
+TEST(Checksums, RefuseAFileThatIsAFolder) {
+  EXPECT_ERROR(parse_checksums(one + " a\n" + one + " a.b\n" + one + " a/b\n", "S"),
+               "S: lists a as a file and as a folder");
+  const Checksums files = parse_checksums(one + " a/b\n" + one + " c\n", "S");
+  EXPECT_TRUE(names(files, "a"));
+  EXPECT_TRUE(names(files, "a/b"));
+  EXPECT_TRUE(names(files, "c"));
+  EXPECT_FALSE(names(files, "a/"));
+  EXPECT_FALSE(names(files, "b"));
+}
+
 TEST(Checksums, RefuseNamesThatLeadOut) {
   for (const char* name : {"../x", "a/../../x", "a/..", "..", ".", "./a", "/etc/passwd", "a//b",
                            "a/", "..\\x", "a\\b", "C:\\x", "a\x01", "a\x7f", "a\tb"}) {

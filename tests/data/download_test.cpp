@@ -1,6 +1,7 @@
 #include "data/download.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -442,6 +443,129 @@ TEST_F(Downloads, APartThatIsNoPartOfTheFileIsDropped) {
   expect_complete();
 }
 
+TEST_F(Downloads, AnEndlessFileIsRefused) {
+  options_.largest_untold = 1'000'000;
+  server_.add_fault("/101.dat", {.kind = Kind::endless, .times = -1});
+  EXPECT_ERROR(run(), url("101.dat") +
+                          ": more arrives than 1000000 bytes, the most of a file whose "
+                          "size is not told");
+  EXPECT_EQ(offsets().size(), 1u);
+  EXPECT_THAT(content(), Not(Contains("101.dat.part")));
+}
+
+TEST_F(Downloads, AFileLargerThanTheDiskIsRefusedBeforeItArrives) {
+  server_.add_fault("/101.dat", {.kind = Kind::claim, .bytes = 1'000'000'000'000'000, .times = -1});
+  EXPECT_ERROR(run(), (options_.output / "101.dat.part").string() +
+                          ": 1000000000000000 bytes more do not fit on the disk: ");
+  EXPECT_THAT(content(), Not(Contains("101.dat.part")));
+}
+
+TEST_F(Downloads, AnEndlessOrHugeListIsRefused) {
+  server_.add_fault("/SHA256SUMS.txt", {.kind = Kind::claim, .bytes = 300'000'000});
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": has more than 268435456 bytes, too many");
+  server_.add_fault("/SHA256SUMS.txt", {.kind = Kind::long_head});
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": an answer's head of more than 262144 bytes");
+}
+
+// "101.dat.part" is a file of the database, and what gathers for "101.dat" must not replace it.
+TEST_F(Downloads, AFileNamedAsAPartIsNotTakenForOne) {
+  put("101.dat.part", "a file of its own");
+  put("101.dat.part.part/x", "and a folder");
+  write_sums();
+  options_.all_files = true;
+  run();
+  for (int again = 0; again < 2; ++again) {
+    for (const char* name : {"101.dat", "101.dat.part", "101.dat.part.part/x"}) {
+      EXPECT_TRUE(got(name) == served(name)) << name;
+    }
+    fs::remove(options_.output / "101.dat");  // the others are verified, and this fetched
+    EXPECT_EQ(run().fetched_files, 1);
+  }
+}
+
+TEST_F(Downloads, WhatIsChangedAfterItWasVerifiedIsNotReported) {
+  EXPECT_ERROR(download(options_,
+                        [this](const DownloadProgress& p) {
+                          const fs::path first = options_.output / "100.dat";
+                          if (p.unit == "102" && fs::exists(first)) write_bytes(first, "x");
+                        }),
+               (options_.output / "100.dat").string() + ": was changed after it had been verified");
+  run();
+  expect_complete();
+}
+
+TEST_F(Downloads, LinksAndFifosInTheFolderAreNotFollowed) {
+  const fs::path elsewhere = folder_ / "elsewhere";
+  fs::create_directory(elsewhere);
+  write_bytes(elsewhere / "file", served("101.dat"));
+  fs::create_directory(options_.output);
+  options_.all_files = true;
+  const fs::path link = options_.output / "101.dat";
+  fs::create_symlink(elsewhere / "file", link);
+  EXPECT_ERROR(run(), link.string() + ": is a symbolic link, which is not followed");
+  fs::remove(link);
+  fs::create_directory_symlink(elsewhere, options_.output / "doc");
+  EXPECT_ERROR(run(), (options_.output / "doc").string() + ": is a symbolic link");
+  EXPECT_FALSE(fs::exists(elsewhere / "index.html"));
+  fs::remove(options_.output / "doc");
+  ASSERT_EQ(mkfifo((link.string() + ".part").c_str(), 0600), 0);
+  EXPECT_ERROR(run(), link.string() + ".part: is no regular file");
+  fs::remove(link.string() + ".part");
+  ASSERT_EQ(mkfifo(link.c_str(), 0600), 0);
+  EXPECT_ERROR(run(), link.string() + ": is no regular file");
+  fs::remove(link);
+  fs::remove(options_.output / "SHA256SUMS.txt");
+  fs::create_symlink(elsewhere / "file", options_.output / "SHA256SUMS.txt");
+  EXPECT_ERROR(run(), "SHA256SUMS.txt: is a symbolic link");
+  EXPECT_TRUE(read_file(elsewhere / "file") == served("101.dat"));
+}
+
+TEST_F(Downloads, AFifoOnAFileMirrorIsNotWaitedFor) {
+  fs::remove(root_ / "101.dat");
+  ASSERT_EQ(mkfifo((root_ / "101.dat").c_str(), 0600), 0);
+  options_.mirror = "file://" + root_.string();
+  EXPECT_ERROR(run(), options_.mirror + "/101.dat: is no regular file");
+}
+
+TEST_F(Downloads, ALoginInsteadOfTheDatabaseIsNamed) {
+  put("login?next=secret", "\n<!doctype HTML><title>Log in</title>\n");
+  const HttpFault login{.kind = Kind::redirect, .location = "/login?next=secret"};
+  server_.add_fault("/SHA256SUMS.txt", login);
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": leads to a web page, " + url("login?...") +
+                          ": the database wants a login");
+  server_.add_fault("/101.dat", login);
+  EXPECT_ERROR(run(), url("101.dat") + ": leads to a web page, " + url("login?...") +
+                          ": the database wants a login");
+  server_.add_fault("/SHA256SUMS.txt", {.status = 401});
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": HTTP 401: the database wants a login");
+}
+
+TEST_F(Downloads, SecretsAreForTheServerAlone) {
+  const std::string host = server_.url().substr(std::string("http://").size());
+  options_.mirror = "http://me:se%40cret@" + host;
+  server_.add_fault("/101.dat", {.kind = Kind::truncate, .bytes = 20'000});
+  server_.add_fault("/102.dat", {.status = 404});
+  EXPECT_ERROR(run(), url("102.dat") + ": not found");
+  EXPECT_THAT(said_, ElementsAre(HasSubstr(url("101.dat") + ": ")));
+  EXPECT_EQ(run().source, server_.url());
+  for (const HttpRequest& request : server_.requests()) {
+    EXPECT_EQ(request.authorization, "Basic bWU6c2VAY3JldA==") << request.path;  // me:se@cret
+  }
+  for (const std::string& name : content()) EXPECT_THAT(got(name), Not(HasSubstr("secret")));
+  // Not for another server.
+  const HttpServer other(root_);
+  server_.add_fault("/101.dat", {.kind = Kind::redirect, .location = other.url() + "/101.dat"});
+  fs::remove(options_.output / "101.dat");
+  run();
+  ASSERT_EQ(other.requests().size(), 1u);
+  EXPECT_EQ(other.requests().at(0).authorization, "");
+  options_.mirror = "ftp://me:secret@x/y";
+  EXPECT_ERROR(run(), "--mirror: 'ftp://x/y' is no");
+  options_.mirror.clear();
+  options_.database = "https://me:secret@x/y";
+  EXPECT_ERROR(run(), "'https://x/y' is no name of a database");
+}
+
 TEST_F(Downloads, AMissingFileIsNamed) {
   server_.add_fault("/101.dat", {.status = 404, .times = -1});
   EXPECT_ERROR(run(), url("101.dat") + ": not found (HTTP 404), though SHA256SUMS.txt lists it");
@@ -513,7 +637,10 @@ TEST_F(Downloads, RefuseListsThatLeadOut) {
 
 TEST_F(Downloads, RefuseWhatIsNoDatabase) {
   put("SHA256SUMS.txt", "<!DOCTYPE html><title>404</title>\n");
-  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ":1: found '<!DOCTYPE html>");
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") +
+                          ": is a web page, expected a list; the database may want a login");
+  put("SHA256SUMS.txt", "no list\n");
+  EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ":1: found 'no list'");
   EXPECT_FALSE(fs::exists(options_.output));
   put("SHA256SUMS.txt", "");
   EXPECT_ERROR(run(), url("SHA256SUMS.txt") + ": is empty");
@@ -525,16 +652,18 @@ TEST_F(Downloads, RefuseWhatIsNoDatabase) {
   options_.mirror = server_.url() + "/nowhere";
   EXPECT_ERROR(run(), server_.url() + "/nowhere/SHA256SUMS.txt: not found, nor ");
   for (const char* mirror :
-       {"/home/me/mitdb", "ftp://x/y", "mitdb", "file://mitdb", "http://x/?a=b", "https://x/a b"}) {
+       {"/home/me/mitdb", "ftp://x/y", "mitdb", "file://mitdb", "http://x/?...", "https://x/a b"}) {
     options_.mirror = mirror;
     EXPECT_ERROR(
         run(), std::string("--mirror: '") + mirror + "' is no https, http or file URL of a folder");
   }
   options_.mirror = server_.url();
-  for (const char* name : {"", "/", "../x", "a/../b", "a/b/c", ".x", "a/.b", "a b", "a?"}) {
+  for (const char* name : {"", "/", "../x", "a/../b", "a/b/c", ".x", "a/.b", "a b", "a$"}) {
     options_.database = name;
     EXPECT_ERROR(run(), std::string("'") + name + "' is no name of a database, expected NAME");
   }
+  options_.database = "a?key=secret";
+  EXPECT_ERROR(run(), "'a?...' is no name of a database, expected NAME");
 }
 
 TEST_F(Downloads, NeverMixTwoDatabases) {
@@ -558,7 +687,9 @@ TEST_F(Downloads, RefusePlacesTheyCannotWrite) {
   EXPECT_THAT(server_.requests(), ::testing::IsEmpty());
   options_.output = folder_ / "out";
   fs::create_directories(options_.output / "101.dat");  // where a file must be
-  EXPECT_ERROR(run(), (options_.output / "101.dat").string() + ": cannot replace: Is a directory");
+  EXPECT_ERROR(run(), (options_.output / "101.dat").string() +
+                          ": is no regular file; remove it or "
+                          "choose another folder");
 }
 
 TEST_F(Downloads, AFullDiskLeavesAPart) {

@@ -103,6 +103,26 @@ TEST_F(Transfers, RefuseAnotherRangeThanTheyAskedFor) {
   EXPECT_EQ(got.begins, 0);
 }
 
+TEST_F(Transfers, HideSecretsInUrls) {
+  const std::pair<const char*, const char*> expected[] = {
+      {"http://me:secret@host:80/a@b/c", "http://host:80/a@b/c"},
+      {"https://token@host", "https://host"},
+      {"http://me:p@ss@host/x", "http://host/x"},
+      {"http://me:se/cret@host/x", "http://host/x"},
+      {"http://me:s#cret@host/x", "http://host/x"},
+      {"http://host/x?key=secret", "http://host/x?..."},
+      {"http://host/x#secret", "http://host/x#..."},
+      {"me:secret@host/x", "host/x"},
+      {"http://host:80/a@b", "http://host:80/a@b"},
+      {"file:///home/a@b", "file:///home/a@b"},
+      {"", ""}};
+  for (const auto& [url, shown] : expected) EXPECT_EQ(without_secrets(url), shown) << url;
+  const Address address = split_credentials("http://m%20e:se%40cret@host/x");
+  EXPECT_EQ(address.url, "http://host/x");
+  EXPECT_EQ(address.user, "m e");
+  EXPECT_EQ(address.password, "se@cret");
+}
+
 TEST_F(Transfers, EscapeNames) {
   EXPECT_EQ(url_path("a b#%.dat"), "a%20b%23%25.dat");
   EXPECT_EQ(url_path("x/1-2_3.~"), "x/1-2_3.~");

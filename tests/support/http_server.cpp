@@ -151,7 +151,8 @@ bool HttpServer::answer(int client, const std::string& request) {
   std::optional<HttpFault> fault;
   {
     const std::lock_guard lock(mutex_);
-    requests_.push_back({path, offset.value_or(0), header(request, "User-Agent")});
+    requests_.push_back({path, offset.value_or(0), header(request, "User-Agent"),
+                         header(request, "Authorization")});
     for (HttpFault& candidate : faults_[path]) {
       if (candidate.times == 0) continue;
       if (candidate.times > 0) --candidate.times;
@@ -199,12 +200,24 @@ bool HttpServer::answer(int client, const std::string& request) {
 
   std::string head =
       "HTTP/1.1 " + std::to_string(status) + " " + reason_of(status) + "\r\n" + extra;
-  if (lengths_) {
+  const bool endless = is(HttpFault::Kind::endless) || is(HttpFault::Kind::long_head);
+  if (is(HttpFault::Kind::claim)) {
+    head += "Content-Length: " + std::to_string(fault->bytes) + "\r\n";
+  } else if (lengths_ && !endless) {
     head += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   } else {
     head += "Connection: close\r\n";
   }
+  if (is(HttpFault::Kind::long_head)) {
+    while (!stopping_ && send_all(client, head, false))
+      head = "X: " + std::string(1000, 'x') + "\r\n";
+    return false;
+  }
   if (!send_all(client, head + "\r\n", false)) return false;
+  if (is(HttpFault::Kind::endless)) {
+    while (!stopping_ && send_all(client, std::string(1 << 16, 'x'), true)) continue;
+    return false;
+  }
   std::string_view sent = body;
   if (is(HttpFault::Kind::truncate) || is(HttpFault::Kind::stall)) {
     sent = sent.substr(0, static_cast<std::size_t>(fault->bytes));

@@ -22,6 +22,9 @@ struct HttpFault {
     status,       // answers with `status` and a page of text
     redirect,     // to `location`
     wrong_range,  // answers a range with another one
+    claim,        // announces `bytes` bytes
+    endless,      // announces no size and never stops
+    long_head,    // never stops sending lines of the head
   };
   Kind kind = Kind::status;
   std::int64_t bytes = 0;
@@ -35,6 +38,7 @@ struct HttpRequest {
   std::string path;         // "/100.dat"
   std::int64_t offset = 0;  // of its Range
   std::string agent;
+  std::string authorization;
 };
 
 class HttpServer {
