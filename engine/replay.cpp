@@ -2,9 +2,12 @@
 
 #if EKGINE_HAS_CUDA
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <string_view>
 
+#include "base/console.h"
 #include "kernels/runtime/cuda_device.h"
 
 namespace ekgine {
@@ -34,7 +37,13 @@ void Replay::run(const Key& key, const std::function<void()>& work) {
   const auto [entry, first] = graphs_->of.try_emplace(key);
   if (first) return work();
   if (!entry->second) {
-    if (graphs_->captured == most_graphs) return work();
+    if (graphs_->captured == most_graphs) {
+      notice(
+          fmt::format("more than {} shapes of work on the device: further ones are queued kernel "
+                      "by kernel, which is slower",
+                      most_graphs));
+      return work();
+    }
     entry->second = device_.cuda_device()->capture(work);
     ++graphs_->captured;
   }

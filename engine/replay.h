@@ -34,7 +34,8 @@ class Replay {
   // has a profile they are not used, since a graph does not tell its kernels' times.
   void run(const Key& key, const std::function<void()>& work);
 
-  // Graphs captured so far. At most `most_graphs`: work under further keys is called every time.
+  // Graphs captured so far. At most `most_graphs`: work under further keys is called every time,
+  // and a notice says so.
   std::int64_t graphs() const;
   static constexpr std::int64_t most_graphs = 64;
 

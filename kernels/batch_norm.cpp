@@ -105,6 +105,7 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
     const double variance = total.squares[c] / total.count;
     mean[c] = static_cast<T>(total.mean[c]);
     rstd[c] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
+    if (!std::isfinite(mean[c]) || !std::isfinite(static_cast<T>(variance))) continue;
     running_mean[c] = momentum * running_mean[c] + (1 - momentum) * mean[c];
     running_variance[c] =
         momentum * running_variance[c] + (1 - momentum) * static_cast<T>(variance);

@@ -7,6 +7,8 @@
 //                 an elementwise pass that reads x and dy again
 #include "kernels/batch_norm.h"
 
+#include <cfloat>
+
 #include "kernels/device/batch_norm.cuh"
 #include "kernels/device/channels.cuh"
 #include "kernels/device/gradient.cuh"
@@ -124,6 +126,7 @@ __global__ void __launch_bounds__(channel_threads)
   const float batch_variance = moments.values[1] / static_cast<float>(s.rows);
   mean[c] = batch_mean;
   rstd[c] = 1 / sqrtf(batch_variance + epsilon);
+  if (!(fabsf(batch_mean) <= FLT_MAX && batch_variance <= FLT_MAX)) return;  // nor is a NaN
   running_mean[c] = kept * running_mean[c] + (1 - kept) * batch_mean;
   running_variance[c] = kept * running_variance[c] + (1 - kept) * batch_variance;
 }

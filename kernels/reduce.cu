@@ -13,7 +13,8 @@ namespace {
 // eight matrix rows at a time, so that a warp reads 32·V neighbouring elements.
 constexpr int lanes = 32;
 constexpr int depth = 8;
-constexpr int total_threads = 128;  // of the second launch
+constexpr int total_threads = 128;               // of the second launch
+constexpr std::int64_t wanted_blocks = 2 * 132;  // of the first: 132 multiprocessors has an H100
 
 template <class T, int V>
 __device__ __forceinline__ void load_columns(float (&values)[V], const T* from) {
@@ -73,10 +74,11 @@ __global__ void __launch_bounds__(total_threads)
 template <class T, int V>
 void run(const Cuda& cuda, std::int64_t rows, std::int64_t columns, const T* x,
          Gradient<float> sum) {
-  // Ranges enough to occupy the device twice over, but of four rows per thread or more.
+  // Ranges enough to occupy a large device twice over, but of four rows per thread or more. By the
+  // sizes alone: sums have the same bits on every device.
   const std::int64_t tiles = blocks_of(columns, lanes * V);
-  const std::int64_t wanted = std::clamp<std::int64_t>(blocks_of(2 * cuda.multiprocessors, tiles),
-                                                       1, blocks_of(rows, 4 * depth) + 1);
+  const std::int64_t wanted =
+      std::clamp<std::int64_t>(blocks_of(wanted_blocks, tiles), 1, blocks_of(rows, 4 * depth) + 1);
   const std::int64_t length = std::max<std::int64_t>(blocks_of(rows, wanted), 1);
   const std::int64_t ranges = std::max<std::int64_t>(blocks_of(rows, length), 1);
 

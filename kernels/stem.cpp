@@ -333,6 +333,7 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
     if (variance < 0) variance = 0;  // by rounding, where u is constant
     mean[c] = static_cast<T>(center);
     rstd[c] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
+    if (!std::isfinite(mean[c]) || !std::isfinite(static_cast<T>(variance))) continue;
     running_mean[c] = momentum * running_mean[c] + (1 - momentum) * mean[c];
     running_variance[c] =
         momentum * running_variance[c] + (1 - momentum) * static_cast<T>(variance);

@@ -48,7 +48,8 @@ inline Grid channel_columns(int width, std::int64_t channels) {
 inline Grid channel_grid(int width, std::int64_t channels, std::int64_t rows, std::int64_t per_lane,
                          std::int64_t most) {
   Grid grid = channel_columns(width, channels);
-  const std::int64_t lanes = std::clamp<std::int64_t>(channel_threads / grid.threads.x, 1, rows);
+  const std::int64_t lanes = std::clamp<std::int64_t>(channel_threads / grid.threads.x, 1,
+                                                      std::max<std::int64_t>(rows, 1));
   grid.threads.y = static_cast<unsigned>(lanes);
   grid.blocks.x = static_cast<unsigned>(std::min(blocks_of(rows, lanes * per_lane), most));
   return grid;

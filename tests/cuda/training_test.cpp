@@ -1,4 +1,5 @@
 // Whole training steps and inference on a CUDA device, real or emulated, against the CPU.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -205,6 +206,11 @@ TEST_P(CudaTraining, KeepsTheWeightsWhenTheLossIsNotFinite) {
   batch.values[100] = sound;
   step.run(batch.view(), 3, 1e-3);
   EXPECT_EQ(device.read_floats(model.parameters().values()), before);
+  for (const auto& [name, array] : model.state()) {  // running statistics among them
+    EXPECT_THAT(array.values,
+                ::testing::Each(::testing::Truly([](float v) { return std::isfinite(v); })))
+        << name;
+  }
   try {
     step.totals();
     ADD_FAILURE() << "no error";
