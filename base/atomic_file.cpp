@@ -249,12 +249,19 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
     } catch (const InUse&) {
       throw InUse(path);
     } catch (const Error&) {
-      if (attempt == most_attempts || fs::exists(place)) throw;
+      if (attempt == most_attempts || fs::exists(place)) {
+        remove_what_is_empty();
+        throw;
+      }
     }
   }
 }
 
 OutputDirectory::~OutputDirectory() {
+  remove_what_is_empty();
+}
+
+void OutputDirectory::remove_what_is_empty() noexcept {
   // Removing a folder fails when something is in it, which is the point.
   for (const fs::path& folder : made_) {
     if (::rmdir(folder.c_str()) != 0) break;

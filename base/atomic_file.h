@@ -101,6 +101,8 @@ class OutputDirectory {
   ~OutputDirectory();
 
  private:
+  void remove_what_is_empty() noexcept;
+
   std::vector<std::filesystem::path> made_;  // innermost first
   std::optional<DirectoryLock> lock_;        // held while they are removed
 };

@@ -415,6 +415,7 @@ StoreWriter::~StoreWriter() {
 
 void StoreWriter::make_locked_partial() {
   for (;;) {
+    const bool made = !fs::exists(partial_);
     make_directory(partial_);
     try {
       partial_lock_.emplace(partial_);
@@ -422,7 +423,9 @@ void StoreWriter::make_locked_partial() {
     } catch (const InUse&) {
       throw InUse(folder_);
     } catch (const Error&) {
-      if (fs::exists(partial_)) throw;  // else another process has just removed its own
+      if (!fs::exists(partial_)) continue;  // another process has just removed its own
+      if (made) ::rmdir(partial_.c_str());
+      throw;
     }
   }
 }

@@ -1,0 +1,105 @@
+// Every command that writes, while a call of the operating system or an allocation fails: it ends
+// with status 1 and one line, leaves nothing half-written, and works when it is given again.
+//
+// EKGINE_FAULTS=N tries N calls of each kind of each command, chosen at random, alone or with all
+// after it; EKGINE_FAULTS=all tries every call, both ways.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+
+#include "base/atomic_file.h"
+#include "tests/faults/commands.h"
+#include "tests/support/random.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+// How many calls of a kind the command makes.
+using Calls = std::vector<std::pair<std::string, std::int64_t>>;
+
+Calls count_calls(const Workbench& bench) {
+  bench.reset();
+  const std::string report = bench.path("report");
+  EXPECT_EQ(bench.start({{"LD_PRELOAD", EKGINE_FAULT_LIBRARY}, {"EKGINE_FAULT_REPORT", report}})
+                .wait()
+                .status,
+            0);
+  std::istringstream lines(read_file(report));
+  Calls calls;
+  std::string kind;
+  for (std::int64_t count = 0; lines >> kind >> count;) calls.emplace_back(kind, count);
+  return calls;
+}
+
+// The calls to let fail: "K", or "K+" with all after it, as when a disk or the memory stays full.
+std::vector<std::string> chosen(const std::string& kind, std::int64_t count, Random& random) {
+  const bool lasts = kind == "write" || kind == "malloc" || kind == "thread";
+  const char* given = std::getenv("EKGINE_FAULTS");
+  const std::string wanted = given == nullptr ? "2" : given;
+  std::vector<std::string> plans;
+  for (std::int64_t k = 1; wanted == "all" && k <= count; ++k) {
+    plans.push_back(std::to_string(k));
+    if (lasts) plans.push_back(std::to_string(k) + "+");
+  }
+  for (int i = 0; wanted != "all" && count > 0 && i < std::stoi(wanted); ++i) {
+    const std::string k = std::to_string(random.integer(1, static_cast<int>(count)));
+    plans.push_back(lasts && i % 2 == 1 ? k + "+" : k);
+  }
+  return plans;
+}
+
+// The run time of OpenMP reports an allocation of its own that fails, and ends the program.
+bool ended_by_openmp(const ProcessResult& result) {
+  return result.err.find("libgomp: ") != std::string::npos;
+}
+
+class Faults : public ::testing::TestWithParam<Command> {};
+
+TEST_P(Faults, EndInOneLineAndNothingDamaged) {
+  const Workbench bench(GetParam());
+  Random random(5);
+  for (const auto& [kind, count] : count_calls(bench)) {
+    std::int64_t injected = 0, harmless = 0;
+    for (const std::string& which : chosen(kind, count, random)) {
+      const std::string plan = kind + ":" + which;
+      SCOPED_TRACE(plan + " of " + std::to_string(count));
+      bench.reset();
+      const ProcessResult result =
+          bench.start({{"LD_PRELOAD", EKGINE_FAULT_LIBRARY}, {"EKGINE_FAULT", plan}}).wait();
+      ++injected;
+      EXPECT_FALSE(result.timed_out);
+      EXPECT_EQ(result.signal, 0) << result.err;
+      if (result.status == 0) {
+        ++harmless;
+        EXPECT_EQ(result.err, "");
+        bench.expect_all_written();
+        continue;
+      }
+      EXPECT_EQ(result.status, 1) << result.err;
+      // What cannot be written can be a line on stderr, too.
+      const bool lost = kind == "write" && result.err.empty();
+      if (!ended_by_openmp(result) && !lost) {
+        EXPECT_THAT(result.err, ::testing::StartsWith("ekgine: "));
+        EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
+        bench.expect_nothing_damaged();
+      }
+      const ProcessResult again = bench.start_again().wait();
+      EXPECT_EQ(again.status, 0) << "given again: " << again.err << "after " << result.err;
+      bench.expect_all_written();
+    }
+    std::printf("%-18s %-7s %6lld calls, %lld failed, %lld of them harmless\n",
+                GetParam().name.c_str(), kind.c_str(), static_cast<long long>(count),
+                static_cast<long long>(injected), static_cast<long long>(harmless));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, Faults, ::testing::ValuesIn(writing_commands()),
+                         [](const auto& tested) { return tested.param.name; });
+
+}  // namespace
+}  // namespace ekgine::testing
