@@ -1,5 +1,6 @@
 #include "kernels/runtime/threads.h"
 
+#include <execinfo.h>
 #include <omp.h>
 
 #include <latch>
@@ -12,6 +13,11 @@
 namespace ekgine {
 
 void start_threads(int threads) {
+  // The C library loads what exceptions need to pass its own functions when that is first needed,
+  // and ends the process where it then has no memory for it.
+  void* frame = nullptr;
+  ::backtrace(&frame, 1);
+
   const int others = threads - 1;
   std::vector<std::jthread> all;
   all.reserve(static_cast<std::size_t>(others));
