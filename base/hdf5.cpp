@@ -14,9 +14,13 @@
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/error.h"
+#include "base/hdf5_content.h"
+#include "base/hdf5_library.h"
 #include "base/seal.h"
 #include "base/sha256.h"
 
@@ -51,37 +55,6 @@ class LibraryLock {
  private:
   std::lock_guard<std::mutex> lock_;
 };
-
-// An HDF5 identifier and the function that closes it.
-class Id {
- public:
-  using Closer = herr_t (*)(hid_t);
-
-  Id(hid_t id, Closer closer) : id_(id), closer_(closer) {}
-  Id(Id&& other) noexcept : id_(std::exchange(other.id_, -1)), closer_(other.closer_) {}
-  Id& operator=(Id&&) = delete;
-  ~Id() {
-    if (id_ >= 0) closer_(id_);
-  }
-  bool valid() const { return id_ >= 0; }
-  hid_t get() const { return id_; }
-  // Closes now and tells whether that worked.
-  bool close() { return closer_(std::exchange(id_, -1)) >= 0; }
-
- private:
-  hid_t id_;
-  Closer closer_;
-};
-
-template <class T>
-hid_t memory_type() {
-  if constexpr (std::same_as<T, float>) return H5T_NATIVE_FLOAT;
-  if constexpr (std::same_as<T, double>) return H5T_NATIVE_DOUBLE;
-  if constexpr (std::same_as<T, std::int8_t>) return H5T_NATIVE_INT8;
-  if constexpr (std::same_as<T, std::uint8_t>) return H5T_NATIVE_UINT8;
-  if constexpr (std::same_as<T, std::int32_t>) return H5T_NATIVE_INT32;
-  if constexpr (std::same_as<T, std::int64_t>) return H5T_NATIVE_INT64;
-}
 
 // The operating system's reason inside the library's error stack ("No space left on device"), or
 // `otherwise` where the stack holds none.
@@ -191,14 +164,18 @@ struct File::Handle {
     return path.string() + ":" + (normal_name(object).empty() ? "/" : normal_name(object));
   }
 
-  // H5Lexists asks about the last component only and fails when an earlier one is missing.
+  // Hard links only: no other is followed. H5Lexists asks about the last component only and fails
+  // when an earlier one is missing.
   bool exists(const std::string& name) const {
     const std::string normal = normal_name(name);
     for (std::size_t end = 0; end != std::string::npos && !normal.empty();) {
       end = normal.find('/', end + 1);
       const std::string prefix = normal.substr(0, end);
       if (H5Lexists(file, prefix.c_str(), H5P_DEFAULT) <= 0) return false;
-      if (H5Oexists_by_name(file, prefix.c_str(), H5P_DEFAULT) <= 0) return false;
+      H5L_info_t link;
+      if (H5Lget_info(file, prefix.c_str(), &link, H5P_DEFAULT) < 0 || link.type != H5L_TYPE_HARD) {
+        return false;
+      }
       if (end != std::string::npos && !is_a(prefix, H5O_TYPE_GROUP)) return false;
     }
     return true;
@@ -216,7 +193,12 @@ struct File::Handle {
     if (!exists(name) || normal_name(name).empty()) fail("{}: the dataset is missing", where(name));
     if (!is_a(name, H5O_TYPE_DATASET)) fail("{}: expected a dataset, found a group", where(name));
     Id dataset(H5Dopen2(file, normal_name(name).c_str(), H5P_DEFAULT), H5Dclose);
-    if (!dataset.valid()) fail("{}: the dataset cannot be opened; damaged?", where(name));
+    const Id creation(dataset.valid() ? H5Dget_create_plist(dataset.get()) : -1, H5Pclose);
+    if (!creation.valid()) fail("{}: the dataset cannot be opened; damaged?", where(name));
+    if (H5Pget_layout(creation.get()) == H5D_VIRTUAL ||
+        H5Pget_external_count(creation.get()) != 0) {
+      fail("{}: its data lies elsewhere, which is not followed", where(name));
+    }
     return dataset;
   }
 
@@ -293,19 +275,55 @@ File File::open(const fs::path& path) {
   if (handle->bytes.starts_with(seal_line)) {
     if (!seal_holds(handle->bytes, seal_line.size())) fail_damaged(path.string());
     handle->seal = handle->bytes.substr(seal_line.size(), blank_seal.size());
-  } else if (!handle->bytes.starts_with(signature)) {
-    fail("{}: is not an HDF5 file, or damaged", path.string());
+    handle->open();
+    return File(std::move(handle));
   }
-  handle->open();
-  return File(std::move(handle));
+  File file = open_image(std::as_bytes(std::span(handle->bytes)), path.string());
+  notice(fmt::format("{}: has no checksum; taken as it is", path.string()));
+  return file;
 }
 
 File File::open_image(std::span<const std::byte> image, const std::string& name) {
-  auto handle = std::make_unique<Handle>(name);
-  handle->bytes.assign(reinterpret_cast<const char*>(image.data()), image.size());
-  if (!handle->bytes.starts_with(signature)) fail("{}: is not an HDF5 file, or damaged", name);
-  handle->open();
-  return File(std::move(handle));
+  const std::string_view bytes(reinterpret_cast<const char*>(image.data()), image.size());
+  if (!bytes.starts_with(signature)) fail("{}: is not an HDF5 file, or damaged", name);
+  const std::vector<Item> items = [&] {
+    const LibraryLock lock;
+    return content_of(bytes, name);
+  }();
+  File file = create_image(name);
+  std::string owner;  // of attributes
+  for (const Item& item : items) file.add(item, owner);
+  return file;
+}
+
+void File::add(const Item& item, std::string& owner) {
+  if (item.kind != Item::Kind::attribute) owner = item.name;
+  if (item.kind == Item::Kind::group) {
+    if (!item.name.empty()) create_group(item.name);
+    return;
+  }
+  const bool attribute = item.kind == Item::Kind::attribute;
+  const auto add_values = [&]<class Values>(const Values& values) {
+    if constexpr (std::same_as<Values, std::string>) {
+      attribute ? write_text(owner, item.name, values) : write_placeholder(item.name);
+    } else if (!attribute) {
+      write<typename Values::value_type>(item.name, values, item.shape);
+    } else if constexpr (std::same_as<Values, std::vector<std::int64_t>>) {
+      write_integer(owner, item.name, values.at(0));
+    } else if constexpr (std::same_as<Values, std::vector<double>>) {
+      write_number(owner, item.name, values.at(0));
+    }
+  };
+  std::visit(add_values, item.values);
+}
+
+void File::write_placeholder(const std::string& dataset) {
+  const LibraryLock lock;
+  const Id space(H5Screate(H5S_SCALAR), H5Sclose);
+  const Id id(H5Dcreate2(handle_->file, normal_name(dataset).c_str(), H5T_C_S1, space.get(),
+                         H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+              H5Dclose);
+  if (!id.valid()) fail("{}: cannot create the dataset", handle_->where(dataset));
 }
 
 File File::create(const fs::path& path) {
@@ -324,8 +342,11 @@ File File::create_image(const std::string& name) {
   const LibraryLock lock;
   const Id access = access_properties();
   H5Pset_fapl_core(access.get(), 1 << 20, false);
+  // The library takes files of one name for one file, in memory too.
+  static std::uint64_t number = 0;
+  const std::string unique = fmt::format("{} {}", name, ++number);
   auto handle = std::make_unique<Handle>(name);
-  handle->file = H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
+  handle->file = H5Fcreate(unique.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get());
   if (handle->file < 0) fail("{}: cannot create: {}", name, system_reason("refused"));
   return File(std::move(handle));
 }
@@ -409,8 +430,9 @@ std::vector<T> File::read(const std::string& dataset, std::span<const std::int64
   }
   const Id type(H5Dget_type(id.get()), H5Tclose);
   const H5T_class_t kind = H5Tget_class(type.get());
-  if (kind != H5T_INTEGER && kind != H5T_FLOAT)
+  if (kind != H5T_INTEGER && kind != H5T_FLOAT) {
     fail("{}: does not hold numbers", handle_->where(dataset));
+  }
   if (kind == H5T_FLOAT && std::is_integral_v<T>) {
     fail("{}: holds floating-point numbers, expected integers", handle_->where(dataset));
   }
@@ -541,23 +563,11 @@ std::string File::read_text(const std::string& object, const std::string& name) 
   if (H5Tget_class(type.get()) != H5T_STRING || H5Sget_simple_extent_npoints(space.get()) != 1) {
     fail("{}: the attribute '{}' is not one text", handle_->where(object), name);
   }
-  const auto unreadable = [&]() {
+  std::optional<std::string> text = read_string(attribute.get(), type.get());
+  if (!text) {
     fail("{}: the attribute '{}' cannot be read; damaged?", handle_->where(object), name);
-  };
-  if (H5Tis_variable_str(type.get()) > 0) {
-    char* text = nullptr;
-    if (H5Aread(attribute.get(), type.get(), &text) < 0) unreadable();
-    std::string value = text != nullptr ? text : "";
-    H5free_memory(text);
-    return value;
   }
-  std::string value(H5Tget_size(type.get()), '\0');
-  if (H5Aread(attribute.get(), type.get(), value.data()) < 0) unreadable();
-  value.resize(std::min(value.find('\0'), value.size()));
-  if (H5Tget_strpad(type.get()) == H5T_STR_SPACEPAD) {
-    value.resize(value.find_last_not_of(' ') + 1);
-  }
-  return value;
+  return std::move(*text);
 }
 
 void File::write_integer(const std::string& object, const std::string& name, std::int64_t value) {

@@ -28,13 +28,17 @@ struct Rows {
   std::int64_t first = 0, count = 0;
 };
 
+struct Item;
+
 class File {
  public:
-  // Reads an existing file into memory and opens it for reading. Errors: missing, not HDF5,
-  // truncated, a seal that does not hold.
+  // Reads an existing file into memory and opens it for reading. One without a seal, from
+  // elsewhere, is opened as open_image() does, and a notice says so. Errors: missing, not HDF5,
+  // truncated, a seal that does not hold; those of content_of().
   static File open(const std::filesystem::path& path);
-  // Opens a file without a seal that lies in memory; the bytes are copied. `name` stands for it in
-  // messages.
+  // Opens a file without a seal that lies in memory. `name` stands for it in messages. Its content
+  // is taken out of it in a process of its own (base/hdf5_content.h), of which this is a clean
+  // copy; the library sees the bytes of others nowhere else.
   static File open_image(std::span<const std::byte> image, const std::string& name);
   // Creates a file, replacing one of that name. Write to an AtomicFile's temporary path.
   static File create(const std::filesystem::path& path);
@@ -87,6 +91,10 @@ class File {
  private:
   struct Handle;
   explicit File(std::unique_ptr<Handle> handle);
+  // Adds what content_of() gives; `owner` is the object before it.
+  void add(const Item& item, std::string& owner);
+  // Adds a dataset that cannot be read as numbers.
+  void write_placeholder(const std::string& dataset);
   std::unique_ptr<Handle> handle_;
 };
 

@@ -113,13 +113,13 @@ void write_record(AtomicWriter& file, const Store& store, const std::string& nam
   }
   const std::int64_t sequences = record.size() - length + 1;
   std::vector<float> scalograms;
+  // All at once: a record's file is checked whole each time it is opened.
+  if (store.info().scalograms) scalograms = store.read_scalograms(name, 0, record.size());
   for (std::int64_t first = 0; first < sequences; first += sequences_per_example) {
     throw_if_interrupted();
     const std::int64_t count = std::min(sequences_per_example, sequences - first);
     const std::int64_t beats = count + length - 1;  // sequences overlap
-    if (store.info().scalograms) {
-      scalograms = store.read_scalograms(name, first, beats);
-    } else {
+    if (!store.info().scalograms) {
       scalograms.resize(static_cast<std::size_t>(beats * scalogram_size));
       compute_scalograms(cpu,
                          std::span(record.beats)
@@ -131,8 +131,10 @@ void write_record(AtomicWriter& file, const Store& store, const std::string& nam
                                           std::span(record.labels)
                                               .subspan(static_cast<std::size_t>(first + length - 1),
                                                        static_cast<std::size_t>(count)));
-    const std::string_view bytes = bytes_of(std::span<const float>(scalograms));
     const std::size_t beat = scalogram_size * sizeof(float);
+    const std::size_t skipped =
+        store.info().scalograms ? static_cast<std::size_t>(first) * beat : 0;
+    const std::string_view bytes = bytes_of(std::span<const float>(scalograms)).substr(skipped);
     const std::size_t sequence = static_cast<std::size_t>(length) * beat;
     file.write(tfrecord_head(head.size() + static_cast<std::size_t>(count) * sequence));
     file.write(head);

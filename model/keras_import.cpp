@@ -1,9 +1,6 @@
 #include "model/keras_import.h"
 
-#include <zip.h>
-
 #include <algorithm>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
@@ -14,6 +11,8 @@
 
 #include "base/error.h"
 #include "base/hdf5.h"
+#include "base/json_file.h"
+#include "base/zip.h"
 #include "model/json_text.h"
 #include "model/keras_layout.h"
 
@@ -25,70 +24,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using Extents = std::vector<std::int64_t>;
 
-// Far more than any model of this kind has; keeps a damaged size from asking for terabytes.
-constexpr zip_uint64_t largest_member = 1 << 30;
-
-class ZipArchive {
- public:
-  explicit ZipArchive(const fs::path& path) : path_(path.string()) {
-    int code = 0;
-    archive_.reset(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
-    if (archive_ != nullptr) return;
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    const std::string reason = zip_error_strerror(&error);
-    zip_error_fini(&error);
-    const bool damaged = code == ZIP_ER_NOZIP || code == ZIP_ER_INCONS;
-    fail("{}: {}: {}", path_, damaged ? "not a .keras file (a zip), or truncated" : "cannot open",
-         reason);
-  }
-
-  std::string read(const char* member) const {
-    zip_stat_t info;
-    if (zip_stat(archive_.get(), member, 0, &info) != 0) {
-      fail("{}: not a .keras file: the zip has no {}", path_, member);
-    }
-    if ((info.valid & ZIP_STAT_SIZE) == 0 || info.size > largest_member) {
-      fail("{}: {} has {} bytes, expected at most {}", path_, member, info.size, largest_member);
-    }
-    const std::unique_ptr<zip_file_t, int (*)(zip_file_t*)> file(
-        zip_fopen(archive_.get(), member, 0), zip_fclose);
-    if (file == nullptr) {
-      fail("{}: {}: cannot read: {}", path_, member, zip_strerror(archive_.get()));
-    }
-    // One byte more than there is: reading to the end is what checks the CRC.
-    std::string content(info.size + 1, '\0');
-    std::size_t size = 0;
-    while (size < content.size()) {
-      const zip_int64_t n = zip_fread(file.get(), &content[size], content.size() - size);
-      if (n < 0) {
-        fail("{}: {}: cannot read: {}", path_, member, zip_file_strerror(file.get()));
-      }
-      if (n == 0) break;
-      size += static_cast<std::size_t>(n);
-    }
-    if (size != info.size) {
-      fail("{}: {} has {} bytes, expected {}", path_, member, size, info.size);
-    }
-    content.pop_back();
-    return content;
-  }
-
- private:
-  struct Discard {
-    void operator()(zip_t* archive) const { zip_discard(archive); }
-  };
-  std::string path_;
-  std::unique_ptr<zip_t, Discard> archive_;
-};
-
-json parse(const std::string& text, const std::string& source) {
-  try {
-    return json::parse(text);
-  } catch (const json::parse_error& error) {
-    fail("{}: not valid JSON (byte {})", source, error.byte);
-  }
-}
+// Far more than any model of this kind has.
+constexpr std::size_t largest_text = std::size_t{4} << 20, largest_weights = std::size_t{1} << 30;
 
 // A layer of config.json. Keeps a reference to it.
 class Layer {
@@ -407,7 +344,7 @@ class Variables {
 }  // namespace
 
 ModelWeights import_keras(const fs::path& path) {
-  const ZipArchive archive(path);
+  const ZipReader archive(path, "a .keras file");
   const std::string file = path.string();
   const auto source = [&](const char* member) { return file + ": " + member; };
 
@@ -416,19 +353,23 @@ ModelWeights import_keras(const fs::path& path) {
   ModelWeights weights;
   const char* member = "metadata.json";
   try {
-    const json metadata = parse(archive.read(member), source(member));
+    const json metadata = parse_json(archive.read(member, largest_text), source(member));
     const auto version = metadata.at("keras_version").get<std::string>();
     if (!version.starts_with("3.")) {
       fail("{}: keras_version is {}, expected 3.x", source(member), brief(version));
     }
     member = "config.json";
-    weights.config = read_model(parse(archive.read(member), source(member)), source(member));
+    weights.config =
+        read_model(parse_json(archive.read(member, largest_text), source(member)), source(member));
   } catch (const json::exception& error) {
-    fail("{}: not as Keras writes it: {}", source(member), error.what());
+    // The library's own text is "[json.exception.NAME.NUMBER] what is wrong".
+    std::string_view reason = error.what();
+    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
+    fail("{}: not as Keras writes it: {}", source(member), reason);
   }
 
   member = "model.weights.h5";
-  Variables variables(archive.read(member), source(member));
+  Variables variables(archive.read(member, largest_weights), source(member));
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
   variables.take_amplitude(weights.config);
   weights.label_map = variables.label_map();

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "base/error.h"
+#include "model/weights.h"
 
 namespace ekgine {
 
@@ -85,46 +85,7 @@ StateDict Model::state() const {
 }
 
 void Model::load(const StateDict& state, const std::string& source) {
-  std::vector<std::string> missing, unexpected, misshaped;
-  const bool normalised =
-      state.contains(normalisation_mean_.name) || state.contains(normalisation_std_.name);
-  std::size_t found = 0;
-  const auto check = [&](const Parameter& parameter) {
-    const auto entry = state.find(parameter.name);
-    if (entry == state.end()) {
-      const bool optional = parameter.name.starts_with("normalisation.") && !normalised;
-      if (!optional) missing.push_back(parameter.name);
-      return;
-    }
-    ++found;
-    const auto expected = parameter.value.shape().extents();
-    if (!std::ranges::equal(entry->second.shape, expected)) {
-      misshaped.push_back(fmt::format("{} is {}, expected {}", parameter.name,
-                                      shape_text(entry->second.shape), shape_text(expected)));
-    }
-  };
-  for (const Parameter& parameter : parameters_.trainable()) check(parameter);
-  for (const Parameter& buffer : parameters_.buffers()) check(buffer);
-  if (found != state.size()) {
-    for (const auto& [name, array] : state) {
-      const auto is_it = [&name = name](const Parameter& p) { return p.name == name; };
-      if (std::ranges::none_of(parameters_.trainable(), is_it) &&
-          std::ranges::none_of(parameters_.buffers(), is_it)) {
-        unexpected.push_back(name);
-      }
-    }
-  }
-  if (!missing.empty() || !unexpected.empty() || !misshaped.empty()) {
-    std::vector<std::string> faults;
-    if (!missing.empty()) faults.push_back(fmt::format("missing: {}", fmt::join(missing, ", ")));
-    if (!unexpected.empty()) {
-      faults.push_back(fmt::format("unexpected: {}", fmt::join(unexpected, ", ")));
-    }
-    if (!misshaped.empty()) {
-      faults.push_back(fmt::format("wrong shape: {}", fmt::join(misshaped, ", ")));
-    }
-    fail("{}: weights do not fit {} — {}", source, config_.name, fmt::join(faults, "; "));
-  }
+  check_arrays(config_, state, source);
   const auto take = [&](const Parameter& parameter) {
     const auto entry = state.find(parameter.name);
     if (entry == state.end()) return;

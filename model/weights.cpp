@@ -1,11 +1,14 @@
 #include "model/weights.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "base/console.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "model/keras_layout.h"
 #include "model/safetensors.h"
 
 namespace ekgine {
@@ -21,6 +24,36 @@ void save_model_weights(const std::filesystem::path& path, const ModelWeights& w
   Metadata metadata = {{"format", weights_format}, {"model", json_text(weights.config.to_json())}};
   if (!weights.label_map.empty()) metadata["label_map"] = weights.label_map;
   write_safetensors(path, weights.state, metadata);
+}
+
+void check_arrays(const ModelConfig& config, const StateDict& state, const std::string& source) {
+  std::vector<std::string> missing, unexpected, misshaped;
+  const bool normalised =
+      state.contains("normalisation.mean") || state.contains("normalisation.std");
+  std::set<std::string> known;
+  for (const KerasVariable& variable : keras_variables(config)) {
+    known.insert(variable.name);
+    const auto entry = state.find(variable.name);
+    if (entry == state.end()) {
+      if (!variable.optional || normalised) missing.push_back(variable.name);
+    } else if (entry->second.shape != variable.shape) {
+      misshaped.push_back(fmt::format("{} is {}, expected {}", variable.name,
+                                      shape_text(entry->second.shape), shape_text(variable.shape)));
+    }
+  }
+  for (const auto& [name, array] : state) {
+    if (!known.contains(name)) unexpected.push_back(name);
+  }
+  std::vector<std::string> faults;
+  const auto add = [&](const char* what, const std::vector<std::string>& names) {
+    if (!names.empty()) faults.push_back(fmt::format("{}: {}", what, fmt::join(names, ", ")));
+  };
+  add("missing", missing);
+  add("unexpected", unexpected);
+  add("wrong shape", misshaped);
+  if (!faults.empty()) {
+    fail("{}: weights do not fit {} — {}", source, config.name, fmt::join(faults, "; "));
+  }
 }
 
 ModelWeights load_model_weights(const std::filesystem::path& path) {
@@ -45,6 +78,7 @@ ModelWeights load_model_weights(const std::filesystem::path& path) {
   result.config = ModelConfig::from_json(parse_json(metadata("model"), file + ": metadata 'model'"),
                                          file + ": metadata 'model'");
   if (weights.metadata.contains("label_map")) result.label_map = metadata("label_map");
+  check_arrays(result.config, weights.arrays, file);
   check_finite(weights.arrays, file);
   result.state = std::move(weights.arrays);
   return result;

@@ -22,9 +22,13 @@ struct ModelWeights {
 
 void save_model_weights(const std::filesystem::path& path, const ModelWeights& weights);
 
-// Errors: not a weights file of ekgine; damaged; an unknown configuration; values that are not
-// finite.
-// Whether the names and shapes are those of the model is the model's to check.
+// Throws an Error that names all arrays that are missing, unexpected or of another shape than a
+// model of `config` has. Takes no memory for the model: called before one is made for a file's
+// sake. `source` names the file.
+void check_arrays(const ModelConfig& config, const StateDict& state, const std::string& source);
+
+// Errors: not a weights file of ekgine; damaged; an unknown configuration; those of check_arrays(); values
+// that are not finite.
 ModelWeights load_model_weights(const std::filesystem::path& path);
 
 }  // namespace ekgine

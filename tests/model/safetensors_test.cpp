@@ -73,7 +73,8 @@ std::string python_file() {
 TEST(Safetensors, ReadsAFileOfPython) {
   const TemporaryDirectory folder;
   write_file(folder / "a.safetensors", python_file());
-  const auto [arrays, metadata] = read_safetensors(folder / "a.safetensors");
+  const auto [arrays, metadata, sealed] = read_safetensors(folder / "a.safetensors");
+  EXPECT_FALSE(sealed);
   EXPECT_THAT(metadata, ElementsAre(Pair("format", "test"), Pair("note", "ü \"quoted\"")));
   ASSERT_EQ(arrays.size(), 6u);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/atomic_file.h"
+#include "model/keras_layout.h"
 #include "model/safetensors.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flips.h"
@@ -15,7 +16,20 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-const StateDict state = {{"classifier.bias", {{5}, {1, 2, 3, 4, 0.1f}}}};
+// Arrays of a model of this configuration, all zeros but the classifier's bias.
+StateDict state_of(const ModelConfig& config) {
+  StateDict state;
+  for (const KerasVariable& variable : keras_variables(config)) {
+    std::size_t count = 1;
+    for (const std::int64_t extent : variable.shape) count *= static_cast<std::size_t>(extent);
+    state[variable.name] = {variable.shape, std::vector<float>(count)};
+  }
+  state["classifier.bias"].values = {1, 2, 3, 4, 0.1f};
+  return state;
+}
+
+const ModelConfig baseline_config = {.name = "Baseline_Model"};
+const StateDict state = state_of(baseline_config);
 constexpr const char* baseline =
     R"({"name": "Baseline_Model", "sequence_length": 3, "embed_dim": 128})";
 
@@ -24,11 +38,11 @@ TEST(ModelWeights, SurviveAFile) {
   ModelConfig config;
   config.num_blocks = 3;
   config.dropout = 0.15;
-  save_model_weights(folder / "w", {config, state, "ec57"});
+  save_model_weights(folder / "w", {config, state_of(config), "ec57"});
   const ModelWeights weights = load_model_weights(folder / "w");
   EXPECT_EQ(weights.config, config);
   EXPECT_EQ(weights.label_map, "ec57");
-  ASSERT_EQ(weights.state.size(), 1u);
+  EXPECT_EQ(weights.state.size(), state_of(config).size());
   EXPECT_EQ(weights.state.at("classifier.bias").shape, (std::vector<std::int64_t>{5}));
   EXPECT_EQ(weights.state.at("classifier.bias").values, state.at("classifier.bias").values);
 }
@@ -56,7 +70,7 @@ TEST(ModelWeights, FilesOfOthersAreRefused) {
 TEST(ModelWeights, RefuseEveryFlippedBit) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
-  save_model_weights(path, {{}, state, "seed"});
+  save_model_weights(path, {baseline_config, state, "seed"});
   testing::expect_flips_refused(path, 400, [&] { load_model_weights(path); });
 }
 
@@ -65,7 +79,7 @@ TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
   const auto load = [&](const char* format) {
-    save_model_weights(path, {{}, state, "seed"});
+    save_model_weights(path, {baseline_config, state, "seed"});
     std::string content = read_file(path);
     // The same length, so that the header's stays.
     content.replace(content.find("\"sha256\""), 8, "\"sha-no\"");
@@ -73,8 +87,30 @@ TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
     testing::write_bytes(path, content);
     return load_model_weights(path).state.size();
   };
-  EXPECT_EQ(load("ekgine-weights-1"), 1u);
+  EXPECT_EQ(load("ekgine-weights-1"), state.size());
   EXPECT_ERROR(load("ekgine-weights-2"), path + ": is damaged: its checksum is missing");
+}
+
+// A few bytes can name a model of gigabytes: no memory is taken for it.
+TEST(ModelWeights, ArraysThatDoNotFitAreRefused) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  ModelConfig large;
+  large.embed_dim = 4096;
+  large.num_heads = 256;
+  large.num_blocks = 64;
+  save_model_weights(path, {large, {}, ""});
+  EXPECT_ERROR(load_model_weights(path),
+               path + ": weights do not fit Main_Model — missing: features.conv1.weight, ");
+  StateDict changed = state;
+  changed.erase("features.norm1.bias");
+  changed["x"] = {{1}, {1}};
+  changed["classifier.bias"] = {{4}, {1, 2, 3, 4}};
+  save_model_weights(path, {baseline_config, changed, ""});
+  EXPECT_ERROR(load_model_weights(path),
+               path +
+                   ": weights do not fit Baseline_Model — missing: features.norm1.bias; "
+                   "unexpected: x; wrong shape: classifier.bias is (4), expected (5)");
 }
 
 TEST(ModelWeights, NotFiniteIsRefused) {
@@ -82,7 +118,7 @@ TEST(ModelWeights, NotFiniteIsRefused) {
   const std::string path = folder / "w.safetensors";
   StateDict bad = state;
   bad.at("classifier.bias").values[2] = std::numeric_limits<float>::quiet_NaN();
-  save_model_weights(path, {{}, bad, ""});
+  save_model_weights(path, {baseline_config, bad, ""});
   EXPECT_ERROR(load_model_weights(path), path + ": classifier.bias holds nan at element 2");
 }
 
