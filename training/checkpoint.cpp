@@ -102,6 +102,23 @@ void check_epoch(const ordered_json& line, std::int64_t number, bool validated,
   json_number<double>(source, line, "validation_macro_f1", 0, 1);
 }
 
+// Fails where the widths that decide how large the model is are not those of the arrays, before it
+// is made.
+void check_sizes(const ModelConfig& config, const StateDict& arrays, const std::string& source) {
+  const auto check = [&](const std::string& name, std::size_t axis, std::int64_t extent) {
+    const auto found = arrays.find(name);
+    if (found == arrays.end() || found->second.shape.size() <= axis ||
+        found->second.shape[axis] != extent) {
+      fail("{}: {} is missing or not {} wide, as the options say", source, name, extent);
+    }
+  };
+  check("features.conv3.weight", 3, config.embed_dim);
+  if (config.name == "CNNLSTM_Model" || config.name == "Baseline_Model") return;
+  const std::string last = fmt::format("encoder.{}.attention.", config.num_blocks - 1);
+  check(last + "query.weight", 1, config.num_heads);
+  check(last + "position", 0, config.sequence_length);
+}
+
 }  // namespace
 
 fs::path checkpoint_path(const fs::path& directory) {
@@ -272,6 +289,7 @@ Checkpoint load_checkpoint(const fs::path& directory) {
   const std::string where = name + ": metadata 'state'";
   checkpoint.state = state_from_json(json("state"), where);
   check_state(checkpoint.state, checkpoint.options, where);
+  check_sizes(checkpoint.options.model, file.arrays, name);
   check_finite(file.arrays, name);
   checkpoint.arrays = std::move(file.arrays);
   return checkpoint;
