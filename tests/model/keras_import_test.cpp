@@ -265,20 +265,18 @@ void write_zip(const std::filesystem::path& path, const Members& members) {
 // A whole file; `edit` may change the variables before they are written.
 Members keras_members(const ModelConfig& config, bool mixed_precision = false,
                       const std::function<void(std::vector<Variable>&)>& edit = {}) {
-  const TemporaryDirectory folder;
   std::vector<Variable> variables = variables_of(config);
   if (edit) edit(variables);
-  hdf5::File file = hdf5::File::create(folder / "weights.h5");
+  hdf5::File file = hdf5::File::create_image("weights.h5");
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const std::vector<float> values = values_of(i, variables[i].stored);
     file.write<float>(variables[i].keras, values, variables[i].stored);
   }
   // The optimiser's state lies beside the layers and is not imported.
   file.write<float>("optimizer/vars/1", std::vector<float>{1e-5f}, {});
-  file.close();
   return {{"metadata.json", R"({"keras_version": "3.8.0", "date_saved": "2025-08-23@22:44:47"})"},
           {"config.json", keras_config(config, mixed_precision).dump()},
-          {"model.weights.h5", read_file(folder / "weights.h5")}};
+          {"model.weights.h5", file.image()}};
 }
 
 ModelConfig small_baseline() {
@@ -428,7 +426,8 @@ TEST_F(KerasErrors, MissingMembers) {
 TEST_F(KerasErrors, InvalidJson) {
   Members members = keras_members(small_baseline());
   members["config.json"].resize(1000);
-  EXPECT_ERROR(import(members), path_ + ": config.json: not JSON: it ends too early, after 1000 bytes");
+  EXPECT_ERROR(import(members),
+               path_ + ": config.json: not JSON: it ends too early, after 1000 bytes");
   for (const char* text : {"[]", "{}", R"({"class_name":"Functional"})",
                            R"({"class_name":"Functional","config":{"name":3}})",
                            R"({"class_name":"Functional","config":{"name":"m","layers":[7]}})"}) {
@@ -676,26 +675,21 @@ TEST_F(KerasErrors, WeightsFile) {
   members["model.weights.h5"] = whole.substr(0, whole.size() / 2);
   EXPECT_ERROR(import(members), path_ + ": model.weights.h5: ");
 
-  const TemporaryDirectory folder;
-  hdf5::File file = hdf5::File::create(folder / "w.h5");
-  file.close();
-  members["model.weights.h5"] = read_file(folder / "w.h5");
+  members["model.weights.h5"] = hdf5::File::create_image("w.h5").image();
   EXPECT_ERROR(import(members), "layers/dense/vars/1 (5) is missing");
 }
 
 TEST_F(KerasErrors, NotFiniteVariables) {
-  const TemporaryDirectory folder;
   const ModelConfig config = small_baseline();
-  hdf5::File file = hdf5::File::create(folder / "w.h5");
+  hdf5::File file = hdf5::File::create_image("w.h5");
   const std::vector<Variable> variables = variables_of(config);
   for (std::size_t i = 0; i < variables.size(); ++i) {
     std::vector<float> values = values_of(i, variables[i].stored);
     if (variables[i].name == "classifier.bias") values[3] = std::numeric_limits<float>::infinity();
     file.write<float>(variables[i].keras, values, variables[i].stored);
   }
-  file.close();
   Members members = keras_members(config);
-  members["model.weights.h5"] = read_file(folder / "w.h5");
+  members["model.weights.h5"] = file.image();
   EXPECT_ERROR(import(members),
                path_ + ": model.weights.h5: classifier.bias holds inf at element 3");
 }
