@@ -23,10 +23,12 @@ bool stays_inside(std::string_view name) {
 
 void check_record_name(std::string_view name, std::string_view where) {
   if (!stays_inside(name)) {
-    fail("{}: '{}' is no name of a record, expected one inside the database", where, printable(name));
+    fail("{}: '{}' is no name of a record, expected one inside the database", where,
+         printable(name));
   }
   if (printable(name) != name || name.find_first_of("\t\\") != std::string_view::npos) {
-    fail("{}: '{}' is no name of a record, expected printable UTF-8 without '\\'", where, printable(name));
+    fail("{}: '{}' is no name of a record, expected printable UTF-8 without '\\'", where,
+         printable(name));
   }
 }
 

@@ -27,8 +27,8 @@ void save_model_weights(const std::filesystem::path& path, const ModelWeights& w
 // sake. `source` names the file.
 void check_arrays(const ModelConfig& config, const StateDict& state, const std::string& source);
 
-// Errors: not a weights file of ekgine; damaged; an unknown configuration; those of check_arrays(); values
-// that are not finite.
+// Errors: not a weights file of ekgine; damaged; an unknown configuration; those of check_arrays();
+// values that are not finite.
 ModelWeights load_model_weights(const std::filesystem::path& path);
 
 }  // namespace ekgine

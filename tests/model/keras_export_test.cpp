@@ -47,7 +47,7 @@ ModelWeights random_weights(const ModelConfig& config) {
   Model model(config, device, ParameterSet::Use::inference, 0);
   const std::vector<double> ones(beat_samples, 1);
   model.set_normalisation(ones, ones);
-  ModelWeights weights{config, model.state()};
+  ModelWeights weights{config, model.state(), ""};
   testing::Random random(1);
   for (auto& [name, array] : weights.state) {
     for (float& v : array.values) v = static_cast<float>(random.normal());
