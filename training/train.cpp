@@ -103,6 +103,11 @@ EpochValues epoch_values(const ordered_json& line) {
           .learning_rate = line["learning_rate"]};
 }
 
+Interrupted interrupted_after(std::int64_t step, const fs::path& directory) {
+  return Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
+                                 step, shell_word(directory.string())));
+}
+
 class Run {
  public:
   Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
@@ -388,8 +393,7 @@ TrainResult Run::execute(std::optional<std::int64_t> epochs) {
     train_epochs(epochs.value_or(options_.epochs));
     if (!epochs) result.evaluation = evaluate_best();
   } catch (const Interrupted&) {
-    throw Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
-                                  state_.step, shell_word(directory_.string())));
+    throw interrupted_after(state_.step, directory_);
   }
   result.run = directory_;
   result.evaluated = options_.test_records.empty() ? "validation" : "test";
@@ -433,8 +437,13 @@ TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, Train
   // Sums are divided among the threads: another number of them would give other bits.
   start_threads(static_cast<int>(options.threads));
   set_thread_count(static_cast<int>(options.threads));
-  Run run(options, directory, &checkpoint, say, profile);
-  return run.execute(epochs);
+  std::optional<Run> run;
+  try {
+    run.emplace(options, directory, &checkpoint, say, profile);
+  } catch (const Interrupted&) {  // while the records were read
+    throw interrupted_after(checkpoint.state.step, directory);
+  }
+  return run->execute(epochs);
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ TEST_F(Evaluate, RefusesWeightsThatDoNotFit) {
   write_bytes(path("cut.safetensors"), whole.substr(0, whole.size() - 100));
   refuses(path("cut.safetensors"), path("cut.safetensors") + ": ");
   refuses(path("run/checkpoint.safetensors"),
-          ": weights of format 'ekgine-checkpoint-1', expected 'ekgine-weights-1'");
+          ": weights of format 'ekgine-checkpoint-2', expected 'ekgine-weights-2'");
 
   ModelWeights weights = load_model_weights(weights_);
   weights.state.erase("features.norm2.bias");

@@ -110,15 +110,6 @@ TEST_F(SmallStore, PreprocessRefusesDamagedRecords) {
   }
 }
 
-TEST_F(SmallStore, PreprocessRefusesSamplesThatWereNotMeasured) {
-  TestRecord record = random_record("902", 18, "NNV/FA", 2);
-  record.signals[0][700] = -2048;  // what format 212 has for NaN
-  write_wfdb_record(database_, record);
-  expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new")}), 1,
-                  "902.dat: sample 700 of signal LEAD0 is -2048, which marks it as not measured");
-  EXPECT_FALSE(fs::exists(path("new")));
-}
-
 TEST_F(SmallStore, PreprocessNamesAllRecordsThatDoNotExist) {
   expect_one_line(ekgine({"preprocess", "--database", database_, "--output", path("new"),
                           "--records", "901,800,801"}),
