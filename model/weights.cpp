@@ -1,5 +1,6 @@
 #include "model/weights.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -46,7 +47,13 @@ void check_arrays(const ModelConfig& config, const StateDict& state, const std::
   }
   std::vector<std::string> faults;
   const auto add = [&](const char* what, const std::vector<std::string>& names) {
-    if (!names.empty()) faults.push_back(fmt::format("{}: {}", what, fmt::join(names, ", ")));
+    if (names.empty()) return;
+    constexpr std::size_t shown = 12;  // a large model may lack thousands
+    const std::size_t count = std::min(shown, names.size());
+    faults.push_back(fmt::format(
+        "{}: {}{}", what,
+        fmt::join(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count), ", "),
+        names.size() > shown ? fmt::format(" and {} more", names.size() - shown) : ""));
   };
   add("missing", missing);
   add("unexpected", unexpected);

@@ -38,7 +38,8 @@ class Program : public ::testing::Test {
       record.symbols.resize(beats);
       record.r_samples.resize(beats);
       writer.add(record);
-      StoreRecord& entry = info.records.emplace_back(StoreRecord{.name = name});
+      StoreRecord& entry = info.records.emplace_back();
+      entry.name = name;
       for (const std::int32_t label : record.labels)
         ++entry.counts[static_cast<std::size_t>(label)];
     }

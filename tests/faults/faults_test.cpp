@@ -86,7 +86,8 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
       if (!ended_by_openmp(result) && !lost) {
         EXPECT_THAT(result.err, ::testing::StartsWith("ekgine: "));
         EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
-        bench.expect_nothing_damaged();
+        // Without any memory nothing can be cleaned up: the next run does it, as after a kill.
+        bench.expect_nothing_damaged(plan.starts_with("malloc") && plan.ends_with('+'));
       }
       const ProcessResult again = bench.start_again().wait();
       EXPECT_EQ(again.status, 0) << "given again: " << again.err << "after " << result.err;
