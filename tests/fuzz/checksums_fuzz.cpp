@@ -1,8 +1,0 @@
-#include "data/checksums.h"
-
-#include "fuzz.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace ekgine;
-  return fuzz::try_to_read([&] { parse_checksums(fuzz::text_of(data, size), "input"); });
-}
