@@ -51,9 +51,8 @@ class Workbench {
 
   // All is as expected. Files that are different each time (they tell seconds) need only be there.
   void expect_all_written() const;
-  // Nothing is half-written: each file is the one from before, or as expected. As after a kill:
-  // temporary files may be left, which the next run removes.
-  void expect_nothing_damaged(bool as_after_a_kill) const;
+  // Nothing is half-written: each file is the one from before, or as expected.
+  void expect_nothing_damaged() const;
 
  private:
   Process run(const std::vector<std::string>& arguments,

@@ -36,9 +36,10 @@ Calls count_calls(const Workbench& bench) {
   return calls;
 }
 
-// The calls to let fail: "K", or "K+" with all after it, as when a disk or the memory stays full.
+// The calls to let fail: "K", or "K+" with all after it, as when a disk stays full. Not
+// memory: libhdf5 crashes when it never gets any (docs/promises.md).
 std::vector<std::string> chosen(const std::string& kind, std::int64_t count, Random& random) {
-  const bool lasts = kind == "write" || kind == "malloc" || kind == "thread";
+  const bool lasts = kind == "write" || kind == "thread";
   const char* given = std::getenv("EKGINE_FAULTS");
   const std::string wanted = given == nullptr ? "2" : given;
   std::vector<std::string> plans;
@@ -86,8 +87,7 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
       if (!ended_by_openmp(result) && !lost) {
         EXPECT_THAT(result.err, ::testing::StartsWith("ekgine: "));
         EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
-        // Without any memory nothing can be cleaned up: the next run does it, as after a kill.
-        bench.expect_nothing_damaged(plan.starts_with("malloc") && plan.ends_with('+'));
+        bench.expect_nothing_damaged();
       }
       const ProcessResult again = bench.start_again().wait();
       EXPECT_EQ(again.status, 0) << "given again: " << again.err << "after " << result.err;
