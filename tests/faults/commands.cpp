@@ -219,9 +219,8 @@ void Workbench::expect_all_written() const {
   }
 }
 
-void Workbench::expect_nothing_damaged(bool may_leave_partial) const {
+void Workbench::expect_nothing_damaged() const {
   for (const auto& [name, content] : written()) {
-    if (may_leave_partial && name.find(".partial") != std::string::npos) continue;
     EXPECT_EQ(name.find(".partial"), std::string::npos) << name << " is left";
     EXPECT_EQ(name.find(".old"), std::string::npos) << name << " is left";
     const auto before = before_.find(name), expected = expected_.find(name);

@@ -52,7 +52,7 @@ class Workbench {
   // All is as expected. Files that are different each time (they tell seconds) need only be there.
   void expect_all_written() const;
   // Nothing is half-written: each file is the one from before, or as expected.
-  void expect_nothing_damaged(bool may_leave_partial) const;
+  void expect_nothing_damaged() const;
 
  private:
   Process run(const std::vector<std::string>& arguments,

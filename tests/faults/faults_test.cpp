@@ -87,8 +87,7 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
       if (!ended_by_openmp(result) && !lost) {
         EXPECT_THAT(result.err, ::testing::StartsWith("ekgine: "));
         EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
-        // Not yet for memory: one allocation of `convert` leaves it (docs/promises.md).
-        bench.expect_nothing_damaged(kind == "malloc");
+        bench.expect_nothing_damaged();
       }
       const ProcessResult again = bench.start_again().wait();
       EXPECT_EQ(again.status, 0) << "given again: " << again.err << "after " << result.err;
