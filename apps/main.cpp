@@ -16,6 +16,7 @@
 
 #include "apps/command.h"
 #include "apps/config_file.h"
+#include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
 #include "base/interrupt.h"
@@ -63,6 +64,7 @@ int report_exception() noexcept {
 
 // For exceptions that nobody can catch: of a thread, before main(), out of a destructor.
 [[noreturn]] void end_in_one_line() noexcept {
+  remove_temporary_files();
   std::_Exit(std::current_exception() ? report_exception()
                                       : report("an internal error", status_failed));
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -107,20 +108,41 @@ struct AtomicFile::Temporary {
     if (file >= 0) ::close(file);
   }
 
+  // Those of this process, by what they are for.
+  struct Registry {
+    std::mutex mutex;
+    std::map<fs::path, std::weak_ptr<Temporary>> all;
+  };
+  static inline std::atomic<Registry*> made = nullptr;  // with the first, and never destroyed
+  static Registry& registry() {
+    static Registry* const registry = made = new Registry;
+    return *registry;
+  }
+
   // That of `target`, shared with those there are.
   static std::shared_ptr<Temporary> of(const fs::path& target) {
-    static std::mutex mutex;
-    static std::map<fs::path, std::weak_ptr<Temporary>> all;
+    auto& [mutex, all] = registry();
     const std::lock_guard lock(mutex);
     std::erase_if(all, [](const auto& entry) { return entry.second.expired(); });
     if (const auto found = all.find(target); found != all.end()) {
       if (auto shared = found->second.lock(); shared && !shared->committed) return shared;
     }
-    auto made = std::make_shared<Temporary>(target);
-    all[target] = made;
-    return made;
+    auto temporary = std::make_shared<Temporary>(target);
+    all[target] = temporary;
+    return temporary;
   }
 };
+
+void remove_temporary_files() noexcept {
+  auto* const registry = AtomicFile::Temporary::made.load();
+  if (registry == nullptr) return;
+  const std::unique_lock lock(registry->mutex, std::try_to_lock);
+  if (!lock.owns_lock()) return;  // the process ends while one is made: left as by a kill
+  for (const auto& [target, temporary] : registry->all) {
+    const auto held = temporary.lock();
+    if (held && !held->committed) ::unlink(held->path.c_str());
+  }
+}
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   const fs::path target = behind_links(path_);

@@ -43,11 +43,16 @@ class AtomicFile {
 
  private:
   friend class AtomicWriter;
+  friend void remove_temporary_files() noexcept;
   struct Temporary;
 
   std::filesystem::path path_;
   std::shared_ptr<Temporary> temporary_;
 };
+
+// Removes the temporary files of all AtomicFiles that are not committed: for a process that ends
+// without running destructors. Takes no memory.
+void remove_temporary_files() noexcept;
 
 // An AtomicFile that is written piece by piece.
 class AtomicWriter {

@@ -110,6 +110,18 @@ TEST(AtomicWriter, AppearsAtCommit) {
                                                (folder / "b.partial").string() + " is a folder");
 }
 
+TEST(AtomicFile, CanBeRemovedWhereNoDestructorRuns) {
+  const TemporaryDirectory folder;
+  remove_temporary_files();  // where there are none, it does nothing
+  AtomicFile kept(folder / "kept");
+  kept.commit();
+  const AtomicFile begun(folder / "begun");
+  ASSERT_TRUE(fs::exists(begun.temporary_path()));
+  remove_temporary_files();
+  EXPECT_FALSE(fs::exists(begun.temporary_path()));
+  EXPECT_TRUE(fs::exists(folder / "kept"));
+}
+
 TEST(AtomicFile, FollowsNoLinkAtItsTemporaryName) {
   const TemporaryDirectory folder;
   write_bytes(folder / "victim", "precious");
