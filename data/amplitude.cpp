@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
 
 #include "base/error.h"
 
@@ -10,24 +14,62 @@ namespace ekgine {
 
 namespace {
 
-// Changes the order of `values`.
-float median(std::span<float> values) {
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::ranges::nth_element(values, middle);
-  if (values.size() % 2 == 1) return *middle;
-  return (*std::max_element(values.begin(), middle) + *middle) / 2;
+// A float, finite, as an integer of the same order; both zeros are one. Integers are compared,
+// counted and reduced eight at a time, which an order-preserving float minimum is not.
+std::int32_t key_of(float x) {
+  const auto bits = std::bit_cast<std::int32_t>(x + 0.0F);
+  return bits ^ (bits >> 31 & std::numeric_limits<std::int32_t>::max());
 }
 
-// The median over the beats of max − min.
-float typical_size(const RecordBeats& record) {
-  std::vector<float> sizes;
-  for (std::int64_t i = 0; i < record.size(); ++i) {
-    const auto [low, high] = std::ranges::minmax(record.beat(i));
-    sizes.push_back(high - low);
+float value_of(std::int32_t key) {
+  return std::bit_cast<float>(key ^ (key >> 31 & std::numeric_limits<std::int32_t>::max()));
+}
+
+std::int32_t count_below(std::span<const std::int32_t> keys, std::int32_t bound) {
+  std::int32_t count = 0;
+  for (const std::int32_t key : keys) count += key < bound ? 1 : 0;
+  return count;
+}
+
+// Of one key or more. Bit after bit of the answer, by how many keys are below it: 32 passes without
+// a branch take a fifth of the time that partitioning takes, which guesses half of its branches
+// wrong.
+float median(std::span<const std::int32_t> keys) {
+  const auto half = static_cast<std::int32_t>(keys.size() / 2);
+  std::int32_t middle = std::numeric_limits<std::int32_t>::min();
+  for (std::uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
+    const auto above = static_cast<std::int32_t>(static_cast<std::uint32_t>(middle) + bit);
+    if (count_below(keys, above) <= half) middle = above;
   }
-  const float typical = median(sizes);
-  if (!(typical > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
-  return typical;
+  if (keys.size() % 2 == 1) return value_of(middle);
+  // The one before it: another such value, or the largest of those below.
+  std::int32_t before = middle;
+  if (count_below(keys, middle) == half) {
+    before = std::numeric_limits<std::int32_t>::min();
+    for (const std::int32_t key : keys) before = std::max(before, key < middle ? key : before);
+  }
+  return (value_of(before) + value_of(middle)) / 2;
+}
+
+struct BeatMeasures {
+  std::vector<float> offsets;       // medians
+  std::vector<std::int32_t> sizes;  // keys of max − min
+};
+
+BeatMeasures measures_of(const RecordBeats& record) {
+  BeatMeasures measures;
+  std::array<std::int32_t, beat_samples> keys{};
+  for (std::int64_t i = 0; i < record.size(); ++i) {
+    std::ranges::transform(record.beat(i), keys.begin(), key_of);
+    std::int32_t low = keys.front(), high = low;
+    for (const std::int32_t key : keys) {
+      low = std::min(low, key);
+      high = std::max(high, key);
+    }
+    measures.offsets.push_back(median(keys));
+    measures.sizes.push_back(key_of(value_of(high) - value_of(low)));
+  }
+  return measures;
 }
 
 // The beat whose samples are the medians of all beats' samples, from each.
@@ -35,7 +77,7 @@ void subtract_typical_beat(RecordBeats& record) {
   const std::int64_t n = record.size();
   // A few samples' columns at a time: a cache line of every beat.
   constexpr std::int64_t width = 16;
-  std::vector<float> columns(static_cast<std::size_t>(width * n));
+  std::vector<std::int32_t> columns(static_cast<std::size_t>(width * n));
   for (std::int64_t first = 0; first < beat_samples; first += width) {
     const std::int64_t samples = std::min(width, beat_samples - first);
     const auto at = [&](std::int64_t i, std::int64_t k) -> float& {
@@ -43,7 +85,7 @@ void subtract_typical_beat(RecordBeats& record) {
     };
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t k = 0; k < samples; ++k) {
-        columns[static_cast<std::size_t>(k * n + i)] = at(i, k);
+        columns[static_cast<std::size_t>(k * n + i)] = key_of(at(i, k));
       }
     }
     std::array<float, width> typical{};
@@ -60,15 +102,14 @@ void subtract_typical_beat(RecordBeats& record) {
 }  // namespace
 
 void measure_in(Amplitude amplitude, RecordBeats& record) {
-  if (amplitude == Amplitude::millivolts) return;
-  const float unit = amplitude == Amplitude::centred ? 1 : typical_size(record);
-  std::vector<float> sorted(beat_samples);
-  const std::span<float> beats = record.beats;
+  if (amplitude == Amplitude::millivolts || record.size() == 0) return;
+  const BeatMeasures measures = measures_of(record);
+  const float unit = amplitude == Amplitude::centred ? 1 : median(measures.sizes);
+  if (!(unit > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
   for (std::int64_t i = 0; i < record.size(); ++i) {
-    const std::span<float> beat =
-        beats.subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
-    std::ranges::copy(beat, sorted.begin());
-    const float offset = median(sorted);
+    const float offset = measures.offsets[static_cast<std::size_t>(i)];
+    const auto beat =
+        std::span(record.beats).subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
     for (float& x : beat) x = (x - offset) / unit;
   }
   if (amplitude == Amplitude::deviation) subtract_typical_beat(record);
