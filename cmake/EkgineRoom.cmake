@@ -1,10 +1,24 @@
+# ekgine_include_root(TARGET SCOPE FOLDER)
+#
+# Lets a target include the files of a folder of the project, as "FOLDER/...": in the build tree each
+# folder has a root of its own, with a link to it and nothing else. The source tree itself is on no
+# target's path, so a file finds the folders that its target was given, and no others.
+function(ekgine_include_root target scope folder)
+  set(root ${CMAKE_BINARY_DIR}/rooms/${folder})
+  file(MAKE_DIRECTORY ${root})
+  file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
+  target_include_directories(${target} ${scope} ${root})
+endfunction()
+
 # ekgine_room(NAME [ROOMS room...] [LIBRARIES lib...] [PRIVATE_LIBRARIES lib...])
 #
 # One folder of the project as one static library `ekgine_NAME`, made of every .cpp in it and, in a
-# build with CUDA, of every .cu and cuda*.cpp. ROOMS are the rooms its files may include; linking
-# only those makes a wrong-way import fail at link time.
+# build with CUDA, of every .cu and cuda*.cpp. ROOMS are the rooms that its files, headers too, may
+# include, all of them: an include of any other does not compile (tests/rooms).
 function(ekgine_room name)
   cmake_parse_arguments(ROOM "" "" "ROOMS;LIBRARIES;PRIVATE_LIBRARIES" ${ARGN})
+  list(JOIN ROOM_ROOMS "," rooms)
+  set_property(GLOBAL APPEND PROPERTY EKGINE_ROOMS "${name}=${rooms}")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cpp)
   file(GLOB_RECURSE cuda_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cu
     ${CMAKE_SOURCE_DIR}/${name}/cuda*.cpp)
@@ -13,12 +27,9 @@ function(ekgine_room name)
   elseif(cuda_sources)
     list(REMOVE_ITEM sources ${cuda_sources})
   endif()
-  if(NOT sources)
-    add_library(ekgine_${name} INTERFACE)
-    return()
-  endif()
   list(TRANSFORM ROOM_ROOMS PREPEND ekgine_)
   add_library(ekgine_${name} STATIC ${sources})
+  ekgine_include_root(ekgine_${name} PUBLIC ${name})
   target_link_libraries(ekgine_${name}
     PUBLIC ekgine_options ${ROOM_ROOMS} ${ROOM_LIBRARIES}
     PRIVATE ${ROOM_PRIVATE_LIBRARIES})
