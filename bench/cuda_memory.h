@@ -27,7 +27,7 @@ struct MemoryCount {
 // Main_Model, with fewer beats.
 std::vector<MemoryCount> count_memory(const std::vector<std::string>& names);
 
-// Markdown on stdout; docs/cuda_memory.md says what the columns are.
+// Markdown on stdout; bench/cuda_memory.md says what the columns are.
 void print_memory(const std::vector<MemoryCount>& counts);
 nlohmann::ordered_json as_json(const std::vector<MemoryCount>& counts);
 

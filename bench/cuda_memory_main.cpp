@@ -2,7 +2,7 @@
 //
 //   ekgine_cuda_memory [NAME...]      only cases whose name contains a NAME
 //
-// Prints Markdown, which docs/cuda_memory.md is.
+// Prints Markdown, which bench/cuda_memory.md is.
 #include <fmt/format.h>
 
 #include "bench/cuda_memory.h"

@@ -294,7 +294,7 @@ void benchmark_cuda(const CudaBenchmark& options) {
     report->json()["memory"] = as_json(counts);
   } else {
     fmt::print(
-        "\nNo clock in what follows: counted, the same on every machine (docs/cuda_memory.md "
+        "\nNo clock in what follows: counted, the same on every machine (bench/cuda_memory.md "
         "has more of it).\n");
     print_memory(counts);
   }

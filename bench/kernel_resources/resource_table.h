@@ -1,4 +1,4 @@
-// docs/kernel_resources.md: what every kernel uses on every architecture, which is also what it may
+// table.md in this folder: what every kernel uses on every architecture, which is also what it may
 // use.
 #pragma once
 
