@@ -17,7 +17,7 @@ constexpr int elements = in_edge * in_edge;  // of a transformed tile
 
 // The one-dimensional transforms, of vectors of channels: interpolation of polynomials at the
 // points 0, ±a, ±b and ∞. The points decide how much rounding errors grow. With Lavin and Gray's 1
-// and 2 they are five times those of the direct sum, with these twice (docs/performance.md).
+// and 2 they are five times those of the direct sum, with these twice (docs/results/cpu_speed.md).
 constexpr float a = 0.625F, b = 1.375F, aa = a * a, bb = b * b;
 // Π(p − q) over the other finite points q, for p = 0, ±a, ±b.
 constexpr float norm_0 = aa * bb, norm_a = 2 * aa * (aa - bb), norm_b = 2 * bb * (bb - aa);
