@@ -11,6 +11,8 @@
 
 namespace ekgine {
 
+inline constexpr const char* checksums_file = "SHA256SUMS.txt";
+
 // Checksum by name. Names are relative paths with "/"; checksums 64 lower-case hexadecimal digits.
 using Checksums = std::map<std::string, std::string, std::less<>>;
 
