@@ -24,6 +24,9 @@
 namespace ekgine {
 
 constexpr std::array<std::string_view, class_count> class_names = {"N", "S", "V", "F", "Q"};
+constexpr std::array<std::string_view, class_count> class_descriptions = {
+    "normal or bundle branch block", "supraventricular ectopic", "ventricular ectopic",
+    "fusion of ventricular and normal", "paced or unclassifiable"};
 
 class LabelMap {
  public:

@@ -5,30 +5,22 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
-#include <map>
 #include <optional>
 #include <string_view>
-#include <utility>
 
-#include "base/beat.h"
-#include "base/console.h"
 #include "base/json_file.h"
 #include "data/labels.h"
 #include "evaluation/format.h"
 #include "evaluation/metrics.h"
-#include "research/png.h"
+#include "research/diagram.h"
+#include "research/html.h"
+#include "research/page_beats.h"
 
 namespace ekgine {
 
 using nlohmann::ordered_json;
 
 namespace {
-
-constexpr double sampling_frequency = 360;  // Hz, of a store's records
-constexpr std::string_view class_descriptions[] = {
-    "normal or bundle branch block", "supraventricular ectopic", "ventricular ectopic",
-    "fusion of ventricular and normal", "paced or unclassifiable"};
 
 // Okabe and Ito's colours, lighter on dark ground; a model's place in the list chooses. A further
 // model repeats them.
@@ -72,47 +64,6 @@ svg .dash{stroke-dasharray:5 4}
 svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
 )";
 
-// Text of others as the text of an element or of an attribute in double quotes.
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-class Html {
- public:
-  template <class... Args>
-  void add(fmt::format_string<Args...> text, Args&&... args) {
-    fmt::format_to(std::back_inserter(text_), text, std::forward<Args>(args)...);
-  }
-  void raw(std::string_view text) { text_ += text; }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-std::string colour(std::size_t model) {
-  return fmt::format("var(--m{})", model % 4);
-}
-
 std::optional<double> number(const ordered_json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
@@ -125,89 +76,6 @@ std::string duration(double seconds) {
   if (seconds < 90) return fmt::format("{:.0f} s", seconds);
   if (seconds < 5400) return fmt::format("{:.0f} min", seconds / 60);
   return fmt::format("{:.1f} h", seconds / 3600);
-}
-
-// A line of a diagram.
-struct Line {
-  std::vector<CurvePoint> points;
-  std::size_t model = 0;
-  bool dashed = false;
-};
-
-struct Diagram {
-  std::string title, x_label, y_label;
-  double x_min = 0, x_max = 1, y_min = 0, y_max = 1;
-  std::vector<double> x_ticks = {}, y_ticks = {};
-  bool diagonal = false;
-  std::vector<Line> lines = {};
-  std::string below = {};  // HTML under the diagram
-};
-
-void draw(Html& html, const Diagram& d) {
-  constexpr double width = 320, height = 250, left = 52, right = 312, top = 8, bottom = 210;
-  const auto x = [&](double v) {
-    return left + (v - d.x_min) / (d.x_max - d.x_min) * (right - left);
-  };
-  const auto y = [&](double v) {
-    return bottom - (v - d.y_min) / (d.y_max - d.y_min) * (bottom - top);
-  };
-  html.add("<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{}\">",
-           escape(d.title), width, height, escape(d.title));
-  for (const double tick : d.y_ticks) {
-    html.add(
-        "<path class=axis d=\"M{} {:.1f}H{}\"/><text class=t x={} y={:.1f} font-size=11 "
-        "text-anchor=end>{:.4g}</text>",
-        left, y(tick), right, left - 6, y(tick) + 4, tick);
-  }
-  for (const double tick : d.x_ticks) {
-    html.add("<text class=t x={:.1f} y={} font-size=11 text-anchor=middle>{:.4g}</text>", x(tick),
-             bottom + 16, tick);
-  }
-  html.add("<text class=t x={} y={} font-size=12 text-anchor=middle>{}</text>", (left + right) / 2,
-           height - 8, escape(d.x_label));
-  html.add(
-      "<text class=t transform=\"translate(10 {}) rotate(-90)\" font-size=12 "
-      "text-anchor=middle>{}</text>",
-      (top + bottom) / 2, escape(d.y_label));
-  if (d.diagonal) {
-    html.add("<path class=\"axis dash\" d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x(0), y(0), x(1),
-             y(1));
-  }
-  for (const Line& line : d.lines) {
-    if (line.points.size() == 1) {
-      html.add("<circle cx={:.1f} cy={:.1f} r=3.5 style=\"fill:{}\"/>", x(line.points[0].x),
-               y(line.points[0].y), colour(line.model));
-      continue;
-    }
-    if (line.points.empty()) continue;
-    html.add("<path class=\"curve{}\" style=\"stroke:{}\" d=\"", line.dashed ? " dash" : "",
-             colour(line.model));
-    char command = 'M';
-    for (const CurvePoint& point : line.points) {
-      html.add("{}{:.1f} {:.1f}", command, x(point.x), y(point.y));
-      command = 'L';
-    }
-    html.raw("\"/>");
-  }
-  html.add("</svg>{}</div>\n", d.below);
-}
-
-// About five round numbers from `low` to `high`.
-std::vector<double> round_ticks(double low, double high) {
-  const double raw = (high - low) / 4;
-  if (!(raw > 0)) return {low};
-  const double power = std::pow(10, std::floor(std::log10(raw)));
-  const double step = (raw / power > 5   ? 10
-                       : raw / power > 2 ? 5
-                       : raw / power > 1 ? 2
-                                         : 1) *
-                      power;
-  std::vector<double> ticks;
-  // Adding 0 makes the zero that is rounded up to a positive one.
-  for (double i = std::ceil(low / step - 1e-9) + 0.0; i * step <= high * (1 + 1e-9); ++i) {
-    ticks.push_back(i * step);
-  }
-  return ticks;
 }
 
 void legend(Html& html, const std::vector<PageModel>& models) {
@@ -560,143 +428,7 @@ void add_folds(Html& html, const Page& page) {
   html.raw("</div>\n");
 }
 
-std::string time_text(std::int64_t sample) {
-  const double seconds = static_cast<double>(sample) / sampling_frequency;
-  const auto minutes = static_cast<int>(seconds / 60);
-  return fmt::format("{}:{:04.1f}", minutes, seconds - 60 * minutes);
-}
-
-void add_trace(Html& html, const PageBeat& beat) {
-  constexpr double width = 320, height = 120;
-  const auto [low, high] = std::ranges::minmax(beat.samples);
-  const double span = std::max(static_cast<double>(high - low), 1e-6);
-  html.add(
-      "<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"ECG of the beat\"><path class=axis "
-      "d=\"M{:.1f} 4V{}\"/><path class=trace d=\"",
-      width, height, 93.0 / (beat_samples - 1) * width, height - 4);
-  for (std::size_t i = 0; i < beat.samples.size(); ++i) {
-    html.add("{}{:.1f} {:.1f}", i == 0 ? 'M' : 'L',
-             static_cast<double>(i) / (beat_samples - 1) * width,
-             8 + (high - beat.samples[i]) / span * (height - 16));
-  }
-  html.add(
-      "\"/><text class=t x=4 y=12 font-size=11>{:.1f} mV</text><text class=t x=4 y={} "
-      "font-size=11>{:.1f} mV</text></svg>",
-      high, height - 4, low);
-}
-
-void add_scalogram(Html& html, const PageBeat& beat) {
-  const float largest = std::max(*std::ranges::max_element(beat.scalogram), 1e-6F);
-  std::vector<std::uint8_t> pixels;
-  for (const float value : beat.scalogram) {
-    pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * value / largest)));
-  }
-  html.add(
-      "<img alt=\"Scalogram: scales 1 at the top to 32, over time\" width={} height={} "
-      "style=\"aspect-ratio:3\" src=\"data:image/png;base64,{}\">",
-      beat_samples, scalogram_scales, base64(encode_png(beat_samples, pixels, heat_palette())));
-}
-
-void add_beats(Html& html, const Page& page) {
-  if (page.beats.empty()) return;
-  html.add(
-      "<h2>Beats, and what the models said</h2><p class=\"soft small\">For every class of the test "
-      "records: the beat that {} is most certain of, and its most certain mistake. Below each "
-      "beat (0.52 s about the R wave) its scalogram, fast on top and slow at the bottom, and "
-      "the models' probabilities in percent, the chosen class in bold.</p><div class=grid>\n",
-      escape(page.models[best_model(page.models)].name));
-  for (const PageBeat& beat : page.beats) {
-    html.add(
-        "<div class=card><h3>{} <span class=tag>{}</span></h3><p class=\"soft small\">record {} at "
-        "{}: {}</p>",
-        class_descriptions[static_cast<std::size_t>(beat.label)],
-        class_names[static_cast<std::size_t>(beat.label)], escape(beat.record),
-        time_text(beat.r_sample), escape(beat.caption));
-    add_trace(html, beat);
-    add_scalogram(html, beat);
-    html.raw("<div class=scroll><table class=answers><tr><th></th>");
-    for (const std::string_view name : class_names) html.add("<th>{}</th>", name);
-    html.raw("</tr>");
-    for (std::size_t m = 0; m < page.models.size(); ++m) {
-      html.add("<tr><td>{}</td>", escape(page.models[m].name));
-      const std::vector<float>& p = beat.answers[m];
-      const auto chosen = std::ranges::max_element(p) - p.begin();
-      for (std::ptrdiff_t c = 0; c < std::ssize(p); ++c) {
-        const bool right = c == beat.label;
-        html.add("<td{}>{:.0f}</td>",
-                 c != chosen ? ""
-                 : right     ? " class=best style=\"color:var(--m2)\""
-                             : " class=best style=\"color:var(--bad)\"",
-                 100 * p[static_cast<std::size_t>(c)]);
-      }
-      html.raw("</tr>");
-    }
-    html.raw("</table></div></div>\n");
-  }
-  html.raw("</div>\n");
-}
-
-std::vector<float> answer(const RecordPredictions& record, std::size_t sequence) {
-  const auto first =
-      record.probabilities.begin() + static_cast<std::ptrdiff_t>(sequence) * class_count;
-  return {first, first + class_count};
-}
-
 }  // namespace
-
-std::size_t best_model(const std::vector<PageModel>& models) {
-  std::size_t best = 0;
-  for (std::size_t m = 1; m < models.size(); ++m) {
-    if (models[m].final_result.at("metrics").at("macro_f1") >
-        models[best].final_result.at("metrics").at("macro_f1")) {
-      best = m;
-    }
-  }
-  return best;
-}
-
-std::vector<PageBeat> choose_beats(const std::vector<PageModel>& models, std::size_t best) {
-  struct Candidate {
-    float certainty = -1;
-    const RecordPredictions* record = nullptr;
-    std::size_t sequence = 0;
-  };
-  std::vector<Candidate> right(class_names.size()), wrong(class_names.size());
-  for (const RecordPredictions& record : models[best].predictions) {
-    for (std::size_t i = 0; i < record.labels.size(); ++i) {
-      const std::vector<float> p = answer(record, i);
-      const auto chosen = std::ranges::max_element(p) - p.begin();
-      const auto label = static_cast<std::size_t>(record.labels[i]);
-      Candidate& candidate = (chosen == record.labels[i] ? right : wrong)[label];
-      const float certainty = p[static_cast<std::size_t>(chosen)];
-      if (certainty > candidate.certainty) candidate = {certainty, &record, i};
-    }
-  }
-  std::vector<PageBeat> beats;
-  for (std::size_t c = 0; c < class_names.size(); ++c) {
-    for (const auto& [candidate, caption] :
-         {std::pair{right[c], "recognised"}, std::pair{wrong[c], "mistaken"}}) {
-      if (candidate.record == nullptr) continue;
-      PageBeat beat;
-      beat.record = candidate.record->record;
-      beat.r_sample = candidate.record->r_samples.at(candidate.sequence);
-      beat.label = static_cast<std::int32_t>(c);
-      beat.caption = caption;
-      for (const PageModel& model : models) {
-        // Models may differ in the length of their sequences, so beats are found by their place.
-        for (const RecordPredictions& record : model.predictions) {
-          if (record.record != beat.record) continue;
-          const auto found = std::ranges::find(record.r_samples, beat.r_sample);
-          if (found == record.r_samples.end()) continue;
-          beat.answers.push_back(
-              answer(record, static_cast<std::size_t>(found - record.r_samples.begin())));
-        }
-      }
-      if (beat.answers.size() == models.size()) beats.push_back(std::move(beat));
-    }
-  }
-  return beats;
-}
 
 std::string render_page(const Page& page) {
   Html html;

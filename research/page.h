@@ -40,13 +40,6 @@ struct Page {
   std::vector<PageBeat> beats;
 };
 
-// The beats worth a look, for each class that occurs: the one that `models[best]` is most certain
-// of, and its most certain mistake. Without samples and scalograms.
-std::vector<PageBeat> choose_beats(const std::vector<PageModel>& models, std::size_t best);
-
-// The model of the highest macro F1, the first of equals.
-std::size_t best_model(const std::vector<PageModel>& models);
-
 // The whole page: figures side by side, confusion matrices, ROC and precision-recall curves per
 // class, training curves, beats. Styles and pictures are inside: nothing is loaded, no script runs.
 // Light or dark as the reader's system is; columns follow the width of the window.

@@ -18,6 +18,7 @@
 #include "research/final.h"
 #include "research/kfold.h"
 #include "research/page.h"
+#include "research/page_beats.h"
 #include "research/tune.h"
 
 namespace ekgine {

@@ -35,9 +35,7 @@ EvaluationFacts describe_evaluation(const Model& model, const std::string& weigh
                            store.info().label_map, model.config().amplitude);
   facts.normalisation = normalisation;
   facts.class_names.assign(class_names.begin(), class_names.end());
-  facts.class_descriptions = {"normal or bundle branch block", "supraventricular ectopic",
-                              "ventricular ectopic", "fusion of ventricular and normal",
-                              "paced or unclassifiable"};
+  facts.class_descriptions.assign(class_descriptions.begin(), class_descriptions.end());
   return facts;
 }
 

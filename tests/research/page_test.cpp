@@ -10,6 +10,7 @@
 #include "base/beat.h"
 #include "data/labels.h"
 #include "evaluation/evaluation.h"
+#include "research/page_beats.h"
 #include "tests/support/random.h"
 
 namespace ekgine::testing {

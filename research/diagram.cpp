@@ -1,0 +1,77 @@
+#include "research/diagram.h"
+
+#include <cmath>
+
+namespace ekgine {
+
+std::string colour(std::size_t model) {
+  return fmt::format("var(--m{})", model % 4);
+}
+
+void draw(Html& html, const Diagram& d) {
+  constexpr double width = 320, height = 250, left = 52, right = 312, top = 8, bottom = 210;
+  const auto x = [&](double v) {
+    return left + (v - d.x_min) / (d.x_max - d.x_min) * (right - left);
+  };
+  const auto y = [&](double v) {
+    return bottom - (v - d.y_min) / (d.y_max - d.y_min) * (bottom - top);
+  };
+  html.add("<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{}\">",
+           escape(d.title), width, height, escape(d.title));
+  for (const double tick : d.y_ticks) {
+    html.add(
+        "<path class=axis d=\"M{} {:.1f}H{}\"/><text class=t x={} y={:.1f} font-size=11 "
+        "text-anchor=end>{:.4g}</text>",
+        left, y(tick), right, left - 6, y(tick) + 4, tick);
+  }
+  for (const double tick : d.x_ticks) {
+    html.add("<text class=t x={:.1f} y={} font-size=11 text-anchor=middle>{:.4g}</text>", x(tick),
+             bottom + 16, tick);
+  }
+  html.add("<text class=t x={} y={} font-size=12 text-anchor=middle>{}</text>", (left + right) / 2,
+           height - 8, escape(d.x_label));
+  html.add(
+      "<text class=t transform=\"translate(10 {}) rotate(-90)\" font-size=12 "
+      "text-anchor=middle>{}</text>",
+      (top + bottom) / 2, escape(d.y_label));
+  if (d.diagonal) {
+    html.add("<path class=\"axis dash\" d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x(0), y(0), x(1),
+             y(1));
+  }
+  for (const Line& line : d.lines) {
+    if (line.points.size() == 1) {
+      html.add("<circle cx={:.1f} cy={:.1f} r=3.5 style=\"fill:{}\"/>", x(line.points[0].x),
+               y(line.points[0].y), colour(line.model));
+      continue;
+    }
+    if (line.points.empty()) continue;
+    html.add("<path class=\"curve{}\" style=\"stroke:{}\" d=\"", line.dashed ? " dash" : "",
+             colour(line.model));
+    char command = 'M';
+    for (const CurvePoint& point : line.points) {
+      html.add("{}{:.1f} {:.1f}", command, x(point.x), y(point.y));
+      command = 'L';
+    }
+    html.raw("\"/>");
+  }
+  html.add("</svg>{}</div>\n", d.below);
+}
+
+std::vector<double> round_ticks(double low, double high) {
+  const double raw = (high - low) / 4;
+  if (!(raw > 0)) return {low};
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  const double step = (raw / power > 5   ? 10
+                       : raw / power > 2 ? 5
+                       : raw / power > 1 ? 2
+                                         : 1) *
+                      power;
+  std::vector<double> ticks;
+  // Adding 0 makes the zero that is rounded up to a positive one.
+  for (double i = std::ceil(low / step - 1e-9) + 0.0; i * step <= high * (1 + 1e-9); ++i) {
+    ticks.push_back(i * step);
+  }
+  return ticks;
+}
+
+}  // namespace ekgine
