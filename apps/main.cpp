@@ -20,6 +20,7 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/library_crash.h"
 #include "base/suggestion.h"
 
 namespace ekgine {
@@ -72,6 +73,9 @@ int report_exception() noexcept {
 // Ahead of every other initialisation of the program, which may run out of memory, too.
 [[gnu::constructor(101)]] void catch_what_nobody_catches() {
   std::set_terminate(end_in_one_line);
+  report_library_crashes();
+  // OpenMP's run time says itself what it lacks, and exits.
+  std::atexit([] { remove_temporary_files(); });
 }
 
 // Names end up in JSON, TOML and HDF5, which hold UTF-8 alone: better refused now than after work.

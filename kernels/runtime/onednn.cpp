@@ -1,5 +1,7 @@
 #include "kernels/runtime/onednn.h"
 
+#include "base/library_crash.h"
+
 namespace ekgine::onednn {
 
 const dnnl::engine& engine() {
@@ -19,6 +21,7 @@ void Primitive::run(const Cpu& cpu, Arguments arguments) const {
     arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch.take<std::byte>(bytes)));
   }
   static thread_local dnnl::stream stream(engine());
+  const InLibrary in_library("oneDNN");
   primitive.execute(stream, arguments);
   stream.wait();
 }

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/library_crash.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine::onednn {
@@ -63,6 +64,7 @@ class PerShape {
     const std::pair<int, Key> full(thread_count(), key);
     const auto found = values_.find(full);
     if (found != values_.end()) return found->second;
+    const InLibrary in_library("oneDNN");
     return values_.emplace(full, make()).first->second;
   }
 

@@ -85,19 +85,6 @@ F* next(const char* name) {
 using Main = int(int, char**, char**);
 Main* program_main = nullptr;
 
-bool in_library(const void* address, const char* name) {
-  Dl_info info{};
-  return dladdr(address, &info) != 0 && info.dli_fname != nullptr &&
-         std::strstr(info.dli_fname, name) != nullptr;
-}
-
-// HDF5 1.10 crashes in its own clean-up when it has no memory, and oneDNN 2.6 when it has none for
-// the code that it makes, which nobody outside them can help.
-bool allocation_fails(const void* caller) {
-  return in_main.load(std::memory_order_relaxed) && !in_library(caller, "/libhdf5") &&
-         fails(allocations);
-}
-
 int counted_main(int argc, char** argv, char** environment) {
   in_main = true;
   return program_main(argc, argv, environment);
@@ -125,28 +112,28 @@ int __libc_start_main(Main* main, int argc, char** argv, void (*init)(), void (*
 }
 
 void* malloc(std::size_t size) {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_malloc(size);
+  return fails(allocations) ? nullptr : __libc_malloc(size);
 }
 void* calloc(std::size_t count, std::size_t size) {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_calloc(count, size);
+  return fails(allocations) ? nullptr : __libc_calloc(count, size);
 }
 void* realloc(void* block, std::size_t size) {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_realloc(block, size);
+  return fails(allocations) ? nullptr : __libc_realloc(block, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_memalign(alignment, size);
+  return fails(allocations) ? nullptr : __libc_memalign(alignment, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-  return allocation_fails(__builtin_return_address(0)) ? nullptr : __libc_memalign(alignment, size);
+  return fails(allocations) ? nullptr : __libc_memalign(alignment, size);
 }
 int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
-  if (allocation_fails(__builtin_return_address(0))) return ENOMEM;
+  if (fails(allocations)) return ENOMEM;
   *block = __libc_memalign(alignment, size);
   return *block == nullptr ? ENOMEM : 0;
 }
 
 void* mmap(void* address, std::size_t size, int protection, int flags, int file, off_t offset) {
-  if (!in_library(__builtin_return_address(0), "/libdnnl") && fails(maps)) return MAP_FAILED;
+  if (fails(maps)) return MAP_FAILED;
   return reinterpret_cast<void*>(syscall(SYS_mmap, address, size, protection, flags, file, offset));
 }
 void* mmap64(void* address, std::size_t size, int protection, int flags, int file, off_t offset)
