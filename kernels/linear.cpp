@@ -1,5 +1,6 @@
 #include "kernels/linear.h"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/reduce.h"
@@ -92,6 +93,11 @@ void linear_forward(const Cpu& cpu, LinearShape s, const T* x, const T* w, const
 template <class T>
 void linear_backward(const Cpu& cpu, LinearShape s, const T* x, const T* w, const T* dy,
                      Gradient<T> dx, Gradient<T> dw, Gradient<T> dbias) {
+  if (s.rows == 0) {  // of which oneDNN makes no product
+    if (dw && !dw.accumulate) std::fill_n(dw.data, s.in * s.out, T(0));
+    if (dbias && !dbias.accumulate) std::fill_n(dbias.data, s.out, T(0));
+    return;
+  }
   if (dx) {
     multiply(cpu, s.rows, s.in, s.out, Matrix<T>{dy, s.out, 1}, Matrix<T>{w, 1, s.out},
              static_cast<const T*>(nullptr), dx);

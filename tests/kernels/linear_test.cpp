@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "tests/cases/linear.h"
 #include "tests/support/op_test.h"
 
@@ -22,6 +24,18 @@ TEST(Linear, MultipliesRowsOfAnyLeadingAxes) {
                {{{2, 1, 2}, {1, 2, 3, 4}}, {{2, 3}, {1, 10, 100, 2, 20, 200}}, {{3}, {7, 8, 9}}},
                dense),
       (std::vector<double>{12, 58, 509, 18, 118, 1109}));
+}
+
+// Sums over nothing are 0, and add nothing.
+TEST(Linear, GradientsOfNoRowsAreZero) {
+  Workspace workspace(1 << 16);
+  for (const bool accumulate : {false, true}) {
+    std::vector<float> dw(6, 5), dbias(3, 5);
+    kernels::linear_backward<float>(Cpu{workspace}, {0, 2, 3}, nullptr, nullptr, nullptr, {},
+                                    {dw.data(), accumulate}, {dbias.data(), accumulate});
+    EXPECT_EQ(dw, std::vector<float>(6, accumulate ? 5 : 0));
+    EXPECT_EQ(dbias, std::vector<float>(3, accumulate ? 5 : 0));
+  }
 }
 
 TEST(Linear, NamesTheShapesItRefuses) {
