@@ -23,7 +23,7 @@
 namespace ekgine::kernels {
 
 struct SoftmaxShape {
-  std::int64_t rows, classes;  // B, C
+  std::int64_t rows, classes;  // B, of a loss ≥ 1; C
 };
 
 // An exponential is counted as ten operations.

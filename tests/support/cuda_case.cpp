@@ -13,17 +13,21 @@ namespace ekgine::testing {
 
 namespace {
 
-TestDevice& guarded_cuda(DType type) {
+TestDevice& guarded_cuda(DType type, bool tf32 = false) {
   constexpr std::size_t reserve = std::size_t{1} << 26;
-  const auto make = [](DType wanted) {
-    return [wanted] {
-      return Device::cuda(
-          0, wanted,
-          {.activation_reserve = reserve, .workspace_reserve = reserve, .guarded = true});
+  const auto make = [](DType wanted, bool rounds) {
+    return [wanted, rounds] {
+      return Device::cuda(0, wanted,
+                          {.activation_reserve = reserve,
+                           .workspace_reserve = reserve,
+                           .guarded = true,
+                           .tf32 = rounds});
     };
   };
-  static TestDevice single(make(DType::f32), reserve), half(make(DType::bf16), reserve);
-  return type == DType::bf16 ? half : single;
+  static TestDevice single(make(DType::f32, false), reserve),
+      half(make(DType::bf16, false), reserve);
+  static TestDevice rounding(make(DType::f32, true), reserve);
+  return type == DType::bf16 ? half : tf32 ? rounding : single;
 }
 
 // What the emulated device found since the last call; a real one reports by failing calls.
@@ -66,11 +70,11 @@ std::string no_cuda_device() {
   return fmt::format("no CUDA device: {}", cudaGetErrorString(result));
 }
 
-std::vector<std::string> cuda_faults(const KernelCase& c, DType type) {
+std::vector<std::string> cuda_faults(const KernelCase& c, DType type, bool tf32) {
   take_device_faults();  // of earlier tests
   if (!c.cuda_error.empty()) return refusal_faults(c, type);
-  return device_faults(c, guarded_cuda(type), type,
-                       {.take_faults = take_device_faults, .set_schedule = set_schedule});
+  return device_faults(c, guarded_cuda(type, tf32), type,
+                       {.take_faults = take_device_faults, .set_schedule = set_schedule}, tf32);
 }
 
 }  // namespace ekgine::testing

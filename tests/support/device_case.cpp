@@ -14,7 +14,7 @@ constexpr double float_floor = 1e-6;
 }  // namespace
 
 std::vector<std::string> device_faults(const KernelCase& c, TestDevice& tested, DType type,
-                                       const DeviceHooks& hooks) {
+                                       const DeviceHooks& hooks, bool tf32) {
   std::vector<std::string> faults;
   const auto report = [&](std::string text) {
     faults.push_back(fmt::format("{} in {}: {}", c.name, name_of(type), text));
@@ -47,11 +47,16 @@ std::vector<std::string> device_faults(const KernelCase& c, TestDevice& tested, 
   const auto compare = [&](const std::vector<double>& found, const std::vector<double>& expected,
                            const std::vector<double>& in_float, const std::string& what) {
     const double d = distance(found, expected, floor);
+    const double as_float = 4 * distance(in_float, expected, floor) + float_floor;
     const double allowed = coarse ? std::max(c.bfloat16_tolerance, c.float_tolerance)
-                                  : 4 * distance(in_float, expected, floor) + float_floor;
+                           : tf32 ? c.bfloat16_tolerance / 4
+                                  : as_float;
     if (!(d <= allowed)) {
       report(fmt::format("{} differs from the CPU's in double by {:.1e} (allowed {:.1e})", what, d,
                          allowed));
+    }
+    if (tf32 && d <= as_float) {
+      report(fmt::format("{} differs from the CPU's in double by {:.1e}: no TF32", what, d));
     }
   };
   const auto compare_gradients = [&](const KernelResult& found, const KernelResult& expected,
