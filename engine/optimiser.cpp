@@ -2,8 +2,13 @@
 
 #include "base/error.h"
 #include "engine/back_end.h"
+#include "kernels/put_back.h"
 
 namespace ekgine {
+
+void keep_buffers(const Device& device, ParameterSet& parameters) {
+  device.copy(parameters.kept_buffers(), parameters.buffer_values());
+}
 
 void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSettings& settings,
                 std::int64_t step, const std::uint32_t* stop) {
@@ -13,6 +18,7 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
   }
   const Tensor values = parameters.values(), gradients = parameters.gradients();
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
+  const Tensor buffers = parameters.buffer_values(), kept = parameters.kept_buffers();
   device.set_learning_rate(settings.learning_rate);
   const Op op{"adamw", kernels::adamw_cost(values.size(), values.element_bytes())};
   const auto launch = [&]<class B>(B& b) {
@@ -26,6 +32,8 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
     } else {
       update(step);
     }
+    if (stop == nullptr) return;
+    kernels::put_back(b.context, buffers.size(), stop, kept.data<R>(), buffers.data<R>());
   };
   device.measure(op, Phase::update, [&] { device.run(launch); });
 }

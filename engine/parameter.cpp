@@ -132,9 +132,9 @@ void ParameterSet::allocate(Use use, std::uint64_t seed) {
     offset += static_cast<std::size_t>(padded(shape.size())) * element;
     ++number;
   }
-  std::int64_t buffer_elements = 0;
-  for (const Parameter& buffer : buffers_) buffer_elements += padded(buffer.value.size());
-  buffer_memory_ = zeroed("buffers", buffer_elements);
+  for (const Parameter& buffer : buffers_) buffer_elements_ += padded(buffer.value.size());
+  buffer_memory_ = zeroed("buffers", buffer_elements_);
+  if (use == Use::training) kept_memory_ = zeroed("buffers", buffer_elements_);
   offset = 0;
   number = 0;
   for (Parameter& buffer : buffers_) {
@@ -156,6 +156,11 @@ Tensor ParameterSet::flat(int array) const {
   const std::unique_ptr<Memory>& memory = arrays_[static_cast<std::size_t>(array)];
   if (!memory) fail("parameters: a set for inference has values only");
   return Tensor::view(memory->data(), {elements_}, dtype());
+}
+
+Tensor ParameterSet::kept_buffers() const {
+  if (!kept_memory_) fail("parameters: a set for inference has values only");
+  return Tensor::view(kept_memory_->data(), {buffer_elements_}, dtype());
 }
 
 Tensor ParameterSet::piece(const Tensor& array, const Parameter& parameter) const {

@@ -2,7 +2,8 @@
 //
 // All trainable values lie in one array; gradients and both moments of the optimiser lie in three
 // more at the same offsets, so that one launch updates every weight. Buffers (running statistics)
-// have a value but no gradient. All of it lies in the memory of one device.
+// have a value but no gradient; they lie in one array, too. All of it lies in the memory of one
+// device.
 #pragma once
 
 #include <array>
@@ -70,7 +71,13 @@ class ParameterSet {
   Tensor gradients() const { return flat(1); }
   Tensor first_moments() const { return flat(2); }
   Tensor second_moments() const { return flat(3); }
-  // The piece of such an array that belongs to a parameter.
+  // The arrays of all buffers, and of what they were at the beginning of a step (see
+  // keep_buffers in engine/optimiser.h); both may be empty.
+  Tensor buffer_values() const {
+    return Tensor::view(buffer_memory_->data(), {buffer_elements_}, dtype());
+  }
+  Tensor kept_buffers() const;
+  // The piece of an array of trainable parameters that belongs to one of them.
   Tensor piece(const Tensor& array, const Parameter& parameter) const;
 
  private:
@@ -83,7 +90,8 @@ class ParameterSet {
   std::deque<double> buffer_values_;
   std::int64_t elements_ = 0;  // of each of the four arrays
   std::array<std::unique_ptr<Memory>, 4> arrays_;
-  std::unique_ptr<Memory> buffer_memory_;
+  std::int64_t buffer_elements_ = 0;
+  std::unique_ptr<Memory> buffer_memory_, kept_memory_;
 };
 
 }  // namespace ekgine

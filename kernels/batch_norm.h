@@ -24,8 +24,8 @@
 //   dx = weight·rstd·(dy − dbias/R − x̂·dweight/R)
 //
 // Inference normalises with the running statistics and has no backward. A NaN in x makes the
-// statistics of its channel NaN; those that are not finite leave the running ones as they were, as
-// AdamW leaves the weights after a loss that is not (kernels/running_loss.h). Outputs are assigned
+// statistics of its channel NaN; those that are not finite leave the running ones as they were. (A
+// step whose loss is not finite leaves all of them so: kernels/put_back.h.) Outputs are assigned
 // (running statistics updated in place); each gradient is assigned or accumulated as it says, and
 // dx may be assigned over x. Deterministic: on the CPU at a given thread count, on CUDA always.
 #pragma once

@@ -10,8 +10,8 @@
 //   totals.sequences += B
 // (argmax: the first of equal ones; a NaN is never larger.) When the loss is not finite,
 // failed_step becomes the step's number, and nothing is added from then on: the optimiser looks at
-// it (see adamw) and leaves the weights alone, so that nobody has to wait for the loss of every
-// step to keep a model from being spoilt.
+// it, leaves the weights alone (see adamw) and puts running statistics back (see put_back), so that
+// nobody has to wait for the loss of every step to keep a model from being spoilt.
 //
 // totals is updated. Deterministic: the same bits at any thread count.
 #pragma once

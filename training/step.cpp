@@ -68,6 +68,7 @@ void TrainingStep::take(const BatchView& batch, std::int64_t step, double learni
   device_.set_step(random.seed, random.step);
   device_.set_learning_rate(learning_rate);
   replay_.run({inputs.labels.size(), inputs.rows.size()}, [&] {
+    keep_buffers(device_, model_.parameters());
     Tape tape(device_, Tape::Mode::training, plan_, random);
     record(tape, inputs);
     adamw_step(device_, model_.parameters(),

@@ -54,7 +54,7 @@ class TrainingStep {
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
   // Sums over the steps since they were last set. Waits for them. Throws Diverged if a loss was not
-  // finite; no weight has been changed by that step or later ones.
+  // finite; neither weights nor running statistics have been changed by that step or later ones.
   kernels::RunningLoss totals() const;
   void set_totals(const kernels::RunningLoss& totals);
 
