@@ -6,7 +6,7 @@
 //   sum[c] = Σ_r x[r,c]
 //
 // sum is assigned or accumulated as it says; of no rows it is 0. Deterministic at a given thread
-// count; on CUDA, where x is T and sum is float, on a given device.
+// count; on CUDA, where x is T and sum is float, the same bits on every device.
 #pragma once
 
 #include "kernels/runtime/cpu.h"

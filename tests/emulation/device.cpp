@@ -24,13 +24,15 @@ constexpr std::array limits = {
     Limits{120, 99, 100, 1536},
 };
 
+int multiprocessors = 4;
+
 cudaDeviceProp properties_of(const Limits& l) {
   cudaDeviceProp p{};
   std::snprintf(p.name, sizeof p.name, "emulated device (sm_%d)", l.capability);
   p.major = l.capability / 10;
   p.minor = l.capability % 10;
   p.totalGlobalMem = device_memory_size();
-  p.multiProcessorCount = 4;
+  p.multiProcessorCount = multiprocessors;
   p.warpSize = 32;
   p.maxThreadsPerBlock = 1024;
   p.maxThreadsPerMultiProcessor = l.threads_per_multiprocessor;
@@ -71,6 +73,10 @@ void set_compute_capability(int capability) {
     std::abort();
   }
   properties = properties_of(*found);
+}
+
+void set_multiprocessors(int count) {
+  properties.multiProcessorCount = multiprocessors = count;
 }
 
 }  // namespace ekgine::emulation

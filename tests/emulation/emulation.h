@@ -26,6 +26,9 @@ void set_seed(std::uint64_t seed);
 // What the device is: 75, 80 (the initial one), 86, 89, 90, 100 or 120. Decides its shared memory.
 void set_compute_capability(int capability);
 
+// How many multiprocessors the device says it has, 4 at first. They run nothing faster.
+void set_multiprocessors(int count);
+
 // An error on the device is returned by all later calls, as on a real one. This makes it go on.
 void reset_device();
 
