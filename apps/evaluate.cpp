@@ -38,8 +38,8 @@ void run(Options& o) {
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
-  const Store store(o.data, amplitude_from_name(weights.config.amplitude));
-  check_label_map(weights, o.weights, store);
+  const Store store(o.data, weights.config.beat_unit);
+  check_weights(weights, o.weights, store);
   std::vector<std::string> names = o.records;
   if (!o.splits.empty()) {
     names = o.fold ? read_fold(o.splits, *o.fold).validation : read_split(o.splits).test;

@@ -149,12 +149,19 @@ void add_training_options(CLI::App* command, TrainOptions& t) {
       ->group(model);
 
   command
-      ->add_option(
-          "--amplitude", t.model.amplitude,
+      ->add_option_function<std::string>(
+          "--amplitude",
+          [&t](const std::string& name) {
+            try {
+              t.model.beat_unit = beat_unit_from_name(name);
+            } catch (const Error& error) {
+              fail_usage("{}", error.what());
+            }
+          },
           "What beats are measured in: mV, centred (mV without the beat's offset), record (without "
           "offset, in the size of the record's typical beat) or deviation (the same less that "
           "typical beat)")
-      ->capture_default_str()
+      ->default_str(beat_unit_name(t.model.beat_unit))
       ->group(model);
 
   const char* training = "Training";

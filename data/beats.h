@@ -30,12 +30,14 @@ constexpr std::int64_t same_beat = 54;                // samples: 150 ms
 struct RecordBeats {
   std::string name;  // of the record
   std::string lead;  // of the signal they are cut from
-  // (n, 187) mV. Samples are multiples of 1/gain of a few bits' width: float holds them to 6e-8,
-  // far below the amplifier's noise and the rounding of the float model that reads them.
+  // (n, 187), in `unit`. Samples in mV are multiples of 1/gain of a few bits' width: float holds
+  // them to 6e-8, far below the amplifier's noise and the rounding of the float model that reads
+  // them.
   std::vector<float> beats;
-  std::vector<std::int32_t> labels;     // (n) classes of the label map
-  std::vector<char> symbols;            // (n) annotation symbols
-  std::vector<std::int64_t> r_samples;  // (n) positions of R in the record
+  BeatUnit unit = BeatUnit::millivolts;  // as beats are cut; measure_in() gives them another
+  std::vector<std::int32_t> labels;      // (n) classes of the label map
+  std::vector<char> symbols;             // (n) annotation symbols
+  std::vector<std::int64_t> r_samples;   // (n) positions of R in the record
   // Left out when they were cut; 0 when read from a store.
   std::int64_t unmeasured = 0;  // beats with a sample in their window that was not measured
   std::int64_t repeated = 0;    // annotations of a beat that another one marks
@@ -46,8 +48,8 @@ struct RecordBeats {
   }
 };
 
-// Cuts the beats out of a signal in mV, NaN where not measured. The annotations must lie inside the
-// signal and be in time order.
+// Cuts the beats, in mV, out of a signal in mV, NaN where not measured. The annotations must lie
+// inside the signal and be in time order.
 RecordBeats cut_beats(std::string name, std::span<const double> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 

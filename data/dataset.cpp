@@ -38,9 +38,12 @@ std::int64_t SequenceIndex::record_of_sequence(std::int64_t sequence) const {
   return low;
 }
 
-Dataset::Dataset(SequenceIndex index, std::vector<std::int32_t> labels,
+Dataset::Dataset(SequenceIndex index, BeatUnit unit, std::vector<std::int32_t> labels,
                  std::vector<std::optional<Moments>> moments)
-    : index_(std::move(index)), labels_(std::move(labels)), moments_(std::move(moments)) {
+    : index_(std::move(index)),
+      unit_(unit),
+      labels_(std::move(labels)),
+      moments_(std::move(moments)) {
   moments_.resize(static_cast<std::size_t>(index_.records()));
   for (std::int64_t r = 0; r < index_.records(); ++r) {
     for (std::int64_t b = index_.first_beat(r) + index_.length() - 1; b < index_.first_beat(r + 1);
@@ -54,6 +57,7 @@ struct MemoryDataset::Content {
   std::vector<std::string> names;
   std::vector<std::int64_t> counts;
   std::vector<float> beats;
+  BeatUnit unit = BeatUnit::millivolts;
   std::vector<std::int32_t> labels;
   std::vector<std::optional<Moments>> moments;
 
@@ -63,6 +67,11 @@ struct MemoryDataset::Content {
   }
 
   void append(const RecordBeats& record) {
+    if (names.empty()) unit = record.unit;
+    if (record.unit != unit) {
+      fail("record {}: the beats' amplitude is {}, that of record {} is {}", record.name,
+           beat_unit_name(record.unit), names.front(), beat_unit_name(unit));
+    }
     names.push_back(record.name);
     counts.push_back(record.size());
     beats.insert(beats.end(), record.beats.begin(), record.beats.end());
@@ -93,7 +102,7 @@ struct MemoryDataset::Content {
 };
 
 MemoryDataset::MemoryDataset(Content content, std::int64_t length)
-    : Dataset(SequenceIndex(std::move(content.names), content.counts, length),
+    : Dataset(SequenceIndex(std::move(content.names), content.counts, length), content.unit,
               std::move(content.labels), std::move(content.moments)),
       beats_(std::move(content.beats)) {}
 
@@ -139,7 +148,7 @@ StreamedDataset::StreamedDataset(const Store& store, const std::vector<std::stri
 
 StreamedDataset::StreamedDataset(const Store& store, const std::vector<std::string>& records,
                                  std::int64_t length, Heads heads)
-    : Dataset(store_index(store, records, length), std::move(heads.labels),
+    : Dataset(store_index(store, records, length), store.unit(), std::move(heads.labels),
               std::move(heads.moments)),
       store_(store),
       beats_(records.size()) {}

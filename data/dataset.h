@@ -50,13 +50,14 @@ class SequenceIndex {
   std::int64_t length_;
 };
 
-// Beats, labels and sequences of chosen records of a store. Labels are in memory; where the beats
-// are is for the derived class to say. Not for use by several threads at once.
+// Beats, all in one unit, labels and sequences of chosen records. Labels are in memory; where the
+// beats are is for the derived class to say. Not for use by several threads at once.
 class Dataset {
  public:
   virtual ~Dataset() = default;
 
   const SequenceIndex& index() const { return index_; }
+  BeatUnit unit() const { return unit_; }                           // of the beats
   std::span<const std::int32_t> labels() const { return labels_; }  // per beat
   // The label of a sequence is its last beat's.
   std::int32_t sequence_label(std::int64_t sequence) const {
@@ -72,16 +73,17 @@ class Dataset {
 
   // Says that until the next call only beats of these records are asked for.
   virtual void hold(std::span<const std::int64_t> records) = 0;
-  // (n, 187) mV: all beats of a record that is held.
+  // (n, 187), in unit(): all beats of a record that is held.
   virtual std::span<const float> beats(std::int64_t record) const = 0;
 
  protected:
   // `moments`: of every record, or empty where none is known.
-  Dataset(SequenceIndex index, std::vector<std::int32_t> labels,
+  Dataset(SequenceIndex index, BeatUnit unit, std::vector<std::int32_t> labels,
           std::vector<std::optional<Moments>> moments);
 
  private:
   SequenceIndex index_;
+  BeatUnit unit_;
   std::vector<std::int32_t> labels_;
   std::vector<std::optional<Moments>> moments_;  // per record
   ClassCounts class_counts_{};
@@ -92,12 +94,12 @@ class MemoryDataset final : public Dataset {
  public:
   // Loads `records` of the store, in that order. Errors: see Store and SequenceIndex.
   MemoryDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length);
-  // Beats that are already here.
+  // Beats that are already here. Errors: SequenceIndex's; their units differ.
   MemoryDataset(std::span<const RecordBeats> records, std::int64_t length);
 
   void hold(std::span<const std::int64_t>) override {}
   std::span<const float> beats(std::int64_t record) const override;
-  std::span<const float> all_beats() const { return beats_; }  // (n, 187) mV
+  std::span<const float> all_beats() const { return beats_; }  // (n, 187), in unit()
 
  private:
   struct Content;

@@ -164,6 +164,7 @@ void Loader::fill(Batch& batch) {
     }
   }
 
+  batch.unit = dataset_.unit();
   batch.beats.resize(batch.beat_ids.size() * beat_samples);
   float* beat = batch.beats.data();
   for (const std::int64_t id : batch.beat_ids) {

@@ -20,12 +20,13 @@ namespace ekgine {
 
 // B sequences of T beats each, of which U are distinct.
 struct Batch {
-  std::vector<float> beats;             // (U, 187) mV
-  std::vector<std::int32_t> beat_ids;   // (U) their numbers in the dataset
-  std::vector<std::int32_t> index;      // (B, T) which of the U beats
-  std::vector<std::int32_t> labels;     // (B)
-  std::vector<std::int64_t> sequences;  // (B) their numbers in the dataset
-  std::int64_t number = 0;              // of the batch in its epoch, from 0
+  std::vector<float> beats;              // (U, 187) in `unit`
+  BeatUnit unit = BeatUnit::millivolts;  // the dataset's
+  std::vector<std::int32_t> beat_ids;    // (U) their numbers in the dataset
+  std::vector<std::int32_t> index;       // (B, T) which of the U beats
+  std::vector<std::int32_t> labels;      // (B)
+  std::vector<std::int64_t> sequences;   // (B) their numbers in the dataset
+  std::int64_t number = 0;               // of the batch in its epoch, from 0
 
   std::int64_t size() const { return std::ssize(labels); }              // B
   std::int64_t distinct_beats() const { return std::ssize(beat_ids); }  // U

@@ -9,7 +9,8 @@
 namespace ekgine {
 
 // Pooled over beats and scales: a column t gathers the moduli |c_s[t]| of all beats and all 32
-// scales. The standard deviation is that of the population (divided by the number of values).
+// scales. They are in the beats' unit. The standard deviation is that of the population (divided by
+// the number of values).
 struct Normalisation {
   std::vector<double> mean, std;  // (187)
 };

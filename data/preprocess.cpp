@@ -9,7 +9,7 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "base/record_name.h"
-#include "data/amplitude.h"
+#include "data/beat_unit.h"
 #include "data/moments.h"
 #include "data/scalogram.h"
 #include "data/text_lines.h"
@@ -75,7 +75,7 @@ void tell(const std::string& record, const LeftOut& left_out) {
 // transform every beat before it begins. A record whose beats cannot be measured so has none.
 std::optional<Moments> usual_moments(const Cpu& cpu, RecordBeats record) {
   try {
-    measure_in(Amplitude::deviation, record);
+    measure_in(BeatUnit::deviation, record);
   } catch (const Error&) {
     return {};
   }

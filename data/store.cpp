@@ -34,6 +34,7 @@ namespace {
 constexpr const char* format_name = "ekgine store";
 constexpr const char* description_name = "store.json";
 constexpr const char* beat_list_name = "metadata.json";
+constexpr BeatUnit stored_unit = BeatUnit::millivolts;
 constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
 constexpr std::int64_t unsealed_version = 2;                    // the same without checksums
 // A dataset has no more (SequenceIndex). Sums of so few do not overflow.
@@ -204,9 +205,9 @@ RecordBeats beats_of(const hdf5::File& file, const std::string& name, const Stor
 
 // Of the scalograms of the file's beats, where it has those of beats measured so.
 std::optional<Moments> moments_of(const hdf5::File& file, const std::string& name,
-                                  const StoreRecord& expected, Amplitude amplitude) {
+                                  const StoreRecord& expected, BeatUnit unit) {
   if (!file.has_attribute("/", moments_amplitude) ||
-      amplitude_from_name(file.read_text("/", moments_amplitude)) != amplitude) {
+      beat_unit_from_name(file.read_text("/", moments_amplitude)) != unit) {
     return {};
   }
   const std::int64_t shape[] = {2, beat_samples};
@@ -231,8 +232,7 @@ std::int64_t StoreRecord::beats() const {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
 }
 
-Store::Store(fs::path folder, Amplitude amplitude)
-    : folder_(std::move(folder)), amplitude_(amplitude) {
+Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_(unit) {
   if (!fs::is_directory(folder_)) fail("{}: the store does not exist", folder_.string());
   const fs::path path = folder_ / description_name;
   if (!fs::exists(path)) {
@@ -310,8 +310,8 @@ RecordBeats Store::read(const std::string& record, std::optional<Moments>* momen
   const fs::path path = record_path(folder_, record);
   const hdf5::File file = open_record(path, expected, info_.version);
   RecordBeats beats = beats_of(file, path.string(), expected);
-  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, amplitude_);
-  measure_in(amplitude_, beats);
+  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, unit_);
+  measure_in(unit_, beats);
   return beats;
 }
 
@@ -373,7 +373,7 @@ std::vector<std::int32_t> Store::read_labels(const std::string& record,
   const StoreRecord& expected = entry(record);
   const fs::path path = record_path(folder_, record);
   const hdf5::File file = open_record(path, expected, info_.version);
-  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, amplitude_);
+  if (moments != nullptr) *moments = moments_of(file, path.string(), expected, unit_);
   return read_labels_of(file, path.string(), expected);
 }
 
@@ -432,6 +432,10 @@ void StoreWriter::make_locked_partial() {
 
 void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalograms,
                       const std::optional<Moments>& deviation_moments) {
+  if (record.unit != stored_unit) {
+    fail("record {}: the beats' amplitude is {}, a store holds them in {}", record.name,
+         beat_unit_name(record.unit), beat_unit_name(stored_unit));
+  }
   const std::int64_t n = record.size();
   AtomicFile atomic(record_path(partial_, record.name));
   hdf5::File file = hdf5::File::create(atomic.temporary_path());
@@ -441,7 +445,7 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   file.write_number("/", "sampling_frequency", beat_frequency);
   const std::int64_t beats_shape[] = {n, beat_samples};
   file.write<float>("beats", record.beats, beats_shape);
-  file.write_text("beats", "units", "mV");
+  file.write_text("beats", "units", beat_unit_name(stored_unit));
   const std::int64_t shape[] = {n};
   file.write<std::int32_t>("labels", record.labels, shape);
   const std::vector<std::int8_t> symbols(record.symbols.begin(), record.symbols.end());
@@ -452,7 +456,7 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
     file.write<float>("scalograms", scalograms, scalograms_shape);
   }
   if (deviation_moments) {
-    file.write_text("/", moments_amplitude, "deviation");
+    file.write_text("/", moments_amplitude, beat_unit_name(BeatUnit::deviation));
     const Moments& moments = *deviation_moments;
     std::vector<double> values(moments.mean.begin(), moments.mean.end());
     values.insert(values.end(), moments.squares.begin(), moments.squares.end());
@@ -489,7 +493,7 @@ void StoreWriter::commit(const StoreInfo& info) {
   json["classes"] = class_names;
   json["sampling_frequency"] = beat_frequency;
   json["beat_samples"] = beat_samples;
-  json["units"] = "mV";
+  json["units"] = beat_unit_name(stored_unit);
   json["scalograms"] = info.scalograms;
   // One key, and one record, a line: for people too.
   std::string text = "{\n";

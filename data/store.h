@@ -23,7 +23,7 @@
 
 #include "base/beat.h"
 #include "base/directory_lock.h"
-#include "data/amplitude.h"
+#include "data/beat_unit.h"
 #include "data/beats.h"
 #include "data/labels.h"
 #include "data/moments.h"
@@ -55,12 +55,13 @@ struct StoreInfo {
 
 class Store {
  public:
-  // Reads and checks store.json. Record files are opened when they are read; their beats are then
-  // measured in `amplitude`.
-  explicit Store(std::filesystem::path folder, Amplitude amplitude = Amplitude::millivolts);
+  // Reads and checks store.json. Record files are opened when they are read; their beats, which are
+  // stored in mV, are then measured in `unit`.
+  explicit Store(std::filesystem::path folder, BeatUnit unit = BeatUnit::millivolts);
 
   const std::filesystem::path& folder() const { return folder_; }
   const StoreInfo& info() const { return info_; }
+  BeatUnit unit() const { return unit_; }  // of the beats that are read
   std::vector<std::string> record_names() const;
 
   // Entries of info().records by name. Errors name all records that the store does not have.
@@ -95,7 +96,7 @@ class Store {
   const StoreRecord& entry(const std::string& record) const;
 
   std::filesystem::path folder_;
-  Amplitude amplitude_;
+  BeatUnit unit_;
   StoreInfo info_;
 };
 
@@ -112,8 +113,9 @@ class StoreWriter {
   // Removes what was written unless committed.
   ~StoreWriter();
 
-  // Writes one record, beats in mV. `scalograms`: (n, 32, 187) or empty. `deviation_moments`: of
-  // the scalograms when beats are measured as Amplitude::deviation. Any thread may call.
+  // Writes one record. `scalograms`: (n, 32, 187) or empty. `deviation_moments`: of the scalograms
+  // when beats are measured in BeatUnit::deviation. Any thread may call. Errors: the record's beats
+  // are not in mV.
   void add(const RecordBeats& record, const std::vector<float>& scalograms = {},
            const std::optional<Moments>& deviation_moments = {});
 

@@ -23,8 +23,9 @@ struct AddLayerNorm {
 AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b,
                             const Tensor& weight, const Tensor& bias, double epsilon);
 
-// beats (U,L) in mV -> scalograms (U,S,L,1), S scales 1...S; with mean and std (L), both or none
-// (empty tensors), normalised per time column. Not differentiable: beats are data.
+// beats (U,L), in any unit -> scalograms (U,S,L,1) in the same, S scales 1...S; with mean and std
+// (L), both or none (empty tensors), normalised per time column. Not differentiable: beats are
+// data.
 Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
                   const Tensor& std);
 

@@ -3,9 +3,9 @@
 // The definition is that of PyWavelets 1.6, cwt(x, [1...S], 'morl'), to the last digit that double
 // precision gives (Lee, Gommers, Waselewski, Wohlfahrt, O'Leary: "PyWavelets", JOSS 4(36), 2019).
 //
-//   x            (U,L)     U signals (beats, mV) of L samples
+//   x            (U,L)     U signals (beats, in any unit) of L samples
 //   mean, std    (L)       of the modulus, per time column; both null: no normalisation
-//   y            (U,S,L)   scales s = 1...S
+//   y            (U,S,L)   scales s = 1...S; moduli are in the unit of x
 //
 // Wavelet ψ(t) = exp(−t²/2)·cos 5t, sampled at 2¹⁰ points t_i of [−8,8] with distance h;
 // Ψ_i = h·Σ_{k≤i} ψ(t_k). For scale s: f_s = Ψ at the indices ⌊i/(s·h)⌋, i = 0...16s, reversed

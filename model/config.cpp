@@ -7,7 +7,6 @@
 #include <ranges>
 #include <utility>
 
-#include "base/beat.h"
 #include "base/error.h"
 #include "base/suggestion.h"
 #include "model/json_text.h"
@@ -96,7 +95,12 @@ void ModelConfig::check() const {
   if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
     fail("dropout must be in [0, 1), got {}", dropout);
   }
-  static_cast<void>(amplitude_from_name(amplitude));
+}
+
+void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
+  if (unit == beat_unit) return;
+  fail("{}: the beats' amplitude is {}, the model takes {}", whose, beat_unit_name(unit),
+       beat_unit_name(beat_unit));
 }
 
 json ModelConfig::to_json() const {
@@ -106,7 +110,7 @@ json ModelConfig::to_json() const {
     if ((field.of & architecture) != 0) result[field.name] = this->*field.member;
   }
   if ((architecture & with_attention) != 0) result["dropout"] = dropout;
-  result["amplitude"] = amplitude;
+  result["amplitude"] = beat_unit_name(beat_unit);
   return result;
 }
 
@@ -132,14 +136,15 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
     if (!dropout.is_number()) fail("{}: dropout must be a number, got {}", source, brief(dropout));
     config.dropout = dropout.get<double>();
   }
-  if (const auto amplitude = object.find("amplitude"); amplitude != object.end()) {
-    if (!amplitude->is_string()) {
-      fail("{}: amplitude must be a text, got {}", source, brief(*amplitude));
-    }
-    config.amplitude = amplitude->get<std::string>();
+  const auto amplitude = object.find("amplitude");
+  if (amplitude != object.end() && !amplitude->is_string()) {
+    fail("{}: amplitude must be a text, got {}", source, brief(*amplitude));
   }
   try {
     config.check();
+    if (amplitude != object.end()) {
+      config.beat_unit = beat_unit_from_name(amplitude->get_ref<const std::string&>());
+    }
   } catch (const Error& error) {
     fail("{}: {}", source, error.what());
   }

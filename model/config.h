@@ -6,7 +6,10 @@
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "base/beat.h"
 
 namespace ekgine {
 
@@ -26,16 +29,19 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // of Main_Model and AttentionOnly
   double dropout = 0.2;                // rate in their blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
-  // What its beats are measured in: the name of an Amplitude.
-  std::string amplitude = "mV";
+  BeatUnit beat_unit = BeatUnit::millivolts;  // what the beats that it takes are measured in
 
   bool operator==(const ModelConfig&) const = default;
 
   // Throws an Error that names the first hyperparameter out of its range:
   // "num_heads must be 1 to 256, got 0".
   void check() const;
+  // Fails unless the model takes beats measured in `unit`. `whose` opens the text:
+  // "prediction: the beats' amplitude is mV, the model takes deviation".
+  void check_beats(BeatUnit unit, std::string_view whose) const;
 
-  // {"name": ..., "sequence_length": ..., ...}; only what the architecture has.
+  // {"name": ..., "sequence_length": ..., ...}; only what the architecture has, and `amplitude`,
+  // the name of `beat_unit`.
   nlohmann::json to_json() const;
   // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
   // `amplitude` may be missing, in files from before it was there: it is mV then. `source`

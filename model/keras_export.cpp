@@ -179,9 +179,10 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
     }
     variables.write<float>(variable.path, found->second.values, variable.stored);
   }
-  if (weights.config.amplitude != ModelConfig{}.amplitude) {
+  if (weights.config.beat_unit != ModelConfig{}.beat_unit) {
     if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
-    variables.write_text(keras_normalisation, keras_amplitude, weights.config.amplitude);
+    variables.write_text(keras_normalisation, keras_amplitude,
+                         beat_unit_name(weights.config.beat_unit));
   }
   if (!weights.label_map.empty()) {
     if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);

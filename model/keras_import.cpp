@@ -294,14 +294,14 @@ class Variables {
     }
   }
 
-  void take_amplitude(ModelConfig& config) const {
+  void take_beat_unit(ModelConfig& config) const {
     if (!file_.exists(keras_normalisation) ||
         !file_.has_attribute(keras_normalisation, keras_amplitude)) {
       return;
     }
-    config.amplitude = file_.read_text(keras_normalisation, keras_amplitude);
+    const std::string name = file_.read_text(keras_normalisation, keras_amplitude);
     try {
-      config.check();
+      config.beat_unit = beat_unit_from_name(name);
     } catch (const Error& error) {
       fail("{}: {}", source_, error.what());
     }
@@ -371,7 +371,7 @@ ModelWeights import_keras(const fs::path& path) {
   member = "model.weights.h5";
   Variables variables(archive.read(member, largest_weights), source(member));
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
-  variables.take_amplitude(weights.config);
+  variables.take_beat_unit(weights.config);
   weights.label_map = variables.label_map();
   weights.state = variables.finish();
   return weights;

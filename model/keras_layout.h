@@ -23,7 +23,7 @@
 // that ekgine writes have them beside the layers, where Keras does not look:
 //
 //   normalisation/{mean,std}        (187)
-//   normalisation                   attribute `amplitude`: ModelConfig::amplitude, where not mV
+//   normalisation                   attribute `amplitude`: ModelConfig::beat_unit, where not mV
 #pragma once
 
 #include <cstdint>

@@ -28,7 +28,8 @@ class Model {
   const ParameterSet& parameters() const { return parameters_; }
   Device& device() const { return parameters_.device(); }
 
-  // Beats (U, beat_samples) in mV → features (U, D).
+  // Beats (U, beat_samples) in config().beat_unit → features (U, D). A tensor does not know its
+  // unit: whoever makes one of beats calls config().check_beats().
   Tensor encode(Tape& tape, const Tensor& beats) const;
   // Features of sequences (B,T,D) → logits (B,5). T is at most the configured sequence length for
   // models with a position table (Main_Model, AttentionOnly), and any number otherwise.

@@ -10,11 +10,14 @@
 namespace ekgine {
 
 void normalise_on(Model& model, Dataset& training) {
+  model.config().check_beats(training.unit(), "normalisation");
   const Normalisation statistics = compute_normalisation(training);
   model.set_normalisation(statistics.mean, statistics.std);
 }
 
-void check_label_map(const ModelWeights& weights, const std::string& source, const Store& store) {
+void check_weights(const ModelWeights& weights, const std::string& source, const Store& store) {
+  weights.config.check_beats(store.unit(),
+                             fmt::format("{} on {}", source, store.folder().string()));
   const std::string& map = store.info().label_map;
   if (weights.label_map.empty()) {
     notice(fmt::format("{}: does not say with which label map it was trained; evaluated on {}",
@@ -32,7 +35,7 @@ EvaluationFacts describe_evaluation(const Model& model, const std::string& weigh
       fmt::format("{}, {} parameters", model.config().name, model.parameters().trainable_count());
   facts.weights = weights;
   facts.data = fmt::format("{} ({} label map, amplitude {})", store.folder().string(),
-                           store.info().label_map, model.config().amplitude);
+                           store.info().label_map, beat_unit_name(model.config().beat_unit));
   facts.normalisation = normalisation;
   facts.class_names.assign(class_names.begin(), class_names.end());
   facts.class_descriptions.assign(class_descriptions.begin(), class_descriptions.end());

@@ -12,12 +12,14 @@
 
 namespace ekgine {
 
-// Gives the model the statistics of the scalograms of `training`.
+// Gives the model the statistics of the scalograms of `training`. Errors: its beats are not in the
+// model's unit.
 void normalise_on(Model& model, Dataset& training);
 
-// Fails where `weights`, of the file `source`, were trained with another label map than the
-// store's: their classes are other ones. A notice says where theirs is not known.
-void check_label_map(const ModelWeights& weights, const std::string& source, const Store& store);
+// Fails where `weights`, of the file `source`, do not go with what the store gives: they were
+// trained with another label map, so their classes are other ones, or take beats in another unit. A
+// notice says where their label map is not known.
+void check_weights(const ModelWeights& weights, const std::string& source, const Store& store);
 
 // Facts for the report: the model, its weights' file, the store, where the statistics come from.
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,

@@ -55,6 +55,21 @@ std::string toml_string(std::string_view text) {
   return quoted + '"';
 }
 
+// What files hold of an option: paths and units as texts.
+std::string stored(const std::filesystem::path& path) {
+  return path.string();
+}
+std::string stored(BeatUnit unit) {
+  return beat_unit_name(unit);
+}
+template <class T>
+const T& stored(const T& value) {
+  return value;
+}
+
+template <class T>
+using Stored = std::remove_cvref_t<decltype(stored(std::declval<const T&>()))>;
+
 // Calls field(name, member) for every option; one list for both directions.
 template <class Options, class Field>
 void for_each_field(Options& o, const Field& field) {
@@ -67,7 +82,7 @@ void for_each_field(Options& o, const Field& field) {
   field("num-blocks", o.model.num_blocks);
   field("dropout", o.model.dropout);
   field("lstm-units", o.model.lstm_units);
-  field("amplitude", o.model.amplitude);
+  field("amplitude", o.model.beat_unit);
   field("data", o.data);
   field("train-records", o.train_records);
   field("validation-records", o.validation_records);
@@ -122,13 +137,8 @@ void TrainOptions::check() const {
 
 ordered_json TrainOptions::to_json() const {
   ordered_json json;
-  for_each_field(*this, [&]<class T>(const char* name, const T& value) {
-    if constexpr (std::is_same_v<T, std::filesystem::path>) {
-      json[name] = value.string();
-    } else {
-      json[name] = value;
-    }
-  });
+  for_each_field(*this,
+                 [&]<class T>(const char* name, const T& value) { json[name] = stored(value); });
   if (!tensorboard.empty()) json["tensorboard"] = tensorboard.string();
   return json;
 }
@@ -138,18 +148,21 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
   std::set<std::string> known = {"tensorboard"};
   const auto read = [&]<class T>(const char* name, T& value) {
     known.insert(name);
-    using Stored = std::conditional_t<std::is_same_v<T, std::filesystem::path>, std::string, T>;
-    std::optional<Stored> stored;
-    if (json.is_object() && json.contains(name)) stored = json_as<Stored>(json.at(name));
-    if (!stored) fail("{}: the option {} is missing or of another type", source, name);
-    value = std::move(*stored);
+    std::optional<Stored<T>> found;
+    if (json.is_object() && json.contains(name)) found = json_as<Stored<T>>(json.at(name));
+    if (!found) fail("the option {} is missing or of another type", name);
+    if constexpr (std::is_same_v<T, BeatUnit>) {
+      value = beat_unit_from_name(*found);
+    } else {
+      value = std::move(*found);
+    }
   };
-  for_each_field(options, read);
-  if (json.contains("tensorboard")) read("tensorboard", options.tensorboard);
-  for (const auto& [name, value] : json.items()) {
-    if (!known.contains(name)) fail("{}: the option {} is not known", source, name);
-  }
   try {
+    for_each_field(options, read);
+    if (json.contains("tensorboard")) read("tensorboard", options.tensorboard);
+    for (const auto& [name, value] : json.items()) {
+      if (!known.contains(name)) fail("the option {} is not known", name);
+    }
     options.check();
   } catch (const Error& error) {
     fail("{}: {}", source, error.what());
@@ -178,10 +191,8 @@ std::string TrainOptions::to_toml() const {
         text +=
             fmt::format("{} = {}\n", name, toml_string(fmt::format("{}", fmt::join(value, ","))));
       }
-    } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
-      text += fmt::format("{} = {}\n", name, toml_string(value.string()));
-    } else if constexpr (std::is_same_v<T, std::string>) {
-      text += fmt::format("{} = {}\n", name, toml_string(value));
+    } else if constexpr (std::is_same_v<Stored<T>, std::string>) {
+      text += fmt::format("{} = {}\n", name, toml_string(stored(value)));
     } else {
       text += fmt::format("{} = {}\n", name, value);
     }

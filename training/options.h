@@ -15,7 +15,7 @@ namespace ekgine {
 std::string toml_value(const nlohmann::ordered_json& value);
 
 struct TrainOptions {
-  ModelConfig model{.amplitude = "deviation"};
+  ModelConfig model{.beat_unit = BeatUnit::deviation};
 
   std::filesystem::path data;  // the store
   std::vector<std::string> train_records;

@@ -55,9 +55,10 @@ void Predictor::classify(std::int64_t sequences, bool dry) {
   tape.finish();
 }
 
-std::vector<float> Predictor::predict(std::span<const float> beats,
+std::vector<float> Predictor::predict(const BeatSpan& beats,
                                       const std::function<void(std::int64_t)>& progress) {
-  const std::int64_t count = std::ssize(beats) / beat_samples;
+  model_.config().check_beats(beats.unit, "prediction");
+  const std::int64_t count = std::ssize(beats.samples) / beat_samples;
   const std::int64_t length = model_.config().sequence_length, width = model_.config().embed_dim;
   if (count < length) fail("a recording of {} beats holds no sequence of {}", count, length);
   const std::int64_t sequences = count - length + 1;
@@ -66,7 +67,7 @@ std::vector<float> Predictor::predict(std::span<const float> beats,
       "recording", {{recording, {count, beat_samples}, device_.real_dtype()},
                     {features, {count, width}, device_.dtype()},
                     {probabilities, {sequences, class_count}, device_.real_dtype()}});
-  device_.write(recording, beats);
+  device_.write(recording, beats.samples);
   // Where chunks are replayed, the last one is as large as the others: what it computes beyond the
   // end nobody looks at.
   const auto chunk_of = [&](std::int64_t rest, std::int64_t first) {
@@ -104,7 +105,7 @@ std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_
     }
     RecordPredictions& p = predictions.emplace_back();
     p.record = record.name;
-    p.probabilities = predictor.predict(record.beats, [&](std::int64_t beats) {
+    p.probabilities = predictor.predict({record.beats, record.unit}, [&](std::int64_t beats) {
       if (progress) progress(done + beats);
     });
     done += record.size();

@@ -22,11 +22,11 @@ class Predictor {
   // between are replayed graphs.
   Predictor(const Model& model, Device& device);
 
-  // The beats of one recording (n, beat_samples) in mV, in order → class probabilities of its
-  // n − T + 1 sequences of T consecutive beats (n − T + 1, class_count); sequence i ends with
-  // beat i + T − 1. Every beat is encoded once, however many sequences it is part of. `progress`
-  // gets the number of beats encoded so far. Errors: fewer than T beats.
-  std::vector<float> predict(std::span<const float> beats,
+  // The n beats of one recording, in order → class probabilities of its n − T + 1 sequences of T
+  // consecutive beats (n − T + 1, class_count); sequence i ends with beat i + T − 1. Every beat is
+  // encoded once, however many sequences it is part of. `progress` gets the number of beats encoded
+  // so far. Errors: fewer than T beats; they are not in the model's unit.
+  std::vector<float> predict(const BeatSpan& beats,
                              const std::function<void(std::int64_t)>& progress = {});
 
  private:

@@ -12,9 +12,11 @@ namespace ekgine {
 
 TrainingStep::TrainingStep(Model& model, Device& device, const Settings& settings)
     : model_(model), device_(device), settings_(settings), replay_(device) {
-  const bool resident = !settings.resident_beats.empty();
+  const BeatSpan& resident_beats = settings.resident_beats;
+  const bool resident = !resident_beats.samples.empty();
+  if (resident) model.config().check_beats(resident_beats.unit, "training");
   const std::int64_t stored =
-      resident ? std::ssize(settings.resident_beats) / beat_samples : settings.beats;
+      resident ? std::ssize(resident_beats.samples) / beat_samples : settings.beats;
   memory_ = device.allocate(
       resident ? "beats of the data set" : "batch",
       {{totals_memory_, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32},
@@ -27,7 +29,7 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
   totals_ = reinterpret_cast<kernels::RunningLoss*>(totals_memory_.bytes());
   device.write(class_weights_, std::span<const float>(settings.class_weights));
   if (resident) {
-    device.write(beats_, settings.resident_beats);
+    device.write(beats_, resident_beats.samples);
     settings_.resident_beats = {};  // the caller's memory may go
   } else {
     counting_.resize(static_cast<std::size_t>(settings.beats));
@@ -81,9 +83,10 @@ void TrainingStep::write(const BatchView& batch, const Inputs& inputs) {
   if (counting_.empty()) {
     device_.write(inputs.rows, batch.beat_ids);
   } else {
+    model_.config().check_beats(batch.beats.unit, "training");
     const auto beats = static_cast<std::size_t>(inputs.rows.size());
     device_.write(inputs.rows, std::span<const std::int32_t>(counting_).first(beats));
-    device_.write(beats_.rows(0, inputs.rows.size()), batch.beats);
+    device_.write(beats_.rows(0, inputs.rows.size()), batch.beats.samples);
   }
   device_.write(inputs.ids, batch.beat_ids);
   device_.write(inputs.index, batch.index);

@@ -18,8 +18,7 @@ namespace ekgine {
 
 // A batch of B sequences of T beats, of which U are distinct.
 struct BatchView {
-  std::span<const float> beats;            // (U, beat_samples) in mV; not looked at when the data
-                                           // set's beats are resident
+  BeatSpan beats;                          // U; not looked at when the data set's are resident
   std::span<const std::int32_t> beat_ids;  // (U) their numbers in the data set
   std::span<const std::int32_t> index;     // (B,T) into the U beats
   std::span<const std::int32_t> labels;    // (B)
@@ -39,18 +38,20 @@ class TrainingStep {
     double amplitude_jitter = 0;  // see kernels/gather_jittered.h
     double weight_decay = 0.004;
     std::int64_t sequences = 0, beats = 0;  // of the largest batch
-    // All beats of the data set (N, beat_samples), to be kept in the device's memory so that a
-    // step copies numbers only; empty: every batch brings its beats.
-    std::span<const float> resident_beats = {};
+    // All N beats of the data set, to be kept in the device's memory so that a step copies numbers
+    // only; empty: every batch brings its beats.
+    BeatSpan resident_beats = {};
   };
 
   // Plans the activations of the largest batch, without touching any, and takes memory for batches.
-  // The model and the device outlive the step.
+  // The model and the device outlive the step. Errors: the resident beats are not in the model's
+  // unit.
   TrainingStep(Model& model, Device& device, const Settings& settings);
 
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
   // seed and the step alone. On CUDA the work is queued, as one graph where the same sizes came
-  // before (see Replay), and nothing waits for it.
+  // before (see Replay), and nothing waits for it. Errors: the batch's beats are not in the model's
+  // unit.
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
   // Sums over the steps since they were last set. Waits for them. Throws Diverged if a loss was not

@@ -152,7 +152,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
     : options_(options),
       directory_(std::move(directory)),
       say_(say),
-      store_(options.data, amplitude_from_name(options.model.amplitude)),
+      store_(options.data, options.model.beat_unit),
       training_(open_training_set(store_, options)),
       validation_(store_.read_all(options.validation_records)),
       device_(Device::open(options.device, options.precision, say)),
@@ -172,7 +172,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
                                   .beats = loader_.max_beats()};
   const auto* const in_memory = dynamic_cast<const MemoryDataset*>(training_.get());
   if (!device_.on_host() && in_memory != nullptr) {
-    settings.resident_beats = in_memory->all_beats();
+    settings.resident_beats = {in_memory->all_beats(), in_memory->unit()};
   }
   step_ = std::make_unique<TrainingStep>(model_, device_, settings);
   predictor_ = std::make_unique<Predictor>(model_, device_);
@@ -246,8 +246,8 @@ void Run::train_epoch() {
   step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
   device_.set_profile(profile_ ? &*profile_ : nullptr);
   while (const Batch* batch = next_batch()) {
-    step_->run({batch->beats, batch->beat_ids, batch->index, batch->labels}, state_.step + 1,
-               learning_rate());
+    step_->run({{batch->beats, batch->unit}, batch->beat_ids, batch->index, batch->labels},
+               state_.step + 1, learning_rate());
     const std::int64_t n = std::ssize(batch->labels);
     ++state_.step;
     ++state_.batch;
@@ -340,7 +340,7 @@ std::optional<Evaluation> Run::evaluate_best() {
   if (!test && validation_.empty()) return std::nullopt;
   const fs::path weights = directory_ / weights_file;
   const ModelWeights best = load_model_weights(weights);
-  check_label_map(best, weights.string(), store_);
+  check_weights(best, weights.string(), store_);
   model_.load(best.state, weights.string());
   const std::vector<RecordBeats> records =
       test ? store_.read_all(options_.test_records) : validation_;

@@ -110,6 +110,8 @@ TEST_F(State, CraftedCheckpointsAreRefused) {
                       {"encoder.63.attention.query.weight is missing",
                        [](auto& o, auto&) { o["num-blocks"] = 64; }},
                       {"dropout must be", [](auto& o, auto&) { o["dropout"] = 1.5; }},
+                      {"amplitude must be mV, centred, record or deviation, got 'volts'",
+                       [](auto& o, auto&) { o["amplitude"] = "volts"; }},
                       {"--schedule must be one of",
                        [](auto& o, auto&) { o["schedule"] = "\x1b[2J"; }},
                       {"the option epochs is missing or of another type",
@@ -263,6 +265,21 @@ TEST_F(LabelMaps, OfWeightsThatDoNotSayAreTaken) {
   const ProcessResult result = ekgine(arguments);
   expect_success(result);
   EXPECT_THAT(result.err, HasSubstr("does not say with which label map it was trained"));
+}
+
+// Weights in the place of a run's best ones, of the same shapes, that take beats in another unit.
+TEST_F(State, WeightsOfAnotherUnitAreNotEvaluated) {
+  make_run();
+  const std::string weights = path("run/model.safetensors");
+  WeightsFile file = read_safetensors(weights);
+  ordered_json model = ordered_json::parse(file.metadata.at("model"));
+  EXPECT_EQ(model.at("amplitude"), "deviation");
+  model["amplitude"] = "centred";
+  file.metadata["model"] = model.dump();
+  write_safetensors(weights, file.arrays, file.metadata);
+  expect_one_line(
+      resume(), 1,
+      weights + " on " + store_ + ": the beats' amplitude is deviation, the model takes centred");
 }
 
 TEST_F(State, ASplitsFileWithAKeyTwiceIsRefused) {

@@ -662,6 +662,8 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
   refuses({"--kernel-size", "4"}, "kernel_size must be odd, got 4", 2);
   refuses({"--model", "CNNLSTM_Model", "--lstm-units", "0"}, "lstm_units must be 1 to 1024, got 0",
           2);
+  refuses({"--amplitude", "volts"},
+          "amplitude must be mV, centred, record or deviation, got 'volts'", 2);
   refuses({"--dropout", "1"}, "dropout must be in [0, 1), got 1", 2);
   refuses({"--precision", "f16"}, "--precision must be one of f32, tf32, bf16, got 'f16'", 2);
   expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");

@@ -36,7 +36,8 @@ struct Batch {
       labels.push_back(static_cast<std::int32_t>(random.integer(0, class_count - 1)));
     }
   }
-  BatchView view() const { return {values, ids, index, labels}; }
+  BeatSpan span() const { return {values, BeatUnit::millivolts}; }
+  BatchView view() const { return {span(), ids, index, labels}; }
 
   std::vector<float> values;
   std::vector<std::int32_t> ids = {4, 5, 6, 90, 91}, index, labels;
@@ -78,11 +79,11 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
     step.set_totals({});
     step.run(batch.view(), i, learning_rate * (i % 2 == 0 ? 0.5 : 1));  // as schedules change it
     trained.losses.push_back(step.totals().loss / sequences);
-    if (after_steps) trained.after_steps.push_back(predictor.predict(batch.values));
+    if (after_steps) trained.after_steps.push_back(predictor.predict(batch.span()));
   }
   trained.graphs = step.replay().graphs();
   trained.state = model.state();
-  trained.probabilities = predictor.predict(batch.values);
+  trained.probabilities = predictor.predict(batch.span());
   return trained;
 }
 
@@ -262,7 +263,7 @@ TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
                      .amplitude_jitter = 0.25,
                      .sequences = sequences,
                      .beats = beats,
-                     .resident_beats = batch.values});
+                     .resident_beats = batch.span()});
   const std::vector<std::int32_t> numbers = {0, 1, 2, 3, 4};
   const auto run = [&](int i) { step.run({{}, numbers, batch.index, batch.labels}, i, 1e-3 / i); };
   run(1);
@@ -287,10 +288,10 @@ TEST_P(CudaTraining, WaitsOnceForARecording) {
                           std::vector<double>(beat_samples, 0.7));
   Predictor predictor(model, device);
   const Batch batch;
-  const std::vector<float> expected = predictor.predict(batch.values);
-  EXPECT_EQ(predictor.predict(batch.values), expected);
+  const std::vector<float> expected = predictor.predict(batch.span());
+  EXPECT_EQ(predictor.predict(batch.span()), expected);
   const emulation::HostCounters before = emulation::host_counters();
-  EXPECT_EQ(predictor.predict(batch.values), expected);
+  EXPECT_EQ(predictor.predict(batch.span()), expected);
   const emulation::HostCounters after = emulation::host_counters();
   EXPECT_EQ(after.waits - before.waits, 1U);
   EXPECT_EQ(after.launches, before.launches);

@@ -129,6 +129,16 @@ TEST(StreamedDataset, HoldsWhatIsAskedForOnly) {
   EXPECT_ERROR(streamed.hold(std::array<std::int64_t, 1>{0}), "r0.h5: does not exist");
 }
 
+TEST(MemoryDataset, IsOfOneUnit) {
+  std::vector<RecordBeats> records = random_records({7, 5});
+  EXPECT_EQ(MemoryDataset(records, 3).unit(), BeatUnit::millivolts);
+  measure_in(BeatUnit::record, records[1]);
+  EXPECT_ERROR(MemoryDataset(records, 3),
+               "record r1: the beats' amplitude is record, that of record r0 is mV");
+  measure_in(BeatUnit::record, records[0]);
+  EXPECT_EQ(MemoryDataset(records, 3).unit(), BeatUnit::record);
+}
+
 TEST(RequireAllClasses, NamesAbsentClasses) {
   std::vector<RecordBeats> records = random_records({10, 5});
   for (RecordBeats& record : records) {

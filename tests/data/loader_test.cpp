@@ -28,6 +28,7 @@ std::vector<Batch> batches_of(Loader& loader, std::int64_t epoch, std::int64_t f
 // Every sequence of a batch is that of the dataset, beat by beat.
 void expect_right(const Batch& batch, const MemoryDataset& dataset, bool shared) {
   const std::int64_t length = dataset.index().length();
+  EXPECT_EQ(batch.unit, dataset.unit());
   ASSERT_EQ(batch.index.size(), batch.labels.size() * static_cast<std::size_t>(length));
   ASSERT_EQ(batch.sequences.size(), batch.labels.size());
   ASSERT_EQ(batch.beats.size(), batch.beat_ids.size() * beat_samples);
@@ -60,9 +61,10 @@ TEST(Loader, GivesTheSequencesOfTheDataset) {
   const TemporaryDirectory folder;
   const std::vector<RecordBeats> records = random_records({40, 3, 17, 60, 25});
   testing::write_test_store(folder / "store", records);
+  const Store store(folder / "store", BeatUnit::centred);
   for (const std::int64_t length : {1, 3}) {
-    MemoryDataset memory(records, length);
-    StreamedDataset streamed(Store(folder / "store"), testing::names_of(records), length);
+    MemoryDataset memory(store, testing::names_of(records), length);
+    StreamedDataset streamed(store, testing::names_of(records), length);
     for (const Shuffle shuffle : {Shuffle::none, Shuffle::full, Shuffle::runs, Shuffle::stream}) {
       for (const bool share : {true, false}) {
         const SamplerOptions options{

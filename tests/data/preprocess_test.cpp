@@ -7,7 +7,7 @@
 
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
-#include "data/amplitude.h"
+#include "data/beat_unit.h"
 #include "data/normalisation.h"
 #include "data/scalogram.h"
 #include "tests/support/expect_error.h"
@@ -133,24 +133,25 @@ TEST_F(Preprocess, WritesScalogramsWhenAsked) {
 }
 
 // Training's statistics are the same bits whether the store has a part of them or not; and they are
-// of the amplitude that is asked for.
+// of beats in the unit that is asked for.
 TEST_F(Preprocess, KeepsTheMomentsOfDeviations) {
   write_wfdb_record(options_.database, random_record("e", 150, "NAVFQ", 9));  // three blocks
   preprocess(options_);
-  for (const Amplitude amplitude : {Amplitude::deviation, Amplitude::record}) {
-    const bool kept = amplitude == Amplitude::deviation;
+  for (const BeatUnit unit : {BeatUnit::deviation, BeatUnit::record}) {
+    const bool kept = unit == BeatUnit::deviation;
     std::vector<RecordBeats> records;
     for (const std::string& name : Store(options_.output).record_names()) {
       records.push_back(read_record_beats(options_.database, name, label_map("seed")));
-      measure_in(amplitude, records.back());
+      measure_in(unit, records.back());
     }
     MemoryDataset computed(records, 3);
     EXPECT_FALSE(computed.known_moments(0));
     const Normalisation expected = compute_normalisation(computed);
-    const Store store(options_.output, amplitude);
+    const Store store(options_.output, unit);
     MemoryDataset memory(store, store.record_names(), 3);
     StreamedDataset streamed(store, store.record_names(), 3);
     for (Dataset* dataset : {static_cast<Dataset*>(&memory), static_cast<Dataset*>(&streamed)}) {
+      EXPECT_EQ(dataset->unit(), unit);
       EXPECT_EQ(dataset->known_moments(4).has_value(), kept);
       std::vector<std::int64_t> progress;
       const Normalisation found =
@@ -172,7 +173,7 @@ TEST_F(Preprocess, TakesFlatRecords) {
   EXPECT_EQ(Store(options_.output).read("f").size(), 8);
   const auto has_moments = [&](const char* record) {
     std::optional<Moments> moments;
-    Store(options_.output, Amplitude::deviation).read_labels(record, &moments);
+    Store(options_.output, BeatUnit::deviation).read_labels(record, &moments);
     return moments.has_value();
   };
   EXPECT_FALSE(has_moments("f"));

@@ -56,6 +56,7 @@ void expect_equal(const RecordBeats& a, const RecordBeats& b) {
   EXPECT_EQ(a.name, b.name);
   EXPECT_EQ(a.lead, b.lead);
   EXPECT_EQ(a.beats, b.beats);
+  EXPECT_EQ(a.unit, b.unit);
   EXPECT_EQ(a.labels, b.labels);
   EXPECT_EQ(a.symbols, b.symbols);
   EXPECT_EQ(a.r_samples, b.r_samples);
@@ -151,11 +152,17 @@ TEST_F(StoreFolder, GivesBackWhatWasWritten) {
   EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
 }
 
-TEST_F(StoreFolder, BeatsAreReadInTheAmplitudeAskedFor) {
+TEST_F(StoreFolder, BeatsAreReadInTheUnitAskedFor) {
   RecordBeats expected = records_.front();
   expect_equal(Store(path_).read(expected.name), expected);
-  measure_in(Amplitude::record, expected);
-  expect_equal(Store(path_, Amplitude::record).read(expected.name), expected);
+  measure_in(BeatUnit::record, expected);
+  const Store store(path_, BeatUnit::record);
+  EXPECT_EQ(store.unit(), BeatUnit::record);
+  expect_equal(store.read(expected.name), expected);
+  // And stored in mV alone, as the file says.
+  StoreWriter writer(folder_ / "other");
+  EXPECT_ERROR(writer.add(expected),
+               "record 100: the beats' amplitude is record, a store holds them in mV");
 }
 
 TEST_F(StoreFolder, HoldsScalograms) {
@@ -407,16 +414,16 @@ TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {
     writer.commit(info);
   };
   write();
-  const auto read = [&](Amplitude amplitude = Amplitude::deviation) {
+  const auto read = [&](BeatUnit unit = BeatUnit::deviation) {
     std::optional<Moments> found;
-    Store(path_, amplitude).read_labels("100", &found);
+    Store(path_, unit).read_labels("100", &found);
     return found;
   };
   ASSERT_TRUE(read());
   EXPECT_EQ(read()->count, 20 * 32);
   EXPECT_EQ(read()->mean, moments.mean);
   EXPECT_EQ(read()->squares, moments.squares);
-  EXPECT_FALSE(read(Amplitude::record));
+  EXPECT_FALSE(read(BeatUnit::record));
 
   for (const double bad :
        {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {

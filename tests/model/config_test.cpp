@@ -21,7 +21,7 @@ ModelConfig unusual_main() {
   config.kernel_size = 7;
   config.num_blocks = 5;
   config.dropout = 0.1;
-  config.amplitude = "record";
+  config.beat_unit = BeatUnit::record;
   return config;
 }
 
@@ -107,8 +107,15 @@ TEST(ModelConfig, ChecksEveryRange) {
   EXPECT_ERROR(with(&ModelConfig::dropout, -0.1).check(), "dropout must be in [0, 1), got -0.1");
   EXPECT_ERROR(with(&ModelConfig::dropout, std::numeric_limits<double>::quiet_NaN()).check(),
                "dropout must be in [0, 1), got nan");
-  EXPECT_ERROR(with(&ModelConfig::amplitude, "volts").check(),
-               "amplitude must be mV, centred, record or deviation, got 'volts'");
+}
+
+TEST(ModelConfig, TakesBeatsOfItsUnitOnly) {
+  const ModelConfig config = unusual_main();
+  EXPECT_NO_THROW(config.check_beats(BeatUnit::record, "here"));
+  EXPECT_ERROR(config.check_beats(BeatUnit::millivolts, "here"),
+               "here: the beats' amplitude is mV, the model takes record");
+  EXPECT_ERROR(ModelConfig{}.check_beats(BeatUnit::deviation, "there"),
+               "there: the beats' amplitude is deviation, the model takes mV");
 }
 
 TEST(ModelConfig, FromJsonIsStrict) {
@@ -146,7 +153,7 @@ TEST(ModelConfig, FromJsonIsStrict) {
     json object = whole;
     object.erase(key);
     if (key == "amplitude") {  // older files do not have it
-      EXPECT_EQ(ModelConfig::from_json(object, "f").amplitude, "mV");
+      EXPECT_EQ(ModelConfig::from_json(object, "f").beat_unit, BeatUnit::millivolts);
       continue;
     }
     EXPECT_ERROR(read(object), "w.safetensors: " + key + " is missing");

@@ -35,7 +35,7 @@ std::vector<ModelConfig> configurations() {
     }
     if (config.name == "Main_Model") config.kernel_size = 7;
     if (config.name == "CNNLSTM_Model") config.lstm_units = 4;
-    if (config.name != "Baseline_Model") config.amplitude = "record";
+    if (config.name != "Baseline_Model") config.beat_unit = BeatUnit::record;
     all.push_back(config);
   }
   return all;

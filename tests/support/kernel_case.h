@@ -21,7 +21,7 @@ struct KernelInput {
   // Draws one value; by default normal with mean 0 and standard deviation 1. Values are rounded to
   // float, so that float and double runs start from equal numbers.
   std::function<double(Random&)> draw = {};
-  // Stored as Real even where activations are bfloat16: a weight, a bias, beats in mV.
+  // Stored as Real even where activations are bfloat16: a weight, a bias, beats.
   bool parameter = false;
   // Stored as Image.
   bool image = false;

@@ -7,9 +7,12 @@
 #include <span>
 #include <vector>
 
+#include "data/beat_unit.h"
+#include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/random.h"
 #include "tests/support/state_distance.h"
+#include "training/evaluate.h"
 #include "training/predict.h"
 
 namespace ekgine {
@@ -50,7 +53,8 @@ struct Data {
       labels.push_back(kinds[static_cast<std::size_t>(index.back())]);
     }
   }
-  BatchView view() const { return {values, ids, index, labels}; }
+  BeatSpan span() const { return {values, BeatUnit::millivolts}; }
+  BatchView view() const { return {span(), ids, index, labels}; }
 
   std::vector<float> values;
   std::vector<std::int32_t> ids, index, labels;
@@ -151,7 +155,7 @@ TEST(TrainingStep, TakesNoNewMemoryAfterItsPlan) {
   for (int i = 1; i <= 10; ++i) {
     const Data data(3 + 2 * i, 10 - i > 0 ? 10 - i : 1, 3, static_cast<std::uint64_t>(i));
     step.run(data.view(), i, 1e-3);
-    if (i % 3 == 0) predictor.predict(data.values);
+    if (i % 3 == 0) predictor.predict(data.span());
   }
   EXPECT_EQ(device.activations().traces(), traces);
   EXPECT_EQ(device.activations().high_water(), high_water);
@@ -240,13 +244,70 @@ TEST(TrainingStep, TakesResidentBeatsByTheirNumbers) {
     set_plain_normalisation(model);
     TrainingStep::Settings s = settings(2, 4);
     s.amplitude_jitter = 0.25;
-    if (resident) s.resident_beats = data.values;
+    if (resident) s.resident_beats = data.span();
     TrainingStep step(model, device, s);
     const auto beats = resident ? std::span<const float>() : std::span<const float>(brought);
-    for (int i = 1; i <= 2; ++i) step.run({beats, chosen, index, labels}, i, 1e-3);
+    for (int i = 1; i <= 2; ++i) {
+      step.run({{beats, BeatUnit::millivolts}, chosen, index, labels}, i, 1e-3);
+    }
     return device.read_floats(model.parameters().values());
   };
   EXPECT_EQ(weights_after(true), weights_after(false));
+}
+
+TEST(TrainingStep, TakesBeatsOfTheModelsUnitOnly) {
+  Device device = Device::cpu(DType::f32);
+  ModelConfig config = tiny();
+  config.beat_unit = BeatUnit::deviation;
+  Model model(config, device, ParameterSet::Use::training, 1);
+  set_plain_normalisation(model);
+  const Data data(8, 8, 3, 5);
+  const char* const refused = "training: the beats' amplitude is mV, the model takes deviation";
+  TrainingStep step(model, device, settings(8, 8));
+  const std::vector<float> before = device.read_floats(model.parameters().values());
+  EXPECT_ERROR(step.run(data.view(), 1, 1e-3), refused);
+  EXPECT_EQ(device.read_floats(model.parameters().values()), before);
+  BatchView deviations = data.view();
+  deviations.beats.unit = BeatUnit::deviation;
+  step.run(deviations, 1, 1e-3);
+  EXPECT_NE(device.read_floats(model.parameters().values()), before);
+
+  TrainingStep::Settings resident = settings(8, 8);
+  resident.resident_beats = data.span();
+  EXPECT_ERROR(TrainingStep(model, device, resident), refused);
+}
+
+TEST(Predictor, TakesBeatsOfTheModelsUnitOnly) {
+  Device device = Device::cpu(DType::f32);
+  ModelConfig config = tiny();
+  config.beat_unit = BeatUnit::record;
+  Model model(config, device, ParameterSet::Use::inference, 1);
+  set_plain_normalisation(model);
+  Predictor predictor(model, device);
+  RecordBeats record = testing::random_beats("r", 4, 1);
+  const auto predict = [&] { return predict_records(predictor, 3, {&record, 1}); };
+  EXPECT_ERROR(predict(), "prediction: the beats' amplitude is mV, the model takes record");
+  measure_in(BeatUnit::deviation, record);
+  EXPECT_ERROR(predict(), "prediction: the beats' amplitude is deviation, the model takes record");
+  record = testing::random_beats("r", 4, 1);
+  measure_in(BeatUnit::record, record);
+  EXPECT_EQ(predict().at(0).labels.size(), 2U);
+}
+
+TEST(NormaliseOn, TakesBeatsOfTheModelsUnitOnly) {
+  Device device = Device::cpu(DType::f32);
+  ModelConfig config = tiny();
+  config.beat_unit = BeatUnit::centred;
+  Model model(config, device, ParameterSet::Use::inference, 1);
+  std::vector<RecordBeats> records = testing::random_records({5, 4});
+  MemoryDataset millivolts(records, 3);
+  EXPECT_ERROR(normalise_on(model, millivolts),
+               "normalisation: the beats' amplitude is mV, the model takes centred");
+  EXPECT_FALSE(model.has_normalisation());
+  for (RecordBeats& record : records) measure_in(BeatUnit::centred, record);
+  MemoryDataset centred(records, 3);
+  normalise_on(model, centred);
+  EXPECT_TRUE(model.has_normalisation());
 }
 
 // Sharing beats between chunks and sequences changes nothing: a whole recording at once equals
@@ -258,11 +319,11 @@ TEST(Predictor, EqualsSequenceBySequence) {
     set_plain_normalisation(model);
     const Data data(70, 1, 3, 9);  // more than two chunks
     Predictor predictor(model, device);
-    const std::vector<float> whole = predictor.predict(data.values);
+    const std::vector<float> whole = predictor.predict(data.span());
     ASSERT_EQ(whole.size(), 68U * class_count);
     for (const std::size_t first : {0U, 30U, 31U, 67U}) {
       const auto beats = std::span(data.values).subspan(first * beat_samples, 3 * beat_samples);
-      const std::vector<float> alone = predictor.predict(beats);
+      const std::vector<float> alone = predictor.predict({beats, BeatUnit::millivolts});
       ASSERT_EQ(alone.size(), static_cast<std::size_t>(class_count));
       for (std::size_t c = 0; c < class_count; ++c) {
         EXPECT_NEAR(whole[first * class_count + c], alone[c], 2e-6)

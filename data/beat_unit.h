@@ -15,12 +15,12 @@
 
 namespace ekgine {
 
-// Rewrites record.beats, which are in mV, beat by beat (187):
+// Rewrites record.beats, which must be in mV, beat by beat (187), and says so in record.unit:
 //   centred    y = x − median(x)
 //   record     y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
 //   deviation  y[t] = z[t] − the median over the record's beats of z[t],  z = y of `record`
 // Labels are not looked at, beats of all classes count. The median of an even number of values is
-// the mean of the middle two. Errors: A is zero.
-void measure_in(Amplitude amplitude, RecordBeats& record);
+// the mean of the middle two. Errors: the beats are not in mV; A is zero.
+void measure_in(BeatUnit unit, RecordBeats& record);
 
 }  // namespace ekgine

@@ -1,4 +1,4 @@
-#include "data/amplitude.h"
+#include "data/beat_unit.h"
 
 #include <algorithm>
 #include <array>
@@ -101,18 +101,27 @@ void subtract_typical_beat(RecordBeats& record) {
 
 }  // namespace
 
-void measure_in(Amplitude amplitude, RecordBeats& record) {
-  if (amplitude == Amplitude::millivolts || record.size() == 0) return;
+void measure_in(BeatUnit unit, RecordBeats& record) {
+  if (record.unit != BeatUnit::millivolts) {
+    fail("record {}: the beats' amplitude is {} already, expected {}", record.name,
+         beat_unit_name(record.unit), beat_unit_name(BeatUnit::millivolts));
+  }
+  if (unit == BeatUnit::millivolts) return;
+  if (record.size() == 0) {
+    record.unit = unit;
+    return;
+  }
   const BeatMeasures measures = measures_of(record);
-  const float unit = amplitude == Amplitude::centred ? 1 : median(measures.sizes);
-  if (!(unit > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
+  const float size = unit == BeatUnit::centred ? 1 : median(measures.sizes);
+  if (!(size > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const float offset = measures.offsets[static_cast<std::size_t>(i)];
     const auto beat =
         std::span(record.beats).subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
-    for (float& x : beat) x = (x - offset) / unit;
+    for (float& x : beat) x = (x - offset) / size;
   }
-  if (amplitude == Amplitude::deviation) subtract_typical_beat(record);
+  if (unit == BeatUnit::deviation) subtract_typical_beat(record);
+  record.unit = unit;
 }
 
 }  // namespace ekgine

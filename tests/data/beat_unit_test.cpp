@@ -1,4 +1,4 @@
-#include "data/amplitude.h"
+#include "data/beat_unit.h"
 
 #include <gtest/gtest.h>
 
@@ -19,19 +19,19 @@ double median_of(std::vector<double> values) {
 }
 
 // By the definition, sorted and in double.
-std::vector<double> expected_beats(const RecordBeats& record, Amplitude amplitude) {
+std::vector<double> expected_beats(const RecordBeats& record, BeatUnit unit) {
   std::vector<double> sizes, result;
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const auto [low, high] = std::ranges::minmax(record.beat(i));
     sizes.push_back(static_cast<double>(high) - static_cast<double>(low));
   }
-  const double unit = amplitude == Amplitude::centred ? 1 : median_of(sizes);
+  const double size = unit == BeatUnit::centred ? 1 : median_of(sizes);
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const std::vector<double> beat(record.beat(i).begin(), record.beat(i).end());
     const double offset = median_of(beat);
-    for (const double x : beat) result.push_back((x - offset) / unit);
+    for (const double x : beat) result.push_back((x - offset) / size);
   }
-  for (std::int64_t t = 0; t < beat_samples && amplitude == Amplitude::deviation; ++t) {
+  for (std::int64_t t = 0; t < beat_samples && unit == BeatUnit::deviation; ++t) {
     std::vector<double> column;
     const auto at = [&](std::int64_t i) -> double& {
       return result[static_cast<std::size_t>(i * beat_samples + t)];
@@ -42,13 +42,14 @@ std::vector<double> expected_beats(const RecordBeats& record, Amplitude amplitud
   return result;
 }
 
-TEST(Amplitude, IsWhatItsDefinitionSays) {
-  for (const Amplitude amplitude : {Amplitude::centred, Amplitude::record, Amplitude::deviation}) {
+TEST(BeatUnit, IsWhatItsDefinitionSays) {
+  for (const BeatUnit unit : {BeatUnit::centred, BeatUnit::record, BeatUnit::deviation}) {
     for (const std::int64_t n : {1, 2, 3, 8, 31}) {  // even and odd
       for (const double offset : {0.0, -40.0}) {
         RecordBeats record = random_beats("r", n, 5, offset);
-        const std::vector<double> expected = expected_beats(record, amplitude);
-        measure_in(amplitude, record);
+        const std::vector<double> expected = expected_beats(record, unit);
+        measure_in(unit, record);
+        EXPECT_EQ(record.unit, unit);
         for (std::size_t i = 0; i < expected.size(); ++i) {
           ASSERT_NEAR(record.beats[i], expected[i], 4e-6) << n << " beats, value " << i;
         }
@@ -57,7 +58,7 @@ TEST(Amplitude, IsWhatItsDefinitionSays) {
   }
 }
 
-TEST(Amplitude, OfARecordIsFreeOfGainAndOffset) {
+TEST(BeatUnit, OfARecordIsFreeOfGainAndOffset) {
   RecordBeats plain = random_beats("r", 12, 9), scaled = plain;
   for (std::int64_t i = 0; i < scaled.size(); ++i) {
     for (std::int64_t t = 0; t < beat_samples; ++t) {
@@ -65,19 +66,19 @@ TEST(Amplitude, OfARecordIsFreeOfGainAndOffset) {
       x = 8 * x + static_cast<float>(i);  // an offset that wanders
     }
   }
-  measure_in(Amplitude::record, plain);
-  measure_in(Amplitude::record, scaled);
+  measure_in(BeatUnit::record, plain);
+  measure_in(BeatUnit::record, scaled);
   for (std::size_t i = 0; i < plain.beats.size(); ++i) {
     ASSERT_NEAR(plain.beats[i], scaled.beats[i], 2e-6) << i;
   }
 }
 
-TEST(Amplitude, KeepsHowLargeABeatIsBesideOthers) {
+TEST(BeatUnit, KeepsHowLargeABeatIsBesideOthers) {
   RecordBeats record = random_beats("r", 9, 2);
   for (std::int64_t t = 0; t < beat_samples; ++t) {
     record.beats[static_cast<std::size_t>(4 * beat_samples + t)] *= 3;
   }
-  measure_in(Amplitude::record, record);
+  measure_in(BeatUnit::record, record);
   const auto size = [&](std::int64_t i) {
     const auto [low, high] = std::ranges::minmax(record.beat(i));
     return high - low;
@@ -87,7 +88,7 @@ TEST(Amplitude, KeepsHowLargeABeatIsBesideOthers) {
 }
 
 // What most of the beats look like is nothing; what one of them has besides is all that is left.
-TEST(Amplitude, OfADeviationIsWhatOthersDoNotHave) {
+TEST(BeatUnit, OfADeviationIsWhatOthersDoNotHave) {
   RecordBeats record = random_beats("r", 9, 2);
   for (std::int64_t i = 1; i < record.size(); ++i) {
     std::copy_n(record.beats.begin(), beat_samples, record.beats.begin() + i * beat_samples);
@@ -95,7 +96,7 @@ TEST(Amplitude, OfADeviationIsWhatOthersDoNotHave) {
   for (std::int64_t t = 20; t < 30; ++t) {
     record.beats[static_cast<std::size_t>(4 * beat_samples + t)] = 0.5F;
   }
-  measure_in(Amplitude::deviation, record);
+  measure_in(BeatUnit::deviation, record);
   for (std::int64_t i = 0; i < record.size(); ++i) {
     if (i == 4) continue;
     for (const float x : record.beat(i)) EXPECT_NEAR(x, 0, 1e-6) << i;
@@ -103,19 +104,39 @@ TEST(Amplitude, OfADeviationIsWhatOthersDoNotHave) {
   EXPECT_GT(std::ranges::max(record.beat(4)) - std::ranges::min(record.beat(4)), 0.01);
 }
 
-TEST(Amplitude, MillivoltsStayAsTheyAre) {
+TEST(BeatUnit, MillivoltsStayAsTheyAre) {
   RecordBeats record = random_beats("r", 3, 4, 1);
   const std::vector<float> before = record.beats;
-  measure_in(Amplitude::millivolts, record);
+  measure_in(BeatUnit::millivolts, record);
   EXPECT_EQ(record.beats, before);
+  EXPECT_EQ(record.unit, BeatUnit::millivolts);
 }
 
-TEST(Amplitude, NeedsBeatsThatAreNotFlat) {
+TEST(BeatUnit, IsGivenToMillivoltsOnly) {
+  RecordBeats record = random_beats("r7", 3, 4);
+  measure_in(BeatUnit::centred, record);
+  const std::vector<float> before = record.beats;
+  for (const BeatUnit unit : {BeatUnit::centred, BeatUnit::record, BeatUnit::millivolts}) {
+    EXPECT_ERROR(measure_in(unit, record),
+                 "record r7: the beats' amplitude is centred already, expected mV");
+  }
+  EXPECT_EQ(record.beats, before);
+  EXPECT_EQ(record.unit, BeatUnit::centred);
+}
+
+TEST(BeatUnit, IsKnownOfNoBeatsToo) {
+  RecordBeats record;
+  measure_in(BeatUnit::record, record);
+  EXPECT_EQ(record.unit, BeatUnit::record);
+}
+
+TEST(BeatUnit, NeedsBeatsThatAreNotFlat) {
   RecordBeats record = random_beats("r7", 3, 4);
   std::ranges::fill(record.beats, 0.25F);
-  EXPECT_ERROR(measure_in(Amplitude::record, record),
+  EXPECT_ERROR(measure_in(BeatUnit::record, record),
                "record r7: its beats are flat, so nothing measures them");
-  measure_in(Amplitude::centred, record);
+  EXPECT_EQ(record.unit, BeatUnit::millivolts);
+  measure_in(BeatUnit::centred, record);
   EXPECT_EQ(record.beats, std::vector<float>(record.beats.size(), 0));
 }
 
