@@ -10,6 +10,7 @@
 #include "base/sha256.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
+#include "tests/support/flips.h"
 #include "tests/support/http_server.h"
 #include "tests/support/lock_holder.h"
 #include "tests/support/random.h"
@@ -178,6 +179,28 @@ TEST_F(Downloads, DamagedAndMissingFilesAreFetchedAgain) {
   const DownloadResult result = run();
   EXPECT_EQ(result.fetched_files, 3);
   expect_complete();
+}
+
+// One flipped bit of what is there, or of what has arrived so far, is noticed and fetched again;
+// the list that all is compared with is the server's.
+TEST_F(Downloads, FlippedBitsAreMendedOrRefused) {
+  options_.mirror = "file://" + root_.string();
+  options_.records = {"100"};
+  run();
+  const fs::path out = options_.output;
+  for (const std::string name : {"100.dat", "100.hea", "100.atr", "RECORDS", "ANNOTATORS"}) {
+    testing::expect_flips_refused_or_harmless(out / name, 200, [&] {
+      run();
+      return got(name) == served(name);
+    });
+  }
+  testing::expect_flips_refused(out / "SHA256SUMS.txt", 200, [&] { run(); });
+  write_bytes(out / "100.dat.part", served("100.dat").substr(0, 30'000));
+  testing::expect_flips_refused_or_harmless(out / "100.dat.part", 200, [&] {
+    fs::remove(out / "100.dat");
+    run();
+    return got("100.dat") == served("100.dat");
+  });
 }
 
 TEST_F(Downloads, FileUrlsGiveTheSame) {

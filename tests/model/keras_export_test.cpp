@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <zip.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -11,6 +12,7 @@
 #include "model/keras_import.h"
 #include "model/model.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/flips.h"
 #include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
@@ -80,6 +82,32 @@ TEST(KerasExport, ImportGivesEveryArrayBack) {
     export_keras(folder / "a.keras", weights);
     expect_equal(import_keras(folder / "a.keras"), weights);
   }
+}
+
+// A zip has a checksum of each member, and beside them dates and the like that nobody reads.
+TEST(KerasExport, FlippedBitsAreRefusedOrHarmless) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "a.keras";
+  ModelConfig config = configurations().at(3);
+  ModelWeights weights = random_weights(config);
+  weights.label_map = "seed";
+  export_keras(path, weights);
+  const auto same = [&] {
+    const ModelWeights found = import_keras(path);
+    return found.config == config && found.label_map == weights.label_map &&
+           found.state.size() == weights.state.size() &&
+           std::ranges::all_of(weights.state, [&](const auto& named) {
+             const auto other = found.state.find(named.first);
+             return other != found.state.end() && other->second.shape == named.second.shape &&
+                    other->second.values == named.second.values;
+           });
+  };
+  ASSERT_TRUE(same());
+  const std::string content = read_file(path);
+  testing::expect_flips_refused_or_harmless(path, 200, same);
+  const std::size_t directory = content.find("PK\x01\x02");
+  ASSERT_LT(directory, content.size());
+  testing::expect_flips_refused_or_harmless(path, 300, same, directory);
 }
 
 std::string member(const std::filesystem::path& path, const char* name) {
