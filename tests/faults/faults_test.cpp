@@ -2,7 +2,8 @@
 // with status 1 and one line, leaves nothing half-written, and works when it is given again.
 //
 // EKGINE_FAULTS=N tries N calls of each kind of each command, chosen at random, alone or with all
-// after it; EKGINE_FAULTS=all tries every call, both ways.
+// after it; EKGINE_FAULTS=all tries every call, both ways. EKGINE_FAULT_KINDS=write,open,... tries
+// these kinds only: there are a hundred times as many allocations as calls of all other kinds.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -56,12 +57,19 @@ std::vector<std::string> chosen(const std::string& kind, std::int64_t count, Ran
   return plans;
 }
 
+bool is_wanted(const std::string& kind) {
+  const char* kinds = std::getenv("EKGINE_FAULT_KINDS");
+  return kinds == nullptr ||
+         ("," + std::string(kinds) + ",").find("," + kind + ",") != std::string::npos;
+}
+
 class Faults : public ::testing::TestWithParam<Command> {};
 
 TEST_P(Faults, EndInOneLineAndNothingDamaged) {
   const Workbench bench(GetParam());
   Random random(5);
   for (const auto& [kind, count] : count_calls(bench)) {
+    if (!is_wanted(kind)) continue;
     std::int64_t injected = 0, harmless = 0;
     for (const std::string& which : chosen(kind, count, random)) {
       const std::string plan = kind + ":" + which;
