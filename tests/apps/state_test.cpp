@@ -8,8 +8,13 @@
 #include "base/json_file.h"
 #include "base/seal.h"
 #include "model/safetensors.h"
+#include "research/final.h"
+#include "research/kfold.h"
+#include "research/pipeline.h"
+#include "research/tune.h"
 #include "tests/apps/program.h"
 #include "tests/support/flips.h"
+#include "training/checkpoint.h"
 
 namespace ekgine::testing {
 namespace {
@@ -165,19 +170,19 @@ TEST_F(State, ChangedArraysAreRefused) {
   refuses("adamw.v.classifier.bias", -1, "adamw.v.classifier.bias holds a negative mean");
 }
 
-// One bit of any file that the run reads back is noticed.
+// One bit of any file that the run reads back is noticed: of many by the function that reads it, of
+// some by the command.
 TEST_F(State, FlippedBitsAreRefused) {
   make_run();
-  const auto in_process = [&](const Arguments& arguments) {
-    return [arguments] {
-      const ProcessResult result = ekgine(arguments);
-      if (result.status != 0) fail("refused");
-    };
+  expect_flips_refused(checkpoint_, 300, [&] { load_checkpoint(run_); });
+  const std::string config = path("run/config.toml");
+  expect_flips_refused(config, 400, [&] { check_seal_line(read_file(config), config); });
+  const Arguments repeat = {"train", "--config", config, "--output", path("new"), "--quiet"};
+  const auto refused = [](const ProcessResult& result) {
+    if (result.status != 0) fail("refused");
   };
-  expect_flips_refused(checkpoint_, 15, in_process({"train", "--resume", run_, "--quiet"}));
-  const Arguments repeat = {"train",    "--config",  path("run/config.toml"),
-                            "--output", path("new"), "--quiet"};
-  expect_flips_refused(path("run/config.toml"), 15, in_process(repeat));
+  expect_flips_refused(checkpoint_, 3, [&] { refused(resume()); });
+  expect_flips_refused(config, 3, [&] { refused(ekgine(repeat)); });
   EXPECT_FALSE(fs::exists(path("new")));
   expect_success(ekgine(repeat));
 }
@@ -298,6 +303,21 @@ class StudyState : public SmallStore {
     arguments[0] = "kfold";
     return arguments + Arguments{"--k", "2", "--allow-absent-classes"};
   }
+  // Those that the study in the folder `name` was begun with.
+  TrainOptions options_of(const std::string& name) const {
+    const ordered_json study =
+        read_json<ordered_json>(path(name + "/study.json"), Sealed::required);
+    TrainOptions options = TrainOptions::from_json(study.at("options"), name);
+    options.output = path(name);
+    return options;
+  }
+  static void nothing(const std::string&) {}
+  // Of a file that other programs read: as they would have to.
+  void expect_sealed(const std::string& name) const {
+    expect_flips_refused(path(name), 200, [&] {
+      static_cast<void>(read_json<ordered_json>(path(name), Sealed::required));
+    });
+  }
   // Replaces the file by what `change` makes of it, with a seal that holds.
   void craft(const std::string& name, const std::function<void(ordered_json&)>& change) const {
     ordered_json json = read_json<ordered_json>(path(name), Sealed::required);
@@ -343,17 +363,92 @@ TEST_F(StudyState, CraftedFilesAreRefused) {
 
 TEST_F(StudyState, FlippedBitsAreRefused) {
   expect_success(ekgine(kfold()));
-  const Arguments again = kfold();
-  for (const char* name : {"k/study.json", "k/fold-2/result.json", "k/fold-1/model.safetensors"}) {
-    // Any fold's model may be the best one, whose copy is the study's.
-    if (std::string(name).ends_with("model.safetensors") &&
-        read(name) != read("k/model.safetensors")) {
-      continue;
-    }
-    expect_flips_refused(path(name), 8, [&] {
-      if (ekgine(again).status != 0) fail("refused");
+  KFoldOptions options;
+  options.train = options_of("k");
+  options.k = 2;
+  for (const char* name : {"k/study.json", "k/fold-1/result.json", "k/fold-2/result.json"}) {
+    expect_flips_refused(path(name), 200, [&] { run_kfold(options, nothing); });
+  }
+  for (const char* name : {"k/metrics.json", "k/fold-1/metrics.json"}) expect_sealed(name);
+  for (const char* name :
+       {"k/fold-2/result.json", "k/fold-1/model.safetensors", "k/fold-2/model.safetensors"}) {
+    // Of the models, the best one is read, whose copy is the study's.
+    const bool model = std::string(name).ends_with("model.safetensors");
+    if (model && read(name) != read("k/model.safetensors")) continue;
+    expect_flips_refused(path(name), 3, [&] {
+      if (ekgine(kfold()).status != 0) fail("refused");
     });
   }
+  expect_success(ekgine(kfold()));
+}
+
+TEST_F(StudyState, FlippedBitsOfASearchAreRefused) {
+  write_bytes(path("space.toml"), "embed-dim = [2, 4]\n");
+  Arguments arguments = training(path("t"));
+  arguments[0] = "tune";
+  arguments = arguments + Arguments{"--space",
+                                    path("space.toml"),
+                                    "--validation-records",
+                                    "903",
+                                    "--epochs",
+                                    "2",
+                                    "--factor",
+                                    "2",
+                                    "--allow-absent-classes"};
+  expect_success(ekgine(arguments));
+  TuneOptions options;
+  options.train = options_of("t");
+  options.space = SearchSpace::read(path("space.toml"));
+  options.factor = 2;
+  const std::string best = path("t/best.toml");
+  expect_flips_refused(best, 400, [&] { check_seal_line(read_file(best), best); });
+  int rounds = 0;
+  for (const std::string& name : content_of(path("t"))) {
+    if (name.find("/round-") == std::string::npos || ++rounds > 2) continue;
+    expect_flips_refused(path("t/" + name), 200, [&] { run_tune(options, nothing); });
+  }
+  EXPECT_GT(rounds, 2);
+  expect_flips_refused(path("t/study.json"), 200, [&] { run_tune(options, nothing); });
+  expect_sealed("t/trials.json");
+  run_tune(options, nothing);
+}
+
+TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
+  expect_success(ekgine({"pipeline",
+                         "--database",
+                         database_,
+                         "--models",
+                         "Baseline_Model",
+                         "--k",
+                         "0",
+                         "--tune-epochs",
+                         "0",
+                         "--train-records",
+                         "901,902",
+                         "--test-records",
+                         "903",
+                         "--embed-dim",
+                         "4",
+                         "--batch-size",
+                         "16",
+                         "--epochs",
+                         "1",
+                         "--threads",
+                         "1",
+                         "--quiet",
+                         "--output",
+                         path("p")}));
+  PipelineOptions options;
+  options.train = options_of("p");
+  options.database = database_;
+  options.models = {"Baseline_Model"};
+  const std::string result = "p/Baseline_Model/final/";
+  for (const std::string& name : {std::string("p/study.json"), result + "result.json",
+                                  result + "report.txt", result + "predictions.h5"}) {
+    expect_flips_refused(path(name), 200, [&] { run_pipeline(options, nothing); });
+  }
+  expect_sealed("p/pipeline.json");
+  run_pipeline(options, nothing);
 }
 
 TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {
@@ -362,11 +457,15 @@ TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {
   arguments = arguments + Arguments{"--test-records", "903"};
   expect_success(ekgine(arguments));
   expect_success(ekgine(arguments));
+  TrainOptions options = load_checkpoint(path("f")).options;
+  options.output = path("f");
   for (const char* name : {"f/report.txt", "f/result.json"}) {
-    expect_flips_refused(path(name), 8, [&] {
+    expect_flips_refused(path(name), 200, [&] { run_final(options, nothing); });
+    expect_flips_refused(path(name), 3, [&] {
       if (ekgine(arguments).status != 0) fail("refused");
     });
   }
+  run_final(options, nothing);
 }
 
 TEST_F(StudyState, FilesOfTheVersionBeforeAreRead) {
