@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/sha256.h"
 #include "tests/apps/program.h"
 
 namespace ekgine::testing {
@@ -21,9 +22,11 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 // The program, run by a shell with these redirections.
-ProcessResult with_streams(const std::string& redirections, const Arguments& arguments) {
-  Process process(
-      "/bin/sh", Arguments{"-c", "exec \"$0\" \"$@\" " + redirections, EKGINE_PROGRAM} + arguments);
+ProcessResult with_streams(const std::string& redirections, const Arguments& arguments,
+                           const ProcessOptions& options = {}) {
+  Process process("/bin/sh",
+                  Arguments{"-c", "exec \"$0\" \"$@\" " + redirections, EKGINE_PROGRAM} + arguments,
+                  options);
   ProcessResult result = process.wait();
   EXPECT_FALSE(result.timed_out) << redirections << ::testing::PrintToString(arguments);
   return result;
@@ -57,6 +60,43 @@ class Streams : public SmallStore {
     expect_success(ekgine(tiny_training(run) + Arguments{"--quiet"}));
     return run + "/model.safetensors";
   }
+
+  // Commands that run for long and write much, here small; each ends by writing a file.
+  struct Long {
+    Arguments arguments;
+    std::string last;
+  };
+  std::vector<Long> long_commands() const {
+    std::string sums;
+    for (const std::string& name : content_of(database_)) {
+      sums += sha256_of_file(fs::path(database_) / name) + " " + name + "\n";
+    }
+    write_bytes(path("SHA256SUMS.txt"), sums);
+    fs::rename(path("SHA256SUMS.txt"), database_ + "/SHA256SUMS.txt");
+    write_bytes(path("space.toml"), "embed-dim = [2, 4]\n");
+    const Arguments tiny = {"--embed-dim", "4", "--batch-size", "16",        "--epochs", "1",
+                            "--threads",   "1", "--output",     path("long")};
+    const Arguments model = Arguments{"--data", store_, "--model", "Baseline_Model"} + tiny;
+    return {
+        {Arguments{"kfold", "--k", "2", "--train-records", "901,903"} + model, "metrics.json"},
+        {Arguments{"tune", "--space", path("space.toml"), "--train-records", "901,902",
+                   "--validation-records", "903", "--factor", "2"} +
+             model,
+         "trials.json"},
+        {Arguments{"final", "--train-records", "901,902", "--test-records", "903"} + model,
+         "result.json"},
+        {Arguments{"pipeline", "--database", database_, "--models", "Baseline_Model", "--k", "0",
+                   "--tune-epochs", "0", "--train-records", "901,902", "--test-records", "903"} +
+             tiny,
+         "index.html"},
+        {{"download", "--mirror", "file://" + database_, "--output", path("long"), "--json"},
+         "903.atr"}};
+  }
+  // Without gnuplot, which would take most of the time.
+  ProcessResult run_long(const std::string& redirections, const Arguments& arguments) const {
+    fs::remove_all(path("long"));
+    return with_streams(redirections, arguments, {.environment = {{"PATH", ""}}});
+  }
 };
 
 TEST_F(Streams, ClosedOrFullStderrCostsNoWork) {
@@ -88,6 +128,30 @@ TEST_F(Streams, ClosedOrFullStderrCostsNoWork) {
             .status,
         1);
     EXPECT_EQ(with_streams(redirection, {"devices", "--fast"}).status, 2);
+  }
+}
+
+TEST_F(Streams, ClosedOrFullStderrCostsNoWorkOfLongCommands) {
+  for (const auto& [arguments, last] : long_commands()) {
+    for (const char* redirection : {"2>&-", "2>/dev/full", "2>&- <&- >/dev/null"}) {
+      SCOPED_TRACE(arguments.front() + " " + redirection);
+      const ProcessResult result = run_long(redirection, arguments);
+      EXPECT_EQ(result.status, 0) << "signal " << result.signal;
+      EXPECT_TRUE(fs::exists(path("long/" + last)));
+    }
+  }
+}
+
+TEST_F(Streams, AResultOfALongCommandThatCannotBeWrittenIsAnErrorAfterTheWork) {
+  for (const auto& [arguments, last] : long_commands()) {
+    for (const auto& [redirection, reason] :
+         {std::pair{">/dev/full", "No space left on device"}, {">&-", "Bad file descriptor"}}) {
+      SCOPED_TRACE(arguments.front() + " " + redirection);
+      expect_one_line(
+          run_long(redirection, arguments + Arguments{"--quiet"}), 1,
+          AllOf(StartsWith("ekgine: stdout: cannot write the result: "), HasSubstr(reason)));
+      EXPECT_TRUE(fs::exists(path("long/" + last)));
+    }
   }
 }
 
@@ -185,6 +249,72 @@ TEST_F(Streams, NamesThatAreNoUtf8AreRefusedBeforeAnyWork) {
   expect_one_line(ekgine({"download", "x", "--mirror", "http://me:word@host/\xff"}), 1,
                   AllOf(HasSubstr("after --mirror"), ::testing::Not(HasSubstr("word"))));
   EXPECT_FALSE(fs::exists(bad));
+}
+
+// Names on the disk are no arguments: what has them is refused, or works.
+TEST_F(Streams, NamesOnTheDiskThatAreNoUtf8) {
+  // A record, which is left out by naming others.
+  for (const char* suffix : {".hea", ".dat", ".atr"}) {
+    fs::copy(fs::path(database_) / (std::string("901") + suffix),
+             fs::path(database_) / (std::string("9\xff") + suffix));
+  }
+  const Arguments preprocess = {"preprocess", "--database", database_,
+                                "--output",   path("new"),  "--quiet"};
+  expect_one_line(ekgine(preprocess), 1, database_ + ": '9\\xff' is no name of a record");
+  EXPECT_FALSE(fs::exists(path("new")));
+  expect_success(ekgine(preprocess + Arguments{"--records", "901,902"}));
+  // Something in a store's place.
+  write_bytes(path("new/\xff"), "mine");
+  expect_one_line(ekgine(preprocess + Arguments{"--records", "901"}), 1, path("new"));
+  EXPECT_EQ(read("new/\xff"), "mine");
+
+  // A folder that all happens in, and one that a link leads to.
+  const std::string there = path("folder\xff");
+  fs::create_directory(there);
+  for (const char* suffix : {".hea", ".dat", ".atr"}) {
+    for (const char* record : {"901", "902", "903"}) {
+      const std::string file = std::string(record) + suffix;
+      fs::copy(fs::path(database_) / file, fs::path(there) / file);
+    }
+  }
+  fs::create_directory_symlink(there, path("link"));
+  for (const std::string& database : {std::string("."), path("link")}) {
+    SCOPED_TRACE(database);
+    ProcessOptions inside;
+    inside.directory = there;
+    for (const char* made : {"store", "run", "evaluation"}) fs::remove_all(fs::path(there) / made);
+    expect_success(
+        ekgine({"preprocess", "--database", database, "--output", "store", "--json"}, inside));
+    Arguments train = tiny_training("run") + Arguments{"--json"};
+    train[2] = "store";
+    expect_success(ekgine(train, inside));
+    expect_success(ekgine({"evaluate", "--weights", "run/model.safetensors", "--data", "store",
+                           "--records", "903", "--output", "evaluation", "--json"},
+                          inside));
+    EXPECT_TRUE(fs::exists(fs::path(there) / "evaluation/roc.svg"));
+  }
+}
+
+// What a run is at work in is left to it.
+TEST_F(Streams, NothingIsWrittenIntoARunThatIsGoingOn) {
+  const std::string model = weights();
+  Process training(EKGINE_PROGRAM, tiny_training(path("run")) + Arguments{"--epochs", "100000"});
+  for (int i = 0; i < 30000 && !fs::exists(path("run/checkpoint.safetensors")); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_TRUE(fs::exists(path("run/checkpoint.safetensors")));
+  const Arguments evaluate = {"evaluate",  "--weights", model,      "--data",    store_,
+                              "--records", "903",       "--output", path("run"), "--quiet"};
+  const auto refused = HasSubstr(path("run") + ": another process is at work there");
+  expect_one_line(ekgine(evaluate), 1, refused);
+  expect_one_line(ekgine({"export", "--data", store_, "--tfrecord", path("run"), "--quiet"}), 1,
+                  refused);
+  for (const char* file : {"report.txt", "metrics.json", "predictions.h5", "901.tfrecord"}) {
+    EXPECT_FALSE(fs::exists(path("run/") + file)) << file;
+  }
+  training.send(SIGTERM);
+  EXPECT_EQ(training.wait().status, 130);
+  expect_success(ekgine(evaluate));
 }
 
 // The terminal and the shell both send the signal.
