@@ -18,6 +18,8 @@ struct ProcessResult {
   int signal = 0;   // that ended it, or 0
   bool timed_out = false;
   std::string out, err;
+  // Of it and of its children, whichever has most; at least as much as we have.
+  std::int64_t peak_memory = 0;  // bytes
 };
 
 struct ProcessOptions {
