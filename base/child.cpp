@@ -31,8 +31,10 @@ constexpr char done = 'd', failed = 'f', out_of_memory = 'm';
 constexpr std::size_t longest_text = 4096;  // fits into a pipe that nobody reads yet
 
 // The sanitizers make pipes, to find out whether memory can be read.
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)  // GCC's; clang has features
 constexpr bool sanitized = true;
+#elif defined(__has_feature)
+constexpr bool sanitized = __has_feature(address_sanitizer);
 #else
 constexpr bool sanitized = false;
 #endif
