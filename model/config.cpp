@@ -4,7 +4,6 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <utility>
 
 #include "base/error.h"
@@ -71,15 +70,17 @@ std::int64_t integer(const json& value, const char* key, const std::string& sour
 }  // namespace
 
 std::vector<std::string> model_names() {
-  const auto names = std::views::keys(architectures);
-  return {names.begin(), names.end()};
+  std::vector<std::string> names;
+  for (const auto& [name, architecture] : architectures) names.emplace_back(name);
+  return names;
 }
 
 void ModelConfig::check() const {
   const unsigned architecture = architecture_of(name);
   if (architecture == 0) {
-    fail("model '{}' is unknown ({} are there){}", name,
-         fmt::join(std::views::keys(architectures), ", "), did_you_mean(name, model_names()));
+    const std::vector<std::string> names = model_names();
+    fail("model '{}' is unknown ({} are there){}", name, fmt::join(names, ", "),
+         did_you_mean(name, names));
   }
   for (const IntegerField& field : integer_fields) {
     if ((field.of & architecture) == 0) continue;
