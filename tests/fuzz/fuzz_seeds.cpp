@@ -1,0 +1,287 @@
+// fuzz_seeds FOLDER: writes FOLDER/TARGET/NAME, whole inputs to begin with. Files are made by what
+// writes them in ekgine.
+
+#include <cstdio>
+
+#include "base/atomic_file.h"
+#include "base/hdf5.h"
+#include "base/json_file.h"
+#include "base/zip.h"
+#include "data/store.h"
+#include "evaluation/predictions.h"
+#include "fuzz.h"
+#include "model/safetensors.h"
+#include "small_models.h"
+#include "tests/support/wfdb_writer.h"
+#include "training/options.h"
+
+namespace ekgine::fuzz {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+using std::string;
+
+class Seeds {
+ public:
+  explicit Seeds(fs::path folder) : folder_(std::move(folder)) {}
+
+  void write_all() {
+    text_formats();
+    wfdb();
+    weights();
+    runs();
+    store_and_predictions();
+    keras();
+  }
+
+ private:
+  void add(const string& target, const string& name, std::string_view content) {
+    make_directory(folder_ / target);
+    write_file(folder_ / target / name, content);
+  }
+
+  static string joined(std::initializer_list<string> parts) {
+    string input;
+    for (const string& part : parts)
+      input += (&part == parts.begin() ? "" : string(1, '\0')) + part;
+    return input;
+  }
+
+  void text_formats() {
+    add("json", "values", R"({"a":[1,-2.5e3,"x\u00e9\n",null,true,false],"b":{"c":{}}})");
+    TrainOptions options;
+    options.train_records = {"100", "101"};
+    options.data = "store";
+    options.threads = 1;
+    add("config", "run", with_seal_line(options.to_toml()));
+    add("config", "by_hand",
+        "# a comment\n[train]\nepochs = 3\nlearning-rate = 1e-3\nencode-each = true\n"
+        "model = 'Baseline_Model'\ntrain-records = [\"100\", \"101\"]\n");
+    add("search_space", "all",
+        "embed-dim = [64, 128]\nnum-heads = { min = 2, max = 8, step = 2 }\n"
+        "dropout = { min = 0.0, max = 0.4, step = 0.1 }\n"
+        "learning-rate = { min = 1e-5, max = 1e-2, scale = \"log\" }\n");
+    const string sum(64, 'a');
+    add("checksums", "sums", sum + " 100.dat\n" + sum + "  p/100.hea\n" + sum + " *RECORDS\n");
+    add("checksums", "records", "100\n101\np1/a\n");
+    const string zero(64, '0');
+    string sums;
+    for (const char* name : {"RECORDS", "ANNOTATORS", "a.hea", "a.dat", "a.atr", "p/b.hea"}) {
+      sums += zero + " " + name + "\n";
+    }
+    const string header = "a 2 360 4\na.dat 16 200\na.dat 16 200\n";
+    add("download", "lists", joined({sums, "a\np/b\n", "atr\tbeats\n", header, "b 0 360\n"}));
+    add("download", "segments",
+        joined({sums, "p/\na\n", "atr\n", header, "b/2 1 360\na 4\na 4\n"}));
+    const Split split{{"100", "101"}, {"103"}, {"105"}};
+    write_split(scratch_ / "splits.json", split);
+    add("splits", "sealed", read_file(scratch_ / "splits.json"));
+    add("splits", "seed", R"({"kfold_records": ["100", "201"], "final_test_records": ["202"]})");
+  }
+
+  void wfdb() {
+    for (const int format : {16, 80, 212}) {
+      const string target = "wfdb_signal_" + std::to_string(format);
+      const string samples = testing::encode_wfdb_samples(
+          format, {1, -2, 3, 100, -100, 7, 8, 9, 10, -11, 12, format == 80 ? -128 : -130});
+      add(target, "two", string("\x01\x01\0\0\0\0\x06\0", 8) + samples);
+      add(target, "skewed", string("\x01\x02\0\x02\0\0\0\0", 8) + samples);
+      add(target, "checked", string("\0\x04\0\0\0\0\0\0", 8) + samples);
+      add(target, "offset", string("\x02\x08\x03\0\0\0\0\0", 8) + samples);
+      auto record = testing::random_record("r", 3, "NVA", 1);
+      record.format = format;
+      if (format == 80) {
+        record.adc_zero = 0;
+        for (auto& signal : record.signals) {
+          for (int& value : signal) value = value % 100;
+        }
+      }
+      testing::write_wfdb_record(scratch_.path(), record);
+      const auto read = [&](const char* name) { return read_file(scratch_ / name); };
+      const string header = read("r.hea"), annotations = read("r.atr");
+      add("wfdb_header", "format_" + std::to_string(format), header);
+      add("wfdb_annotations", "format_" + std::to_string(format), annotations);
+      const string length = {static_cast<char>(annotations.size() & 0xFF),
+                             static_cast<char>(annotations.size() >> 8)};
+      add("wfdb_record", "format_" + std::to_string(format),
+          joined({header, length + annotations + read("r.dat")}));
+    }
+    add("wfdb_header", "all_fields",
+        "# before\n100/1 2 360/720(100.5) 10 12:00:00 01/02/2003\n"
+        "100.dat 212x1:2+3 200.5(1024)/uV 11 1024 995 -22131 0 MLII\n"
+        "100.dat 212 0 12 0 1 2 3 V5 and words\n# 69 M\n");
+    add("wfdb_annotations", "described",
+        testing::annotation_note("## time resolution: 250") +
+            testing::annotation_note("## annotation type definitions") +
+            testing::annotation_note("42 x a kind of its own") +
+            testing::annotation_note("## end of definitions") +
+            testing::encode_wfdb_annotations({{100, 'N'}, {5000, 'V', 1}, {9000, '+'}}));
+  }
+
+  void weights() {
+    const auto path = scratch_ / "model.safetensors";
+    const StateDict arrays = {{"a", {{2, 2}, {1, 2, 3, 4}}}, {"b", {{0}, {}}}};
+    write_safetensors(path, arrays, {{"key", "text"}});
+    const string file = read_file(path);
+    add("safetensors", "file", file);
+    constexpr std::size_t length_bytes = 8;
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), length_bytes);
+    add("safetensors", "sealed",
+        joined({file.substr(length_bytes, length), file.substr(length_bytes + length)}));
+    add("safetensors", "types",
+        joined({R"({"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},)"
+                R"("b":{"dtype":"BF16","shape":[],"data_offsets":[4,6]},)"
+                R"("d":{"dtype":"F64","shape":[1],"data_offsets":[6,14]}})",
+                string(14, '\1')}));
+    for (const ModelConfig& config : small_models()) {
+      add("weights", config.name, joined({json_text(config.to_json()), "seed"}));
+    }
+  }
+
+  void runs() {
+    TrainOptions options;
+    options.model = {
+        .sequence_length = 3, .embed_dim = 8, .num_heads = 2, .amplitude = "deviation"};
+    options.data = "store";
+    options.train_records = {"100"};
+    options.epochs = 2;
+    options.threads = 1;
+    const string inputs = json_text({{"label-map", "seed"}, {"fingerprint", string(64, 'f')}});
+    const auto state = [&](ordered_json history, ordered_json stopping) {
+      return json_text(
+          {{"step", 3},
+           {"epoch", history.size()},
+           {"batch", 1},
+           {"loss_sum", 0.5},
+           {"correct", 1},
+           {"sequences", 2},
+           {"plateau", {{"rate", options.learning_rate}, {"best", nullptr}, {"wait", 0}}},
+           {"early_stopping", std::move(stopping)},
+           {"history", std::move(history)}});
+    };
+    add("checkpoint", "begun",
+        joined(
+            {json_text(options.to_json()), inputs,
+             state(ordered_json::array(), {{"best", nullptr}, {"best_epoch", 0}, {"wait", 0}})}));
+    ordered_json epoch = {
+        {"epoch", 1}, {"loss", 0.25}, {"accuracy", 0.5}, {"learning_rate", 1e-4}, {"seconds", 1.5}};
+    add("checkpoint", "epoch",
+        joined({json_text(options.to_json()), inputs,
+                state(ordered_json::array({epoch}),
+                      {{"best", 0.25}, {"best_epoch", 1}, {"wait", 0}})}));
+    options.validation_records = {"101"};
+    epoch.update(
+        {{"validation_loss", 0.5}, {"validation_accuracy", 0.5}, {"validation_macro_f1", 0.5}});
+    add("checkpoint", "validated",
+        joined({json_text(options.to_json()), inputs,
+                state(ordered_json::array({epoch}),
+                      {{"best", 0.5}, {"best_epoch", 1}, {"wait", 0}})}));
+  }
+
+  void store_and_predictions() {
+    RecordBeats record;
+    record.name = "100";
+    record.lead = "MLII";
+    record.labels = {0, 0, 1};
+    record.symbols = {'N', 'N', 'A'};
+    record.r_samples = {100, 400, 700};
+    for (std::int64_t i = 0; i < 3 * beat_samples; ++i) {
+      record.beats.push_back(static_cast<float>(i % 50) * 0.02F);
+    }
+    StoreWriter writer(scratch_ / "store");
+    writer.add(record);
+    writer.commit(
+        {.label_map = "seed", .source = "db", .tool = "ekgine", .records = {{"100", {2, 1}, ""}}});
+    add("store", "sealed", read_file(scratch_ / "store/store.json"));
+    add("store", "unsealed",
+        R"({"format": "ekgine store", "version": 2, "tool": "", "source": "", "label_map": "seed",)"
+        R"( "scalograms": false, "records": [{"name": "p/1", "beats": 1, "counts": [1,0,0,0,0]}]})");
+    add("hdf5_sealed", "store", read_file(scratch_ / "store/100.h5"));
+
+    const std::int64_t shapes[] = {3, beat_samples};
+    for (const bool compressed : {false, true}) {
+      hdf5::File file = hdf5::File::create_image("record");
+      file.write_integer("/", "version", 2);
+      file.write_text("/", "record", "100");
+      file.write_text("/", "lead", "MLII");
+      file.write<float>("beats", record.beats, shapes, compressed);
+      const std::span<const std::int64_t> column(shapes, 1);
+      file.write<std::int32_t>("labels", record.labels, column);
+      const std::vector<std::int8_t> symbols(record.symbols.begin(), record.symbols.end());
+      file.write<std::int8_t>("symbols", symbols, column);
+      file.write<std::int64_t>("r_samples", record.r_samples, column);
+      add("store_record", compressed ? "compressed" : "contiguous", file.image());
+    }
+    for (const char* target : {"store_values", "predictions_values"}) {
+      add(target, "usual", string(64, '\0'));
+      add(target, "odd", string(64, '\xFF'));
+    }
+
+    const std::vector<RecordPredictions> predictions = {
+        {"100", {1, 0, 0, 0, 0, 0, 0.5F, 0.5F, 0, 0}, {0, 1}, {100, 400}},
+        {"p/101", {0, 0, 0, 0, 1}, {4}, {}}};
+    const std::vector<string> classes = {"N", "S", "V", "F", "Q"};
+    write_predictions(scratch_ / "predictions.h5", predictions, classes);
+    add("hdf5_sealed", "predictions", read_file(scratch_ / "predictions.h5"));
+    hdf5::File file = hdf5::File::create_image("predictions");
+    for (const RecordPredictions& p : predictions) {
+      const auto n = std::ssize(p.labels);
+      const string group = p.record == "100" ? "100" : "p%2F101";
+      const std::int64_t matrix[] = {n, 5};
+      file.write<float>(group + "/probabilities", p.probabilities, matrix);
+      file.write<std::int32_t>(group + "/labels", p.labels, std::span(matrix, 1));
+      if (p.record == "100")
+        file.write<std::int64_t>("100/r_samples", p.r_samples, std::span(matrix, 1));
+    }
+    add("predictions", "seeds_form", file.image());
+  }
+
+  void keras() {
+    hdf5::File small = hdf5::File::create_image("weights");
+    const std::int64_t shape[] = {2, 3};
+    small.write<float>("layers/dense/vars/0", std::vector<float>(6, 0.5F), shape, true);
+    small.write_text("layers", "name", "a name");
+    int number = 0;
+    for (const ModelConfig& config : small_models()) {
+      const auto path = scratch_ / "model.keras";
+      write_keras(path, config);
+      const ZipReader archive(path, "a .keras file");
+      const auto read = [&](const char* member) {
+        return archive.read(member, std::size_t{1} << 24);
+      };
+      const string text = read("config.json"), metadata = read("metadata.json");
+      add("keras_members", config.name, joined({text, metadata, std::to_string(number++)}));
+      add("keras_members", config.name + "_small", joined({text, metadata, small.image()}));
+      for (const ZipMethod method : {ZipMethod::store, ZipMethod::deflate}) {
+        const ZipMember members[] = {{"metadata.json", metadata},
+                                     {"config.json", text},
+                                     {"model.weights.h5", small.image()}};
+        add("keras", config.name + (method == ZipMethod::store ? "_stored" : "_deflated"),
+            zip_of(members, method, "model.keras"));
+      }
+    }
+    const ZipMember tiny[] = {{"metadata.json", "{}"}};
+    add("keras", "tiny", zip_of(tiny, ZipMethod::deflate, "model.keras"));
+  }
+
+  const fs::path folder_;
+  const Folder scratch_;
+};
+
+}  // namespace
+}  // namespace ekgine::fuzz
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fputs("usage: fuzz_seeds FOLDER\n", stderr);
+    return 2;
+  }
+  try {
+    ekgine::fuzz::Seeds(argv[1]).write_all();
+  } catch (const ekgine::Error& error) {
+    std::fprintf(stderr, "fuzz_seeds: %s\n", error.what());
+    return 1;
+  }
+}
