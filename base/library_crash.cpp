@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <csignal>
-#include <cstring>
+#include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include "base/atomic_file.h"
 
@@ -28,12 +31,40 @@ extern "C" void on_crash(int) {
   ::_exit(1);
 }
 
+// What a thread's signals run on: a library that recurses without end leaves no other stack.
+struct SignalStack {
+  alignas(16) std::array<char, std::size_t{1} << 15> bytes;
+
+  SignalStack() noexcept {
+    stack_t stack{};
+    stack.ss_sp = bytes.data();
+    stack.ss_size = bytes.size();
+    ::sigaltstack(&stack, nullptr);
+  }
+  SignalStack(const SignalStack&) = delete;
+  SignalStack& operator=(const SignalStack&) = delete;
+  ~SignalStack() {
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+  }
+};
+
+std::atomic<bool> reported = false;
+
 }  // namespace
 
+InLibrary::InLibrary(const char* name) noexcept : before_(std::exchange(name_, name)) {
+  if (!reported.load(std::memory_order_relaxed)) return;
+  static thread_local const SignalStack stack;
+  static_cast<void>(stack);
+}
+
 void report_library_crashes() {
+  reported = true;
   struct sigaction action {};
   action.sa_handler = on_crash;
-  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
   sigemptyset(&action.sa_mask);
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
     ::sigaction(number, &action, nullptr);

@@ -1,15 +1,13 @@
-// Libraries that crash where they should fail: HDF5 and oneDNN do when they get no memory, HDF5
-// also on bytes that were made for it.
+// Libraries that crash where they should fail: HDF5, oneDNN and OpenSSL do when they get no memory,
+// HDF5 also on bytes that were made for it.
 #pragma once
-
-#include <utility>
 
 namespace ekgine {
 
 // While it lives, this thread is inside of a library.
 class InLibrary {
  public:
-  explicit InLibrary(const char* name) noexcept : before_(std::exchange(name_, name)) {}
+  explicit InLibrary(const char* name) noexcept;
   InLibrary(const InLibrary&) = delete;
   InLibrary& operator=(const InLibrary&) = delete;
   ~InLibrary() { name_ = before_; }
