@@ -143,7 +143,7 @@ class Seeds {
   void runs() {
     TrainOptions options;
     options.model = {
-        .sequence_length = 3, .embed_dim = 8, .num_heads = 2, .amplitude = "deviation"};
+        .sequence_length = 3, .embed_dim = 8, .num_heads = 2, .beat_unit = BeatUnit::deviation};
     options.data = "store";
     options.train_records = {"100"};
     options.epochs = 2;

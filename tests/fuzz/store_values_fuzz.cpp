@@ -46,12 +46,12 @@ void write_store(const fuzz::Folder& folder, FuzzedDataProvider& bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const fuzz::Folder folder;
   FuzzedDataProvider bytes(data, size);
-  constexpr Amplitude amplitudes[] = {Amplitude::millivolts, Amplitude::centred, Amplitude::record,
-                                      Amplitude::deviation};
-  const Amplitude amplitude = bytes.PickValueInArray(amplitudes);
+  constexpr BeatUnit units[] = {BeatUnit::millivolts, BeatUnit::centred, BeatUnit::record,
+                                BeatUnit::deviation};
+  const BeatUnit unit = bytes.PickValueInArray(units);
   if (!fuzz::try_to_read([&] { write_store(folder, bytes); })) return 0;
   fuzz::try_to_read([&] {
-    const Store store(folder.path(), amplitude);
+    const Store store(folder.path(), unit);
     fuzz::try_to_read([&] {
       std::optional<Moments> moments;
       const RecordBeats beats = store.read("100", &moments);
