@@ -32,8 +32,7 @@ std::int32_t count_below(std::span<const std::int32_t> keys, std::int32_t bound)
 }
 
 // Of one key or more. Bit after bit of the answer, by how many keys are below it: 32 passes without
-// a branch take a fifth of the time that partitioning takes, which guesses half of its branches
-// wrong.
+// a branch are faster than partitioning, half of whose branches are guessed wrong.
 float median(std::span<const std::int32_t> keys) {
   const auto half = static_cast<std::int32_t>(keys.size() / 2);
   std::int32_t middle = std::numeric_limits<std::int32_t>::min();

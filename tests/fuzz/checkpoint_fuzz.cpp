@@ -1,5 +1,6 @@
 // What a checkpoint says of its run, behind a seal that holds and in the format without one: its
-// options, inputs and state, zero bytes between them. Its arrays are as wide as those of the seed.
+// options, inputs and state, zero bytes between them. Its arrays are as wide as those of
+// the stored inputs.
 #include "training/checkpoint.h"
 
 #include "base/json_file.h"

@@ -25,8 +25,7 @@ struct DeviceHooks {
 // - bf16: they differ from the CPU's in double, on the same rounded inputs, by at most a few units
 //   of rounding of a bfloat16;
 // - f32 with `tf32`, on a device that may round factors to TF32: they differ by at most a quarter
-// of
-//   what bf16 may, since TF32 keeps two bits more (a rounding is 2⁻¹¹, not 2⁻⁹) and the same
+//   of what bf16 may, since TF32 keeps two bits more (a rounding is 2⁻¹¹, not 2⁻⁹) and the same
 //   numbers are rounded: the inputs, if later, and what is made of them between two products. And
 //   they do differ by more than f32 may: it was TF32;
 // - the gradient of one input is the same whether or not the others are wanted, and gradients
