@@ -6,8 +6,10 @@
 
 #include <algorithm>
 
+#include "apps/option_flags.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/option_error.h"
 #include "base/suggestion.h"
 #include "data/splits.h"
 #include "kernels/runtime/cpu.h"
@@ -30,12 +32,10 @@ std::int64_t available_cores() {
 void add_common_options(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Print the result as one JSON object on stdout");
   command.add_flag("--quiet", common.quiet, "No progress and no messages but errors");
-  command.add_option("--threads", common.threads, "Threads to compute with (0: all cores)")
+  command.add_option("--threads", common.threads, threads_option.help)
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
-  command.add_option("--device", common.device, "Where to compute: auto, cpu or cuda")
-      ->check(one_of({"auto", "cpu", "cuda"}))
-      ->capture_default_str();
+  add_option(command, device_option, common.device);
 }
 
 CLI::Option* add_records_option(CLI::App& command, const std::string& name,
@@ -69,10 +69,16 @@ CLI::Validator one_of(const std::vector<std::string>& values) {
   return validator;
 }
 
+std::string text_with_flags(const Error& error) {
+  const auto* about = dynamic_cast<const OptionError*>(&error);
+  if (about == nullptr) return error.what();
+  return fmt::format("{} (--{})", error.what(), fmt::join(about->options(), ", --"));
+}
+
 std::int64_t apply(const CommonOptions& common) {
   set_quiet(common.quiet);
 #if !EKGINE_HAS_CUDA
-  if (common.device == "cuda") {
+  if (common.device == DeviceChoice::cuda) {
     fail("--device cuda: this build has no CUDA back end; use --device cpu");
   }
 #endif

@@ -10,6 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/choice.h"
+#include "base/error.h"
+#include "engine/device.h"
+
 namespace ekgine {
 
 inline constexpr const char* program_version = "0.1.0";
@@ -19,7 +23,7 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
   std::int64_t threads = 0;  // 0: all cores this process may use
-  std::string device = "auto";
+  DeviceChoice device = DeviceChoice::automatic;
 };
 
 // Adds the common options to a subcommand.
@@ -35,6 +39,20 @@ std::vector<std::string> subcommand_names(const CLI::App& program);
 
 // For Option::check(): the value must be one of these. What is near to one is told which.
 CLI::Validator one_of(const std::vector<std::string>& values);
+
+// Adds an option that takes the name of a choice.
+template <NamedChoice E>
+CLI::Option* add_choice(CLI::App& command, const std::string& flag, E& value,
+                        const std::string& description) {
+  const auto take = [&value](const std::string& name) { value = *choice_named<E>(name); };
+  return command.add_option_function<std::string>(flag, take, description)
+      ->check(one_of(choice_names<E>()))
+      ->default_str(choice_name(value));
+}
+
+// The error's text, and the flags that would mend it where it knows some: "batch size must be 1 to
+// 65536, got 0 (--batch-size)".
+std::string text_with_flags(const Error& error);
 
 // Ends the program with status 2 and this line.
 template <class... Args>

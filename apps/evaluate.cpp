@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/command.h"
+#include "apps/option_flags.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
 #include "base/console.h"
@@ -25,7 +26,8 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string weights, data, splits, output, precision = "f32";
+  std::string weights, data, splits, output;
+  PrecisionChoice precision = PrecisionChoice::f32;
   std::vector<std::string> records, normalise_on;
   std::optional<std::int64_t> fold;
 };
@@ -112,13 +114,7 @@ void add_evaluate(CLI::App& program) {
                   "default");
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");
-  command
-      ->add_option(
-          "--precision", o->precision,
-          "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "
-          "(products of factors rounded to TF32); weights and sums are always f32")
-      ->check(one_of({"f32", "tf32", "bf16"}))
-      ->capture_default_str();
+  add_option(*command, precision_option, o->precision);
   command->add_option("--output", o->output,
                       "Folder for report.txt, metrics.json, predictions.h5 and plots");
   add_common_options(*command, o->common);

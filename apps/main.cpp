@@ -56,6 +56,8 @@ int report_exception() noexcept {
   } catch (const nlohmann::json::exception& error) {
     const std::string_view text = error.what();  // "[json.exception.type_error.302] type must be"
     return report(fmt::format("JSON: {}", text.substr(text.find(']') + 1)), status_failed);
+  } catch (const Error& error) {
+    return report(text_with_flags(error), status_failed);
   } catch (const std::exception& error) {
     return report(error.what(), status_failed);
   } catch (...) {

@@ -110,9 +110,7 @@ void add_pipeline(CLI::App& program) {
   command->add_option("--spaces", p.spaces, "Folder of search spaces, MODEL.toml")
       ->capture_default_str()
       ->group(stages);
-  command->add_option("--objective", p.objective, "Of the search: accuracy or macro_f1")
-      ->check(one_of({"accuracy", "macro_f1"}))
-      ->capture_default_str()
+  add_choice(*command, "--objective", p.objective, "Of the search: accuracy or macro_f1")
       ->group(stages);
   command->add_option("--k", p.folds, "Folds of cross-validation; 0: none")
       ->check(CLI::Range(0, 1000000))

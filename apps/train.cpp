@@ -8,10 +8,14 @@
 #include <optional>
 
 #include "apps/command.h"
+#include "apps/option_flags.h"
 #include "apps/training_options.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/shell_word.h"
 #include "data/splits.h"
+#include "training/checkpoint.h"
 #include "training/profile_report.h"
 
 namespace ekgine {
@@ -36,6 +40,18 @@ fs::path next_run_directory(const std::string& model) {
   }
 }
 
+// Calls `work`; an interruption that left a checkpoint tells how to go on.
+template <class Work>
+TrainResult resuming(const fs::path& run, const Work& work) {
+  try {
+    return work();
+  } catch (const Interrupted& interrupt) {
+    if (!has_checkpoint(run)) throw;
+    throw Interrupted(fmt::format("{}; go on with: ekgine train --resume {}", interrupt.what(),
+                                  shell_word(run.string())));
+  }
+}
+
 TrainResult run_or_resume(Options& o, const CLI::App& command) {
   const auto print = [&o](const std::string& text) { say(o.common, text); };
   const std::int64_t threads = apply(o.common);
@@ -51,7 +67,9 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
             name);
       }
     }
-    return resume(o.resume, command.count("--device") > 0 ? o.common.device : "", print, o.profile);
+    const std::optional<DeviceChoice> device =
+        command.count("--device") > 0 ? std::optional(o.common.device) : std::nullopt;
+    return resuming(o.resume, [&] { return resume(o.resume, device, print, o.profile); });
   }
   if (o.train.data.empty())
     fail_usage("--data is required: the store that ekgine preprocess wrote");
@@ -73,9 +91,9 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
   try {
     o.train.check();
   } catch (const Error& error) {
-    fail_usage("{}", error.what());
+    fail_usage("{}", text_with_flags(error));
   }
-  return train(o.train, print, o.profile);
+  return resuming(o.train.output, [&] { return train(o.train, print, o.profile); });
 }
 
 void run(Options& o, const CLI::App& command) {
@@ -113,120 +131,6 @@ void run(Options& o, const CLI::App& command) {
 
 }  // namespace
 
-void add_training_options(CLI::App* command, TrainOptions& t) {
-  const char* model = "Model";
-  command
-      ->add_option("--model", t.model.name,
-                   "Main_Model (CNN-Conformer), AttentionOnly (transformer, no convolution along "
-                   "the beats), CNNLSTM_Model or Baseline_Model (mean over the beats)")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--sequence-length", t.model.sequence_length, "Beats per sequence")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--embed-dim", t.model.embed_dim, "Width of a beat's features")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--num-heads", t.model.num_heads, "Attention heads, each embed-dim wide")
-      ->capture_default_str()
-      ->group(model);
-  command
-      ->add_option("--ff-dim-multiplier", t.model.ff_dim_multiplier,
-                   "Width of the feed-forward modules, in embed-dim")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--kernel-size", t.model.kernel_size, "Of the convolution along the beats")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--num-blocks", t.model.num_blocks, "Conformer or attention blocks")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--dropout", t.model.dropout, "Dropout rate of the blocks")
-      ->capture_default_str()
-      ->group(model);
-  command->add_option("--lstm-units", t.model.lstm_units, "Width of CNNLSTM_Model's state")
-      ->capture_default_str()
-      ->group(model);
-
-  command
-      ->add_option_function<std::string>(
-          "--amplitude",
-          [&t](const std::string& name) {
-            try {
-              t.model.beat_unit = beat_unit_from_name(name);
-            } catch (const Error& error) {
-              fail_usage("{}", error.what());
-            }
-          },
-          "What beats are measured in: mV, centred (mV without the beat's offset), record (without "
-          "offset, in the size of the record's typical beat) or deviation (the same less that "
-          "typical beat)")
-      ->default_str(beat_unit_name(t.model.beat_unit))
-      ->group(model);
-
-  const char* training = "Training";
-  command->add_option("--epochs", t.epochs, "At most this many")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--batch-size", t.batch_size, "Sequences per step")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--learning-rate", t.learning_rate, "Of AdamW, at the start")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_option("--schedule", t.schedule,
-                   "Of the learning rate: cosine (to zero at the last step), plateau (a fifth "
-                   "when the validation loss stalls) or constant")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--weight-decay", t.weight_decay, "Of AdamW")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_option("--class-weights", t.class_weights,
-                   "Of the loss: none, balanced (inverse frequency) or sqrt (its square root)")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_option("--amplitude-jitter", t.amplitude_jitter,
-                   "Multiplies each training beat by a random factor: the standard deviation of "
-                   "its logarithm; 0 for none")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_option("--monitor", t.monitor,
-                   "What of the validation chooses the best epoch: loss, accuracy or macro_f1")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--patience", t.patience, "Epochs without improvement before stopping")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_option("--shuffle", t.shuffle,
-                   "Order of the sequences: runs (short runs of consecutive ones, shuffled; fast, "
-                   "since neighbours share beats), full (all shuffled) or stream (bounded memory)")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--run-length", t.run_length, "Sequences per run")
-      ->capture_default_str()
-      ->group(training);
-  command
-      ->add_flag("--encode-each", t.encode_each,
-                 "Encode the beats of every sequence, even those that sequences share")
-      ->group(training);
-  command
-      ->add_option(
-          "--precision", t.precision,
-          "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "
-          "(products of factors rounded to TF32); weights and sums are always f32")
-      ->capture_default_str()
-      ->group(training);
-  command->add_option("--seed", t.seed, "Of initial weights, order and dropout")
-      ->capture_default_str()
-      ->group(training);
-}
-
 void add_train(CLI::App& program) {
   auto o = std::make_shared<Options>();
   TrainOptions& t = o->train;
@@ -238,7 +142,7 @@ void add_train(CLI::App& program) {
       "metrics, predictions and plots. Ctrl-C saves a checkpoint; --resume goes on bit for bit.");
 
   const char* data = "Data";
-  command->add_option("--data", t.data, "The store (see ekgine preprocess)")->group(data);
+  add_option(*command, data_option, t.data)->group(data);
   CLI::Option* splits =
       command->add_option("--splits", o->splits, "Take the records from a splits file")
           ->group(data);
@@ -247,19 +151,10 @@ void add_train(CLI::App& program) {
       "Validate on this fold of its training records, 1 to 5, as ekgine kfold deals them "
       "by default, and train on the others")
       ->group(data);
-  add_records_option(*command, "--train-records", t.train_records,
-                     "Records to train on: 100,101,...")
-      ->group(data);
-  add_records_option(*command, "--validation-records", t.validation_records,
-                     "Records that choose the best epoch; without any the last one is kept")
-      ->group(data);
-  add_records_option(*command, "--test-records", t.test_records,
-                     "Records that are evaluated once, at the end; else the validation records are")
-      ->group(data);
-  command
-      ->add_flag("--allow-absent-classes", t.allow_absent_classes,
-                 "Train although a class does not occur in the training records")
-      ->group(data);
+  add_option(*command, train_records_option, t.train_records)->group(data);
+  add_option(*command, validation_records_option, t.validation_records)->group(data);
+  add_option(*command, test_records_option, t.test_records)->group(data);
+  add_option(*command, allow_absent_classes_option, t.allow_absent_classes)->group(data);
 
   add_training_options(command, t);
 

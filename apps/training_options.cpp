@@ -2,21 +2,30 @@
 
 #include <sstream>
 
+#include "apps/option_flags.h"
 #include "base/error.h"
+#include "base/option_error.h"
 #include "research/kfold.h"
 
 namespace ekgine {
 
+void add_training_options(CLI::App* command, TrainOptions& options) {
+  for_each_training_option(options, [&](const auto& option, auto& value) {
+    if (option.group == OptionGroup::model) add_option(*command, option, value)->group("Model");
+    if (option.group == OptionGroup::training) {
+      add_option(*command, option, value)->group("Training");
+    }
+  });
+}
+
 Split read_fold(const std::string& splits, std::int64_t number) {
-  const KFoldOptions kfold_defaults;
   const Split split = read_split(splits);
   std::vector<std::string> records = split.train;
   records.insert(records.end(), split.validation.begin(), split.validation.end());
   try {
-    const Folds folds = kfold(records, kfold_defaults.k, kfold_defaults.fold_seed);
-    return fold_split(records, folds, number, "--fold");
+    return default_fold(records, number);
   } catch (const Error& error) {
-    fail("{}: {}", splits, error.what());
+    fail_option({"fold"}, "{}: {}", splits, error.what());
   }
 }
 
@@ -34,22 +43,19 @@ std::vector<std::string> split_list(const std::string& list) {
 
 void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test) {
   const char* data = "Data";
-  command->add_option("--data", options.data, "The store (see ekgine preprocess)")->group(data);
+  add_option(*command, data_option, options.data)->group(data);
   command
       ->add_option("--splits", records.splits,
                    test ? "Take the records from a splits file; its validation records train, too"
                         : "Take the training and validation records of a splits file")
       ->group(data);
-  add_records_option(*command, "--train-records", records.train, "Or name the records: 100,101,...")
+  add_option(*command, train_records_option, records.train, "Or name the records: 100,101,...")
       ->group(data);
   if (test) {
-    add_records_option(*command, "--test-records", records.test, "Records that are held out")
+    add_option(*command, test_records_option, records.test, "Records that are held out")
         ->group(data);
   }
-  command
-      ->add_flag("--allow-absent-classes", options.allow_absent_classes,
-                 "Train although a class does not occur in the training records")
-      ->group(data);
+  add_option(*command, allow_absent_classes_option, options.allow_absent_classes)->group(data);
 }
 
 void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common) {
@@ -70,7 +76,7 @@ void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOpt
   try {
     options.check();
   } catch (const Error& error) {
-    fail_usage("{}", error.what());
+    fail_usage("{}", text_with_flags(error));
   }
 }
 

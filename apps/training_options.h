@@ -14,7 +14,6 @@
 namespace ekgine {
 
 // Adds what describes the model and how it is trained: --model, --epochs, --learning-rate, ...
-// Defined in train.cpp, where these options came from.
 void add_training_options(CLI::App* command, TrainOptions& options);
 
 // The records of fold `number` of a splits file, as `ekgine kfold` deals them by default: the fold

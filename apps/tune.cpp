@@ -7,10 +7,11 @@
 #include <memory>
 
 #include "apps/command.h"
+#include "apps/option_flags.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
 #include "base/console.h"
-#include "data/folds.h"
+#include "research/kfold.h"
 
 namespace ekgine {
 
@@ -29,7 +30,7 @@ void run(Options& o, const CLI::App& command) {
   resolve_study(t.train, o.records, o.common);
   Split split{{}, o.records.validation, {}};
   if (split.validation.empty()) {
-    split = fold_split(o.records.train, kfold(o.records.train, 5, 42), o.fold, "--fold");
+    split = default_fold(o.records.train, o.fold);
   } else if (command.count("--fold") > 0) {
     fail_usage("--fold: the validation records are named already");
   } else {
@@ -68,8 +69,8 @@ void add_tune(CLI::App& program) {
       "the\n"
       "two share the trials.");
   add_study_data(command, t.train, o->records, false);
-  add_records_option(*command, "--validation-records", o->records.validation,
-                     "Records that trials are compared on")
+  add_option(*command, validation_records_option, o->records.validation,
+             "Records that trials are compared on")
       ->group("Data");
   command
       ->add_option("--fold", o->fold,
@@ -84,11 +85,8 @@ void add_tune(CLI::App& program) {
                    "configs/tune/Main_Model.toml")
       ->required()
       ->group(search);
-  command
-      ->add_option("--objective", t.objective,
-                   "What of the validation is to be high: accuracy or macro_f1")
-      ->check(one_of({"accuracy", "macro_f1"}))
-      ->capture_default_str()
+  add_choice(*command, "--objective", t.objective,
+             "What of the validation is to be high: accuracy or macro_f1")
       ->group(search);
   command
       ->add_option("--factor", t.factor,

@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/choice.h"
+
 namespace ekgine {
 
 inline constexpr std::int64_t beat_samples = 187;     // L: samples of a beat, 93 on each side of R
@@ -19,6 +21,12 @@ enum class BeatUnit {
   record,      // "record": without the offset, in typical beats of the record
   deviation,   // "deviation": the same less the record's typical beat
 };
+
+constexpr auto choices_of(BeatUnit) {
+  using enum BeatUnit;
+  return std::to_array<Choice<BeatUnit>>(
+      {{millivolts, "mV"}, {centred, "centred"}, {record, "record"}, {deviation, "deviation"}});
+}
 
 const char* beat_unit_name(BeatUnit unit);
 // The inverse. Errors list the names there are.

@@ -13,6 +13,7 @@
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/option_error.h"
 #include "base/sha256.h"
 #include "data/checksums.h"
 #include "data/download_lists.h"
@@ -241,9 +242,10 @@ void Download::keep_sums(const std::string& text) const {
   if (!fs::exists(kept)) {
     write_file(kept, text);
   } else if (read_file(kept) != text) {
-    fail(
+    fail_option(
+        {"output"},
         "{}: is not the one of {}: the folder holds another database or version; choose another "
-        "--output",
+        "folder",
         kept.string(), result_.source);
   }
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/option_error.h"
 #include "data/checksums.h"
 #include "data/download_lists.h"
 
@@ -53,8 +54,10 @@ void check_mirror(const std::string& mirror) {
   const bool known = mirror.starts_with("https://") || mirror.starts_with("http://") ||
                      mirror.starts_with("file:///");
   if (!known || mirror.find_first_of("?# ") != std::string::npos) {
-    fail("--mirror: '{}' is no https, http or file URL of a folder (file:///home/me/mitdb, say)",
-         mirror);
+    fail_option(
+        {"mirror"},
+        "mirror '{}': is no https, http or file URL of a folder (file:///home/me/mitdb, say)",
+        mirror);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/option_error.h"
 #include "data/download_lists.h"
 #include "data/text_lines.h"
 
@@ -62,8 +63,10 @@ DownloadUnits DownloadUnits::of_records(const std::string& url, const Checksums&
     }
   }
   if (units.units_.empty()) {
-    fail("{}/{}: lists no records (no RECORDS, no .hea files); --all-files fetches what there is",
-         url, checksums_file);
+    fail_option(
+        {"all-files"},
+        "{}/{}: lists no records (no RECORDS, no .hea files); fetch all files that there are", url,
+        checksums_file);
   }
   return units;
 }

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/option_error.h"
 #include "data/subjects.h"
 
 namespace ekgine {
@@ -174,7 +175,7 @@ Folds stratified_kfold(const std::vector<std::string>& records, std::span<const 
 Split fold_split(const std::vector<std::string>& records, const Folds& folds, std::int64_t number,
                  const std::string& option) {
   if (number < 1 || number > std::ssize(folds)) {
-    fail("{}: there is no fold {}; they are 1 to {}", option, number, folds.size());
+    fail_option({option}, "there is no fold {}; they are 1 to {}", number, folds.size());
   }
   Split split;
   split.validation = folds[static_cast<std::size_t>(number - 1)];

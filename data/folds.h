@@ -38,8 +38,8 @@ Folds kfold(const std::vector<std::string>& records, std::int64_t k, std::uint32
 Folds stratified_kfold(const std::vector<std::string>& records, std::span<const ClassCounts> counts,
                        std::int64_t k, std::uint32_t seed);
 
-// Training and validation records of fold `number`, from 1. `option` names the option in errors:
-// a number that is no fold.
+// Training and validation records of fold `number`, from 1. Errors, OptionErrors about `option`: a
+// number that is no fold.
 Split fold_split(const std::vector<std::string>& records, const Folds& folds, std::int64_t number,
                  const std::string& option);
 

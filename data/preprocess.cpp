@@ -8,6 +8,7 @@
 #include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/option_error.h"
 #include "base/record_name.h"
 #include "data/beat_unit.h"
 #include "data/moments.h"
@@ -27,7 +28,7 @@ std::vector<std::string> chosen_records(const PreprocessOptions& options) {
   std::set<std::string> seen;
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    if (!options.records.empty()) check_record_name(name, "--records");
+    if (!options.records.empty()) check_record_name(name, "records");
     if (!seen.insert(name).second) fail("record {} is named twice", name);
     if (!fs::exists(options.database / (name + ".hea"))) missing.push_back(name);
   }
@@ -93,8 +94,9 @@ std::vector<std::string> database_records(const fs::path& database) {
       for (const std::string_view name : words_of(line.text)) {
         const std::string where = fmt::format("{}:{}", list.string(), line.number);
         if (name.ends_with('/')) {
-          fail("{}: the folder {} is listed, expected its records; name them with --records", where,
-               excerpt(name));
+          fail_option({"records"},
+                      "{}: the folder {} is listed, expected its records; name the records to take",
+                      where, excerpt(name));
         }
         check_record_name(name, where);
         names.emplace_back(name);

@@ -13,13 +13,6 @@ namespace ekgine {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Shuffle>, 4> names = {{
-    {"none", Shuffle::none},
-    {"full", Shuffle::full},
-    {"runs", Shuffle::runs},
-    {"stream", Shuffle::stream},
-}};
-
 // Streams of random words that no op of a training step uses (ops count up from 0).
 constexpr std::uint32_t records_stream = 0xE000'0000;
 constexpr std::uint32_t section_stream = 0xF000'0000;  // plus the section's number
@@ -84,19 +77,6 @@ void cut_runs(std::int64_t begin, std::int64_t end, std::int64_t length, std::in
 }
 
 }  // namespace
-
-Shuffle shuffle_from_name(std::string_view name) {
-  std::string all;
-  for (const auto& [text, shuffle] : names) {
-    if (text == name) return shuffle;
-    all += (all.empty() ? "" : ", ") + std::string(text);
-  }
-  fail("shuffle '{}' does not exist ({} do)", name, all);
-}
-
-std::string_view shuffle_name(Shuffle shuffle) {
-  return names[static_cast<std::size_t>(shuffle)].first;
-}
 
 Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
     : index_(index), options_(options) {

@@ -16,18 +16,20 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
+#include "base/choice.h"
 #include "data/dataset.h"
 
 namespace ekgine {
 
 enum class Shuffle { none, full, runs, stream };
 
-// The way of that name. Errors list the names there are.
-Shuffle shuffle_from_name(std::string_view name);
-std::string_view shuffle_name(Shuffle shuffle);
+// Those that training may take.
+constexpr auto choices_of(Shuffle) {
+  using enum Shuffle;
+  return std::to_array<Choice<Shuffle>>({{runs, "runs"}, {full, "full"}, {stream, "stream"}});
+}
 
 struct SamplerOptions {
   Shuffle shuffle = Shuffle::full;

@@ -87,7 +87,7 @@ void check_split(const Split& split, const std::string& where) {
   tell_parted_subjects(split);
 }
 
-std::vector<std::string> parse_records(std::string_view list, const std::string& option) {
+std::vector<std::string> parse_records(std::string_view list, const std::string& where) {
   std::vector<std::string> records;
   for (;;) {
     const std::size_t comma = list.find(',');
@@ -98,7 +98,7 @@ std::vector<std::string> parse_records(std::string_view list, const std::string&
     if (comma == std::string_view::npos) break;
     list.remove_prefix(comma + 1);
   }
-  refuse_duplicates(records, option);
+  refuse_duplicates(records, where);
   return records;
 }
 

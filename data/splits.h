@@ -31,7 +31,7 @@ void write_split(const std::filesystem::path& path, const Split& split);
 // Two records of one person in two lists are accepted, with a notice (data/subjects.h).
 void check_split(const Split& split, const std::string& where);
 
-// "228,207" → {"228", "207"}. `option` names the option in errors: an empty name, one named twice.
-std::vector<std::string> parse_records(std::string_view list, const std::string& option);
+// "228,207" → {"228", "207"}. Errors, which `where` opens: an empty name, one named twice.
+std::vector<std::string> parse_records(std::string_view list, const std::string& where);
 
 }  // namespace ekgine

@@ -381,7 +381,7 @@ std::vector<float> Store::read_scalograms(const std::string& record, std::int64_
                                           std::int64_t count) const {
   const StoreRecord& expected = entry(record);
   if (!info_.scalograms) {
-    fail("{}: was written without scalograms; run 'ekgine preprocess --scalograms'",
+    fail("{}: was written without scalograms; preprocess the records again, with them",
          folder_.string());
   }
   const fs::path path = record_path(folder_, record);

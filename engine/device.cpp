@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/option_error.h"
 #include "engine/back_end.h"
 #if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_device.h"
@@ -143,29 +144,32 @@ std::unique_ptr<Memory> Device::allocate(const std::string& purpose,
   return memory;
 }
 
-Device Device::open(const std::string& name, const std::string& precision,
+Device Device::open(DeviceChoice choice, PrecisionChoice precision,
                     const std::function<void(const std::string&)>& say) {
+  const DType type = precision == PrecisionChoice::bf16 ? DType::bf16 : DType::f32;
 #if EKGINE_HAS_CUDA
-  if (name != "cpu") {
+  if (choice != DeviceChoice::cpu) {
     const std::string reason = CudaDevice::unusable(0);
     if (reason.empty()) {
       say(CudaDevice::describe(0));
-      return cuda(0, precision == "bf16" ? DType::bf16 : DType::f32,
+      return cuda(0, type,
                   {.activation_reserve = 0,
                    .workspace_reserve = cuda_workspace,
-                   .tf32 = precision == "tf32"});
+                   .tf32 = precision == PrecisionChoice::tf32});
     }
-    if (name == "cuda") fail("--device cuda: {}", reason);
+    if (choice == DeviceChoice::cuda) fail_option({"device"}, "device cuda: {}", reason);
     say("CPU, since " + reason);
   }
 #else
   static_cast<void>(say);
-  if (name == "cuda") {
-    fail("--device cuda: this build has no CUDA back end; use --device cpu");
+  if (choice == DeviceChoice::cuda) {
+    fail_option({"device"}, "device cuda: this build has no CUDA back end; use the CPU");
   }
 #endif
-  if (precision == "tf32") fail("--precision tf32 needs --device cuda");
-  return cpu(precision == "bf16" ? DType::bf16 : DType::f32);
+  if (precision == PrecisionChoice::tf32) {
+    fail_option({"precision", "device"}, "precision tf32 needs the device cuda");
+  }
+  return cpu(type);
 }
 
 Device::~Device() = default;

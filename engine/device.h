@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/choice.h"
 #include "engine/profile.h"
 #include "engine/tensor.h"
 #include "kernels/runtime/arena.h"
@@ -18,6 +19,24 @@ namespace ekgine {
 
 struct BackEnd;  // engine/back_end.h
 class CudaDevice;
+
+// Where to compute; `automatic`: on CUDA where there is a device for it.
+enum class DeviceChoice { automatic, cpu, cuda };
+constexpr auto choices_of(DeviceChoice) {
+  using enum DeviceChoice;
+  return std::to_array<Choice<DeviceChoice>>({{automatic, "auto"}, {cpu, "cpu"}, {cuda, "cuda"}});
+}
+
+// What activations are stored as and products are taken of; weights and sums are always f32.
+enum class PrecisionChoice {
+  f32,
+  tf32,  // on CUDA: stored as f32, products of factors rounded to TF32
+  bf16,
+};
+constexpr auto choices_of(PrecisionChoice) {
+  using enum PrecisionChoice;
+  return std::to_array<Choice<PrecisionChoice>>({{f32, "f32"}, {tf32, "tf32"}, {bf16, "bf16"}});
+}
 
 class Device {
  public:
@@ -40,10 +59,9 @@ class Device {
   // Only in a build with CUDA; see open().
   static Device cuda(int ordinal, DType type);
   static Device cuda(int ordinal, DType type, const Options& options);
-  // `name`: cpu, cuda (an error where there is none) or auto (cuda where there is one);
-  // `precision`: f32, bf16 or, on CUDA, tf32. In a build with CUDA `say` gets a line that names
-  // what was chosen and why.
-  static Device open(const std::string& name, const std::string& precision,
+  // In a build with CUDA `say` gets a line that names what was chosen and why. Errors: no device
+  // for CUDA where it is chosen; tf32 on the CPU.
+  static Device open(DeviceChoice choice, PrecisionChoice precision,
                      const std::function<void(const std::string&)>& say);
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

@@ -2,13 +2,18 @@
 
 #include <fmt/ranges.h>
 
-#include <limits>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <ranges>
+#include <string_view>
 #include <utility>
 
+#include "base/beat.h"
 #include "base/error.h"
 #include "base/suggestion.h"
 #include "model/json_text.h"
+#include "model/option_table.h"
 
 namespace ekgine {
 
@@ -16,85 +21,63 @@ namespace {
 
 using nlohmann::json;
 
-enum Architecture : unsigned {
-  main_model = 1,
-  attention_only = 2,
-  cnn_lstm = 4,
-  baseline = 8,
-  with_attention = main_model | attention_only,
-  any = with_attention | cnn_lstm | baseline,
+constexpr std::pair<const char*, architecture::Set> architectures[] = {
+    {"Main_Model", architecture::main},
+    {"AttentionOnly", architecture::attention_only},
+    {"CNNLSTM_Model", architecture::cnn_lstm},
+    {"Baseline_Model", architecture::baseline},
 };
 
-constexpr std::pair<const char*, Architecture> architectures[] = {
-    {"Main_Model", main_model},
-    {"AttentionOnly", attention_only},
-    {"CNNLSTM_Model", cnn_lstm},
-    {"Baseline_Model", baseline},
-};
-
-// A bit of Architecture, or 0 for a name that is none.
+// A set of one, or 0 for a name that is none.
 unsigned architecture_of(const std::string& name) {
-  for (const auto& [known, architecture] : architectures) {
-    if (name == known) return architecture;
+  for (const auto& [known, set] : architectures) {
+    if (name == known) return set;
   }
   return 0;
 }
 
-struct IntegerField {
-  const char* name;
-  std::int64_t ModelConfig::*member;
-  std::int64_t largest;  // the smallest is 1
-  Architecture of;       // those that have it
-};
-
-// The bounds are far above any sensible model; they keep a damaged file from asking for terabytes.
-constexpr IntegerField integer_fields[] = {
-    {"sequence_length", &ModelConfig::sequence_length, 4096, any},
-    {"embed_dim", &ModelConfig::embed_dim, 4096, any},
-    {"num_heads", &ModelConfig::num_heads, 256, with_attention},
-    {"ff_dim_multiplier", &ModelConfig::ff_dim_multiplier, 64, with_attention},
-    {"kernel_size", &ModelConfig::kernel_size, 255, main_model},
-    {"num_blocks", &ModelConfig::num_blocks, 64, with_attention},
-    {"lstm_units", &ModelConfig::lstm_units, 1024, cnn_lstm},
-};
-
-std::int64_t integer(const json& value, const char* key, const std::string& source) {
-  const bool fits = value.is_number_integer() &&
-                    (!value.is_number_unsigned() ||
-                     value.get<std::uint64_t>() <=
-                         static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
-  if (!fits) fail("{}: {} must be an integer, got {}", source, key, brief(value));
-  return value.get<std::int64_t>();
+// The keys of weights files are those of ModelConfig's members.
+std::string key_of(std::string_view option) {
+  if (option == "model") return "name";
+  std::string key(option);
+  std::ranges::replace(key, '-', '_');
+  return key;
 }
+
+// Calls visit(option, value) for every option that the config's architecture has.
+template <class Config, class Visit>
+void for_each_of(Config& config, const Visit& visit) {
+  for_each_option(model_options, config, [&](const auto& option, auto& value) {
+    const bool has = option.architectures == architecture::all ||
+                     (option.architectures & architecture_of(config.name)) != 0;
+    if (has) visit(option, value);
+  });
+}
+
+template <class T>
+constexpr const char* kind_of_value = "a text";
+template <>
+constexpr const char* kind_of_value<std::int64_t> = "an integer";
+template <>
+constexpr const char* kind_of_value<double> = "a number";
 
 }  // namespace
 
 std::vector<std::string> model_names() {
-  std::vector<std::string> names;
-  for (const auto& [name, architecture] : architectures) names.emplace_back(name);
-  return names;
+  const auto names = std::views::keys(architectures);
+  return {names.begin(), names.end()};
 }
 
 void ModelConfig::check() const {
-  const unsigned architecture = architecture_of(name);
-  if (architecture == 0) {
-    const std::vector<std::string> names = model_names();
-    fail("model '{}' is unknown ({} are there){}", name, fmt::join(names, ", "),
-         did_you_mean(name, names));
+  if (architecture_of(name) == 0) {
+    fail_option({"model"}, "model '{}' is unknown ({} are there){}", name,
+                fmt::join(std::views::keys(architectures), ", "),
+                did_you_mean(name, model_names()));
   }
-  for (const IntegerField& field : integer_fields) {
-    if ((field.of & architecture) == 0) continue;
-    const std::int64_t value = this->*field.member;
-    if (value < 1 || value > field.largest) {
-      fail("{} must be 1 to {}, got {}", field.name, field.largest, value);
-    }
-  }
+  for_each_of(*this, [](const auto& option, const auto& value) { check_option(option, value); });
   // With an even kernel "same" padding is lopsided: a beat would see more of one side.
-  if (architecture == main_model && kernel_size % 2 == 0) {
-    fail("kernel_size must be odd, got {}", kernel_size);
-  }
-  if ((architecture & with_attention) != 0 && !(dropout >= 0 && dropout < 1)) {
-    fail("dropout must be in [0, 1), got {}", dropout);
+  if (architecture_of(name) == architecture::main && kernel_size % 2 == 0) {
+    fail_option({"kernel-size"}, "kernel size must be odd, got {}", kernel_size);
   }
 }
 
@@ -105,47 +88,34 @@ void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
 }
 
 json ModelConfig::to_json() const {
-  const unsigned architecture = architecture_of(name);
-  json result = {{"name", name}};
-  for (const IntegerField& field : integer_fields) {
-    if ((field.of & architecture) != 0) result[field.name] = this->*field.member;
-  }
-  if ((architecture & with_attention) != 0) result["dropout"] = dropout;
-  result["amplitude"] = beat_unit_name(beat_unit);
+  json result;
+  for_each_of(*this, [&](const auto& option, const auto& value) {
+    result[key_of(option.name)] = option_to_json(value);
+  });
   return result;
 }
 
 ModelConfig ModelConfig::from_json(const json& object, const std::string& source) {
   if (!object.is_object()) fail("{}: expected a JSON object, got {}", source, brief(object));
-  const auto value_of = [&](const char* key) -> const json& {
-    const auto found = object.find(key);
-    if (found == object.end()) fail("{}: {} is missing", source, key);
-    return *found;
-  };
-
   ModelConfig config;
-  const json& name = value_of("name");
-  if (!name.is_string()) fail("{}: name must be a text, got {}", source, brief(name));
-  config.name = name.get<std::string>();
-  const unsigned architecture = architecture_of(config.name);
-  for (const IntegerField& field : integer_fields) {
-    if ((field.of & architecture) == 0) continue;
-    config.*field.member = integer(value_of(field.name), field.name, source);
-  }
-  if ((architecture & with_attention) != 0) {
-    const json& dropout = value_of("dropout");
-    if (!dropout.is_number()) fail("{}: dropout must be a number, got {}", source, brief(dropout));
-    config.dropout = dropout.get<double>();
-  }
-  const auto amplitude = object.find("amplitude");
-  if (amplitude != object.end() && !amplitude->is_string()) {
-    fail("{}: amplitude must be a text, got {}", source, brief(*amplitude));
-  }
+  for_each_of(config, [&]<class T>(const auto& option, T& value) {
+    const std::string key = key_of(option.name);
+    const auto found = object.find(key);
+    if (found == object.end()) {
+      if (key == "amplitude") return;
+      fail("{}: {} is missing", source, key);
+    }
+    std::optional<T> stored;
+    try {
+      stored = option_from_json<T>(option.name, *found);
+    } catch (const Error& error) {
+      fail("{}: {}", source, error.what());
+    }
+    if (!stored) fail("{}: {} must be {}, got {}", source, key, kind_of_value<T>, brief(*found));
+    value = std::move(*stored);
+  });
   try {
     config.check();
-    if (amplitude != object.end()) {
-      config.beat_unit = beat_unit_from_name(amplitude->get_ref<const std::string&>());
-    }
   } catch (const Error& error) {
     fail("{}: {}", source, error.what());
   }

@@ -34,7 +34,7 @@ struct ModelConfig {
   bool operator==(const ModelConfig&) const = default;
 
   // Throws an Error that names the first hyperparameter out of its range:
-  // "num_heads must be 1 to 256, got 0".
+  // "num heads must be 1 to 256, got 0".
   void check() const;
   // Fails unless the model takes beats measured in `unit`. `whose` opens the text:
   // "prediction: the beats' amplitude is mV, the model takes deviation".

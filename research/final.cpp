@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/option_error.h"
 #include "base/seal.h"
 #include "base/sha256.h"
 #include "data/labels.h"
@@ -46,10 +47,11 @@ ordered_json read_final(const TrainOptions& options) {
 
 nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
   if (options.test_records.empty()) {
-    fail("no test records: give --test-records, or --splits with a file that names some");
+    fail_option({"test-records", "splits"}, "no test records");
   }
   if (std::filesystem::exists(options.output / "study.json")) {
-    fail("{}: holds a study, not a training run; choose another --output", options.output.string());
+    fail_option({"output"}, "{}: holds a study, not a training run; choose another folder",
+                options.output.string());
   }
   const std::filesystem::path result = options.output / "result.json";
   if (std::filesystem::exists(result)) {

@@ -11,6 +11,7 @@
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/option_error.h"
 #include "data/labels.h"
 #include "evaluation/fold_plot.h"
 #include "model/weights.h"
@@ -63,9 +64,10 @@ void check_folds(const KFoldOptions& o, const Folds& folds) {
       if (count == 0) absent.push_back(class_names[c]);
     }
     if (absent.empty()) continue;
-    fail(
-        "fold {}: class{} {} {} no sequence in its training records; try --stratify, or "
-        "--allow-absent-classes",
+    fail_option(
+        {"stratify", "allow-absent-classes"},
+        "fold {}: class{} {} {} no sequence in its training records; stratify the folds, or allow "
+        "that classes are absent",
         f + 1, absent.size() > 1 ? "es" : "", fmt::join(absent, ", "),
         absent.size() > 1 ? "have" : "has");
   }
@@ -130,7 +132,7 @@ ordered_json read_fold_result(const KFoldOptions& o, const Folds& folds, std::in
   json_number<std::int64_t>(path, result, "fold", fold, fold);
   const auto records = json_value<std::vector<std::string>>(path, result, "validation_records",
                                                             "a list of record names");
-  if (records != fold_split(o.train.train_records, folds, fold, "--folds").validation) {
+  if (records != fold_split(o.train.train_records, folds, fold, "folds").validation) {
     fail("{}: was validated on {}, which are not the records of fold {}", path.string(),
          fmt::join(records, ","), fold);
   }
@@ -222,11 +224,16 @@ Folds deal_folds(const KFoldOptions& o) {
   return stratified_kfold(o.train.train_records, counts, o.k, o.fold_seed);
 }
 
+Split default_fold(const std::vector<std::string>& records, std::int64_t number) {
+  const KFoldOptions defaults;
+  return fold_split(records, kfold(records, defaults.k, defaults.fold_seed), number, "fold");
+}
+
 KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
   KFoldOptions o = given;
   o.train.check();
   const Folds folds = deal_folds(o);
-  for (const std::int64_t fold : o.only) fold_split(o.train.train_records, folds, fold, "--folds");
+  for (const std::int64_t fold : o.only) fold_split(o.train.train_records, folds, fold, "folds");
   check_folds(o, folds);
   open_study(o.train.output, "kfold", o.train,
              {{"k", o.k}, {"fold-seed", o.fold_seed}, {"stratify", o.stratify}, {"folds", folds}});
@@ -240,7 +247,7 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
   for (const std::int64_t fold : wanted) {
     units.push_back({fold_directory(o, fold), result_file(o, fold), [&o, &folds, &say, fold] {
                        TrainOptions t = o.train;
-                       const Split split = fold_split(t.train_records, folds, fold, "--folds");
+                       const Split split = fold_split(t.train_records, folds, fold, "folds");
                        t.train_records = split.train;
                        t.validation_records = split.validation;
                        t.output = fold_directory(o, fold);

@@ -24,6 +24,10 @@ struct KFoldOptions {
 // The folds that the options mean. Errors: as kfold() and stratified_kfold().
 Folds deal_folds(const KFoldOptions& options);
 
+// Training and validation records of fold `number` as kfold deals them without options. Errors: as
+// kfold() and fold_split(), about the option "fold".
+Split default_fold(const std::vector<std::string>& records, std::int64_t number);
+
 struct KFoldResult {
   std::vector<std::int64_t> missing;  // folds whose result is not there yet
   nlohmann::ordered_json metrics;     // once none is missing: the content of metrics.json

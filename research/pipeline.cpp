@@ -9,6 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/option_error.h"
 #include "base/progress.h"
 #include "data/preprocess.h"
 #include "data/store.h"
@@ -19,7 +20,6 @@
 #include "research/kfold.h"
 #include "research/page.h"
 #include "research/page_beats.h"
-#include "research/tune.h"
 
 namespace ekgine {
 
@@ -27,10 +27,6 @@ namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 
 namespace {
-
-// As ekgine tune without validation records.
-constexpr std::int64_t search_folds = 5;
-constexpr std::uint32_t search_seed = 42;
 
 class Pipeline {
  public:
@@ -63,9 +59,7 @@ TrainOptions Pipeline::options_of(const std::string& model) const {
 TuneOptions Pipeline::tune_options(const std::string& model) const {
   TuneOptions t;
   t.train = options_of(model);
-  const Split split =
-      fold_split(o_.train.train_records, kfold(o_.train.train_records, search_folds, search_seed),
-                 1, "--fold");
+  const Split split = default_fold(o_.train.train_records, 1);  // as ekgine tune
   t.train.train_records = split.train;
   t.train.validation_records = split.validation;
   t.train.test_records.clear();
@@ -79,7 +73,7 @@ TuneOptions Pipeline::tune_options(const std::string& model) const {
 void Pipeline::check() {
   check_split({o_.train.train_records, {}, o_.train.test_records}, "records");
   if (o_.train.test_records.empty()) {
-    fail("no test records: give --test-records, or --splits with a file that names some");
+    fail_option({"test-records", "splits"}, "no test records");
   }
   if (o_.database.empty()) {
     const Store store(o_.train.data);
@@ -91,10 +85,10 @@ void Pipeline::check() {
   if (o_.models.empty()) fail("no architectures to train");
   std::set<std::string> seen;
   for (const std::string& model : o_.models) {
-    if (!seen.insert(model).second) fail("--models: {} is named twice", model);
+    if (!seen.insert(model).second) fail_option({"models"}, "models: {} is named twice", model);
     options_of(model).check();
   }
-  if (o_.folds > 0) kfold(o_.train.train_records, o_.folds, search_seed);
+  if (o_.folds > 0) kfold(o_.train.train_records, o_.folds, KFoldOptions().fold_seed);
   if (o_.tune_epochs > 0) {
     for (const std::string& model : o_.models) {
       spaces_.emplace(model, SearchSpace::read(o_.spaces / (model + ".toml")));
@@ -144,7 +138,7 @@ ordered_json Pipeline::execute() {
               {"label-map", o_.label_map},
               {"models", o_.models},
               {"tune-epochs", o_.tune_epochs},
-              {"objective", o_.objective},
+              {"objective", choice_name(o_.objective)},
               {"folds", o_.folds}});
   done("preprocess");
   for (const std::string& model : o_.models) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "research/study.h"
+#include "research/tune.h"
 
 namespace ekgine {
 
@@ -21,7 +22,7 @@ struct PipelineOptions {
   std::vector<std::string> models;
   std::int64_t tune_epochs = 0;  // of the search; 0: none
   std::filesystem::path spaces;  // folder with MODEL.toml for each model; needed by the search
-  std::string objective = "accuracy";
+  Objective objective = Objective::accuracy;
   std::int64_t folds = 0;  // of cross-validation; 0: none
 };
 

@@ -5,13 +5,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/suggestion.h"
 #include "kernels/philox.h"
+#include "training/option_table.h"
 
 namespace ekgine {
 
@@ -19,23 +19,14 @@ using nlohmann::ordered_json;
 
 namespace {
 
-// Options that say what a trial works on or how it is run, not how it learns. `model` is among
-// them: a space belongs to one architecture.
-const std::set<std::string> not_searched = {
-    "model",   "data",     "train-records", "validation-records", "test-records",
-    "epochs",  "device",   "threads",       "precision",          "allow-absent-classes",
-    "monitor", "patience", "seed",          "tensorboard",
-};
-
 // Stream of random words that no op of a training step takes (kernels/philox.h).
 constexpr std::uint32_t draw_op = 0x7E57A1U;
 
 std::vector<std::string> searchable() {
   std::vector<std::string> names;
-  const ordered_json options = TrainOptions().to_json();
-  for (const auto& [name, value] : options.items()) {
-    if (!not_searched.contains(name)) names.push_back(name);
-  }
+  for_each_training_option(TrainOptions(), [&](const auto& option, const auto&) {
+    if (option.in_search == InSearch::varies) names.emplace_back(option.name);
+  });
   return names;
 }
 

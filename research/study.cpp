@@ -8,6 +8,7 @@
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "base/option_error.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/threads.h"
 #include "training/checkpoint.h"
@@ -36,8 +37,8 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
                 const ordered_json& plan) {
   const fs::path path = directory / "study.json";
   if (has_checkpoint(directory)) {
-    fail("{}: holds a training run, not a {} study; choose another --output", directory.string(),
-         kind);
+    fail_option({"output"}, "{}: holds a training run, not a {} study; choose another folder",
+                directory.string(), kind);
   }
   make_directory(directory);
   const DirectoryLock lock(directory, DirectoryLock::Wanted::wait);
@@ -57,8 +58,8 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     }
     check_keys(path, study, {"format", "kind", "options", "inputs", "plan"});
     if (const auto found = json_value<std::string>(path, study, "kind", "a text"); found != kind) {
-      fail("{}: holds a {} study, not a {} study; choose another --output", directory.string(),
-           found, kind);
+      fail_option({"output"}, "{}: holds a {} study, not a {} study; choose another folder",
+                  directory.string(), found, kind);
     }
     const ordered_json started = json_value<ordered_json>(path, study, "options", "an object");
     const TrainOptions before = TrainOptions::from_json(started, name);
@@ -67,8 +68,10 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     for (const auto& [key, value] : plan.items()) {
       const ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");
       if (then == value) continue;
-      fail("{}: was started with {} {}, not {}; give the same options or choose another --output",
-           directory.string(), key, json_text(then), json_text(value));
+      fail_option({"output"},
+                  "{}: was started with {} {}, not {}; give the same options or choose another "
+                  "folder",
+                  directory.string(), key, json_text(then), json_text(value));
     }
     RunInputs trained_on;
     if (format == format_name) {

@@ -14,6 +14,7 @@
 #include "data/splits.h"
 #include "data/store.h"
 #include "research/hyperband.h"
+#include "training/option_table.h"
 #include "training/step.h"
 #include "training/train.h"
 
@@ -110,7 +111,7 @@ ordered_json run_round(const TuneOptions& o, const Trial& trial, std::int64_t ep
   const ordered_json history = read_history(directory);
   result["epochs"] = history.size();  // fewer than `epochs` after an early stop
   for (const ordered_json& epoch : history) {
-    const ordered_json& value = epoch.at("validation_" + o.objective);
+    const ordered_json& value = epoch.at("validation_" + choice_name(o.objective));
     if (result["score"].is_null() || value > result["score"]) {
       result["score"] = value;
       result["best_epoch"] = epoch.at("epoch");
@@ -146,20 +147,13 @@ ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t br
 std::string best_toml(const TuneOptions& o, const ordered_json& best) {
   std::string text =
       fmt::format("# Trial {} of ekgine tune: validation {} {} at epoch {}.\n",
-                  best.at("trial").get<std::int64_t>(), o.objective, score_text(best.at("score")),
-                  best.at("best_epoch").get<std::int64_t>());
+                  best.at("trial").get<std::int64_t>(), choice_name(o.objective),
+                  score_text(best.at("score")), best.at("best_epoch").get<std::int64_t>());
   // What a model is and how it learns; where and on what it is trained is for the next command.
-  static const std::set<std::string> left_out = {"data",
-                                                 "train-records",
-                                                 "validation-records",
-                                                 "test-records",
-                                                 "epochs",
-                                                 "device",
-                                                 "threads",
-                                                 "seed",
-                                                 "monitor",
-                                                 "patience",
-                                                 "allow-absent-classes"};
+  std::set<std::string> left_out;
+  for_each_training_option(o.train, [&](const auto& option, const auto&) {
+    if (option.in_search == InSearch::ignores) left_out.insert(option.name);
+  });
   const ordered_json options = with_values(o.train, best.at("values")).to_json();
   for (const char* section : {"train", "kfold", "final"}) {
     text += fmt::format("\n[{}]\n", section);
@@ -174,13 +168,10 @@ std::string best_toml(const TuneOptions& o, const ordered_json& best) {
 
 ordered_json run_tune(const TuneOptions& given, const Say& say) {
   TuneOptions o = given;
-  o.train.monitor = o.objective;
+  o.train.monitor = o.objective == Objective::accuracy ? Monitor::accuracy : Monitor::macro_f1;
   o.train.check();
   if (o.train.validation_records.empty()) {
     fail("tune: no validation records to compare trials on");
-  }
-  if (o.objective != "accuracy" && o.objective != "macro_f1") {
-    fail("--objective must be one of accuracy, macro_f1, got '{}'", o.objective);
   }
   check_split({o.train.train_records, o.train.validation_records, {}}, "records");
   const std::vector<Bracket> brackets = draw_trials(o);
@@ -188,7 +179,9 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
   store.find(o.train.train_records);
   store.find(o.train.validation_records);
   open_study(o.train.output, "tune", o.train,
-             {{"objective", o.objective}, {"factor", o.factor}, {"space", o.space.to_json()}});
+             {{"objective", choice_name(o.objective)},
+              {"factor", o.factor},
+              {"space", o.space.to_json()}});
 
   return continuable([&] {
     std::vector<ordered_json> all;
@@ -232,10 +225,10 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
       fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
     }
     const ordered_json summary = {
-        {"objective", o.objective}, {"best", all.front()}, {"trials", all}};
+        {"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
     const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
     std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",
-                                    o.train.model.name, o.objective, table_head);
+                                    o.train.model.name, choice_name(o.objective), table_head);
     for (const ordered_json& result : all) table += table_row(result) + '\n';
     write_file(o.train.output / "report.txt", table);
     write_file(o.train.output / "best.toml", with_seal_line(best_toml(o, all.front())));

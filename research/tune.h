@@ -10,12 +10,19 @@
 
 namespace ekgine {
 
+// What of the validation is to be high.
+enum class Objective { accuracy, macro_f1 };
+constexpr auto choices_of(Objective) {
+  using enum Objective;
+  return std::to_array<Choice<Objective>>({{accuracy, "accuracy"}, {macro_f1, "macro_f1"}});
+}
+
 struct TuneOptions {
   // Of every trial, but for what the space varies. Needs validation records; `epochs` is the most
   // that a trial gets, `seed` also that of the draws, `output` the study's folder.
   TrainOptions train;
   SearchSpace space;
-  std::string objective = "accuracy";  // of validation, highest of a trial's epochs; or macro_f1
+  Objective objective = Objective::accuracy;  // highest of a trial's epochs
   std::int64_t factor = 3;
 };
 

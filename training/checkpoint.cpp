@@ -190,9 +190,9 @@ bool observe_epoch(const ordered_json& line, const TrainOptions& options, Platea
   const auto value = [&line](const char* key) { return line.at(key).get<double>(); };
   const double loss = value(validated ? "validation_loss" : "loss");
   double monitored = loss;
-  if (validated && options.monitor == "accuracy") monitored = -value("validation_accuracy");
-  if (validated && options.monitor == "macro_f1") monitored = -value("validation_macro_f1");
-  if (options.schedule == "plateau") plateau.observe(loss);
+  if (validated && options.monitor == Monitor::accuracy) monitored = -value("validation_accuracy");
+  if (validated && options.monitor == Monitor::macro_f1) monitored = -value("validation_macro_f1");
+  if (options.schedule == Schedule::plateau) plateau.observe(loss);
   const auto epoch = line.at("epoch").get<std::int64_t>();
   // Without validation there is nothing to choose by: the last epoch is kept.
   const bool best = stopping.observe(epoch, monitored) || !validated;

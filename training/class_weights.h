@@ -1,12 +1,19 @@
 // Weights of the classes in the loss.
 #pragma once
 
-#include <string>
 #include <vector>
 
+#include "base/choice.h"
 #include "data/store.h"
 
 namespace ekgine {
+
+enum class ClassWeighting { none, balanced, sqrt };
+constexpr auto choices_of(ClassWeighting) {
+  using enum ClassWeighting;
+  return std::to_array<Choice<ClassWeighting>>(
+      {{none, "none"}, {balanced, "balanced"}, {sqrt, "sqrt"}});
+}
 
 // One weight per class from the number of its training sequences, with n of all:
 //   none      1
@@ -14,6 +21,6 @@ namespace ekgine {
 //             frequent ones
 //   sqrt      √(n / (C·n_c)): rare classes are lifted without drowning the others
 // C counts the classes that occur; those that do not get 0.
-std::vector<float> class_weights(const std::string& kind, const ClassCounts& counts);
+std::vector<float> class_weights(ClassWeighting kind, const ClassCounts& counts);
 
 }  // namespace ekgine

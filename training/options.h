@@ -7,13 +7,36 @@
 #include <string>
 #include <vector>
 
+#include "base/choice.h"
+#include "data/sampler.h"
+#include "engine/device.h"
+#include "engine/schedule.h"
+#include "kernels/adamw.h"
 #include "model/config.h"
+#include "training/class_weights.h"
 
 namespace ekgine {
 
 // A text, number or truth value as TOML, whatever the text holds.
 std::string toml_value(const nlohmann::ordered_json& value);
 
+// How the learning rate goes down (engine/schedule.h).
+enum class Schedule { cosine, plateau, constant };
+constexpr auto choices_of(Schedule) {
+  using enum Schedule;
+  return std::to_array<Choice<Schedule>>(
+      {{cosine, "cosine"}, {plateau, "plateau"}, {constant, "constant"}});
+}
+
+// What of the validation decides the best epoch and early stopping.
+enum class Monitor { loss, accuracy, macro_f1 };
+constexpr auto choices_of(Monitor) {
+  using enum Monitor;
+  return std::to_array<Choice<Monitor>>(
+      {{loss, "loss"}, {accuracy, "accuracy"}, {macro_f1, "macro_f1"}});
+}
+
+// To add an option: its member here, with its default, and a row in training/option_table.h.
 struct TrainOptions {
   ModelConfig model{.beat_unit = BeatUnit::deviation};
 
@@ -23,34 +46,33 @@ struct TrainOptions {
   std::vector<std::string> test_records;        // may be empty: the report is about validation
 
   std::int64_t epochs = 6;
-  std::int64_t batch_size = 128;  // sequences
+  std::int64_t batch_size = SamplerOptions().batch_size;  // sequences
   double learning_rate = 5e-4;
-  std::string schedule = "cosine";  // cosine, plateau or constant
-  double weight_decay = 0.004;
-  std::string class_weights = "none";  // none, balanced or sqrt
+  Schedule schedule = Schedule::cosine;
+  double weight_decay = kernels::AdamWSettings().weight_decay;
+  ClassWeighting class_weights = ClassWeighting::none;
   // Standard deviation of the logarithm of a random factor on each training beat; 0: none.
   double amplitude_jitter = 0.25;
-  // What decides the best epoch and early stopping: loss, accuracy or macro_f1 of validation.
-  std::string monitor = "loss";
-  std::int64_t patience = 5;     // epochs without improvement before stopping
-  std::string shuffle = "runs";  // runs, full or stream
-  std::int64_t run_length = 16;  // consecutive sequences kept together by `runs`
-  bool encode_each = false;      // encode the beats of every sequence, shared or not
+  Monitor monitor = Monitor::loss;
+  std::int64_t patience = EarlyStopping().patience;  // epochs without improvement before stopping
+  Shuffle shuffle = Shuffle::runs;
+  // Consecutive sequences kept together by `runs`.
+  std::int64_t run_length = SamplerOptions().run_length;
+  bool encode_each = false;  // encode the beats of every sequence, shared or not
   bool allow_absent_classes = false;
 
-  std::string device = "auto";    // auto, cpu or cuda
-  std::string precision = "f32";  // f32 or bf16; on CUDA also tf32
+  DeviceChoice device = DeviceChoice::automatic;
+  PrecisionChoice precision = PrecisionChoice::f32;
   std::uint64_t seed = 42;
   std::int64_t threads = 0;  // resolved: at least 1
 
   std::filesystem::path output;       // the run directory
   std::filesystem::path tensorboard;  // folder for event files; empty: none
 
-  // Throws an Error naming the first option out of its range.
+  // Throws an OptionError naming the first option out of its range.
   void check() const;
 
-  // All of the above by the names of the command-line options, but for `output`; `tensorboard`
-  // where it is set.
+  // All of the above by their names, but for `output`; `tensorboard` where it is set.
   nlohmann::ordered_json to_json() const;
   // The inverse, and check(): what is read back is trusted no more than what is typed. Strict:
   // missing and unknown keys and values of another type are errors, which begin with `source`.

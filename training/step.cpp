@@ -5,7 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/error.h"
 #include "engine/optimiser.h"
 
 namespace ekgine {
@@ -97,7 +96,8 @@ kernels::RunningLoss TrainingStep::totals() const {
   kernels::RunningLoss totals;
   device_.read_bytes(totals_, &totals, sizeof totals);
   if (totals.failed_step != 0) {
-    throw Diverged(fmt::format("training: the loss is {}; lower --learning-rate",
+    throw Diverged({"learning-rate"},
+                   fmt::format("training: the loss is {}; lower the learning rate",
                                std::isnan(totals.failed_loss) ? "not a number" : "infinite"));
   }
   return totals;

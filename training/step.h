@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
+#include "base/option_error.h"
 #include "engine/device.h"
 #include "engine/replay.h"
 #include "kernels/adamw.h"
@@ -25,9 +25,9 @@ struct BatchView {
 };
 
 // The loss is not finite: these hyperparameters do not train.
-class Diverged : public Error {
+class Diverged : public OptionError {
  public:
-  using Error::Error;
+  using OptionError::OptionError;
 };
 
 class TrainingStep {
@@ -36,7 +36,7 @@ class TrainingStep {
     std::vector<float> class_weights;  // class_count of them
     std::uint64_t seed = 0;
     double amplitude_jitter = 0;  // see kernels/gather_jittered.h
-    double weight_decay = 0.004;
+    double weight_decay = kernels::AdamWSettings().weight_decay;
     std::int64_t sequences = 0, beats = 0;  // of the largest batch
     // All N beats of the data set, to be kept in the device's memory so that a step copies numbers
     // only; empty: every batch brings its beats.

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/atomic_file.h"
-#include "base/error.h"
+#include "base/option_error.h"
 
 namespace ekgine {
 
@@ -22,10 +22,10 @@ TensorBoardLog::TensorBoardLog(fs::path directory, bool resumed,
   make_directory(directory_);
   lock_.emplace(directory_);
   if (!resumed && !event_files(directory_).empty()) {
-    fail(
-        "--tensorboard: {} holds the event files of another run; give each run a folder of its own "
-        "(tensorboard --logdir shows all folders below one)",
-        directory_.string());
+    fail_option({"tensorboard"},
+                "{} holds the event files of another run; give each run a folder of its own "
+                "(TensorBoard shows all folders below one)",
+                directory_.string());
   }
 }
 
@@ -75,7 +75,7 @@ void TensorBoardLog::draw(EventValues& values, const std::string& name, const Me
   if (!picture.png.empty()) {
     values.images.push_back({"confusion_matrix/" + name, std::move(picture.png)});
   } else if (!std::exchange(said_, true)) {
-    say_("--tensorboard: goes on without confusion matrices. " + picture.note);
+    say_("TensorBoard: goes on without confusion matrices. " + picture.note);
   }
 }
 

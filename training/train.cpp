@@ -14,9 +14,9 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json_file.h"
+#include "base/option_error.h"
 #include "base/progress.h"
 #include "base/seal.h"
-#include "base/shell_word.h"
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "data/sampler.h"
@@ -60,7 +60,7 @@ double peak_rss_mb() {
 }
 
 std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
-  if (o.shuffle == "stream") {
+  if (o.shuffle == Shuffle::stream) {
     return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
   }
   return std::make_unique<MemoryDataset>(store, o.train_records, o.model.sequence_length);
@@ -84,10 +84,8 @@ std::int64_t count_beats(std::span<const RecordBeats> records) {
 }
 
 SamplerOptions sampler_options(const TrainOptions& o) {
-  return {.shuffle = shuffle_from_name(o.shuffle),
-          .batch_size = o.batch_size,
-          .run_length = o.run_length,
-          .seed = o.seed};
+  return {
+      .shuffle = o.shuffle, .batch_size = o.batch_size, .run_length = o.run_length, .seed = o.seed};
 }
 
 // A line of history.jsonl.
@@ -103,9 +101,8 @@ EpochValues epoch_values(const ordered_json& line) {
           .learning_rate = line["learning_rate"]};
 }
 
-Interrupted interrupted_after(std::int64_t step, const fs::path& directory) {
-  return Interrupted(fmt::format("interrupted after step {}; go on with: ekgine train --resume {}",
-                                 step, shell_word(directory.string())));
+Interrupted interrupted_after(std::int64_t step) {
+  return Interrupted(fmt::format("interrupted after step {}", step));
 }
 
 class Run {
@@ -205,7 +202,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
 }
 
 double Run::learning_rate() const {
-  if (options_.schedule == "cosine") {
+  if (options_.schedule == Schedule::cosine) {
     return cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_);
   }
   return state_.plateau.rate;
@@ -225,9 +222,9 @@ const Batch* Run::next_batch() {
 void Run::write_profile() {
   if (!profile_) return;
   const std::string table = profile_table(
-      *profile_,
-      fmt::format("{}, batches of {}, {} {}, {} threads", options_.model.name, options_.batch_size,
-                  device_.on_host() ? "cpu" : "cuda", options_.precision, options_.threads));
+      *profile_, fmt::format("{}, batches of {}, {} {}, {} threads", options_.model.name,
+                             options_.batch_size, device_.on_host() ? "cpu" : "cuda",
+                             choice_name(options_.precision), options_.threads));
   write_file(directory_ / profile_file, table);
   write_file(directory_ / trace_file, chrome_trace(*profile_));
   std::istringstream lines(table);
@@ -393,7 +390,7 @@ TrainResult Run::execute(std::optional<std::int64_t> epochs) {
     train_epochs(epochs.value_or(options_.epochs));
     if (!epochs) result.evaluation = evaluate_best();
   } catch (const Interrupted&) {
-    throw interrupted_after(state_.step, directory_);
+    throw interrupted_after(state_.step);
   }
   result.run = directory_;
   result.evaluated = options_.test_records.empty() ? "validation" : "test";
@@ -420,8 +417,9 @@ TrainResult start(const TrainOptions& options, std::optional<std::int64_t> epoch
   // Looked at with its lock held: until then another process may make the run.
   const OutputDirectory output(options.output);
   if (has_checkpoint(options.output) || fs::exists(options.output / weights_file)) {
-    fail("{}: holds a run already; choose another --output, or go on with it by --resume {}",
-         options.output.string(), shell_word(options.output.string()));
+    fail_option({"output", "resume"},
+                "{}: holds a run already; choose another folder, or go on with it",
+                options.output.string());
   }
   Run run(options, options.output, nullptr, say, profile);
   write_file(options.output / "config.toml", with_seal_line(options.to_toml()));
@@ -441,7 +439,7 @@ TrainResult go_on(const fs::path& directory, const Checkpoint& checkpoint, Train
   try {
     run.emplace(options, directory, &checkpoint, say, profile);
   } catch (const Interrupted&) {  // while the records were read
-    throw interrupted_after(checkpoint.state.step, directory);
+    throw interrupted_after(checkpoint.state.step);
   }
   return run->execute(epochs);
 }
@@ -453,13 +451,13 @@ TrainResult train(const TrainOptions& options, const std::function<void(const st
   return start(options, std::nullopt, say, profile);
 }
 
-TrainResult resume(const fs::path& directory, const std::string& device,
+TrainResult resume(const fs::path& directory, std::optional<DeviceChoice> device,
                    const std::function<void(const std::string&)>& say, bool profile) {
   std::optional<DirectoryLock> lock;
   if (has_checkpoint(directory)) lock.emplace(directory);
   const Checkpoint checkpoint = load_checkpoint(directory);
   TrainOptions options = checkpoint.options;
-  if (!device.empty()) options.device = device;
+  if (device) options.device = *device;
   return go_on(directory, checkpoint, std::move(options), std::nullopt, say, profile);
 }
 

@@ -43,10 +43,10 @@ struct TrainResult {
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say,
                   bool profile = false);
 
-// Goes on with a run that was cut short, on as many threads as it was started with, bit for bit as
-// if it had not been. A run that is complete is evaluated again. Errors: no checkpoint; the store
-// has changed since.
-TrainResult resume(const std::filesystem::path& run, const std::string& device,
+// Goes on with a run that was cut short, on its own device or `device` and as many threads as it
+// was started with, bit for bit as if it had not been. A run that is complete is evaluated again.
+// Errors: no checkpoint; the store has changed since.
+TrainResult resume(const std::filesystem::path& run, std::optional<DeviceChoice> device,
                    const std::function<void(const std::string&)>& say, bool profile = false);
 
 // The run of options.output from wherever it stands: train() where there is none, or else resume(),

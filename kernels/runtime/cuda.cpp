@@ -28,7 +28,7 @@ const char* advice(cudaError_t result) {
       return "; this build has no code for the GPU's architecture, build with "
              "-DCMAKE_CUDA_ARCHITECTURES=native";
     case cudaErrorMemoryAllocation:
-      return "; use a smaller --batch-size, or free memory of other programs on the GPU";
+      return "; use a smaller batch size, or free memory of other programs on the GPU";
     default:
       return "";
   }

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/option_error.h"
 #include "kernels/runtime/cuda_libraries.h"
 #include "kernels/runtime/device_code.h"
 
@@ -36,9 +37,10 @@ class CudaMemory final : public Memory {
     if (result == cudaErrorMemoryAllocation) {
       std::size_t free = 0, total = 0;
       EKGINE_CUDA(cudaMemGetInfo(&free, &total));
-      fail(
-          "{}: {} MiB of device memory do not fit, {} of {} MiB are free; use a smaller "
-          "--batch-size, or free memory of other programs",
+      fail_option(
+          {"batch-size"},
+          "{}: {} MiB of device memory do not fit, {} of {} MiB are free; use a smaller batch "
+          "size, or free memory of other programs",
           purpose, bytes >> 20, free >> 20, total >> 20);
     }
     EKGINE_CUDA(result);

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/error.h"
+#include "base/option_error.h"
 
 namespace ekgine {
 
@@ -35,7 +35,8 @@ void start_threads(int threads) {
   done.count_down();
   all.clear();
   if (started < others) {
-    fail("--threads {}: only {} can be started: {}", threads, started + 1, reason);
+    fail_option({"threads"}, "{} threads: only {} can be started: {}", threads, started + 1,
+                reason);
   }
 #pragma omp parallel num_threads(threads)
   {}

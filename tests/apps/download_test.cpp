@@ -169,7 +169,7 @@ TEST_F(Download, TellsWhatIsWrongInOneLine) {
   expect_one_line(ekgine(command({"--records", "901", "--all-files"})), 2,
                   "--records: names records; leave it out with --all-files");
   expect_one_line(ekgine({"download", "--mirror", root_, "--output", output_}), 1,
-                  "--mirror: '" + root_.string() + "' is no https, http or file URL of a folder");
+                  "mirror '" + root_.string() + "': is no https, http or file URL of a folder");
   expect_one_line(ekgine({"download", "a", "b"}), 2, "b");
   server_.add_fault("/902.dat", {.status = 404, .times = -1});
   expect_one_line(ekgine(command({"--quiet"})), 1,

@@ -105,8 +105,8 @@ TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
   refuses_fold({"--splits", seed, "--fold", "5"}, 1,
                "records 122, 119, 214, 212, 115, 101, 221 are not in the store");
   refuses_fold({"--splits", seed, "--fold", "6"}, 1,
-               seed + ": --fold: there is no fold 6; they are 1 to 5");
-  refuses_fold({"--splits", seed, "--fold", "0"}, 1, "--fold: there is no fold 0");
+               seed + ": there is no fold 6; they are 1 to 5 (--fold)");
+  refuses_fold({"--splits", seed, "--fold", "0"}, 1, "there is no fold 0");
   refuses_fold({"--records", "901", "--fold", "1"}, 2, "--fold requires --splits");
   write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"]})");
   refuses_fold({"--splits", path("splits.json"), "--fold", "1"}, 1,

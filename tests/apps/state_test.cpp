@@ -96,28 +96,27 @@ TEST_F(State, CraftedCheckpointsAreRefused) {
                        [](auto&, auto& s) { s["plateau"]["rate"] = 100.0; }},
                       {"'wait' is -1", [](auto&, auto& s) { s["early_stopping"]["wait"] = -1; }},
                       {"'plateau' is missing", [](auto&, auto& s) { s.erase("plateau"); }},
-                      {"--precision must be one of",
-                       [](auto& o, auto&) { o["precision"] = "f999"; }},
-                      {"--batch-size must be 1 to",
+                      {"precision must be one of", [](auto& o, auto&) { o["precision"] = "f999"; }},
+                      {"batch size must be 1 to",
                        [](auto& o, auto&) { o["batch-size"] = 1000000000000; }},
-                      {"--batch-size must be 1 to", [](auto& o, auto&) { o["batch-size"] = 0; }},
-                      {"--threads must be 1 to", [](auto& o, auto&) { o["threads"] = 1000000000; }},
-                      {"--threads must be 1 to", [](auto& o, auto&) { o["threads"] = 0; }},
-                      {"--epochs must be 1 to", [](auto& o, auto&) { o["epochs"] = -2; }},
-                      {"--learning-rate must be", [](auto& o, auto&) { o["learning-rate"] = 1e9; }},
+                      {"batch size must be 1 to", [](auto& o, auto&) { o["batch-size"] = 0; }},
+                      {"threads must be 1 to", [](auto& o, auto&) { o["threads"] = 1000000000; }},
+                      {"threads must be 1 to", [](auto& o, auto&) { o["threads"] = 0; }},
+                      {"epochs must be 1 to", [](auto& o, auto&) { o["epochs"] = -2; }},
+                      {"learning rate must be", [](auto& o, auto&) { o["learning-rate"] = 1e9; }},
                       {"the option learning-rate is",
                        [](auto& o, auto&) { o["learning-rate"] = nullptr; }},
-                      {"sequence_length must be 1 to",
+                      {"sequence length must be 1 to",
                        [](auto& o, auto&) { o["sequence-length"] = 1000000000000; }},
-                      {"embed_dim must be", [](auto& o, auto&) { o["embed-dim"] = 0; }},
+                      {"embed dim must be", [](auto& o, auto&) { o["embed-dim"] = 0; }},
                       {"features.conv3.weight is missing or not 4096 wide",
                        [](auto& o, auto&) { o["embed-dim"] = 4096; }},
                       {"encoder.63.attention.query.weight is missing",
                        [](auto& o, auto&) { o["num-blocks"] = 64; }},
                       {"dropout must be", [](auto& o, auto&) { o["dropout"] = 1.5; }},
-                      {"amplitude must be mV, centred, record or deviation, got 'volts'",
+                      {"amplitude must be one of mV, centred, record, deviation, got 'volts'",
                        [](auto& o, auto&) { o["amplitude"] = "volts"; }},
-                      {"--schedule must be one of",
+                      {"schedule must be one of",
                        [](auto& o, auto&) { o["schedule"] = "\x1b[2J"; }},
                       {"the option epochs is missing or of another type",
                        [](auto& o, auto&) { o["epochs"] = true; }},
@@ -337,7 +336,7 @@ TEST_F(StudyState, CraftedFilesAreRefused) {
     write_bytes(path(name), whole);
   };
   const std::string study = "k/study.json", result = "k/fold-1/result.json";
-  refuses(study, "--threads must be 1 to", [](auto& j) { j["options"]["threads"] = 1000000000; });
+  refuses(study, "threads must be 1 to", [](auto& j) { j["options"]["threads"] = 1000000000; });
   refuses(study, "the option epochs is", [](auto& j) { j["options"].erase("epochs"); });
   refuses(study, "'options' is missing", [](auto& j) { j.erase("options"); });
   refuses(study, "'kind' is not a text", [](auto& j) { j["kind"] = 3; });

@@ -165,23 +165,24 @@ TEST_F(KFold, RefusesBeforeAnyWork) {
   const Arguments good = kfold("new");
   refuses(good + Arguments{"--k", "4"}, "3 records cannot make 4 folds: each needs one");
   refuses(good + Arguments{"--k", "1"}, "the number of folds must be 2 or more, got 1");
-  refuses(good + Arguments{"--folds", "2,4"}, "--folds: there is no fold 4; they are 1 to 3");
-  refuses(good + Arguments{"--folds", "0"}, "--folds: there is no fold 0; they are 1 to 3");
+  refuses(good + Arguments{"--folds", "2,4"}, "there is no fold 4; they are 1 to 3 (--folds)");
+  refuses(good + Arguments{"--folds", "0"}, "there is no fold 0; they are 1 to 3 (--folds)");
   refuses(good + Arguments{"--folds", "two"},
           "--folds: expected numbers of folds such as 2,3, got 'two'", 2);
   refuses(good + Arguments{"--train-records", "901,902,999"},
           store_ + ": record 999 is not in the store");
   refuses(good + Arguments{"--sequence-length", "15"},
           "record 903 has 14 beats, too few for sequences of 15");
-  refuses(good + Arguments{"--batch-size", "0"}, "--batch-size must be 1 to 65536, got 0", 2);
+  refuses(good + Arguments{"--batch-size", "0"},
+          "batch size must be 1 to 65536, got 0 (--batch-size)", 2);
 
   // F and Q occur in one record alone: the fold that it validates cannot learn them.
   write_wfdb_record(database_, random_record("901", 22, "NAV", 1));
   write_wfdb_record(database_, random_record("902", 18, "NNVA", 2));
   expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
   refuses(good,
-          "fold 3: classes F, Q have no sequence in its training records; try --stratify, or "
-          "--allow-absent-classes");
+          "fold 3: classes F, Q have no sequence in its training records; stratify the folds, or "
+          "allow that classes are absent (--stratify, --allow-absent-classes)");
   expect_success(run(good + Arguments{"--allow-absent-classes", "--epochs", "1"}));
   // What a fold lacks is left out of the mean, and the number of folds says so.
   const json summary = json::parse(read("new/metrics.json")).at("summary");
@@ -194,17 +195,19 @@ TEST_F(KFold, KeepsTheOptionsItWasStartedWith) {
   expect_one_line(run(kfold("k")), 1,
                   path("k") +
                       ": was started with epochs 1, not 2; give the same options or choose another "
-                      "--output");
+                      "folder (--output)");
   expect_one_line(run(kfold("k") + Arguments{"--epochs", "1", "--fold-seed", "7"}), 1,
                   path("k") + ": was started with fold-seed 42, not 7;");
-  expect_one_line(run(final_run("k") + Arguments{"--epochs", "1"}), 1,
-                  path("k") + ": holds a study, not a training run; choose another --output");
-  expect_one_line(run(tune("k")), 1,
-                  path("k") + ": holds a kfold study, not a tune study; choose another --output");
+  expect_one_line(
+      run(final_run("k") + Arguments{"--epochs", "1"}), 1,
+      path("k") + ": holds a study, not a training run; choose another folder (--output)");
+  expect_one_line(
+      run(tune("k")), 1,
+      path("k") + ": holds a kfold study, not a tune study; choose another folder (--output)");
   expect_success(run(training(path("run"))));
   expect_one_line(
       run(kfold("run")), 1,
-      path("run") + ": holds a training run, not a kfold study; choose another --output");
+      path("run") + ": holds a training run, not a kfold study; choose another folder (--output)");
   write_bytes(folder_ / "k/study.json", "{");
   expect_one_line(run(kfold("k") + Arguments{"--epochs", "1"}), 1,
                   path("k/study.json") + ": not JSON: it ends too early, after 1 bytes");
@@ -384,7 +387,7 @@ TEST_F(Tune, RefusesBeforeAnyWork) {
           file + ":1: 'dropout': the range is empty: min 0.5 is above max 0.1");
   refuses(with_space("embed-dim = []"), file + ":1: 'embed-dim': the list of choices is empty");
   refuses(with_space("kernel-size = [4]"),
-          "the search space holds {\"kernel-size\":4}: kernel_size must be odd, got 4");
+          "the search space holds {\"kernel-size\":4}: kernel size must be odd, got 4");
   refuses(tune("new") + Arguments{"--space", path("none.toml")}, path("none.toml"));
   refuses(tune("new") + Arguments{"--objective", "auc"}, "--objective", 2);
   refuses(tune("new") + Arguments{"--validation-records", "902"},
@@ -475,7 +478,7 @@ TEST_F(Pipeline, RefusesBeforeAnyWork) {
           "give either --database, a folder of WFDB records, or --data, a store", 2);
   refuses(good + Arguments{"--models", "Main_Model,Other"}, "model 'Other' is unknown");
   refuses(good + Arguments{"--models", "Main_Model,Main_Model"},
-          "--models: Main_Model is named twice");
+          "models: Main_Model is named twice (--models)");
   refuses(good + Arguments{"--k", "9"}, "5 records cannot make 9 folds: each needs one");
   refuses(good + Arguments{"--test-records", "905"},
           "records: record 905 is among both the training and the test records");

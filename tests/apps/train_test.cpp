@@ -450,9 +450,8 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
                   "--epochs: a resumed run keeps its options");
   expect_one_line(ekgine(training(path("run"))), 1,
                   path("run") +
-                      ": holds a run already; choose another --output, or go on with it "
-                      "by --resume " +
-                      path("run"));
+                      ": holds a run already; choose another folder, or go on with it "
+                      "(--output, --resume)");
 
   const std::string file = path("run/checkpoint.safetensors"), whole = read_file(file);
   write_bytes(file, whole.substr(0, whole.size() / 2));
@@ -590,7 +589,7 @@ TEST_F(TensorBoard, WithoutGnuplotOnlyThePicturesAreMissing) {
                                     {.directory = {}, .environment = {{"PATH", path("none")}}});
   expect_success(loud);
   const std::string note =
-      "--tensorboard: goes on without confusion matrices. Not drawn: confusion_matrix: gnuplot is "
+      "TensorBoard: goes on without confusion matrices. Not drawn: confusion_matrix: gnuplot is "
       "not installed";
   const std::size_t first = loud.err.find(note);
   EXPECT_NE(first, std::string::npos) << loud.err;
@@ -635,8 +634,7 @@ TEST_F(TensorBoard, KilledAndResumedShowsEveryEpochOnce) {
 TEST_F(TensorBoard, AFolderIsForOneRun) {
   expect_success(ekgine(training(path("run")) + Arguments{"--tensorboard", path("logs")}));
   EXPECT_THAT(read("run/config.toml"), Not(HasSubstr("tensorboard")));
-  refuses({"--tensorboard", path("logs")},
-          "--tensorboard: " + path("logs") + " holds the event files of another run");
+  refuses({"--tensorboard", path("logs")}, path("logs") + " holds the event files of another run");
   write_bytes(path("file"), "");
   refuses({"--tensorboard", path("file")}, path("file") + ": cannot create the folder");
   expect_one_line(ekgine({"train", "--resume", path("run"), "--tensorboard", path("other")}), 2,
@@ -646,29 +644,29 @@ TEST_F(TensorBoard, AFolderIsForOneRun) {
 // --- Refused ------------------------------------------------------------------------------------
 
 TEST_F(Train, RefusesOptionsOutOfRange) {
-  refuses({"--epochs", "0"}, "--epochs must be 1 to 1000000, got 0", 2);
-  refuses({"--batch-size", "0"}, "--batch-size must be 1 to 65536, got 0", 2);
-  refuses({"--learning-rate", "-1"}, "--learning-rate must be", 2);
-  refuses({"--learning-rate", "nan"}, "--learning-rate must be", 2);
+  refuses({"--epochs", "0"}, "epochs must be 1 to 1000000, got 0 (--epochs)", 2);
+  refuses({"--batch-size", "0"}, "batch size must be 1 to 65536, got 0 (--batch-size)", 2);
+  refuses({"--learning-rate", "-1"}, "learning rate must be 1e-12 to 10, got ", 2);
+  refuses({"--learning-rate", "nan"}, "learning rate must be 1e-12 to 10, got ", 2);
   refuses({"--epochs", "many"}, "--epochs", 2);
   refuses({"--class-weights", "inverse"},
-          "--class-weights must be one of none, balanced, sqrt, got 'inverse'", 2);
-  refuses({"--shuffle", "some"}, "--shuffle must be one of runs, full, stream, got 'some'", 2);
-  refuses({"--schedule", "step"}, "--schedule must be one of", 2);
+          "--class-weights: 'inverse' is none of none, balanced, sqrt", 2);
+  refuses({"--shuffle", "some"}, "--shuffle: 'some' is none of runs, full, stream", 2);
+  refuses({"--schedule", "step"}, "--schedule: 'step' is none of cosine, plateau, constant", 2);
   refuses({"--model", "LSTM"},
           "model 'LSTM' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model are "
           "there)",
           2);
-  refuses({"--kernel-size", "4"}, "kernel_size must be odd, got 4", 2);
-  refuses({"--model", "CNNLSTM_Model", "--lstm-units", "0"}, "lstm_units must be 1 to 1024, got 0",
-          2);
+  refuses({"--kernel-size", "4"}, "kernel size must be odd, got 4 (--kernel-size)", 2);
+  refuses({"--model", "CNNLSTM_Model", "--lstm-units", "0"},
+          "lstm units must be 1 to 1024, got 0 (--lstm-units)", 2);
   refuses({"--amplitude", "volts"},
-          "amplitude must be mV, centred, record or deviation, got 'volts'", 2);
+          "--amplitude: 'volts' is none of mV, centred, record, deviation", 2);
   refuses({"--dropout", "1"}, "dropout must be in [0, 1), got 1", 2);
-  refuses({"--precision", "f16"}, "--precision must be one of f32, tf32, bf16, got 'f16'", 2);
+  refuses({"--precision", "f16"}, "--precision: 'f16' is none of f32, tf32, bf16", 2);
   expect_one_line(ekgine({"train", "--train-records", "901"}), 2, "--data is required");
   expect_one_line(ekgine({"train", "--data", store_, "--output", path("new")}), 2,
-                  "no training records: give --train-records or --splits");
+                  "no training records (--train-records, --splits)");
 }
 
 TEST_F(Train, TrainsAllButAFold) {
@@ -692,7 +690,8 @@ TEST_F(Train, TrainsAllButAFold) {
 }
 
 TEST_F(Train, RefusesWhatTheDeviceCannotDo) {
-  refuses({"--precision", "tf32", "--device", "cpu"}, "--precision tf32 needs --device cuda", 1);
+  refuses({"--precision", "tf32", "--device", "cpu"},
+          "precision tf32 needs the device cuda (--precision, --device)", 1);
   EXPECT_FALSE(fs::exists(path("run")));
 }
 

@@ -154,15 +154,15 @@ ProcessOptions failing(const std::string& plan) {
 
 TEST_F(Program, SaysWhyADeviceCannotBeUsed) {
   const auto cuda = training("cuda", "run");
-  refuses(cuda, failing("cudaGetDeviceCount=100"), "--device cuda: no CUDA device is there");
+  refuses(cuda, failing("cudaGetDeviceCount=100"), "device cuda: no CUDA device is there");
   refuses(cuda, failing("cudaGetDeviceCount=35"),
-          "--device cuda: the NVIDIA driver is missing or older than this build's CUDA; install a "
+          "device cuda: the NVIDIA driver is missing or older than this build's CUDA; install a "
           "newer one");
   refuses(cuda, failing("cudaFuncGetAttributes=209"),
-          "--device cuda: this build has no code for emulated device (sm_80) (sm_80, 4 GiB); build "
+          "device cuda: this build has no code for emulated device (sm_80) (sm_80, 4 GiB); build "
           "with -DCMAKE_CUDA_ARCHITECTURES=80");
   refuses(cuda, failing("cudaGetDeviceCount=3"),
-          "--device cuda: initialization error (cudaErrorInitializationError)");
+          "device cuda: initialization error (cudaErrorInitializationError)");
   refuses(cuda, failing("cublasLtCreate=1"), "cublasLtCreate: CUBLAS_STATUS_NOT_INITIALIZED");
   refuses(cuda, failing("cudnnCreate=1001"), "cudnnCreate: CUDNN_STATUS_NOT_INITIALIZED");
   refuses(cuda, failing("cudaStreamCreateWithFlags=2"), "cudaStreamCreateWithFlags(");

@@ -246,7 +246,7 @@ TEST_P(CudaTraining, SaysThatTheLossIsNotFinite) {
                      .sequences = sequences,
                      .beats = beats});
   step.run(Batch().view(), 1, 1e-3);
-  EXPECT_ERROR(step.totals(), "training: the loss is not a number; lower --learning-rate");
+  EXPECT_ERROR(step.totals(), "training: the loss is not a number; lower the learning rate");
 }
 
 #if EKGINE_CUDA_EMULATED

@@ -583,7 +583,7 @@ TEST_F(Downloads, SecretsAreForTheServerAlone) {
   ASSERT_EQ(other.requests().size(), 1u);
   EXPECT_EQ(other.requests().at(0).authorization, "");
   options_.mirror = "ftp://me:secret@x/y";
-  EXPECT_ERROR(run(), "--mirror: 'ftp://x/y' is no");
+  EXPECT_ERROR(run(), "mirror 'ftp://x/y': is no");
   options_.mirror.clear();
   options_.database = "https://me:secret@x/y";
   EXPECT_ERROR(run(), "'https://x/y' is no name of a database");
@@ -671,14 +671,14 @@ TEST_F(Downloads, RefuseWhatIsNoDatabase) {
   fs::remove(root_ / "RECORDS");
   EXPECT_ERROR(run(), url("SHA256SUMS.txt") +
                           ": lists no records (no RECORDS, no .hea files); "
-                          "--all-files fetches what there is");
+                          "fetch all files that there are");
   options_.mirror = server_.url() + "/nowhere";
   EXPECT_ERROR(run(), server_.url() + "/nowhere/SHA256SUMS.txt: not found, nor ");
   for (const char* mirror :
        {"/home/me/mitdb", "ftp://x/y", "mitdb", "file://mitdb", "http://x/?...", "https://x/a b"}) {
     options_.mirror = mirror;
-    EXPECT_ERROR(
-        run(), std::string("--mirror: '") + mirror + "' is no https, http or file URL of a folder");
+    EXPECT_ERROR(run(),
+                 std::string("mirror '") + mirror + "': is no https, http or file URL of a folder");
   }
   options_.mirror = server_.url();
   for (const char* name : {"", "/", "../x", "a/../b", "a/b/c", ".x", "a/.b", "a b", "a$"}) {
@@ -697,7 +697,7 @@ TEST_F(Downloads, NeverMixTwoDatabases) {
   EXPECT_ERROR(run(), (options_.output / "SHA256SUMS.txt").string() + ": is not the one of " +
                           server_.url() +
                           ": the folder holds another database or version; choose another "
-                          "--output");
+                          "folder");
   EXPECT_EQ(got("SHA256SUMS.txt"), before);
 }
 

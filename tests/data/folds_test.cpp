@@ -68,7 +68,7 @@ TEST(Folds, TheSeedsFifthFold) {
       read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
   const Folds folds = kfold(split.train, 5, 42);
   EXPECT_THAT(folds[4], ElementsAre("122", "119", "214", "212", "115", "101", "221"));
-  EXPECT_EQ(fold_split(split.train, folds, 5, "--fold").train.size(), 31u);
+  EXPECT_EQ(fold_split(split.train, folds, 5, "fold").train.size(), 31u);
 }
 
 TEST(Folds, TheSeedsOwnSplitsFile) {
@@ -155,7 +155,7 @@ TEST(Folds, EveryRecordValidatesOnce) {
     for (const Folds& folds : {kfold(records, k, 9), stratified_kfold(records, counts, k, 9)}) {
       std::vector<std::string> seen;
       for (std::int64_t f = 1; f <= k; ++f) {
-        const Split split = fold_split(records, folds, f, "--folds");
+        const Split split = fold_split(records, folds, f, "folds");
         EXPECT_EQ(split.train.size() + split.validation.size(), 23u);
         check_split(split, "fold");
         seen.insert(seen.end(), split.validation.begin(), split.validation.end());
@@ -174,10 +174,8 @@ TEST(Folds, RefusesWhatCannotBe) {
                "4 records cannot make 5 folds: each needs one");
   const auto records = numbered(6);
   const Folds folds = kfold(records, 3, 1);
-  EXPECT_ERROR(fold_split(records, folds, 0, "--fold"),
-               "--fold: there is no fold 0; they are 1 to 3");
-  EXPECT_ERROR(fold_split(records, folds, 4, "--folds"),
-               "--folds: there is no fold 4; they are 1 to 3");
+  EXPECT_ERROR(fold_split(records, folds, 0, "fold"), "there is no fold 0; they are 1 to 3");
+  EXPECT_ERROR(fold_split(records, folds, 4, "folds"), "there is no fold 4; they are 1 to 3");
 }
 
 }  // namespace

@@ -146,7 +146,7 @@ TEST(Loader, ReusesItsBuffers) {
           }
         }
       }
-      EXPECT_LE(places.size(), 4u * 5) << shuffle_name(shuffle);
+      EXPECT_LE(places.size(), 4u * 5) << choice_name(shuffle);
     }
   }
 }

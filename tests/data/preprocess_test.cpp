@@ -203,7 +203,7 @@ TEST_F(Preprocess, NamesWhatIsWrong) {
   refuses(options_.database.string() + ": records x, y do not exist (no .hea file)");
   for (const char* name : {"../a", "/a", "x/../a", "a/"}) {
     options_.records = {name};
-    refuses("--records: '" + std::string(name) + "' is no name of a record");
+    refuses("records: '" + std::string(name) + "' is no name of a record");
   }
   options_.records = {};
   for (const char* name : {"../a", "/a", "x/../a"}) {

@@ -67,7 +67,7 @@ TEST(Sampler, VisitsEverySequenceOnce) {
       std::sort(order.begin(), order.end());
       std::vector<std::int64_t> all(static_cast<std::size_t>(index.sequences()));
       std::iota(all.begin(), all.end(), 0);
-      ASSERT_EQ(order, all) << shuffle_name(shuffle);
+      ASSERT_EQ(order, all) << choice_name(shuffle);
     }
   }
 }
@@ -118,7 +118,7 @@ TEST(Sampler, GoesOnFromAnyBatch) {
       const std::size_t skipped = std::min(first, whole.size());
       EXPECT_TRUE(std::equal(rest.begin(), rest.end(),
                              whole.begin() + static_cast<std::ptrdiff_t>(skipped), whole.end()))
-          << shuffle_name(shuffle) << " from batch " << first;
+          << choice_name(shuffle) << " from batch " << first;
     }
   }
 }
@@ -216,7 +216,7 @@ TEST(Sampler, BoundsTheDistinctBeatsOfABatch) {
       for (std::int64_t epoch = 0; epoch < 5; ++epoch) {
         for (const auto& batch : batches_of(sampler, epoch)) {
           ASSERT_LE(distinct_beats(index, batch), sampler.max_distinct_beats())
-              << shuffle_name(shuffle) << " B " << sampler.options().batch_size << " L "
+              << choice_name(shuffle) << " B " << sampler.options().batch_size << " L "
               << sampler.options().run_length << " T " << length;
         }
       }
@@ -235,11 +235,6 @@ TEST(Sampler, NamesWhatIsWrong) {
   EXPECT_ERROR(Sampler(index, {.run_length = 0}), "run length 0: expected 1 or more");
   EXPECT_ERROR(Sampler(index, {.stream_records = -1}),
                "streaming -1 records at a time: expected 1 or more");
-  for (const Shuffle shuffle : all_ways) {
-    EXPECT_EQ(shuffle_from_name(shuffle_name(shuffle)), shuffle);
-  }
-  EXPECT_ERROR(shuffle_from_name("random"),
-               "shuffle 'random' does not exist (none, full, runs, stream do)");
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
   EXPECT_ERROR(ModelConfig::from_json(extra, "f"), "f: unknown key 'dropout' for CNNLSTM_Model");
   for (const std::int64_t units : {0, 1025}) {
     lstm.lstm_units = units;
-    EXPECT_ERROR(lstm.check(), fmt::format("lstm_units must be 1 to 1024, got {}", units));
+    EXPECT_ERROR(lstm.check(), fmt::format("lstm units must be 1 to 1024, got {}", units));
   }
 }
 
@@ -94,15 +94,15 @@ TEST(ModelConfig, ChecksEveryRange) {
                "model 'main_model' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, "
                "Baseline_Model are there)");
   EXPECT_ERROR(with(&ModelConfig::sequence_length, 0).check(),
-               "sequence_length must be 1 to 4096, got 0");
-  EXPECT_ERROR(with(&ModelConfig::embed_dim, -1).check(), "embed_dim must be 1 to 4096, got -1");
-  EXPECT_ERROR(with(&ModelConfig::num_heads, 257).check(), "num_heads must be 1 to 256, got 257");
+               "sequence length must be 1 to 4096, got 0");
+  EXPECT_ERROR(with(&ModelConfig::embed_dim, -1).check(), "embed dim must be 1 to 4096, got -1");
+  EXPECT_ERROR(with(&ModelConfig::num_heads, 257).check(), "num heads must be 1 to 256, got 257");
   EXPECT_ERROR(with(&ModelConfig::ff_dim_multiplier, 65).check(),
-               "ff_dim_multiplier must be 1 to 64, got 65");
+               "ff dim multiplier must be 1 to 64, got 65");
   EXPECT_ERROR(with(&ModelConfig::kernel_size, 256).check(),
-               "kernel_size must be 1 to 255, got 256");
-  EXPECT_ERROR(with(&ModelConfig::kernel_size, 8).check(), "kernel_size must be odd, got 8");
-  EXPECT_ERROR(with(&ModelConfig::num_blocks, 0).check(), "num_blocks must be 1 to 64, got 0");
+               "kernel size must be 1 to 255, got 256");
+  EXPECT_ERROR(with(&ModelConfig::kernel_size, 8).check(), "kernel size must be odd, got 8");
+  EXPECT_ERROR(with(&ModelConfig::num_blocks, 0).check(), "num blocks must be 1 to 64, got 0");
   EXPECT_ERROR(with(&ModelConfig::dropout, 1.0).check(), "dropout must be in [0, 1), got 1");
   EXPECT_ERROR(with(&ModelConfig::dropout, -0.1).check(), "dropout must be in [0, 1), got -0.1");
   EXPECT_ERROR(with(&ModelConfig::dropout, std::numeric_limits<double>::quiet_NaN()).check(),
@@ -139,14 +139,14 @@ TEST(ModelConfig, FromJsonIsStrict) {
   // 2^64 − 1 would be −1 as a signed number.
   EXPECT_ERROR(read(with("num_heads", 18446744073709551615u)),
                "w.safetensors: num_heads must be an integer, got 18446744073709551615");
-  EXPECT_ERROR(read(with("num_heads", 0)), "w.safetensors: num_heads must be 1 to 256, got 0");
+  EXPECT_ERROR(read(with("num_heads", 0)), "w.safetensors: num heads must be 1 to 256, got 0");
   EXPECT_ERROR(read(with("dropout", "0.1")),
                "w.safetensors: dropout must be a number, got \"0.1\"");
   EXPECT_ERROR(read(with("dropout", json::array())),
                "w.safetensors: dropout must be a number, got []");
   EXPECT_ERROR(read(with("amplitude", 1)), "w.safetensors: amplitude must be a text, got 1");
   EXPECT_ERROR(read(with("amplitude", "uV")),
-               "w.safetensors: amplitude must be mV, centred, record or deviation, got 'uV'");
+               "w.safetensors: amplitude must be one of mV, centred, record, deviation, got 'uV'");
   EXPECT_ERROR(read(with("heads", 8)), "w.safetensors: unknown key 'heads' for Main_Model");
   const json whole = unusual_main().to_json();
   for (const auto& [key, value] : whole.items()) {

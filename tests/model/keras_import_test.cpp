@@ -528,7 +528,7 @@ TEST_F(KerasErrors, SettingsOfTheFeatureExtractor) {
        "\"conv2d_2\": data_format is \"channels_first\", expected \"channels_last\""},
       {9, "filters", 18446744073709551615u,
        "\"conv2d_2\": filters must be a positive integer, got 18446744073709551615"},
-      {9, "filters", 5000, "config.json: embed_dim must be 1 to 4096, got 5000"},
+      {9, "filters", 5000, "config.json: embed dim must be 1 to 4096, got 5000"},
       {2, "axis", 1, "\"batch_normalization\": axis is 1, expected -1"},
       {2, "momentum", 0.9, "\"batch_normalization\": momentum is 0.9, expected 0.99"},
       {6, "epsilon", 1e-5, "\"batch_normalization_1\": epsilon is 1e-05, expected 0.001"},
@@ -570,7 +570,7 @@ TEST_F(KerasErrors, SettingsOfTheModel) {
       {2, "sequence_len", 3, "\"conformer_block_7\": sequence_len is 3, expected 5"},
       {2, "embed_dim", 8, "\"conformer_block_7\": embed_dim is 8, expected 4"},
       {2, "num_heads", 0, "\"conformer_block_7\": num_heads must be a positive integer, got 0"},
-      {2, "num_heads", 300, "config.json: num_heads must be 1 to 256, got 300"},
+      {2, "num_heads", 300, "config.json: num heads must be 1 to 256, got 300"},
       {2, "ff_dim", 10,
        "\"conformer_block_7\": ff_dim is 10, expected a multiple of embed_dim, which is 4"},
       {2, "kernel_size", "7",
@@ -604,7 +604,7 @@ TEST_F(KerasErrors, SettingsOfTheLstm) {
   };
   const std::vector<Case> cases = {
       {"units", 0, "\"lstm_3\": units must be a positive integer, got 0"},
-      {"units", 2000, "config.json: lstm_units must be 1 to 1024, got 2000"},
+      {"units", 2000, "config.json: lstm units must be 1 to 1024, got 2000"},
       {"activation", "relu", "\"lstm_3\": activation is \"relu\", expected \"tanh\""},
       {"recurrent_activation", "hard_sigmoid",
        "\"lstm_3\": recurrent_activation is \"hard_sigmoid\", expected \"sigmoid\""},

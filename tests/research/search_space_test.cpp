@@ -9,6 +9,8 @@
 
 #include "model/config.h"
 #include "tests/support/expect_error.h"
+#include "tests/support/option_values.h"
+#include "training/option_table.h"
 
 namespace ekgine::testing {
 namespace {
@@ -118,9 +120,27 @@ TEST(SearchSpace, ValuesThatNoRunCanHave) {
   base.train_records = {"100"};
   base.threads = 1;
   EXPECT_ERROR(with_values(base, {{"kernel-size", 4}}),
-               "the search space holds {\"kernel-size\":4}: kernel_size must be odd, got 4");
+               "the search space holds {\"kernel-size\":4}: kernel size must be odd, got 4");
   EXPECT_ERROR(with_values(base, {{"schedule", "sine"}}),
-               "the search space holds {\"schedule\":\"sine\"}: --schedule must be one of");
+               "the search space holds {\"schedule\":\"sine\"}: schedule must be one of");
+}
+
+TEST(SearchSpace, VariesWhatTheTableOfOptionsSaysAndNothingElse) {
+  TrainOptions base;
+  base.train_records = {"100"};
+  base.threads = 1;
+  for_each_training_option(TrainOptions(), [&](const auto& option, const auto& value) {
+    const ordered_json other = option_to_json(other_value(option, value));
+    const auto draw = [&] {
+      const SearchSpace s = space(fmt::format("{} = [{}]", option.name, toml_value(other)));
+      return with_values(base, s.draw(1, 1, 0)).to_json().at(option.name);
+    };
+    if (option.in_search == InSearch::varies) {
+      EXPECT_EQ(draw(), other) << option.name;
+    } else {
+      EXPECT_ERROR(draw(), std::string("space.toml:1: '") + option.name + "': is no option");
+    }
+  });
 }
 
 // What is shipped can be read; of architectures that this build has.

@@ -218,7 +218,7 @@ TEST(TrainingStep, ChangesNothingWhenTheLossIsNotFinite) {
       TrainingStep step(model, device, unsound);
       step.run(data.view(), 2, 1e-3);
       step.run(Data(8, 8, 3, 6).view(), 3, 1e-3);
-      EXPECT_ERROR(step.totals(), "training: the loss is not a number; lower --learning-rate");
+      EXPECT_ERROR(step.totals(), "training: the loss is not a number; lower the learning rate");
       const StateDict after = model.state();
       for (const auto& [name, array] : before) {
         EXPECT_EQ(after.at(name).values, array.values) << name;

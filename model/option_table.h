@@ -1,0 +1,61 @@
+// The options of ModelConfig, a row each (base/option.h). To add one: its member, and a row here.
+#pragma once
+
+#include <tuple>
+
+#include "base/option.h"
+#include "model/config.h"
+
+namespace ekgine {
+
+// Sets of architectures.
+namespace architecture {
+enum Set : unsigned {
+  main = 1,
+  attention_only = 2,
+  cnn_lstm = 4,
+  baseline = 8,
+  with_attention = main | attention_only,
+  all = with_attention | cnn_lstm | baseline,
+};
+}  // namespace architecture
+
+// An option, and which architectures have it; the others ignore it.
+template <class T>
+struct ModelOption : Option<ModelConfig, T> {
+  constexpr ModelOption(const char* flag, T ModelConfig::*of, architecture::Set having,
+                        InSearch search, const char* text, Range limits = {})
+      : Option<ModelConfig, T>{flag, of, OptionGroup::model, search, text, limits},
+        architectures(having) {}
+  architecture::Set architectures;
+};
+
+// In the order of files. The bounds are far above any sensible model; they keep a damaged file from
+// asking for terabytes.
+inline constexpr std::tuple model_options{
+    ModelOption{"model", &ModelConfig::name, architecture::all, InSearch::keeps,
+                "Main_Model (CNN-Conformer), AttentionOnly (transformer, no convolution along the "
+                "beats), CNNLSTM_Model or Baseline_Model (mean over the beats)"},
+    ModelOption{"sequence-length", &ModelConfig::sequence_length, architecture::all,
+                InSearch::varies, "Beats per sequence", Range{1, 4096}},
+    ModelOption{"embed-dim", &ModelConfig::embed_dim, architecture::all, InSearch::varies,
+                "Width of a beat's features", Range{1, 4096}},
+    ModelOption{"num-heads", &ModelConfig::num_heads, architecture::with_attention,
+                InSearch::varies, "Attention heads, each embed-dim wide", Range{1, 256}},
+    ModelOption{"ff-dim-multiplier", &ModelConfig::ff_dim_multiplier, architecture::with_attention,
+                InSearch::varies, "Width of the feed-forward modules, in embed-dim", Range{1, 64}},
+    ModelOption{"kernel-size", &ModelConfig::kernel_size, architecture::main, InSearch::varies,
+                "Of the convolution along the beats", Range{1, 255}},
+    ModelOption{"num-blocks", &ModelConfig::num_blocks, architecture::with_attention,
+                InSearch::varies, "Conformer or attention blocks", Range{1, 64}},
+    ModelOption{"dropout", &ModelConfig::dropout, architecture::with_attention, InSearch::varies,
+                "Dropout rate of the blocks", Range{0, 1, true}},
+    ModelOption{"lstm-units", &ModelConfig::lstm_units, architecture::cnn_lstm, InSearch::varies,
+                "Width of CNNLSTM_Model's state", Range{1, 1024}},
+    ModelOption{"amplitude", &ModelConfig::beat_unit, architecture::all, InSearch::varies,
+                "What beats are measured in: mV, centred (mV without the beat's offset), record "
+                "(without offset, in the size of the record's typical beat) or deviation (the same "
+                "less that typical beat)"},
+};
+
+}  // namespace ekgine

@@ -1,0 +1,51 @@
+// Values to try an option with, from its row (base/option.h).
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/option.h"
+
+namespace ekgine::testing {
+
+// One that the option can have, other than `value`.
+template <class Options, class T>
+T other_value(const Option<Options, T>& option, const T& value) {
+  if constexpr (NamedChoice<T>) {
+    const auto choices = choices_of(T{});
+    return choices[0].value == value ? choices[1].value : choices[0].value;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return !value;
+  } else if constexpr (std::is_integral_v<T>) {
+    return value + 2;  // what is odd stays it
+  } else if constexpr (std::is_floating_point_v<T>) {
+    const double end = value > option.range.low ? option.range.low : option.range.high;
+    return (value + end) / 2;
+  } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    return {std::string("of ") + option.name};
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return "AttentionOnly";
+  } else {
+    return "other";
+  }
+}
+
+// Those next to what it can have; none where it can have any.
+template <class Options, class T>
+std::vector<nlohmann::ordered_json> values_out_of_range(const Option<Options, T>& option) {
+  if constexpr (NamedChoice<T> || std::is_same_v<T, std::string>) {
+    return {"no such"};
+  } else if constexpr (std::is_same_v<T, std::uint64_t>) {
+    return {std::uint64_t{1} << 63};
+  } else if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, double>) {
+    const auto [low, high, below_high] = option.range;
+    return {static_cast<T>(low - 1), static_cast<T>(below_high ? high : high + 1)};
+  } else {
+    return {};
+  }
+}
+
+}  // namespace ekgine::testing
