@@ -259,7 +259,9 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
   // these steps.
   for (int attempt = 1;; ++attempt) {
     std::vector<fs::path> made;
-    for (fs::path folder = place; !folder.empty() && !fs::exists(folder);
+    // What cannot be told, a name too long for one, is found when the folder is made.
+    std::error_code untold;
+    for (fs::path folder = place; !folder.empty() && !fs::exists(folder, untold);
          folder = folder.parent_path()) {
       made.push_back(folder);
     }
@@ -271,7 +273,7 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
     } catch (const InUse&) {
       throw InUse(path);
     } catch (const Error&) {
-      if (attempt == most_attempts || fs::exists(place)) {
+      if (attempt == most_attempts || fs::exists(place, untold)) {
         remove_what_is_empty();
         throw;
       }
@@ -284,10 +286,8 @@ OutputDirectory::~OutputDirectory() {
 }
 
 void OutputDirectory::remove_what_is_empty() noexcept {
-  // Removing a folder fails when something is in it, which is the point.
-  for (const fs::path& folder : made_) {
-    if (::rmdir(folder.c_str()) != 0) break;
-  }
+  // Removing a folder fails when something is in it, which is the point, or when it was never made.
+  for (const fs::path& folder : made_) ::rmdir(folder.c_str());
 }
 
 }  // namespace ekgine

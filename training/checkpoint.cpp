@@ -278,7 +278,8 @@ Checkpoint load_checkpoint(const fs::path& directory) {
   Checkpoint checkpoint;
   ordered_json options = json("options");
   if (format == unsealed_format) {
-    options.erase("data-fingerprint");  // of fewer inputs, and a weaker one
+    // Of fewer inputs than today's, and a weaker one.
+    if (options.is_object()) options.erase("data-fingerprint");
   } else {
     checkpoint.inputs = inputs_from_json(json("inputs"), name + ": metadata 'inputs'");
   }

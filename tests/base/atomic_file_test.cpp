@@ -266,6 +266,14 @@ TEST(OutputDirectory, LocksAndLeavesNothingEmpty) {
   EXPECT_TRUE(fs::exists(folder / "a/b/result"));
 }
 
+TEST(OutputDirectory, ANameThatIsTooLongIsRefused) {
+  const TemporaryDirectory folder;
+  const fs::path path = folder / "a" / std::string(300, 'x');
+  EXPECT_ERROR(OutputDirectory{path},
+               path.string() + ": cannot create the folder: File name too long");
+  EXPECT_FALSE(fs::exists(folder / "a")) << "nothing empty stays";
+}
+
 // Of many that make one new folder at once, and remove it, none ever fails but for the lock.
 TEST(OutputDirectory, OfManyProcessesOneWorks) {
   const TemporaryDirectory folder;
