@@ -78,7 +78,7 @@ void run(Options& o, const CLI::App& command) {
 void add_pipeline(CLI::App& program) {
   auto o = std::make_shared<Options>();
   PipelineOptions& p = o->pipeline;
-  p.spaces = "configs/tune";
+  p.spaces = "apps/configs/tune";
   CLI::App* command = program.add_subcommand(
       "pipeline",
       "From raw records to held-out figures of all architectures: preprocess, search, "
@@ -90,7 +90,7 @@ void add_pipeline(CLI::App& program) {
       ->group("Data");
   command
       ->add_option("--label-map", p.label_map,
-                   "Classes of the annotation symbols: seed, ec57 or dechazal")
+                   "Classes of the annotation symbols: reference, ec57 or dechazal")
       ->capture_default_str()
       ->group("Data");
   add_study_data(command, p.train, o->records, true);
@@ -98,9 +98,10 @@ void add_pipeline(CLI::App& program) {
   command->add_option("--models", o->models, "Architectures, with commas between [all]")
       ->group(stages);
   command
-      ->add_option("--effort", o->effort,
-                   "quick: 1 epoch, nothing else; standard: 5 folds and 3 epochs; full: a search "
-                   "of 20 epochs, 5 folds and 20 epochs, as the seed. What is given besides counts")
+      ->add_option(
+          "--effort", o->effort,
+          "quick: 1 epoch, nothing else; standard: 5 folds and 3 epochs; full: a search "
+          "of 20 epochs, 5 folds and 20 epochs, as the reference. What is given besides counts")
       ->check(one_of({"quick", "standard", "full"}))
       ->capture_default_str()
       ->group(stages);

@@ -82,7 +82,7 @@ void add_preprocess(CLI::App& program) {
                      "Only these records: 100,101,...");
   command
       ->add_option("--label-map", o->preprocess.label_map,
-                   "Classes of the annotation symbols: seed, ec57 or dechazal")
+                   "Classes of the annotation symbols: reference, ec57 or dechazal")
       ->capture_default_str();
   command->add_flag("--scalograms", o->preprocess.scalograms,
                     "Also store the scalograms, for other programs (24 KB a beat)");

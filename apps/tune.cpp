@@ -82,7 +82,7 @@ void add_tune(CLI::App& program) {
   command
       ->add_option("--space", o->space,
                    "TOML file of the options to search and their values, such as "
-                   "configs/tune/Main_Model.toml")
+                   "apps/configs/tune/Main_Model.toml")
       ->required()
       ->group(search);
   add_choice(*command, "--objective", t.objective,

@@ -2,7 +2,7 @@
 //
 // Annotations are taken in file order. One whose symbol is in the label map is a beat; its R sample
 // p is kept when 93 < p < length - 93; the window is samples p - 93 ... p + 93. That leaves out a
-// beat at sample 93, whose window begins with the signal, as the seed repository does: its
+// beat at sample 93, whose window begins with the signal, as the reference does: its
 // published results, of a database with one such beat, are without it.
 //
 // A beat may be annotated more than once, on several channels. Of annotations at one sample, and of

@@ -14,7 +14,7 @@ namespace {
 
 //                               N          S          V      F    Q
 constexpr LabelMap maps[] = {
-    {"seed", {"NLRejnB", "AaJS", "VE", "F", "/fQ?"}},
+    {"reference", {"NLRejnB", "AaJS", "VE", "F", "/fQ?"}},
     {"ec57", {"NLRB", "AaJSejn", "VEr", "F", "/fQ?"}},
     {"dechazal", {"NLRej", "AaJS", "VE", "F", "/fQ"}},
 };
@@ -25,10 +25,14 @@ std::span<const LabelMap> label_maps() {
   return maps;
 }
 
+std::string_view label_map_name(std::string_view name) {
+  return name == "seed" ? "reference" : name;
+}
+
 const LabelMap& label_map(std::string_view name) {
   std::vector<std::string> names;
   for (const LabelMap& map : maps) {
-    if (map.name() == name) return map;
+    if (map.name() == label_map_name(name)) return map;
     names.emplace_back(map.name());
   }
   fail("label map '{}' does not exist ({} do){}", name, fmt::join(names, ", "),

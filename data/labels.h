@@ -5,12 +5,12 @@
 //   1 S  supraventricular ectopic              4 Q  paced, or not classifiable
 //   2 V  ventricular ectopic
 //
-//   seed      as the seed repository has it: escape beats of the atria (e, j, n) count as normal.
-//   ec57      ANSI/AAMI EC57:2012, as WFDB's bxb scores: escape beats of the atria are
-//             supraventricular, R-on-T beats (r) ventricular.
-//   dechazal  de Chazal, O'Dwyer, Reilly: "Automatic classification of heartbeats using ECG
-//             morphology and heartbeat interval features", IEEE TBME 2004, table I. Symbols that
-//             do not occur in it are left out.
+//   reference  as the reference has it: escape beats of the atria (e, j, n) count as normal.
+//   ec57       ANSI/AAMI EC57:2012, as WFDB's bxb scores: escape beats of the atria are
+//              supraventricular, R-on-T beats (r) ventricular.
+//   dechazal   de Chazal, O'Dwyer, Reilly: "Automatic classification of heartbeats using ECG
+//              morphology and heartbeat interval features", IEEE TBME 2004, table I. Symbols that
+//              do not occur in it are left out.
 #pragma once
 
 #include <array>
@@ -51,7 +51,10 @@ class LabelMap {
 
 std::span<const LabelMap> label_maps();
 
-// The map of that name. Errors list the names there are.
+// What the map of that name is called today: files of before 2026-12 call `reference` seed.
+std::string_view label_map_name(std::string_view name);
+
+// The map of that name, today's or before. Errors list the names there are.
 const LabelMap& label_map(std::string_view name);
 
 }  // namespace ekgine

@@ -121,7 +121,7 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   if (options.records.empty()) summary.unannotated = take_unannotated(options.database, names);
 
   StoreInfo& info = summary.store;
-  info.label_map = options.label_map;
+  info.label_map = map.name();
   info.source = options.database.string();
   info.tool = options.tool;
   info.scalograms = options.scalograms;

@@ -16,7 +16,7 @@ struct PreprocessOptions {
   std::filesystem::path output;    // folder of the store; a store there is replaced
   // Empty: those of database_records() that have annotations.
   std::vector<std::string> records;
-  std::string label_map = "seed";
+  std::string label_map = "reference";
   std::string tool = "ekgine";  // noted in the store
   bool scalograms = false;      // also write them, for other tools; training computes its own
 };

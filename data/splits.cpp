@@ -41,7 +41,7 @@ Split read_split(const std::filesystem::path& path) {
       if (name != key) continue;
       known = true;
       if (!list->empty()) {
-        fail("{}: '{}' is given twice, once in the seed's form", path.string(), key);
+        fail("{}: '{}' is given twice, once in the reference's form", path.string(), key);
       }
       *list = json_value<std::vector<std::string>>(path, json, key, "a list of record names");
     }

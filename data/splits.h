@@ -19,9 +19,9 @@ struct Split {
 };
 
 // Reads a JSON file with `train_records`, `validation_records`, `test_records` (those it has), or
-// in the seed's form, `kfold_records` (read as training records) and `final_test_records`. Errors
-// name the file and key: no list of record names, unknown keys, a key given twice, a seal that does
-// not hold, and what check_split finds.
+// in the reference's form, `kfold_records` (read as training records) and `final_test_records`.
+// Errors name the file and key: no list of record names, unknown keys, a key given twice, a seal
+// that does not hold, and what check_split finds.
 Split read_split(const std::filesystem::path& path);
 
 // Writes a split in the first form, sealed (base/seal.h).

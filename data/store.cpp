@@ -256,7 +256,8 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
   check_keys(path, json,
              {"format", "version", "tool", "source", "label_map", "classes", "sampling_frequency",
               "beat_samples", "units", "scalograms", "records"});
-  info_.label_map = json_value<std::string>(path, json, "label_map", "a text");
+  label_map_in_file_ = json_value<std::string>(path, json, "label_map", "a text");
+  info_.label_map = label_map_name(label_map_in_file_);
   info_.source = json_value<std::string>(path, json, "source", "a text");
   info_.tool = json_value<std::string>(path, json, "tool", "a text");
   info_.scalograms = json_value<bool>(path, json, "scalograms", "true or false");
@@ -351,7 +352,7 @@ std::string Store::fingerprint(const Split& split) const {
   const auto add = [&sum](const auto& values) {
     sum.update({reinterpret_cast<const char*>(values.data()), values.size() * sizeof(values[0])});
   };
-  add(info_.label_map);
+  add(label_map_in_file_);
   for (const auto* names : {&split.train, &split.validation, &split.test}) {
     add(std::string_view("\n"));  // the next role
     for (const StoreRecord& record : find(*names)) {

@@ -98,6 +98,7 @@ class Store {
   std::filesystem::path folder_;
   BeatUnit unit_;
   StoreInfo info_;
+  std::string label_map_in_file_;  // fingerprints stay when a map is renamed
 };
 
 // Writes a store beside its final place (`FOLDER.partial`) and puts it there whole: until commit()

@@ -20,7 +20,7 @@ namespace ekgine {
 std::vector<std::size_t> subjects_of(const std::vector<std::string>& records);
 
 // Says by notice() whose records stand in more than one list of the split, as a list that was dealt
-// record by record may have them: the seed's folds 1 and 2.
+// record by record may have them: the reference's folds 1 and 2.
 void tell_parted_subjects(const Split& split);
 
 }  // namespace ekgine

@@ -1,4 +1,4 @@
-// Sequences of scalograms as TFRecord files, which the seed's code trains on.
+// Sequences of scalograms as TFRecord files, which the reference's code trains on.
 //
 // A file REC.tfrecord per record, REC as record_file_name() has it. It holds a tf.train.Example for
 // every 256 consecutive sequences, the last for those that are left, with the features

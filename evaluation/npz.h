@@ -1,4 +1,4 @@
-// Predictions for NumPy: raw_predictions.npz, as the seed's code writes and reads it.
+// Predictions for NumPy: raw_predictions.npz, as the reference's code writes and reads it.
 //
 // What numpy.savez_compressed makes: a zip of a .npy file per array, deflated:
 //   y_true          (n) int32, 0 … C−1

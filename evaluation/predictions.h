@@ -5,8 +5,8 @@
 //   labels         (n) int32, 0 … C−1
 //   r_samples      (n) int64, the sample of the R peak of the sequence's last (labelled) beat
 // and the root attributes `version`, 2, and `classes`, the class names joined by commas. The layout
-// is the seed's with r_samples and the attributes added, so its files are read too. The file is
-// sealed (base/seal.h); files without a version have no seal, and a notice says so.
+// is the reference's with r_samples and the attributes added, so its files are read too. The file
+// is sealed (base/seal.h); files without a version have no seal, and a notice says so.
 #pragma once
 
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace ekgine {
 struct EvaluationFacts {
   std::string model;                            // "Main_Model, 937,445 parameters"
   std::string weights;                          // "runs/a/model.safetensors"
-  std::string data;                             // "store (45 records, seed label map)"
+  std::string data;                             // "store (45 records, reference label map)"
   std::string normalisation;                    // where the statistics come from
   std::vector<std::string> class_names;         // C of them, in label order
   std::vector<std::string> class_descriptions;  // none, or C: "normal and bundle branch block"

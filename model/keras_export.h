@@ -3,7 +3,7 @@
 // keras.models.load_model of Keras 3.6 and later reads the file
 // (tests/interchange/keras_versions.py), where the classes ConformerBlock or AttentionOnlyBlock are
 // given as custom_objects (up to 3.8 those of a module `ModelBuilder` are found, too, as in the
-// seed repository's code); CNNLSTM_Model and Baseline_Model need none. The model is not compiled:
+// reference's code); CNNLSTM_Model and Baseline_Model need none. The model is not compiled:
 // it has no optimiser. Its inputs are normalised scalograms (B, T, 32, 187, 1), its outputs
 // probabilities. The normalisation's statistics lie in model.weights.h5 beside the layers
 // (model/keras_layout.h), so that importing the file again gives every array back bit for bit.

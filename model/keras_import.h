@@ -2,7 +2,7 @@
 //
 // A `.keras` file is a zip of metadata.json (the Keras version), config.json (the layer graph) and
 // model.weights.h5 (the variables: model/keras_layout.h). The graph must be one of the four
-// architectures as the seed repository builds them:
+// architectures as the reference builds them:
 //
 //   InputLayer (T, 32, 187, 1) → TimeDistributed(feature extractor)
 //     → ConformerBlock × num_blocks       Main_Model

@@ -3,7 +3,7 @@
 // Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar: "Hyperband: a novel bandit-based approach to
 // hyperparameter optimization", JMLR 18 (2018). A bracket starts some configurations and repeats:
 // train all, keep the best. Brackets differ in how early they choose. The numbers are those of
-// KerasTuner's Hyperband, which the seed used.
+// KerasTuner's Hyperband, which the reference used.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ struct PageBeat {
 };
 
 struct Page {
-  std::string data;  // "mitdb, seed label map"
+  std::string data;  // "mitdb, reference label map"
   std::vector<std::string> train_records, test_records;
   std::vector<PageModel> models;
   std::vector<PageBeat> beats;

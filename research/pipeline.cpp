@@ -113,7 +113,7 @@ void Pipeline::make_store() {
       progress.finish();
     }
     const Store store(o_.train.data);
-    if (store.info().label_map != o_.label_map) {
+    if (store.info().label_map != label_map_name(o_.label_map)) {
       fail("{}: has label map {}, expected {}", o_.train.data.string(), store.info().label_map,
            o_.label_map);
     }
@@ -135,7 +135,7 @@ ordered_json Pipeline::execute() {
   make_store();  // first: a database that cannot be read leaves nothing behind
   open_study(o_.train.output, "pipeline", o_.train,
              {{"database", o_.database.string()},
-              {"label-map", o_.label_map},
+              {"label-map", std::string(label_map_name(o_.label_map))},
               {"models", o_.models},
               {"tune-epochs", o_.tune_epochs},
               {"objective", choice_name(o_.objective)},

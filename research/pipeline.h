@@ -17,7 +17,7 @@ struct PipelineOptions {
   // are set; `data` is a store, or empty where `database` is given; `output` is the folder.
   TrainOptions train;
   std::filesystem::path database;  // WFDB records; empty: train.data is there already
-  std::string label_map = "seed";
+  std::string label_map = "reference";
   std::string tool = "ekgine";  // noted in the store
   std::vector<std::string> models;
   std::int64_t tune_epochs = 0;  // of the search; 0: none

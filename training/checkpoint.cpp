@@ -150,7 +150,8 @@ ordered_json to_json(const RunInputs& inputs) {
 }
 
 RunInputs inputs_from_json(const ordered_json& json, const std::string& source) {
-  RunInputs inputs{json_value<std::string>(source, json, "label-map", "a text"),
+  const auto label_map = json_value<std::string>(source, json, "label-map", "a text");
+  RunInputs inputs{std::string(label_map_name(label_map)),
                    json_value<std::string>(source, json, "fingerprint", "a text")};
   if (!is_seal(inputs.fingerprint)) fail("{}: 'fingerprint' is not a checksum", source);
   return inputs;

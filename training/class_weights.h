@@ -17,7 +17,8 @@ constexpr auto choices_of(ClassWeighting) {
 
 // One weight per class from the number of its training sequences, with n of all:
 //   none      1
-//   balanced  n / (C·n_c), as scikit-learn's "balanced" and the seed: rare classes count as much as
+//   balanced  n / (C·n_c), as scikit-learn's "balanced" and the reference: rare classes count as
+//   much as
 //             frequent ones
 //   sqrt      √(n / (C·n_c)): rare classes are lifted without drowning the others
 // C counts the classes that occur; those that do not get 0.

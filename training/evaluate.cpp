@@ -22,7 +22,7 @@ void check_weights(const ModelWeights& weights, const std::string& source, const
   if (weights.label_map.empty()) {
     notice(fmt::format("{}: does not say with which label map it was trained; evaluated on {}",
                        source, map));
-  } else if (weights.label_map != map) {
+  } else if (label_map_name(weights.label_map) != map) {
     fail("{}: was trained with label map {}, the store {} has {}", source, weights.label_map,
          store.folder().string(), map);
   }

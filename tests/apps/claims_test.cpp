@@ -108,7 +108,7 @@ TEST_F(Claims, OfStores) {
                               {"version", 2},
                               {"tool", "ekgine 0.1.0"},
                               {"source", "s"},
-                              {"label_map", "seed"},
+                              {"label_map", "reference"},
                               {"classes", {"N", "S", "V", "F", "Q"}},
                               {"sampling_frequency", 360.0},
                               {"beat_samples", 187},

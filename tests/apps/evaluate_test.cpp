@@ -100,13 +100,13 @@ TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
   const auto refuses_fold = [&](const Arguments& more, int status, const std::string& text) {
     expect_one_line(ekgine(evaluation(weights_) + more), status, text);
   };
-  const std::string seed = std::string(EKGINE_SOURCE_DIR) + "/data/splits/seed.json";
-  // The published fold of the seed's k-fold model.
-  refuses_fold({"--splits", seed, "--fold", "5"}, 1,
+  const std::string splits = std::string(EKGINE_SOURCE_DIR) + "/data/splits/reference.json";
+  // The published fold of the reference's k-fold model.
+  refuses_fold({"--splits", splits, "--fold", "5"}, 1,
                "records 122, 119, 214, 212, 115, 101, 221 are not in the store");
-  refuses_fold({"--splits", seed, "--fold", "6"}, 1,
-               seed + ": there is no fold 6; they are 1 to 5 (--fold)");
-  refuses_fold({"--splits", seed, "--fold", "0"}, 1, "there is no fold 0");
+  refuses_fold({"--splits", splits, "--fold", "6"}, 1,
+               splits + ": there is no fold 6; they are 1 to 5 (--fold)");
+  refuses_fold({"--splits", splits, "--fold", "0"}, 1, "there is no fold 0");
   refuses_fold({"--records", "901", "--fold", "1"}, 2, "--fold requires --splits");
   write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"]})");
   refuses_fold({"--splits", path("splits.json"), "--fold", "1"}, 1,

@@ -69,8 +69,9 @@ TEST(Program, SuggestsWhatMayHaveBeenMeant) {
                   "did you mean Main_Model?");
   expect_one_line(ekgine({"train", "--data", "d", "--train-records", "1", "--shuffle", "steam"}), 2,
                   "did you mean stream?");
-  expect_one_line(ekgine({"preprocess", "--database", "d", "--output", "o", "--label-map", "sed"}),
-                  1, "did you mean seed?");
+  expect_one_line(
+      ekgine({"preprocess", "--database", "d", "--output", "o", "--label-map", "refrence"}), 1,
+      "did you mean reference?");
 }
 
 TEST(Program, ShowsNoAddressThatItDoesNotExpect) {

@@ -88,7 +88,7 @@ TEST_F(SmallStore, PreprocessRefusesDamagedRecords) {
        [](std::string& s) {
          s = encode_wfdb_annotations({{200, 'N'}, {500, '+'}, {900, 'N'}});
        },
-       "902.atr: has 2 beats (label map seed), expected 3 or more"}};
+       "902.atr: has 2 beats (label map reference), expected 3 or more"}};
   for (const auto& c : cases) {
     SCOPED_TRACE(std::string(c.file) + ": " + c.text);
     const fs::path file = fs::path(database_) / c.file;

@@ -251,12 +251,12 @@ TEST_F(LabelMaps, ThatDifferAreRefused) {
   expect_success(ekgine(final_run));
   make_store_of("ec57");
   expect_one_line(ekgine(evaluate()), 1,
-                  path("run/model.safetensors") + ": was trained with label map seed, the store " +
-                      store_ + " has ec57");
+                  path("run/model.safetensors") +
+                      ": was trained with label map reference, the store " + store_ + " has ec57");
   expect_one_line(resume(), 1,
-                  "was trained with label map seed, the store " + store_ + " has ec57");
-  expect_one_line(ekgine(kfold), 1, "was trained with label map seed, the store");
-  expect_one_line(ekgine(final_run), 1, "was trained with label map seed, the store");
+                  "was trained with label map reference, the store " + store_ + " has ec57");
+  expect_one_line(ekgine(kfold), 1, "was trained with label map reference, the store");
+  expect_one_line(ekgine(final_run), 1, "was trained with label map reference, the store");
 }
 
 TEST_F(LabelMaps, OfWeightsThatDoNotSayAreTaken) {

@@ -467,7 +467,7 @@ TEST_F(Resume, RefusesWhatItCannotGoOnWith) {
 
   // The store has other labels now.
   expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--label-map",
-                         "seed", "--records", "901,903,902", "--quiet"}));
+                         "reference", "--records", "901,903,902", "--quiet"}));
   expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
   write_wfdb_record(database_, random_record("902", 18, "NVN/FA", 2));
   expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));

@@ -31,7 +31,7 @@ TEST(CutBeats, KeepsWholeWindowsOnly) {
       annotation(0, 'N'),   annotation(93, 'N'),  annotation(94, 'V'),  annotation(300, '+'),
       annotation(301, 'F'), annotation(302, 'r'), annotation(500, 'A'), annotation(906, '/'),
       annotation(907, 'N'), annotation(999, 'N')};
-  const RecordBeats record = cut_beats("100", signal, annotations, label_map("seed"));
+  const RecordBeats record = cut_beats("100", signal, annotations, label_map("reference"));
   EXPECT_EQ(record.name, "100");
   EXPECT_THAT(record.r_samples, ElementsAre(94, 301, 500, 906));
   EXPECT_THAT(record.labels, ElementsAre(2, 3, 1, 4));
@@ -45,12 +45,12 @@ TEST(CutBeats, KeepsWholeWindowsOnly) {
   }
 }
 
-// As the database of the seed's published results has one, at sample 93 of record 122.
-TEST(CutBeats, LeavesABeatAtTheFirstSampleOutAsTheSeedDoes) {
+// As the database of the reference's published results has one, at sample 93 of record 122.
+TEST(CutBeats, LeavesABeatAtTheFirstSampleOutAsTheReferenceDoes) {
   const std::vector<double> signal(3000);
   const std::vector<WfdbAnnotation> annotations = {annotation(93, 'N'), annotation(150, 'N'),
                                                    annotation(2906, 'N')};
-  EXPECT_THAT(cut_beats("x", signal, annotations, label_map("seed")).r_samples,
+  EXPECT_THAT(cut_beats("x", signal, annotations, label_map("reference")).r_samples,
               ElementsAre(150, 2906));
 }
 
@@ -60,11 +60,11 @@ TEST(CutBeats, LeavesOutBeatsThatTouchUnmeasuredSamples) {
                                                    annotation(800, 'V'), annotation(1100, 'N')};
   const double nan = std::numeric_limits<double>::quiet_NaN();
   signal[5] = signal[200 + 94] = signal[500 - 94] = nan;  // touch none
-  RecordBeats record = cut_beats("x", signal, annotations, label_map("seed"));
+  RecordBeats record = cut_beats("x", signal, annotations, label_map("reference"));
   EXPECT_EQ(record.size(), 4);
   EXPECT_EQ(record.unmeasured, 0);
   signal[500 - 93] = signal[800 + 93] = nan;
-  record = cut_beats("x", signal, annotations, label_map("seed"));
+  record = cut_beats("x", signal, annotations, label_map("reference"));
   EXPECT_THAT(record.r_samples, ElementsAre(200, 1100));
   EXPECT_EQ(record.unmeasured, 2);
 }
@@ -81,7 +81,7 @@ TEST(CutBeats, CountsABeatOnceThatIsMarkedOnSeveralChannels) {
       on(200, 'V', 1),  on(200, 'N', 0),  on(500, 'N', 0),  on(500, 'V', 0),  on(746, 'V', 1),
       on(800, 'N', 0),  on(854, 'V', 2),  on(1100, 'N', 0), on(1155, 'V', 1), on(2000, 'F', 1),
       on(2010, 'N', 2), on(3000, 'N', 0), on(3030, 'V', 0)};
-  const RecordBeats record = cut_beats("x", signal, annotations, label_map("seed"));
+  const RecordBeats record = cut_beats("x", signal, annotations, label_map("reference"));
   EXPECT_THAT(record.r_samples, ElementsAre(200, 500, 800, 1100, 1155, 2000, 3000, 3030));
   EXPECT_EQ(std::string(record.symbols.begin(), record.symbols.end()), "NNNNVFNV");
   EXPECT_EQ(record.repeated, 5);
@@ -91,18 +91,19 @@ TEST(CutBeats, FindsNoneInAShortSignal) {
   const std::vector<WfdbAnnotation> annotations = {annotation(90, 'N'), annotation(93, 'N')};
   for (const std::size_t length : {0u, 1u, 94u, 187u}) {
     const std::vector<double> signal(length);
-    EXPECT_EQ(cut_beats("x", signal, annotations, label_map("seed")).size(), 0) << length;
+    EXPECT_EQ(cut_beats("x", signal, annotations, label_map("reference")).size(), 0) << length;
   }
   // The shortest signal with a beat: 93 samples before 94, and more than 93 after it.
   const std::vector<double> signal(188);
-  EXPECT_EQ(cut_beats("x", signal, {{annotation(94, 'N')}}, label_map("seed")).size(), 1);
+  EXPECT_EQ(cut_beats("x", signal, {{annotation(94, 'N')}}, label_map("reference")).size(), 1);
 }
 
 TEST(CutBeats, FollowsTheLabelMap) {
   const std::vector<double> signal(2000);
   const std::vector<WfdbAnnotation> annotations = {annotation(200, 'e'), annotation(400, 'r'),
                                                    annotation(600, '?')};
-  EXPECT_THAT(cut_beats("x", signal, annotations, label_map("seed")).labels, ElementsAre(0, 4));
+  EXPECT_THAT(cut_beats("x", signal, annotations, label_map("reference")).labels,
+              ElementsAre(0, 4));
   EXPECT_THAT(cut_beats("x", signal, annotations, label_map("ec57")).labels, ElementsAre(1, 2, 4));
   EXPECT_THAT(cut_beats("x", signal, annotations, label_map("dechazal")).labels, ElementsAre(0));
 }
@@ -111,7 +112,7 @@ TEST(ReadRecordBeats, CutsTheFirstSignal) {
   const TemporaryDirectory folder;
   const TestRecord written = testing::random_record("100", 5, "NVF", 1);
   write_wfdb_record(folder.path(), written);
-  const RecordBeats record = read_record_beats(folder.path(), "100", label_map("seed"));
+  const RecordBeats record = read_record_beats(folder.path(), "100", label_map("reference"));
   EXPECT_EQ(record.lead, "LEAD0");
   EXPECT_THAT(record.labels, ElementsAre(0, 2, 3, 0, 2));
   for (std::int64_t i = 0; i < record.size(); ++i) {
@@ -128,12 +129,12 @@ TEST(ReadRecordBeats, FollowsTheTimesOfTheFile) {
   const TemporaryDirectory folder;
   TestRecord written = testing::random_record("100", 5, "NVF", 1);
   write_wfdb_record(folder.path(), written);
-  const RecordBeats expected = read_record_beats(folder.path(), "100", label_map("seed"));
+  const RecordBeats expected = read_record_beats(folder.path(), "100", label_map("reference"));
   for (testing::TestAnnotation& a : written.annotations) a.sample = (a.sample * 1000 + 180) / 360;
   testing::write_bytes(folder / "100.atr",
                        testing::annotation_note("## time resolution: 1000") +
                            testing::encode_wfdb_annotations(written.annotations));
-  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("seed"));
+  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("reference"));
   EXPECT_EQ(found.r_samples, expected.r_samples);
   EXPECT_EQ(found.beats, expected.beats);
   // Beyond the signal in samples, although not in ticks.
@@ -141,13 +142,13 @@ TEST(ReadRecordBeats, FollowsTheTimesOfTheFile) {
   testing::write_bytes(folder / "100.atr",
                        testing::annotation_note("## time resolution: 1000") +
                            testing::encode_wfdb_annotations(written.annotations));
-  EXPECT_ERROR(read_record_beats(folder.path(), "100", label_map("seed")),
+  EXPECT_ERROR(read_record_beats(folder.path(), "100", label_map("reference")),
                "annotation 4 ('V') is at sample 1526, beyond the signal's 1500 samples");
 }
 
 TEST(ReadRecordBeats, NamesWhatIsWrong) {
   const TemporaryDirectory folder;
-  const LabelMap& map = label_map("seed");
+  const LabelMap& map = label_map("reference");
   TestRecord record = testing::random_record("100", 3, "N", 1);
 
   record.annotations.push_back({900, 'V'});
@@ -161,14 +162,15 @@ TEST(ReadRecordBeats, NamesWhatIsWrong) {
   record = testing::random_record("100", 2, "N", 1);
   write_wfdb_record(folder.path(), record);
   EXPECT_ERROR(read_record_beats(folder.path(), "100", map),
-               "100.atr: has 2 beats (label map seed), expected 3 or more");
+               "100.atr: has 2 beats (label map reference), expected 3 or more");
 
   record = testing::random_record("100", 5, "N", 1);
   for (const std::size_t at : {150u, 450u, 760u}) record.signals[0][at] = -2048;
   write_wfdb_record(folder.path(), record);
-  EXPECT_ERROR(read_record_beats(folder.path(), "100", map),
-               "100.atr: has 2 beats (label map seed) and 3 with samples that were not measured, "
-               "expected 3 or more");
+  EXPECT_ERROR(
+      read_record_beats(folder.path(), "100", map),
+      "100.atr: has 2 beats (label map reference) and 3 with samples that were not measured, "
+      "expected 3 or more");
 
   record = testing::random_record("100", 3, "N", 1);
   record.frequency = 250;

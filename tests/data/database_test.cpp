@@ -1,5 +1,5 @@
-// The whole MIT-BIH Arrhythmia Database, and what the seed repository published about it. Needs the
-// database (EKGINE_DATABASE, the folder of 100.dat) and the seed's files (EKGINE_SEED_REFERENCE).
+// The whole MIT-BIH Arrhythmia Database, and what the reference published about it. Needs the
+// database (EKGINE_DATABASE, the folder of 100.dat) and the reference's files (EKGINE_REFERENCE).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -28,8 +28,8 @@ using testing::TemporaryDirectory;
   if (name##_text == nullptr) GTEST_SKIP() << "the variable " variable " is not set"; \
   const std::filesystem::path name = name##_text
 
-Split seed_split() {
-  return read_split(fs::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
+Split reference_split() {
+  return read_split(fs::path(EKGINE_SOURCE_DIR) / "data/splits/reference.json");
 }
 
 // Sizes, initial values and checksums of both signals of every record agree with its header.
@@ -51,11 +51,11 @@ TEST(Database, IsReadWithoutComplaint) {
 TEST(Database, GivesTheSeedsBeatsAndStatistics) {
   REQUIRE_FOLDER(database, "EKGINE_DATABASE");
   const TemporaryDirectory folder;
-  preprocess({database, folder / "store", {}, "seed", "test", false});
+  preprocess({database, folder / "store", {}, "reference", "test", false});
   const Store store(folder / "store");
   EXPECT_EQ(store.info().records.size(), 48u);
 
-  const Split split = seed_split();
+  const Split split = reference_split();
   ClassCounts counts{};
   for (const StoreRecord& record : store.find(split.train)) {
     for (std::size_t c = 0; c < counts.size(); ++c) counts[c] += record.counts[c];
@@ -65,8 +65,8 @@ TEST(Database, GivesTheSeedsBeatsAndStatistics) {
   EXPECT_EQ(test.index().sequences(), 15573);
   require_all_classes(MemoryDataset(store, split.train, 3), "training");
 
-  REQUIRE_FOLDER(reference, "EKGINE_SEED_REFERENCE");
-  // The labels beside the seed's predictions.
+  REQUIRE_FOLDER(reference, "EKGINE_REFERENCE");
+  // The labels beside the reference's predictions.
   for (const char* file : {"Baseline_Model.final", "Main_Model.fold5"}) {
     const hdf5::File predictions =
         hdf5::File::open(reference / (std::string(file) + ".predictions.h5"));

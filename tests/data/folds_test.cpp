@@ -62,18 +62,18 @@ TEST(Folds, AreThoseOfScikitLearn) {
   EXPECT_EQ(as_numbers(kfold(numbered(5), 5, 42)), (std::vector<Order>{{1}, {4}, {2}, {0}, {3}}));
 }
 
-// The published fold of the seed's k-fold model, from the split it published.
+// The published fold of the reference's k-fold model, from the split it published.
 TEST(Folds, TheSeedsFifthFold) {
   const Split split =
-      read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
+      read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/reference.json");
   const Folds folds = kfold(split.train, 5, 42);
   EXPECT_THAT(folds[4], ElementsAre("122", "119", "214", "212", "115", "101", "221"));
   EXPECT_EQ(fold_split(split.train, folds, 5, "fold").train.size(), 31u);
 }
 
 TEST(Folds, TheSeedsOwnSplitsFile) {
-  const char* reference = std::getenv("EKGINE_SEED_REFERENCE");
-  if (reference == nullptr) GTEST_SKIP() << "EKGINE_SEED_REFERENCE is not set";
+  const char* reference = std::getenv("EKGINE_REFERENCE");
+  if (reference == nullptr) GTEST_SKIP() << "EKGINE_REFERENCE is not set";
   const std::filesystem::path folder = reference;
   const Split split = read_split(folder / "data_splits.json");
   const auto published = read_json(folder / "published_results.json", Sealed::if_present);
@@ -85,7 +85,7 @@ TEST(Folds, TheSeedsOwnSplitsFile) {
 // fold 1.
 TEST(Folds, KeepThePatientWithTwoRecordsTogether) {
   const Split split =
-      read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
+      read_split(std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits/reference.json");
   std::vector<std::string> others = split.train;  // the same list, of strangers
   std::ranges::replace(others, "202", "x");
   Folds expected = kfold(others, 5, 42);

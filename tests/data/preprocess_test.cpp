@@ -40,7 +40,8 @@ class Preprocess : public ::testing::Test {
   }
 
   TemporaryDirectory folder_;
-  PreprocessOptions options_{folder_ / "database", folder_ / "store", {}, "seed", "test 1", false};
+  PreprocessOptions options_{folder_ / "database", folder_ / "store", {},
+                             "reference",          "test 1",          false};
 };
 
 TEST_F(Preprocess, WritesEveryRecord) {
@@ -55,7 +56,7 @@ TEST_F(Preprocess, WritesEveryRecord) {
   EXPECT_EQ(store.info().tool, "test 1");
   EXPECT_EQ(store.info().source, options_.database.string());
   for (const std::string& name : store.record_names()) {
-    const RecordBeats expected = read_record_beats(options_.database, name, label_map("seed"));
+    const RecordBeats expected = read_record_beats(options_.database, name, label_map("reference"));
     const RecordBeats found = store.read(name);
     EXPECT_EQ(found.beats, expected.beats);
     EXPECT_EQ(found.labels, expected.labels);
@@ -85,7 +86,7 @@ TEST_F(Preprocess, ReadsRecordsInFolders) {
   EXPECT_THAT(store.record_names(), ElementsAre("p1/s2/x", "b"));
   EXPECT_TRUE(fs::exists(options_.output / "p1%2Fs2%2Fx.h5"));
   const RecordBeats expected =
-      read_record_beats(options_.database / "p1/s2", "x", label_map("seed"));
+      read_record_beats(options_.database / "p1/s2", "x", label_map("reference"));
   EXPECT_EQ(store.read("p1/s2/x").beats, expected.beats);
   preprocess(options_);  // such a store is replaced like any other
   options_.records = {"p1/s2/x"};
@@ -141,7 +142,7 @@ TEST_F(Preprocess, KeepsTheMomentsOfDeviations) {
     const bool kept = unit == BeatUnit::deviation;
     std::vector<RecordBeats> records;
     for (const std::string& name : Store(options_.output).record_names()) {
-      records.push_back(read_record_beats(options_.database, name, label_map("seed")));
+      records.push_back(read_record_beats(options_.database, name, label_map("reference")));
       measure_in(unit, records.back());
     }
     MemoryDataset computed(records, 3);
@@ -218,7 +219,7 @@ TEST_F(Preprocess, NamesWhatIsWrong) {
   options_.records = {};
   options_.label_map = "none";
   refuses("label map 'none' does not exist");
-  options_.label_map = "seed";
+  options_.label_map = "reference";
   fs::remove(options_.database / "c.dat");
   refuses("c.dat: cannot open: No such file or directory");
   fs::create_directory(folder_ / "empty");

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 TEST(Samples, HoldTheClassesThatTheReadmeSays) {
   const fs::path source(EKGINE_SOURCE_DIR);
   const testing::TemporaryDirectory folder;
-  preprocess({source / "data/samples", folder / "store", {}, "seed", "test", false});
+  preprocess({source / "data/samples", folder / "store", {}, "reference", "test", false});
   const Store store(folder / "store");
   EXPECT_EQ(store.info().records.size(), 5u);
 

@@ -46,7 +46,7 @@ TEST_F(SplitFile, NamesWhatIsWrong) {
   EXPECT_ERROR(read(R"({"train_records": [100]})"),
                "splits.json: 'train_records' is not a list of record names");
   EXPECT_ERROR(read(R"({"train_records": ["1"], "kfold_records": ["2"]})"),
-               "' is given twice, once in the seed's form");
+               "' is given twice, once in the reference's form");
   EXPECT_ERROR(read(R"({"train_records": ["1", "2", "1"]})"),
                "splits.json: training records: record 1 is named twice");
   EXPECT_ERROR(read(R"({"train_records": ["1", "2", "3"], "test_records": ["4", "3", "2"]})"),
@@ -79,9 +79,9 @@ TEST(ParseRecords, SplitsAtCommas) {
 
 TEST(ShippedSplits, AreWhatTheySay) {
   const std::filesystem::path folder = std::filesystem::path(EKGINE_SOURCE_DIR) / "data/splits";
-  const Split seed = read_split(folder / "seed.json");
-  EXPECT_EQ(seed.train.size(), 38u);
-  EXPECT_EQ(seed.test, parse_records("228,207,208,233,220,231,106", "test"));
+  const Split split = read_split(folder / "reference.json");
+  EXPECT_EQ(split.train.size(), 38u);
+  EXPECT_EQ(split.test, parse_records("228,207,208,233,220,231,106", "test"));
   const Split samples = read_split(folder / "samples.json");
   for (const auto& list : {samples.train, samples.test}) {
     EXPECT_FALSE(list.empty());

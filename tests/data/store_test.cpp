@@ -68,7 +68,7 @@ class StoreFolder : public ::testing::Test {
 
   void write_store() const {
     StoreWriter writer(path_);
-    StoreInfo info{"seed", "somewhere", "ekgine test", false, {}};
+    StoreInfo info{"reference", "somewhere", "ekgine test", false, {}};
     for (const RecordBeats& record : records_) {
       writer.add(record);
       info.records.push_back(entry_of(record));
@@ -138,7 +138,7 @@ class StoreFolder : public ::testing::Test {
 
 TEST_F(StoreFolder, GivesBackWhatWasWritten) {
   const Store store(path_);
-  EXPECT_EQ(store.info().label_map, "seed");
+  EXPECT_EQ(store.info().label_map, "reference");
   EXPECT_EQ(store.info().source, "somewhere");
   EXPECT_EQ(store.info().tool, "ekgine test");
   EXPECT_FALSE(store.info().scalograms);
@@ -172,7 +172,7 @@ TEST_F(StoreFolder, HoldsScalograms) {
   {
     StoreWriter writer(path_);
     writer.add(records_[1], scalograms);
-    writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
+    writer.commit({"reference", "", "", true, {entry_of(records_[1])}});
   }
   const Store store(path_);
   EXPECT_EQ(store.read_scalograms("x-2", 0, 5), scalograms);
@@ -183,7 +183,7 @@ TEST_F(StoreFolder, HoldsScalograms) {
   {
     StoreWriter writer(path_);
     writer.add(records_[1], scalograms);
-    writer.commit({"seed", "", "", true, {entry_of(records_[1])}});
+    writer.commit({"reference", "", "", true, {entry_of(records_[1])}});
   }
   EXPECT_ERROR(Store(path_).read_scalograms("x-2", 0, 5),
                "x-2.h5:scalograms: beat 3, value 7 is inf, expected a finite number");
@@ -194,12 +194,12 @@ TEST_F(StoreFolder, HoldsScalograms) {
                "store: was written without scalograms; run 'ekgine preprocess --scalograms'");
 }
 
-// What the seed's next stage reads beside the scalograms.
+// What the reference's next stage reads beside the scalograms.
 TEST_F(StoreFolder, ListsItsBeatsBesideTheScalograms) {
   EXPECT_FALSE(fs::exists(path_ / "metadata.json"));
   {
     StoreWriter writer(path_);
-    StoreInfo info{"seed", "", "", true, {}};
+    StoreInfo info{"reference", "", "", true, {}};
     for (const std::size_t i : {1, 0}) {  // the list is in the order of names
       const RecordBeats& record = records_[i];
       writer.add(record, std::vector<float>(record.size() * scalogram_size));
@@ -352,7 +352,7 @@ TEST_F(StoreFolder, NoticesAnExchangedRecordFile) {
   {
     StoreWriter writer(folder_ / "other");
     writer.add(other);
-    writer.commit({"seed", "", "", false, {entry_of(other)}});
+    writer.commit({"reference", "", "", false, {entry_of(other)}});
   }
   fs::copy_file(folder_ / "other/100.h5", path_ / "100.h5", fs::copy_options::overwrite_existing);
   EXPECT_ERROR(Store(path_).read("100"),
@@ -368,7 +368,7 @@ TEST_F(StoreFolder, FingerprintsAreOfAllThatRecordsHold) {
   EXPECT_NE(print({{"100", "x-2"}, {}, {}}), first);
   write_store();
   EXPECT_EQ(print(split), first) << "the same store, written again";
-  edit_description("\"label_map\": \"seed\"", "\"label_map\": \"ec57\"");
+  edit_description("\"label_map\": \"reference\"", "\"label_map\": \"ec57\"");
   EXPECT_NE(print(split), first);
   write_store();
   rewrite([](RecordBeats& r) { r.beats[7] += 1; });
@@ -409,7 +409,7 @@ TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {
   const auto write = [&] {
     StoreWriter writer(path_);
     writer.add(records_[0], {}, moments);
-    StoreInfo info{"seed", "somewhere", "ekgine test", false, {}};
+    StoreInfo info{"reference", "somewhere", "ekgine test", false, {}};
     info.records.push_back(entry_of(records_[0]));
     writer.commit(info);
   };
@@ -496,7 +496,7 @@ TEST_F(StoreFolder, NeverReplacesWhatIsNoStore) {
 TEST_F(StoreFolder, MakesItsParents) {
   StoreWriter writer(folder_ / "a/b/c/");
   writer.add(records_[1]);
-  writer.commit({"seed", "", "", false, {entry_of(records_[1])}});
+  writer.commit({"reference", "", "", false, {entry_of(records_[1])}});
   EXPECT_EQ(Store(folder_ / "a/b/c").read("x-2").size(), 5);
 }
 

@@ -83,10 +83,10 @@ TEST(Metrics, AreThoseOfScikitLearn) {
   }
 }
 
-// The seed printed its results with two digits, and the areas with four.
-TEST(Metrics, AreThoseTheSeedPublished) {
-  const char* folder = std::getenv("EKGINE_SEED_REFERENCE");
-  if (folder == nullptr) GTEST_SKIP() << "EKGINE_SEED_REFERENCE is not set";
+// The reference printed its results with two digits, and the areas with four.
+TEST(Metrics, AreThoseTheReferencePublished) {
+  const char* folder = std::getenv("EKGINE_REFERENCE");
+  if (folder == nullptr) GTEST_SKIP() << "EKGINE_REFERENCE is not set";
   const std::filesystem::path reference(folder);
   const auto published = nlohmann::json::parse(read_file(reference / "published_results.json"));
   const auto evaluated = [&](const std::string& file) {

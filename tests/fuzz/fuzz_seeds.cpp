@@ -77,7 +77,8 @@ class Seeds {
     const Split split{{"100", "101"}, {"103"}, {"105"}};
     write_split(scratch_ / "splits.json", split);
     add("splits", "sealed", read_file(scratch_ / "splits.json"));
-    add("splits", "seed", R"({"kfold_records": ["100", "201"], "final_test_records": ["202"]})");
+    add("splits", "reference",
+        R"({"kfold_records": ["100", "201"], "final_test_records": ["202"]})");
   }
 
   void wfdb() {
@@ -136,7 +137,7 @@ class Seeds {
                 R"("d":{"dtype":"F64","shape":[1],"data_offsets":[6,14]}})",
                 string(14, '\1')}));
     for (const ModelConfig& config : small_models()) {
-      add("weights", config.name, joined({json_text(config.to_json()), "seed"}));
+      add("weights", config.name, joined({json_text(config.to_json()), "reference"}));
     }
   }
 
@@ -148,7 +149,7 @@ class Seeds {
     options.train_records = {"100"};
     options.epochs = 2;
     options.threads = 1;
-    const string inputs = json_text({{"label-map", "seed"}, {"fingerprint", string(64, 'f')}});
+    const string inputs = json_text({{"label-map", "reference"}, {"fingerprint", string(64, 'f')}});
     const auto state = [&](ordered_json history, ordered_json stopping) {
       return json_text(
           {{"step", 3},
@@ -192,11 +193,13 @@ class Seeds {
     }
     StoreWriter writer(scratch_ / "store");
     writer.add(record);
-    writer.commit(
-        {.label_map = "seed", .source = "db", .tool = "ekgine", .records = {{"100", {2, 1}, ""}}});
+    writer.commit({.label_map = "reference",
+                   .source = "db",
+                   .tool = "ekgine",
+                   .records = {{"100", {2, 1}, ""}}});
     add("store", "sealed", read_file(scratch_ / "store/store.json"));
     add("store", "unsealed",
-        R"({"format": "ekgine store", "version": 2, "tool": "", "source": "", "label_map": "seed",)"
+        R"({"format": "ekgine store", "version": 2, "tool": "", "source": "", "label_map": "reference",)"
         R"( "scalograms": false, "records": [{"name": "p/1", "beats": 1, "counts": [1,0,0,0,0]}]})");
     add("hdf5_sealed", "store", read_file(scratch_ / "store/100.h5"));
 

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto path = folder.write("100.h5", file);
   nlohmann::ordered_json json = {
       {"format", "ekgine store"}, {"version", store_version}, {"tool", ""}, {"source", ""},
-      {"label_map", "seed"},      {"scalograms", false}};
+      {"label_map", "reference"}, {"scalograms", false}};
   json["records"] = {{{"name", "100"},
                       {"counts", {2, 1, 0, 0, 0}},
                       {"sha256", file.substr(line.size(), blank_seal.size())}}};

@@ -28,7 +28,7 @@ inline std::vector<ModelConfig> small_models() {
 }
 
 inline void write_keras(const std::filesystem::path& path, const ModelConfig& config) {
-  ModelWeights weights{config, {}, "seed"};
+  ModelWeights weights{config, {}, "reference"};
   for (const KerasVariable& variable : keras_variables(config)) {
     const std::int64_t count = std::accumulate(variable.shape.begin(), variable.shape.end(),
                                                std::int64_t{1}, std::multiplies<>());

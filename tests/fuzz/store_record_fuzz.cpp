@@ -6,7 +6,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace ekgine;
   static const fuzz::Folder folder;
   static const auto description = folder.write("store.json", R"({
-    "format": "ekgine store", "version": 2, "tool": "", "source": "", "label_map": "seed",
+    "format": "ekgine store", "version": 2, "tool": "", "source": "", "label_map": "reference",
     "scalograms": false, "records": [{"name": "100", "counts": [2, 1, 0, 0, 0]}]})");
   folder.write("100.h5", fuzz::text_of(data, size));
   fuzz::try_to_read([&] {

@@ -36,7 +36,7 @@ void write_store(const fuzz::Folder& folder, FuzzedDataProvider& bytes) {
   file.close();
   nlohmann::ordered_json json = {
       {"format", "ekgine store"}, {"version", store_version}, {"tool", ""}, {"source", ""},
-      {"label_map", "seed"},      {"scalograms", scalograms}};
+      {"label_map", "reference"}, {"scalograms", scalograms}};
   json["records"] = {{{"name", "100"}, {"counts", counts}, {"sha256", file.seal()}}};
   folder.write("store.json", sealed_json(json));
 }

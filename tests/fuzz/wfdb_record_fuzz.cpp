@@ -15,7 +15,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   folder.write("r.atr", files.substr(0, length));
   folder.write("r.dat", files.substr(std::min(length, files.size())));
   fuzz::try_to_read([&] {
-    const RecordBeats beats = read_record_beats(folder.path(), "r", label_map("seed"));
+    const RecordBeats beats = read_record_beats(folder.path(), "r", label_map("reference"));
     if (std::ssize(beats.beats) != beats.size() * beat_samples) std::abort();
   });
   return 0;

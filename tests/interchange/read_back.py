@@ -48,7 +48,7 @@ def check_equal(found, expected, text):
 
 
 def check_store(store):
-    """What the seed's next stage reads: scalograms, and a list of all beats."""
+    """What the reference's next stage reads: scalograms, and a list of all beats."""
     beats = []
     for record in sorted(RECORDS):
         with h5py.File(store / f"{record}.h5") as file:

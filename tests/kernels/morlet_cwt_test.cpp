@@ -202,9 +202,9 @@ TEST(MorletCwt, IsBlindToABaselineOffset) {
 }
 
 TEST(MorletCwt, ScalogramsAreTheGoldenOnes) {
-  const char* folder = std::getenv("EKGINE_SEED_REFERENCE");
+  const char* folder = std::getenv("EKGINE_REFERENCE");
   if (folder == nullptr) {
-    GTEST_SKIP() << "set EKGINE_SEED_REFERENCE to the folder that holds cwt_morl.h5";
+    GTEST_SKIP() << "set EKGINE_REFERENCE to the folder that holds cwt_morl.h5";
   }
   const auto file = hdf5::File::open(std::filesystem::path(folder) / "cwt_morl.h5");
   const auto beats = file.read<double>("beats_mV");

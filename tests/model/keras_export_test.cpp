@@ -90,7 +90,7 @@ TEST(KerasExport, FlippedBitsAreRefusedOrHarmless) {
   const std::string path = folder / "a.keras";
   ModelConfig config = configurations().at(3);
   ModelWeights weights = random_weights(config);
-  weights.label_map = "seed";
+  weights.label_map = "reference";
   export_keras(path, weights);
   const auto same = [&] {
     const ModelWeights found = import_keras(path);

@@ -699,9 +699,9 @@ TEST_F(KerasErrors, NotFiniteVariables) {
 class TrainedModels : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* folder = std::getenv("EKGINE_SEED_REFERENCE");
+    const char* folder = std::getenv("EKGINE_REFERENCE");
     if (folder == nullptr) {
-      GTEST_SKIP() << "EKGINE_SEED_REFERENCE (the folder with Main_Model.fold5.keras) is not set";
+      GTEST_SKIP() << "EKGINE_REFERENCE (the folder with Main_Model.fold5.keras) is not set";
     }
     folder_ = folder;
   }

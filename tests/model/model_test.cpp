@@ -36,14 +36,14 @@ void set_plain_normalisation(Model& model) {
   model.set_normalisation(mean, std);
 }
 
-TEST(Model, HasTheSeedsNumberOfParameters) {
+TEST(Model, HasTheReferencesNumberOfParameters) {
   Device device = Device::cpu(DType::f32);
   const Model conformer({}, device, ParameterSet::Use::inference, 0);
   EXPECT_EQ(conformer.parameters().trainable_count(), 937'445);
   const Model baseline({.name = "Baseline_Model"}, device, ParameterSet::Use::inference, 0);
   EXPECT_EQ(baseline.parameters().trainable_count(), 93'541);
   EXPECT_EQ(count_trainable(conformer.state()), 937'445);
-  // With the hyperparameters that the seed's search chose.
+  // With the hyperparameters that the reference's search chose.
   const Model attention({.name = "AttentionOnly", .embed_dim = 64, .num_blocks = 2}, device,
                         ParameterSet::Use::inference, 0);
   EXPECT_EQ(attention.parameters().trainable_count(), 388'901);

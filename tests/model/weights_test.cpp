@@ -70,7 +70,7 @@ TEST(ModelWeights, FilesOfOthersAreRefused) {
 TEST(ModelWeights, RefuseEveryFlippedBit) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
-  save_model_weights(path, {baseline_config, state, "seed"});
+  save_model_weights(path, {baseline_config, state, "reference"});
   testing::expect_flips_refused(path, 400, [&] { load_model_weights(path); });
 }
 
@@ -79,7 +79,7 @@ TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
   const auto load = [&](const char* format) {
-    save_model_weights(path, {baseline_config, state, "seed"});
+    save_model_weights(path, {baseline_config, state, "reference"});
     std::string content = read_file(path);
     // The same length, so that the header's stays.
     content.replace(content.find("\"sha256\""), 8, "\"sha-no\"");

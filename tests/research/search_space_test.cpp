@@ -145,7 +145,8 @@ TEST(SearchSpace, VariesWhatTheTableOfOptionsSaysAndNothingElse) {
 
 // What is shipped can be read; of architectures that this build has.
 TEST(SearchSpace, ShippedSpaces) {
-  const std::filesystem::path folder = std::filesystem::path(EKGINE_SOURCE_DIR) / "configs/tune";
+  const std::filesystem::path folder =
+      std::filesystem::path(EKGINE_SOURCE_DIR) / "apps/configs/tune";
   for (const std::string& model : model_names()) {
     const SearchSpace s = SearchSpace::read(folder / (model + ".toml"));
     TrainOptions base;

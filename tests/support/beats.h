@@ -43,7 +43,7 @@ inline std::vector<RecordBeats> random_records(const std::vector<std::int64_t>& 
 inline void write_test_store(const std::filesystem::path& folder,
                              const std::vector<RecordBeats>& records) {
   StoreWriter writer(folder);
-  StoreInfo info{"seed", "test", "test", false, {}};
+  StoreInfo info{"reference", "test", "test", false, {}};
   for (const RecordBeats& record : records) {
     writer.add(record);
     StoreRecord entry;

@@ -1,6 +1,6 @@
-// The seed repository's trained Keras models, imported, must give its published predictions on the
+// The reference's trained Keras models, imported, must give its published predictions on the
 // recordings it evaluated them on. Needs the database (EKGINE_DATABASE, the folder of 100.dat) and
-// the seed's files (EKGINE_SEED_REFERENCE).
+// the reference's files (EKGINE_REFERENCE).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -25,15 +25,15 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t classes = class_count;
 
-class SeedModels : public ::testing::Test {
+class ReferenceModels : public ::testing::Test {
  protected:
   void SetUp() override {
     const char* database = std::getenv("EKGINE_DATABASE");
-    const char* reference = std::getenv("EKGINE_SEED_REFERENCE");
+    const char* reference = std::getenv("EKGINE_REFERENCE");
     if (database == nullptr) GTEST_SKIP() << "the variable EKGINE_DATABASE is not set";
-    if (reference == nullptr) GTEST_SKIP() << "the variable EKGINE_SEED_REFERENCE is not set";
+    if (reference == nullptr) GTEST_SKIP() << "the variable EKGINE_REFERENCE is not set";
     reference_ = reference;
-    preprocess({database, folder_ / "store", {}, "seed", "test", false});
+    preprocess({database, folder_ / "store", {}, "reference", "test", false});
   }
 
   // Predictions of an imported model for records, normalised on others.
@@ -53,8 +53,8 @@ class SeedModels : public ::testing::Test {
     return predict_records(predictor, weights.config.sequence_length, records);
   }
 
-  static Split seed_split() {
-    return read_split(fs::path(EKGINE_SOURCE_DIR) / "data/splits/seed.json");
+  static Split reference_split() {
+    return read_split(fs::path(EKGINE_SOURCE_DIR) / "data/splits/reference.json");
   }
 
   const testing::TemporaryDirectory folder_;
@@ -100,8 +100,8 @@ Comparison compare(const std::vector<RecordPredictions>& found,
 }
 
 // They were computed in mixed float16.
-TEST_F(SeedModels, BaselineGivesItsPublishedPredictions) {
-  const Split split = seed_split();
+TEST_F(ReferenceModels, BaselineGivesItsPublishedPredictions) {
+  const Split split = reference_split();
   const auto found = predict("Baseline_Model.final.keras", split.train, split.test);
   const Comparison c =
       compare(found, read_predictions(reference_ / "Baseline_Model.final.predictions.h5", classes));
@@ -112,12 +112,12 @@ TEST_F(SeedModels, BaselineGivesItsPublishedPredictions) {
   EXPECT_LE(static_cast<double>(c.classes_differ), 0.0005 * static_cast<double>(c.sequences));
 }
 
-TEST_F(SeedModels, ConformerGivesItsPublishedFigures) {
+TEST_F(ReferenceModels, ConformerGivesItsPublishedFigures) {
   const auto published =
       nlohmann::json::parse(read_file(reference_ / "published_results.json"))["Main_Model.fold5"];
   const auto validation = published["validation_records"].get<std::vector<std::string>>();
   std::vector<std::string> training;
-  for (const std::string& name : seed_split().train) {
+  for (const std::string& name : reference_split().train) {
     if (std::ranges::find(validation, name) == validation.end()) training.push_back(name);
   }
   ASSERT_EQ(training.size(), 31U);
