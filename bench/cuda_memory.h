@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "emulation/emulation.h"
 #include "engine/tensor.h"
-#include "tests/emulation/emulation.h"
 
 namespace ekgine {
 

@@ -2,9 +2,9 @@
 # libraries. Defines ekgine_cuda(TARGET), which a room with .cu files calls.
 #
 #   NVCC      .cu is CUDA: nvcc, the CUDA libraries, a GPU to run on.
-#   EMULATED  .cu is C++: g++, with its thread instrumentation calling the checker of
-#             tests/emulation, which also stands in for the CUDA libraries. Only CUDA's headers are
-#             needed. With EKGINE_SANITIZE, those sanitizers take the checker's place.
+#   EMULATED  .cu is C++: g++, with its thread instrumentation calling the checker of emulation/,
+#             which also stands in for the CUDA libraries. Only CUDA's headers are needed.
+#             With EKGINE_SANITIZE, those sanitizers take the checker's place.
 find_package(CUDAToolkit REQUIRED)
 
 if(EKGINE_CUDA STREQUAL "NVCC")
@@ -41,13 +41,11 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
   find_package(Boost REQUIRED COMPONENTS context)
   find_library(DW_LIBRARY dw REQUIRED)
 
-  file(GLOB emulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/emulation/*.cpp)
-  list(FILTER emulation_sources EXCLUDE REGEX "_test\\.cpp$")
+  file(GLOB emulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emulation/*.cpp)
   add_library(ekgine_emulation OBJECT ${emulation_sources})
   # Reports name lines of host code by debug information.
   target_compile_options(ekgine_emulation PRIVATE -O2 -g1)
-  ekgine_include_root(ekgine_emulation PUBLIC tests)
-  ekgine_include_root(ekgine_emulation PRIVATE kernels)
+  ekgine_include_root(ekgine_emulation PUBLIC emulation)
   target_link_libraries(ekgine_emulation PUBLIC ekgine_options Boost::context ${DW_LIBRARY} fmt::fmt)
   target_include_directories(ekgine_emulation SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
 
@@ -64,7 +62,7 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
     list(FILTER sources INCLUDE REGEX "\\.cu$")
     set_source_files_properties(${sources} PROPERTIES LANGUAGE CXX
       COMPILE_OPTIONS "${EKGINE_EMULATED_FLAGS}"
-      INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/tests/emulation/include)
+      INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/emulation/include)
     target_include_directories(${target} SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
     target_link_libraries(${target} PUBLIC ekgine_emulation)
     target_sources(${target} INTERFACE $<TARGET_OBJECTS:ekgine_emulation>)

@@ -146,7 +146,7 @@ TEST_F(Program, GoesOnOnAnotherDevice) {
 
 #if EKGINE_CUDA_EMULATED
 
-// What the emulated device is told to answer: see tests/emulation/planned_failures.h. Numbers are
+// What the emulated device is told to answer: see emulation/planned_failures.h. Numbers are
 // those of driver_types.h, cudnn.h, cublas_api.h and cufft.h.
 ProcessOptions failing(const std::string& plan) {
   return {.directory = {}, .environment = {{"EKGINE_EMULATED_FAILURE", plan}}};

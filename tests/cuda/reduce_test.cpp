@@ -14,7 +14,7 @@
 #include "tests/support/cuda_case.h"
 #include "tests/support/random.h"
 #if EKGINE_CUDA_EMULATED
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #endif
 
 namespace ekgine::testing {

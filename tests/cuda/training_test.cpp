@@ -9,7 +9,7 @@
 #include <vector>
 
 #if EKGINE_CUDA_EMULATED
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #endif
 #include "tests/support/cuda_case.h"
 #include "tests/support/expect_error.h"

@@ -1,12 +1,12 @@
-#include "tests/emulation/counters.h"
+#include "emulation/counters.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
 
-#include "tests/emulation/device_memory.h"
-#include "tests/emulation/emulation.h"
+#include "emulation/device_memory.h"
+#include "emulation/emulation.h"
 #include "tests/emulation/probe_kernels.h"
 
 namespace ekgine::emulation {

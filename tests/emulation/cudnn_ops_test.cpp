@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {

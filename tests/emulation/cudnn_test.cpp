@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "emulation/emulation.h"
 #include "kernels/runtime/bfloat16.h"
-#include "tests/emulation/emulation.h"
 #include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {

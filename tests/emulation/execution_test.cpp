@@ -1,4 +1,4 @@
-#include "tests/emulation/execution.h"
+#include "emulation/execution.h"
 
 #include <cuda_runtime_api.h>
 #include <gmock/gmock.h>
@@ -11,8 +11,8 @@
 #include <random>
 #include <vector>
 
-#include "tests/emulation/device_memory.h"
-#include "tests/emulation/emulation.h"
+#include "emulation/device_memory.h"
+#include "emulation/emulation.h"
 #include "tests/emulation/probe_kernels.h"
 
 namespace ekgine::emulation {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #include "tests/emulation/faulty_kernels.h"
 
 namespace ekgine::emulation {

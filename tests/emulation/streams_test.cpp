@@ -1,4 +1,4 @@
-#include "tests/emulation/streams.h"
+#include "emulation/streams.h"
 
 #include <cuda_runtime_api.h>
 #include <gmock/gmock.h>
@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/device_memory.h"
-#include "tests/emulation/emulation.h"
+#include "emulation/device_memory.h"
+#include "emulation/emulation.h"
 #include "tests/emulation/probe_kernels.h"
 
 namespace ekgine::emulation {

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "tests/support/device_case.h"
 #if EKGINE_CUDA_EMULATED
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 #endif
 
 namespace ekgine::testing {

@@ -1,4 +1,4 @@
-// The few things that the emulated build (tests/emulation/include/simt.cuh) does in another way:
+// The few things that the emulated build (emulation/include/simt.cuh) does in another way:
 // shared memory, launches, and the instructions that CUDA C++ has no plain spelling for. Kernels
 // include <simt.cuh> and use these instead of __shared__, <<<>>> and inline assembly; everything
 // else is CUDA C++ as usual: threadIdx and so on, __syncthreads, __syncwarp, shuffles, votes,

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 
 namespace ekgine::emulation {
 namespace {

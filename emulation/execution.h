@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tests/emulation/kernel_interface.h"
+#include "emulation/kernel_interface.h"
 
 namespace ekgine::emulation {
 

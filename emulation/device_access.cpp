@@ -1,15 +1,15 @@
-#include "tests/emulation/device_access.h"
+#include "emulation/device_access.h"
 
 #include <cstdio>
 #include <utility>
 
-#include "tests/emulation/checker.h"
-#include "tests/emulation/emulation.h"
-#include "tests/emulation/faults.h"
-#include "tests/emulation/memory.h"
-#include "tests/emulation/operations.h"
-#include "tests/emulation/streams.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/checker.h"
+#include "emulation/emulation.h"
+#include "emulation/faults.h"
+#include "emulation/memory.h"
+#include "emulation/operations.h"
+#include "emulation/streams.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -9,11 +9,11 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/cudnn_handles.h"
-#include "tests/emulation/device.h"
-#include "tests/emulation/device_access.h"
-#include "tests/emulation/library.h"
-#include "tests/emulation/streams.h"
+#include "emulation/cudnn_handles.h"
+#include "emulation/device.h"
+#include "emulation/device_access.h"
+#include "emulation/library.h"
+#include "emulation/streams.h"
 
 // k, c, h, w in the order of cudnnSetFilter4dDescriptor.
 struct cudnnFilterStruct {

@@ -1,12 +1,12 @@
-#include "tests/emulation/shared_memory.h"
+#include "emulation/shared_memory.h"
 
 #include <algorithm>
 #include <string>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/device.h"
-#include "tests/emulation/execution.h"
-#include "tests/emulation/faults.h"
+#include "emulation/address_space.h"
+#include "emulation/device.h"
+#include "emulation/execution.h"
+#include "emulation/faults.h"
 
 namespace ekgine::emulation {
 SharedMemory& SharedMemory::get() {

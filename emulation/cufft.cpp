@@ -10,9 +10,9 @@
 #include <numbers>
 #include <vector>
 
-#include "tests/emulation/device_access.h"
-#include "tests/emulation/library.h"
-#include "tests/emulation/streams.h"
+#include "emulation/device_access.h"
+#include "emulation/library.h"
+#include "emulation/streams.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/emulation/faults.h"
+#include "emulation/faults.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "tests/emulation/emulation.h"
+#include "emulation/emulation.h"
 
 namespace ekgine::emulation {
 namespace {

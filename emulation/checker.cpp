@@ -1,4 +1,4 @@
-#include "tests/emulation/checker.h"
+#include "emulation/checker.h"
 
 #include <algorithm>
 #include <array>
@@ -8,17 +8,17 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/counters.h"
-#include "tests/emulation/emulation.h"
-#include "tests/emulation/execution.h"
-#include "tests/emulation/faults.h"
-#include "tests/emulation/fibers.h"
-#include "tests/emulation/memory.h"
-#include "tests/emulation/operations.h"
-#include "tests/emulation/shadow.h"
-#include "tests/emulation/shared_memory.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/address_space.h"
+#include "emulation/counters.h"
+#include "emulation/emulation.h"
+#include "emulation/execution.h"
+#include "emulation/faults.h"
+#include "emulation/fibers.h"
+#include "emulation/memory.h"
+#include "emulation/operations.h"
+#include "emulation/shadow.h"
+#include "emulation/shared_memory.h"
+#include "emulation/symbols.h"
 
 // The program's own memory: constants lie there.
 extern "C" const char __executable_start, _end;

@@ -1,10 +1,10 @@
-#include "tests/emulation/operations.h"
+#include "emulation/operations.h"
 
 #include <algorithm>
 #include <random>
 #include <utility>
 
-#include "tests/emulation/checker.h"
+#include "emulation/checker.h"
 
 namespace ekgine::emulation {
 namespace {

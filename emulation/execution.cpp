@@ -1,4 +1,4 @@
-#include "tests/emulation/execution.h"
+#include "emulation/execution.h"
 
 #include <algorithm>
 #include <array>
@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "tests/emulation/checker.h"
-#include "tests/emulation/faults.h"
-#include "tests/emulation/fibers.h"
-#include "tests/emulation/matrix.h"
-#include "tests/emulation/shared_memory.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/checker.h"
+#include "emulation/faults.h"
+#include "emulation/fibers.h"
+#include "emulation/matrix.h"
+#include "emulation/shared_memory.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/emulation/symbols.h"
+#include "emulation/symbols.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -65,9 +65,8 @@ std::vector<std::string> inlined_calls(Dwfl_Module* module, Dwarf_Addr pc) {
 
 // Where a kernel's call of a built-in function is implemented does not matter to its reader.
 bool is_intrinsic(const std::string& place) {
-  return place.starts_with("tests/emulation/intrinsics.h") ||
-         place.starts_with("tests/emulation/include/") ||
-         place.starts_with("tests/emulation/kernel_interface.h");
+  return place.starts_with("emulation/intrinsics.h") || place.starts_with("emulation/include/") ||
+         place.starts_with("emulation/kernel_interface.h");
 }
 
 std::string look_up(const void* return_address) {

@@ -10,20 +10,20 @@
 #include <string>
 #include <utility>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/checker.h"
-#include "tests/emulation/device.h"
-#include "tests/emulation/device_access.h"
-#include "tests/emulation/emulation.h"
-#include "tests/emulation/execution.h"
-#include "tests/emulation/faults.h"
-#include "tests/emulation/kernel_interface.h"
-#include "tests/emulation/library.h"
-#include "tests/emulation/memory.h"
-#include "tests/emulation/operations.h"
-#include "tests/emulation/planned_failures.h"
-#include "tests/emulation/streams.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/address_space.h"
+#include "emulation/checker.h"
+#include "emulation/device.h"
+#include "emulation/device_access.h"
+#include "emulation/emulation.h"
+#include "emulation/execution.h"
+#include "emulation/faults.h"
+#include "emulation/kernel_interface.h"
+#include "emulation/library.h"
+#include "emulation/memory.h"
+#include "emulation/operations.h"
+#include "emulation/planned_failures.h"
+#include "emulation/streams.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/emulation/planned_failures.h"
+#include "emulation/planned_failures.h"
 
 namespace ekgine::emulation {
 

@@ -1,4 +1,4 @@
-#include "tests/emulation/counters.h"
+#include "emulation/counters.h"
 
 #include <algorithm>
 #include <array>
@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/emulation.h"
-#include "tests/emulation/execution.h"
+#include "emulation/address_space.h"
+#include "emulation/emulation.h"
+#include "emulation/execution.h"
 
 namespace ekgine::emulation {
 namespace {

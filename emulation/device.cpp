@@ -1,13 +1,13 @@
-#include "tests/emulation/device.h"
+#include "emulation/device.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/emulation.h"
-#include "tests/emulation/memory.h"
+#include "emulation/address_space.h"
+#include "emulation/emulation.h"
+#include "emulation/memory.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/emulation/fibers.h"
+#include "emulation/fibers.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

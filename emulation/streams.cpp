@@ -1,4 +1,4 @@
-#include "tests/emulation/streams.h"
+#include "emulation/streams.h"
 
 #include <algorithm>
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "tests/emulation/symbols.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 

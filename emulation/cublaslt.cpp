@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/device.h"
-#include "tests/emulation/device_access.h"
-#include "tests/emulation/library.h"
-#include "tests/emulation/streams.h"
+#include "emulation/device.h"
+#include "emulation/device_access.h"
+#include "emulation/library.h"
+#include "emulation/streams.h"
 
 struct cublasLtContext {
   char unused;

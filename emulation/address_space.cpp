@@ -1,4 +1,4 @@
-#include "tests/emulation/address_space.h"
+#include "emulation/address_space.h"
 
 #include <sys/mman.h>
 

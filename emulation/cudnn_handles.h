@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "tests/emulation/library.h"
+#include "emulation/library.h"
 
 struct cudnnContext {
   cudaStream_t stream = nullptr;

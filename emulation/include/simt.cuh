@@ -3,7 +3,7 @@
 // is decided by the include path alone.
 //
 // Threads of a block are fibers of one host thread. Shared memory, barriers, shuffles, votes and
-// atomics go through the emulation, which checks them; see tests/emulation/emulation.h.
+// atomics go through the emulation, which checks them; see emulation/emulation.h.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -16,8 +16,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "tests/emulation/intrinsics.h"
-#include "tests/emulation/kernel_interface.h"
+#include "emulation/intrinsics.h"
+#include "emulation/kernel_interface.h"
 
 #undef __launch_bounds__
 #define __launch_bounds__(...)

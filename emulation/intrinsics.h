@@ -12,7 +12,7 @@
 #include <source_location>
 #include <type_traits>
 
-#include "tests/emulation/kernel_interface.h"
+#include "emulation/kernel_interface.h"
 
 #define threadIdx (::ekgine::emulation::thread_index())
 #define blockIdx (::ekgine::emulation::block_index())

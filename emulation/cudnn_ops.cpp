@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "tests/emulation/cudnn_handles.h"
-#include "tests/emulation/device.h"
-#include "tests/emulation/device_access.h"
+#include "emulation/cudnn_handles.h"
+#include "emulation/device.h"
+#include "emulation/device_access.h"
 
 struct cudnnActivationStruct {
   bool set = false;

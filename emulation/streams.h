@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/emulation/operations.h"
+#include "emulation/operations.h"
 
 namespace ekgine::emulation {
 

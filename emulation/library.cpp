@@ -1,16 +1,16 @@
-#include "tests/emulation/library.h"
+#include "emulation/library.h"
 
 #include <fmt/format.h>
 
+#include <cuda_bf16.h>
 #include <bit>
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/runtime/bfloat16.h"
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/device_access.h"
-#include "tests/emulation/faults.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/address_space.h"
+#include "emulation/device_access.h"
+#include "emulation/faults.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 
@@ -76,8 +76,8 @@ bool read_array(const void* from, Storage storage, std::size_t count, double* to
     const auto* values = static_cast<const float*>(from);
     for (std::size_t i = 0; i < count; ++i) to[i] = values[i];
   } else {
-    const auto* values = static_cast<const bfloat16*>(from);
-    for (std::size_t i = 0; i < count; ++i) to[i] = static_cast<float>(values[i]);
+    const auto* values = static_cast<const __nv_bfloat16*>(from);
+    for (std::size_t i = 0; i < count; ++i) to[i] = __bfloat162float(values[i]);
   }
   return true;
 }
@@ -89,8 +89,9 @@ bool write_array(void* to, Storage storage, std::size_t count, const double* fro
     auto* values = static_cast<float*>(to);
     for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<float>(from[i]);
   } else {
-    auto* values = static_cast<bfloat16*>(to);
-    for (std::size_t i = 0; i < count; ++i) values[i] = bfloat16(static_cast<float>(from[i]));
+    auto* values = static_cast<__nv_bfloat16*>(to);
+    for (std::size_t i = 0; i < count; ++i)
+      values[i] = __float2bfloat16_rn(static_cast<float>(from[i]));
   }
   return true;
 }

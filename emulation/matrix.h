@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "tests/emulation/kernel_interface.h"
+#include "emulation/kernel_interface.h"
 
 namespace ekgine::emulation {
 

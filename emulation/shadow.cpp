@@ -1,11 +1,11 @@
-#include "tests/emulation/shadow.h"
+#include "emulation/shadow.h"
 
 #include <cstdio>
 #include <cstdlib>
 #include <unordered_map>
 #include <vector>
 
-#include "tests/emulation/address_space.h"
+#include "emulation/address_space.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/emulation/memory.h"
+#include "emulation/memory.h"
 
 #include <sys/mman.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <map>
 
-#include "tests/emulation/address_space.h"
-#include "tests/emulation/symbols.h"
+#include "emulation/address_space.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 namespace {

@@ -1,4 +1,4 @@
-#include "tests/emulation/planned_failures.h"
+#include "emulation/planned_failures.h"
 
 #include <cstdio>
 #include <cstdlib>

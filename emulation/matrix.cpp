@@ -1,4 +1,4 @@
-#include "tests/emulation/matrix.h"
+#include "emulation/matrix.h"
 
 #include <bit>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #include <cstring>
 
-#include "tests/emulation/checker.h"
-#include "tests/emulation/kernel_interface.h"
+#include "emulation/checker.h"
+#include "emulation/kernel_interface.h"
 
 namespace ekgine::emulation {
 namespace {
