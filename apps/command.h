@@ -16,8 +16,6 @@
 
 namespace ekgine {
 
-inline constexpr const char* program_version = "0.1.0";
-
 // Options that every subcommand takes.
 struct CommonOptions {
   bool json = false;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "apps/command.h"
 #include "base/console.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/processor.h"
 #if EKGINE_HAS_CUDA
 #include <cuda_runtime_api.h>
 
@@ -21,14 +21,6 @@
 namespace ekgine {
 
 namespace {
-
-std::string processor_name() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
 
 // Vector instructions of this machine that the build or oneDNN may use.
 std::vector<std::string> instruction_sets() {

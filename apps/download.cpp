@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/progress.h"
+#include "base/provenance.h"
 
 namespace ekgine {
 
@@ -61,7 +62,7 @@ void run(Options& o) {
   if (d.all_files && !d.records.empty()) {
     fail_usage("--records: names records; leave it out with --all-files");
   }
-  d.transfer.agent = std::string("ekgine/") + program_version;
+  d.transfer.agent = fmt::format("ekgine/{}", program_version());
   Bars bars(d.all_files ? "files" : "records");
   DownloadResult result;
   try {

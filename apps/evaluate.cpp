@@ -76,7 +76,8 @@ void run(Options& o) {
                                            [&](std::int64_t done) { progress.update(done); });
   progress.finish();
 
-  const EvaluationFacts facts = describe_evaluation(model, o.weights, store, normalisation);
+  const EvaluationFacts facts =
+      describe_evaluation(model, o.weights, weights.made, store, normalisation);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const Evaluation evaluation = o.output.empty() ? evaluate_predictions(facts, predictions)

@@ -21,7 +21,10 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/library_crash.h"
+#include "base/provenance.h"
+#include "base/shell_word.h"
 #include "base/suggestion.h"
+#include "data/transfer.h"
 
 namespace ekgine {
 namespace {
@@ -94,6 +97,22 @@ void check_arguments(std::span<char* const> arguments) {
   }
 }
 
+// The command as files tell what made them: not where they lie themselves, which makes no other
+// file, and no passwords.
+std::string command_text(std::span<char* const> arguments) {
+  std::string text = "ekgine";
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (word == "--output") {
+      ++i;
+    } else if (!word.starts_with("--output=")) {
+      const bool address = word.find("://") != std::string_view::npos;
+      text += ' ' + shell_word(address ? without_secrets(word) : std::string(word));
+    }
+  }
+  return text;
+}
+
 // Of the words that the command line has no place for, the one that is most likely mistyped, and
 // what may have been meant; "" where there are none.
 std::string unexpected(const CLI::App& program) {
@@ -134,11 +153,13 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
 }
 
 int run(int argc, char** argv) {
-  check_arguments({argv, static_cast<std::size_t>(argc)});
+  const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
+  check_arguments(arguments);
+  set_command(command_text(arguments));
   CLI::App program(
       "Trains and evaluates neural networks that classify the heartbeats of ECG recordings.");
   program.name("ekgine");
-  program.set_version_flag("--version", std::string("ekgine ") + program_version);
+  program.set_version_flag("--version", program_name());
   program.set_config(
       "--config", "",
       "Read options from a TOML file: a section [SUBCOMMAND] of its options by name");

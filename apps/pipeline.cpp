@@ -11,6 +11,7 @@
 #include "apps/training_options.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/provenance.h"
 #include "data/splits.h"
 
 namespace ekgine {
@@ -52,7 +53,7 @@ void run(Options& o, const CLI::App& command) {
     fail_usage("no test records: give --test-records, or --splits with a file that names some");
   }
   p.models = o.models.empty() ? model_names() : split_list(o.models);
-  p.tool = std::string("ekgine ") + program_version;
+  p.tool = program_name();
   if (p.train.output.empty()) p.train.output = "runs/pipeline";
   const nlohmann::ordered_json result =
       run_pipeline(p, [&o](const std::string& text) { say(o.common, text); });

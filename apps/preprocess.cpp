@@ -9,6 +9,7 @@
 
 #include "apps/command.h"
 #include "base/progress.h"
+#include "base/provenance.h"
 
 namespace ekgine {
 
@@ -22,7 +23,7 @@ struct Options {
 void run(Options& o) {
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
-  o.preprocess.tool = std::string("ekgine ") + program_version;
+  o.preprocess.tool = program_name();
   std::unique_ptr<Progress> progress;
   const PreprocessSummary summary =
       preprocess(o.preprocess, [&](std::int64_t done, std::int64_t total) {

@@ -1,5 +1,7 @@
 #include "engine/device.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <type_traits>
@@ -8,6 +10,8 @@
 #include "base/error.h"
 #include "base/option_error.h"
 #include "engine/back_end.h"
+#include "kernels/runtime/cpu.h"
+#include "kernels/runtime/processor.h"
 #if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_device.h"
 #endif
@@ -173,6 +177,14 @@ Device Device::open(DeviceChoice choice, PrecisionChoice precision,
 }
 
 Device::~Device() = default;
+
+std::string Device::description() const {
+#if EKGINE_HAS_CUDA
+  if (!on_host()) return cuda_->description();
+#endif
+  const int threads = thread_count();
+  return fmt::format("{}, {} thread{}", processor_name(), threads, threads == 1 ? "" : "s");
+}
 
 void Device::wait() const {
 #if EKGINE_HAS_CUDA

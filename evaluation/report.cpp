@@ -102,7 +102,9 @@ std::string what_was_evaluated(const EvaluationFacts& facts, const Metrics& all,
                                     {"Data", facts.data},
                                     {"Normalisation", facts.normalisation},
                                     {"Records", fmt::format("{}: {}", records.size(), names)},
-                                    {"Sequences", grouped(all.sequences)}}) {
+                                    {"Sequences", grouped(all.sequences)},
+                                    {"Trained by", facts.trained},
+                                    {"Evaluated by", facts.evaluated}}) {
     if (!value.empty()) text += wrapped("  " + left(name, 15), value);
   }
   return text;

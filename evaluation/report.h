@@ -15,6 +15,8 @@ struct EvaluationFacts {
   std::string weights;                          // "runs/a/model.safetensors"
   std::string data;                             // "store (45 records, reference label map)"
   std::string normalisation;                    // where the statistics come from
+  std::string trained;                          // what made the weights: tool, device and command
+  std::string evaluated;                        // and what made the report
   std::vector<std::string> class_names;         // C of them, in label order
   std::vector<std::string> class_descriptions;  // none, or C: "normal and bundle branch block"
   std::vector<std::string> notes;               // anything else a reader must know

@@ -12,6 +12,8 @@
 #include "base/beat.h"
 #include "base/error.h"
 #include "base/hdf5.h"
+#include "base/json_file.h"
+#include "base/provenance.h"
 #include "base/zip.h"
 #include "model/keras_layout.h"
 
@@ -187,6 +189,10 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
   if (!weights.label_map.empty()) {
     if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
     variables.write_text(keras_normalisation, keras_label_map, weights.label_map);
+  }
+  if (!weights.made.empty()) {
+    if (!variables.exists(keras_normalisation)) variables.create_group(keras_normalisation);
+    variables.write_text(keras_normalisation, keras_made, json_text(to_json(weights.made)));
   }
   return variables.image();
 }

@@ -307,10 +307,13 @@ class Variables {
     }
   }
 
-  std::string label_map() const {
-    const bool known = file_.exists(keras_normalisation) &&
-                       file_.has_attribute(keras_normalisation, keras_label_map);
-    return known ? file_.read_text(keras_normalisation, keras_label_map) : "";
+  std::string label_map() const { return text(keras_label_map); }
+
+  Provenance made() const {
+    const std::string made = text(keras_made);
+    if (made.empty()) return {};
+    return provenance_from_json(parse_json<nlohmann::ordered_json>(made, source_ + ": made"),
+                                source_ + ": made");
   }
 
   StateDict finish() {
@@ -323,6 +326,13 @@ class Variables {
   }
 
  private:
+  // An attribute that ekgine adds to what Keras writes; "" where there is none.
+  std::string text(const char* attribute) const {
+    const bool known =
+        file_.exists(keras_normalisation) && file_.has_attribute(keras_normalisation, attribute);
+    return known ? file_.read_text(keras_normalisation, attribute) : "";
+  }
+
   void find_unexpected(const std::string& group) {
     for (const std::string& member : file_.members(group)) {
       const std::string name = group + "/" + member;
@@ -373,6 +383,7 @@ ModelWeights import_keras(const fs::path& path) {
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
   variables.take_beat_unit(weights.config);
   weights.label_map = variables.label_map();
+  weights.made = variables.made();
   weights.state = variables.finish();
   return weights;
 }

@@ -38,6 +38,8 @@ inline constexpr const char* keras_normalisation = "normalisation";  // the grou
 inline constexpr const char* keras_amplitude = "amplitude";          // its attribute
 // Another one: the label map they were trained with, where it is known.
 inline constexpr const char* keras_label_map = "label_map";
+// And what made them (base/provenance.h), JSON.
+inline constexpr const char* keras_made = "made";
 
 struct KerasVariable {
   std::string path;                  // "layers/dense/vars/0"

@@ -24,6 +24,7 @@ constexpr const char* unsealed_format = "ekgine-weights-1";
 void save_model_weights(const std::filesystem::path& path, const ModelWeights& weights) {
   Metadata metadata = {{"format", weights_format}, {"model", json_text(weights.config.to_json())}};
   if (!weights.label_map.empty()) metadata["label_map"] = weights.label_map;
+  if (!weights.made.empty()) metadata["made"] = json_text(to_json(weights.made));
   write_safetensors(path, weights.state, metadata);
 }
 
@@ -85,6 +86,11 @@ ModelWeights load_model_weights(const std::filesystem::path& path) {
   result.config = ModelConfig::from_json(parse_json(metadata("model"), file + ": metadata 'model'"),
                                          file + ": metadata 'model'");
   if (weights.metadata.contains("label_map")) result.label_map = metadata("label_map");
+  if (weights.metadata.contains("made")) {
+    const std::string made = file + ": metadata 'made'";
+    result.made =
+        provenance_from_json(parse_json<nlohmann::ordered_json>(metadata("made"), made), made);
+  }
   check_arrays(result.config, weights.arrays, file);
   check_finite(weights.arrays, file);
   result.state = std::move(weights.arrays);

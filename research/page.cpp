@@ -439,6 +439,7 @@ std::string render_page(const Page& page) {
   add_training(html, page);
   add_folds(html, page);
   add_beats(html, page);
+  if (!page.made.empty()) html.add("<p class=soft>{}</p>\n", escape(page.made));
   html.raw("</body></html>\n");
   return html.take();
 }

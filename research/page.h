@@ -35,6 +35,7 @@ struct PageBeat {
 
 struct Page {
   std::string data;  // "mitdb, reference label map"
+  std::string made;  // what trained the models: "ekgine 0.1.0, CPU, 2 threads: ekgine pipeline"
   std::vector<std::string> train_records, test_records;
   std::vector<PageModel> models;
   std::vector<PageBeat> beats;

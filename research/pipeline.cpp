@@ -20,6 +20,7 @@
 #include "research/kfold.h"
 #include "research/page.h"
 #include "research/page_beats.h"
+#include "training/evaluate.h"
 
 namespace ekgine {
 
@@ -182,7 +183,9 @@ void Pipeline::write_page() const {
     const ordered_json& of = summary_.at("models").at(model);
     PageModel& m = page.models.emplace_back();
     m.name = model;
-    m.parameters = count_trainable(load_model_weights(final_run / "model.safetensors").state);
+    const ModelWeights weights = load_model_weights(final_run / "model.safetensors");
+    m.parameters = count_trainable(weights.state);
+    page.made = provenance_text(weights.made);
     m.final_result = of.at("final");
     m.history = read_history(final_run);
     m.kfold = of.at("kfold");

@@ -215,7 +215,8 @@ bool has_checkpoint(const fs::path& directory) {
 }
 
 void save_checkpoint(const fs::path& directory, const TrainOptions& options,
-                     const RunInputs& inputs, const TrainingState& state, const Model& model) {
+                     const RunInputs& inputs, const Provenance& made, const TrainingState& state,
+                     const Model& model) {
   std::deque<std::vector<float>> copies;
   std::vector<ArrayView> arrays;
   const auto add = [&](std::string name, const Tensor& tensor) {
@@ -238,15 +239,17 @@ void save_checkpoint(const fs::path& directory, const TrainOptions& options,
     arrays.back().shape = buffer.value.shape().extents();
   }
   const ordered_json options_json = options.to_json(), state_json = to_json(state);
-  const ordered_json inputs_json = to_json(inputs);
+  const ordered_json inputs_json = to_json(inputs), made_json = to_json(made);
   write_safetensors(checkpoint_path(directory), arrays,
                     {{"format", format_name},
                      {"options", json_text(options_json)},
                      {"inputs", json_text(inputs_json)},
+                     {"made", json_text(made_json)},
                      {"state", json_text(state_json)}});
   write_file(directory / "checkpoint.json", json_text({{"format", format_name},
                                                        {"options", options_json},
                                                        {"inputs", inputs_json},
+                                                       {"made", made_json},
                                                        {"state", state_json}},
                                                       2) +
                                                 "\n");
@@ -283,6 +286,9 @@ Checkpoint load_checkpoint(const fs::path& directory) {
     if (options.is_object()) options.erase("data-fingerprint");
   } else {
     checkpoint.inputs = inputs_from_json(json("inputs"), name + ": metadata 'inputs'");
+  }
+  if (file.metadata.contains("made")) {
+    checkpoint.made = provenance_from_json(json("made"), name + ": metadata 'made'");
   }
   checkpoint.options = TrainOptions::from_json(options, name + ": metadata 'options'");
   check_split({checkpoint.options.train_records, checkpoint.options.validation_records,

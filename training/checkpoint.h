@@ -2,11 +2,12 @@
 //
 // checkpoint.safetensors holds every array of the model by its name, the optimiser's moments as
 // `adamw.m.NAME` and `adamw.v.NAME`, and in its metadata `format` = "ekgine-checkpoint-2",
-// `options` (what the run was started with, JSON), `inputs` (RunInputs, JSON) and `state`
-// (TrainingState, JSON). It is one file, sealed (base/seal.h) and replaced as a whole, so that a
-// kill leaves either the old or the new state. checkpoint.json repeats the metadata for people to
-// read; nothing reads it back. Checkpoints of "ekgine-checkpoint-1" have no seal and know less of
-// their inputs; they are read all the same, and a notice says so.
+// `options` (what the run was started with, JSON), `inputs` (RunInputs, JSON), `made` (what started
+// it, base/provenance.h, JSON) and `state` (TrainingState, JSON). It is one file, sealed
+// (base/seal.h) and replaced as a whole, so that a kill leaves either the old or the new state.
+// checkpoint.json repeats the metadata for people to read; nothing reads it back. Checkpoints of
+// "ekgine-checkpoint-1" have no seal and know less of their inputs; they are read all the same, and
+// a notice says so.
 //
 // What is read back is checked as options are that are typed: a seal is against accidents only.
 #pragma once
@@ -16,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/provenance.h"
 #include "data/store.h"
 #include "engine/schedule.h"
 #include "model/model.h"
@@ -76,11 +78,13 @@ bool has_checkpoint(const std::filesystem::path& directory);
 
 // Writes both files into `directory`.
 void save_checkpoint(const std::filesystem::path& directory, const TrainOptions& options,
-                     const RunInputs& inputs, const TrainingState& state, const Model& model);
+                     const RunInputs& inputs, const Provenance& made, const TrainingState& state,
+                     const Model& model);
 
 struct Checkpoint {
   TrainOptions options;
   RunInputs inputs;  // empty texts: of a version that did not say
+  Provenance made;   // empty: the same
   TrainingState state;
   StateDict arrays;  // of the model and of the optimiser
 };

@@ -28,8 +28,14 @@ void check_weights(const ModelWeights& weights, const std::string& source, const
   }
 }
 
+std::string provenance_text(const Provenance& made) {
+  if (made.empty()) return "";
+  return printable(fmt::format("{}, {}: {}", made.tool, made.device, made.command));
+}
+
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,
-                                    const Store& store, const std::string& normalisation) {
+                                    const Provenance& trained, const Store& store,
+                                    const std::string& normalisation) {
   EvaluationFacts facts;
   facts.model =
       fmt::format("{}, {} parameters", model.config().name, model.parameters().trainable_count());
@@ -37,6 +43,8 @@ EvaluationFacts describe_evaluation(const Model& model, const std::string& weigh
   facts.data = fmt::format("{} ({} label map, amplitude {})", store.folder().string(),
                            store.info().label_map, beat_unit_name(model.config().beat_unit));
   facts.normalisation = normalisation;
+  facts.trained = provenance_text(trained);
+  facts.evaluated = provenance_text(made_on(model.device().description()));
   facts.class_names.assign(class_names.begin(), class_names.end());
   facts.class_descriptions.assign(class_descriptions.begin(), class_descriptions.end());
   return facts;

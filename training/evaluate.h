@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/provenance.h"
 #include "data/dataset.h"
 #include "data/store.h"
 #include "evaluation/report.h"
@@ -21,8 +22,13 @@ void normalise_on(Model& model, Dataset& training);
 // notice says where their label map is not known.
 void check_weights(const ModelWeights& weights, const std::string& source, const Store& store);
 
-// Facts for the report: the model, its weights' file, the store, where the statistics come from.
+// As one line of a report; "" where nothing is known.
+std::string provenance_text(const Provenance& made);
+
+// Facts for the report: the model, its weights' file and what made them, the store, where the
+// statistics come from, and what evaluates: this process.
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,
-                                    const Store& store, const std::string& normalisation);
+                                    const Provenance& trained, const Store& store,
+                                    const std::string& normalisation);
 
 }  // namespace ekgine

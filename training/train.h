@@ -7,24 +7,11 @@
 #include <optional>
 #include <string>
 
-#include "engine/profile.h"
-#include "evaluation/evaluation.h"
+#include "engine/device.h"
 #include "training/options.h"
+#include "training/run.h"
 
 namespace ekgine {
-
-struct TrainResult {
-  std::filesystem::path run;             // the run directory
-  std::int64_t epochs = 0;               // completed
-  std::int64_t best_epoch = 0;           // whose weights model.safetensors holds
-  double sequences_per_second = 0;       // over whole epochs, without the first if there are more;
-                                         // validation not counted
-  double seconds = 0;                    // of this process
-  double peak_rss_mb = 0;                // of this process, 10⁶ bytes
-  std::optional<Evaluation> evaluation;  // of test or else validation records; none without both
-  std::string evaluated;                 // "test" or "validation"
-  std::optional<Profile> profile;        // of the training steps, where asked for
-};
 
 // Trains as the options say and writes the run directory, which must not hold a run yet:
 //   config.toml, splits.json       at the start

@@ -161,7 +161,8 @@ std::string CudaDevice::describe(int ordinal) {
 }
 
 CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
-    : stream_(std::make_unique<Stream>(ordinal)),
+    : ordinal_(ordinal),
+      stream_(std::make_unique<Stream>(ordinal)),
       staging_(std::make_unique<Staging>(stream_->handle)),
       workspace_(std::make_unique<Workspace>(allocate("workspace", workspace_bytes))),
       libraries_(std::make_unique<CudaLibraries>(stream_->handle, tf32)),

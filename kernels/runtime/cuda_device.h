@@ -28,6 +28,7 @@ class CudaDevice {
   ~CudaDevice();
 
   const Cuda& context() const { return context_; }
+  std::string description() const { return describe(ordinal_); }
 
   // Device memory; errors name `purpose`, what was asked for and what is free.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
@@ -54,6 +55,7 @@ class CudaDevice {
   void launch(const Graph& graph) const;
 
  private:
+  int ordinal_;
   struct Stream;  // declared first: everything else is used on it
   class Staging;
   std::unique_ptr<Stream> stream_;

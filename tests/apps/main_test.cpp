@@ -39,7 +39,8 @@ TEST(Program, HelpExplainsEverySubcommand) {
 TEST(Program, TellsItsVersion) {
   const ProcessResult result = ekgine({"--version"});
   EXPECT_EQ(result.status, 0);
-  EXPECT_EQ(result.out, "ekgine 0.1.0\n");
+  EXPECT_THAT(result.out,
+              MatchesRegex("ekgine [0-9]+\\.[0-9]+\\.[0-9]+( \\(commit [0-9a-f]{12}[+]?\\))?\n"));
 }
 
 TEST(Program, WrongUsageIsOneLineAndStatus2) {

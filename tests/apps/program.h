@@ -6,10 +6,12 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "model/safetensors.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
@@ -88,6 +90,30 @@ class SmallStore : public ::testing::Test {
     expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
     write_bytes(path("splits.json"), R"({"train_records": ["903", "901", "905", "902"],
                     "validation_records": ["904"], "test_records": ["906"]})");
+  }
+
+  // A run's or a study's weights and what is said of them, but for what made them: other commands
+  // may make the same.
+  std::string weights_of(const std::string& name) const {
+    WeightsFile file = read_safetensors(folder_ / (name + "/model.safetensors"));
+    file.metadata.erase("made");
+    std::string text;
+    for (const auto& [key, value] : file.metadata) text += key + "=" + value + "\n";
+    for (const auto& [array, values] : file.arrays) {
+      text += array + shape_text(values.shape);
+      text.append(reinterpret_cast<const char*>(values.values.data()),
+                  values.values.size() * sizeof(float));
+    }
+    return text;
+  }
+  // The options in a file for --config.
+  std::string options_of(const std::string& name) const {
+    std::istringstream lines(read(name));
+    std::string options;
+    for (std::string line; std::getline(lines, line);) {
+      if (!line.starts_with('#')) options += line + '\n';
+    }
+    return options;
   }
 
   std::string path(const std::string& name) const { return folder_ / name; }

@@ -28,14 +28,14 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 class Train : public SmallStore {
  protected:
-  std::string model_of(const std::string& run) const { return read(run + "/model.safetensors"); }
-
   // The arrays of a run's checkpoint and what else decides how it goes on, as one text. Seconds are
   // left out: they differ from run to run.
   std::string checkpoint_of(const std::string& run) const {
@@ -52,7 +52,7 @@ class Train : public SmallStore {
   }
 
   void expect_same_run(const std::string& a, const std::string& b) const {
-    EXPECT_TRUE(model_of(a) == model_of(b)) << "weights of " << a << " and " << b;
+    EXPECT_TRUE(weights_of(a) == weights_of(b)) << "weights of " << a << " and " << b;
     EXPECT_TRUE(checkpoint_of(a) == checkpoint_of(b)) << "checkpoints of " << a << " and " << b;
     EXPECT_EQ(read(a + "/metrics.json"), read(b + "/metrics.json"));
   }
@@ -127,6 +127,27 @@ TEST_F(Train, SaysWhatItDoes) {
   EXPECT_FALSE(fs::exists(path("alone/report.txt")));
 }
 
+// A run goes on under the command that started it.
+TEST_F(Train, TellsWhatMadeIt) {
+  const std::string command = "ekgine train --data " + store_ + " --train-records 901,902 ";
+  expect_success(ekgine(training(path("run")) + Arguments{"--test-records", "903"}));
+  expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
+  const json made =
+      json::parse(read_safetensors(path("run/model.safetensors")).metadata.at("made"));
+  EXPECT_THAT(made.at("tool").get<std::string>(), StartsWith("ekgine 0."));
+  EXPECT_THAT(made.at("device").get<std::string>(), EndsWith(", 1 thread"));
+  EXPECT_THAT(
+      made.at("command").get<std::string>(),
+      AllOf(StartsWith(command), EndsWith(" --test-records 903"), Not(HasSubstr(path("run")))));
+  EXPECT_THAT(read("run/config.toml"), AllOf(StartsWith("# sha256 "), HasSubstr("\n# " + command)));
+  EXPECT_THAT(read("run/report.txt"), AllOf(HasSubstr("Trained by"), HasSubstr("ekgine 0.")));
+  EXPECT_THAT(read("run/report.txt"), Not(HasSubstr("--resume")));
+  const ProcessResult result = ekgine({"evaluate", "--weights", path("run/model.safetensors"),
+                                       "--data", store_, "--records", "903"});
+  EXPECT_THAT(result.out, AllOf(HasSubstr("Trained by"), HasSubstr("Evaluated by"),
+                                HasSubstr("ekgine evaluate --weights")));
+}
+
 TEST_F(Train, NumbersRunsWithoutOutput) {
   Arguments arguments = training("");
   arguments.resize(arguments.size() - 2);  // no --output
@@ -146,12 +167,12 @@ TEST_F(Train, ConfigOfARunRepeatsItBitForBit) {
                                                         "--shuffle", "full", "--encode-each"}));
   expect_success(
       ekgine({"train", "--config", path("a/config.toml"), "--output", path("b"), "--quiet"}));
-  EXPECT_EQ(read("a/config.toml"), read("b/config.toml"));
+  EXPECT_EQ(options_of("a/config.toml"), options_of("b/config.toml"));
   expect_same_run("a", "b");
   // And another seed gives another model.
   expect_success(ekgine({"train", "--config", path("a/config.toml"), "--output", path("c"),
                          "--quiet", "--seed", "1"}));
-  EXPECT_FALSE(model_of("a") == model_of("c"));
+  EXPECT_FALSE(weights_of("a") == weights_of("c"));
 }
 
 TEST_F(Train, TakesRecordsFromASplitsFile) {
@@ -406,7 +427,7 @@ TEST_F(Resume, EveryModelGoesOnAfterAKill) {
 TEST_F(Resume, GoesOnAfterAKillInBfloat16) {
   goes_on_after_a_kill("bf16", {"--device", "cpu", "--precision", "bf16"});
   expect_success(ekgine(long_training(path("float")) + Arguments{"--device", "cpu"}));
-  EXPECT_FALSE(model_of("whole bf16") == model_of("float"));
+  EXPECT_FALSE(weights_of("whole bf16") == weights_of("float"));
 }
 
 TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
@@ -628,7 +649,7 @@ TEST_F(TensorBoard, KilledAndResumedShowsEveryEpochOnce) {
                    : long_training(path(run)) + Arguments{"--tensorboard", path(run) + "-logs"}));
     EXPECT_EQ(scalars(run + "-logs"), whole);
   }
-  EXPECT_TRUE(model_of("whole") == model_of(run));
+  EXPECT_TRUE(weights_of("whole") == weights_of(run));
 }
 
 TEST_F(TensorBoard, AFolderIsForOneRun) {

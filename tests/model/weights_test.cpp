@@ -38,10 +38,12 @@ TEST(ModelWeights, SurviveAFile) {
   ModelConfig config;
   config.num_blocks = 3;
   config.dropout = 0.15;
-  save_model_weights(folder / "w", {config, state_of(config), "ec57"});
+  const Provenance made{"ekgine", "a device", "ekgine train"};
+  save_model_weights(folder / "w", {config, state_of(config), "ec57", made});
   const ModelWeights weights = load_model_weights(folder / "w");
   EXPECT_EQ(weights.config, config);
   EXPECT_EQ(weights.label_map, "ec57");
+  EXPECT_EQ(weights.made, made);
   EXPECT_EQ(weights.state.size(), state_of(config).size());
   EXPECT_EQ(weights.state.at("classifier.bias").shape, (std::vector<std::int64_t>{5}));
   EXPECT_EQ(weights.state.at("classifier.bias").values, state.at("classifier.bias").values);

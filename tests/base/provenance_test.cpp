@@ -1,0 +1,40 @@
+#include "base/provenance.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/support/expect_error.h"
+
+namespace ekgine {
+namespace {
+
+using ::testing::StartsWith;
+
+TEST(Provenance, TellsProgramDeviceAndCommand) {
+  set_command("ekgine train --data 'my store'");
+  const Provenance made = made_on("a processor, 2 threads");
+  EXPECT_THAT(made.tool, StartsWith("ekgine " + std::string(program_version())));
+  EXPECT_EQ(made.device, "a processor, 2 threads");
+  EXPECT_EQ(made.command, "ekgine train --data 'my store'");
+  EXPECT_FALSE(made.empty());
+  EXPECT_TRUE(Provenance().empty());
+}
+
+TEST(Provenance, ComesBackFromJson) {
+  const Provenance made{"ekgine 1.2.3 (commit 0123456789ab+)", "a \"GPU\"", "ekgine\ntrain"};
+  EXPECT_EQ(provenance_from_json(to_json(made), "file"), made);
+  for (const char* key : {"tool", "device", "command"}) {
+    nlohmann::ordered_json json = to_json(made);
+    json[key] = 3;
+    EXPECT_ERROR(provenance_from_json(json, "file"), std::string("file: '") + key + "'");
+    json.erase(key);
+    EXPECT_ERROR(provenance_from_json(json, "file"), std::string("file: '") + key + "' is missing");
+  }
+  EXPECT_ERROR(provenance_from_json(4, "file"), "file: 'tool' is missing");
+}
+
+}  // namespace
+}  // namespace ekgine

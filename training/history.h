@@ -1,0 +1,17 @@
+// history.jsonl: a line per completed epoch of a run, as JSON.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "evaluation/plots.h"
+
+namespace ekgine {
+
+// What a line, checked already, has to show.
+EpochValues epoch_values(const nlohmann::ordered_json& line);
+
+// Writes the file of the run directory anew.
+void write_history(const std::filesystem::path& directory, const nlohmann::ordered_json& history);
+
+}  // namespace ekgine

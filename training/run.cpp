@@ -1,0 +1,374 @@
+#include "training/run.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <sstream>
+#include <utility>
+
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "data/sampler.h"
+#include "evaluation/plots.h"
+#include "model/weights.h"
+#include "training/class_weights.h"
+#include "training/evaluate.h"
+#include "training/history.h"
+#include "training/profile_report.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+namespace {
+
+// A kill costs at most this much work; a checkpoint takes about 30 ms.
+constexpr std::chrono::minutes checkpoint_interval{2};
+
+constexpr const char* profile_file = "profile.txt";
+constexpr const char* trace_file = "trace.json";
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
+std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
+  if (o.shuffle == Shuffle::stream) {
+    return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
+  }
+  return std::make_unique<MemoryDataset>(store, o.train_records, o.model.sequence_length);
+}
+
+// What SequenceIndex checks of training records, before hours of training and not after.
+void check_held_out(const Store& store, const std::vector<std::string>& names,
+                    std::int64_t length) {
+  for (const StoreRecord& record : store.find(names)) {
+    if (record.beats() < length) {
+      fail("record {} has {} beats, too few for sequences of {}", record.name, record.beats(),
+           length);
+    }
+  }
+}
+
+std::int64_t count_beats(std::span<const RecordBeats> records) {
+  std::int64_t beats = 0;
+  for (const RecordBeats& record : records) beats += record.size();
+  return beats;
+}
+
+SamplerOptions sampler_options(const TrainOptions& o) {
+  return {
+      .shuffle = o.shuffle, .batch_size = o.batch_size, .run_length = o.run_length, .seed = o.seed};
+}
+
+}  // namespace
+
+Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
+         const std::function<void(const std::string&)>& say, bool profile)
+    : options_(options),
+      directory_(std::move(directory)),
+      say_(say),
+      store_(options.data, options.model.beat_unit),
+      training_(open_training_set(store_, options)),
+      validation_(store_.read_all(options.validation_records)),
+      device_(Device::open(options.device, options.precision, say)),
+      model_(options.model, device_, ParameterSet::Use::training, options.seed),
+      loader_(*training_, sampler_options(options), !options.encode_each),
+      batches_(loader_.batches()) {
+  if (profile) profile_.emplace();
+  check_held_out(store_, options.validation_records, options.model.sequence_length);
+  check_held_out(store_, options.test_records, options.model.sequence_length);
+  if (!options.allow_absent_classes) require_all_classes(*training_, "training");
+  make_step();
+  inputs_ = inputs_of(store_, options);
+  if (checkpoint != nullptr) {
+    go_on_from(*checkpoint);
+  } else {
+    made_ = made_on(device_.description());
+    state_.plateau.rate = options.learning_rate;
+  }
+  state_.stopping.patience = options.patience;
+  announce();
+  if (checkpoint == nullptr) normalise_on(model_, *training_);
+  if (!options.tensorboard.empty()) {
+    tensorboard_ =
+        std::make_unique<TensorBoardLog>(options.tensorboard, checkpoint != nullptr, say_);
+  }
+}
+
+void Run::make_step() {
+  TrainingStep::Settings settings{
+      .class_weights = class_weights(options_.class_weights, training_->class_counts()),
+      .seed = options_.seed,
+      .amplitude_jitter = options_.amplitude_jitter,
+      .weight_decay = options_.weight_decay,
+      .sequences = options_.batch_size,
+      .beats = loader_.max_beats()};
+  const auto* const in_memory = dynamic_cast<const MemoryDataset*>(training_.get());
+  if (!device_.on_host() && in_memory != nullptr) {
+    settings.resident_beats = {in_memory->all_beats(), in_memory->unit()};
+  }
+  step_ = std::make_unique<TrainingStep>(model_, device_, settings);
+  predictor_ = std::make_unique<Predictor>(model_, device_);
+  device_.activations().seal();
+  device_.back_activations();  // what does not fit is known before anything is written
+}
+
+void Run::go_on_from(const Checkpoint& checkpoint) {
+  const fs::path path = checkpoint_path(directory_);
+  check_inputs(checkpoint.inputs, inputs_, path, options_.data);
+  check_position(checkpoint.state, options_, batches_, training_->index().sequences(),
+                 path.string());
+  restore(checkpoint, directory_, model_);
+  made_ = checkpoint.made;
+  state_ = checkpoint.state;
+}
+
+void Run::announce() const {
+  const ClassCounts& counts = training_->class_counts();
+  std::string classes;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    classes += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
+  }
+  say_(fmt::format("{}: {} parameters; {} training sequences ({}); {} threads", options_.model.name,
+                   model_.parameters().trainable_count(), training_->index().sequences(), classes,
+                   options_.threads));
+}
+
+void Run::save() const {
+  save_checkpoint(directory_, options_, inputs_, made_, state_, model_);
+}
+
+double Run::learning_rate() const {
+  if (options_.schedule == Schedule::cosine) {
+    return cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_);
+  }
+  return state_.plateau.rate;
+}
+
+void Run::take_totals() {
+  const kernels::RunningLoss totals = step_->totals();
+  state_.loss_sum = totals.loss;
+  state_.correct = totals.correct;
+}
+
+const Batch* Run::next_batch() {
+  const Profile::Span span(device_.profile(), {"loader wait"}, Phase::host);
+  return loader_.next();
+}
+
+void Run::write_profile() {
+  if (!profile_) return;
+  const std::string table = profile_table(
+      *profile_, fmt::format("{}, batches of {}, {} {}, {} threads", options_.model.name,
+                             options_.batch_size, device_.on_host() ? "cpu" : "cuda",
+                             choice_name(options_.precision), options_.threads));
+  write_file(directory_ / profile_file, table);
+  write_file(directory_ / trace_file, chrome_trace(*profile_));
+  std::istringstream lines(table);
+  for (std::string line; std::getline(lines, line);) say_(line);
+}
+
+void Run::show(Progress& progress) {
+  take_totals();
+  const auto done = static_cast<double>(state_.sequences);
+  progress.update(state_.sequences,
+                  fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / done,
+                              static_cast<double>(state_.correct) / done));
+}
+
+void Run::train_epoch() {
+  const std::int64_t total = training_->index().sequences();
+  Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs), "sequences",
+                    total, state_.sequences);
+  const Clock::time_point start = Clock::now();
+  Clock::time_point saved = start;
+  const bool whole = state_.batch == 0;
+  const std::int64_t before = state_.sequences;
+  loader_.start(state_.epoch, state_.batch);
+  step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
+  device_.set_profile(profile_ ? &*profile_ : nullptr);
+  while (const Batch* batch = next_batch()) {
+    step_->run({{batch->beats, batch->unit}, batch->beat_ids, batch->index, batch->labels},
+               state_.step + 1, learning_rate());
+    const std::int64_t n = std::ssize(batch->labels);
+    ++state_.step;
+    ++state_.batch;
+    state_.sequences += n;
+    const bool stop = interrupted();
+    const bool save_now = stop || Clock::now() - saved > checkpoint_interval;
+    // Reading the loss waits for the device.
+    if (device_.on_host() || save_now || progress.due()) show(progress);
+    if (save_now) {
+      save();
+      saved = Clock::now();
+    }
+    if (stop) throw_if_interrupted();
+  }
+  device_.set_profile(nullptr);  // validation is not part of it
+  take_totals();
+  const double seconds = seconds_since(start);
+  progress.finish();
+  if (whole) epoch_rates_.push_back(static_cast<double>(total) / seconds);
+  if (!validation_.empty()) save();  // validation takes a while: a kill must not cost the epoch
+  finish_epoch(seconds, total - before);
+}
+
+Evaluation Run::validate(const std::string& title) {
+  Progress progress(title, "beats", count_beats(validation_));
+  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, validation_,
+                                           [&](std::int64_t beats) { progress.update(beats); });
+  EvaluationFacts facts;
+  facts.class_names.assign(class_names.begin(), class_names.end());
+  Evaluation evaluation = evaluate_predictions(facts, predictions);
+  const Metrics& m = evaluation.metrics;
+  progress.finish(
+      fmt::format("loss {:.4f} accuracy {:.4f} macro F1 {:.4f}", m.loss, m.accuracy, m.macro_f1));
+  return evaluation;
+}
+
+// `sequences` of the epoch were trained on in these seconds: fewer than all after a resumption.
+void Run::finish_epoch(double seconds, std::int64_t sequences) {
+  const double rate = learning_rate();
+  const auto all = static_cast<double>(state_.sequences);
+  const double loss = state_.loss_sum / all;
+  ordered_json line = {{"epoch", state_.epoch + 1},
+                       {"loss", loss},
+                       {"accuracy", static_cast<double>(state_.correct) / all},
+                       {"learning_rate", rate},
+                       {"seconds", seconds}};
+  std::optional<Metrics> validation;
+  if (!validation_.empty()) {
+    validation = validate("  validation").metrics;
+    const Metrics& metrics = *validation;
+    line["validation_loss"] = metrics.loss;
+    line["validation_accuracy"] = metrics.accuracy;
+    line["validation_macro_f1"] = metrics.macro_f1;
+  }
+  ++state_.epoch;
+  state_.batch = 0;
+  state_.loss_sum = 0;
+  state_.correct = 0;
+  state_.sequences = 0;
+  state_.history.push_back(line);
+  if (tensorboard_) {
+    const double per_second = static_cast<double>(sequences) / seconds;
+    tensorboard_->add_epoch(state_.epoch, epoch_values(line),
+                            sequences > 0 ? std::optional(per_second) : std::nullopt, validation);
+  }
+  keep_if_best(line);
+  // History before the checkpoint: a kill between the two repeats the epoch and its line.
+  write_history(directory_, state_.history);
+  save();
+}
+
+// Lets the schedules see the epoch, and keeps its weights where it is the best so far.
+void Run::keep_if_best(const ordered_json& line) {
+  const double before = state_.plateau.rate;
+  if (observe_epoch(line, options_, state_.plateau, state_.stopping)) {
+    save_model_weights(directory_ / weights_file, {.config = options_.model,
+                                                   .state = model_.state(),
+                                                   .label_map = inputs_.label_map,
+                                                   .made = made_});
+  }
+  if (state_.plateau.rate != before) {
+    say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
+  }
+}
+
+std::optional<Evaluation> Run::evaluate_best() {
+  const bool test = !options_.test_records.empty();
+  if (!test && validation_.empty()) return std::nullopt;
+  const fs::path weights = directory_ / weights_file;
+  const ModelWeights best = load_model_weights(weights);
+  check_weights(best, weights.string(), store_);
+  model_.load(best.state, weights.string());
+  const std::vector<RecordBeats> records =
+      test ? store_.read_all(options_.test_records) : validation_;
+  Progress progress(test ? "test" : "validation", "beats", count_beats(records));
+  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, records,
+                                           [&](std::int64_t beats) { progress.update(beats); });
+  progress.finish();
+
+  EvaluationFacts facts = describe_evaluation(
+      model_,
+      fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
+      best.made, store_, fmt::format("{} training records", options_.train_records.size()));
+  facts.evaluated.clear();  // with them, also where the run was evaluated after a kill
+  std::vector<EpochValues> epochs;
+  for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));
+  for (std::string& note :
+       draw_history(directory_, facts.model, epochs, state_.stopping.best_epoch)) {
+    facts.notes.push_back(std::move(note));
+  }
+  if (!test) {
+    facts.notes.push_back(
+        "The records evaluated are the validation records that chose the epoch: "
+        "figures on records never used are likely lower.");
+  }
+  Evaluation evaluation = write_evaluation(directory_, facts, predictions);
+  if (tensorboard_) {
+    tensorboard_->set_evaluation(state_.stopping.best_epoch, test ? "test" : "best",
+                                 evaluation.metrics);
+  }
+  return evaluation;
+}
+
+void Run::train_epochs(std::int64_t epochs) {
+  try {
+    while (state_.epoch < epochs && !(state_.stopping.stop() && !validation_.empty())) {
+      train_epoch();
+    }
+  } catch (const Interrupted&) {
+    write_profile();
+    throw;
+  }
+  write_profile();
+  if (state_.epoch < epochs) {
+    say_(fmt::format("stopped early: no improvement for {} epochs", state_.stopping.patience));
+  }
+}
+
+// Over equal numbers of sequences, the rate over all is the harmonic mean.
+double Run::mean_rate() const {
+  // The first one warms up, if there are more.
+  const std::span<const double> rates =
+      std::span(epoch_rates_).subspan(epoch_rates_.size() > 1 ? 1 : 0);
+  double time_per_sequence = 0;
+  for (const double rate : rates) {
+    time_per_sequence += 1 / rate / static_cast<double>(rates.size());
+  }
+  return time_per_sequence > 0 ? 1 / time_per_sequence : 0;
+}
+
+TrainResult Run::execute(std::optional<std::int64_t> epochs) {
+  TrainResult result;
+  try {
+    train_epochs(epochs.value_or(options_.epochs));
+    if (!epochs) result.evaluation = evaluate_best();
+  } catch (const Interrupted&) {
+    throw Interrupted(fmt::format("interrupted after step {}", state_.step));
+  }
+  result.run = directory_;
+  result.evaluated = options_.test_records.empty() ? "validation" : "test";
+  result.epochs = state_.epoch;
+  result.best_epoch = state_.stopping.best_epoch;
+  result.sequences_per_second = mean_rate();
+  result.seconds = seconds_since(start_);
+  result.peak_rss_mb = peak_rss_mb();
+  result.profile = std::move(profile_);
+  return result;
+}
+
+}  // namespace ekgine
