@@ -4,31 +4,42 @@
 #include <variant>
 
 #include "engine/device.h"
+#include "engine/tape.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine {
 
-// A back end is the first argument of its kernels and three element types: Scalar, which
-// activations and their gradients are stored as; Image, the same for images, from the scalograms to
-// the last pooling; and Real, for parameters, their gradients, statistics and losses. Where
-// step_on_device, kernels read the step and the learning rate from the device's memory
-// (Device::set_step), elsewhere they are told. The float CPU is a product; the double CPU is the
-// reference for gradient checks.
-template <class T, class I = T>
-struct CpuBackEnd {
-  using Scalar = T;
+// A back end is the first argument of its kernels, `context`, and three element types: Scalar,
+// which activations and their gradients are stored as; Image, the same for images, from the
+// scalograms to the last pooling; and Real, for parameters, their gradients, statistics and losses.
+// These are tensors, gradients and numbers as its kernels take them.
+template <class S, class I, class R>
+struct ElementTypes {
+  using Scalar = S;
   using Image = I;
-  using Real = T;
-  static constexpr bool step_on_device = false;
+  using Real = R;
+
+  static S* data(const Tensor& tensor) { return tensor.data<S>(); }
+  static I* image(const Tensor& tensor) { return tensor.data<I>(); }
+  static R* real(const Tensor& tensor) { return tensor.data<R>(); }
+  static R real(double number) { return static_cast<R>(number); }
+  static Gradient<S> gradient(const GradientPlace& place) { return place.as<S>(); }
+  static Gradient<I> image_gradient(const GradientPlace& place) { return place.as<I>(); }
+  static Gradient<R> real_gradient(const GradientPlace& place) { return place.as<R>(); }
+};
+
+// The float CPU is a product; the double CPU is the reference for gradient checks.
+template <class T, class I = T>
+struct CpuBackEnd : ElementTypes<T, I, T> {
+  static constexpr bool is_cuda = false;
+  explicit CpuBackEnd(Workspace& workspace) : context{workspace} {}
   Cpu context;
 };
 #if EKGINE_HAS_CUDA
 template <class T>
-struct CudaBackEnd {
-  using Scalar = T;
-  using Image = T;
-  using Real = float;
-  static constexpr bool step_on_device = true;
+struct CudaBackEnd : ElementTypes<T, T, float> {
+  static constexpr bool is_cuda = true;
+  explicit CudaBackEnd(const Cuda& cuda) : context(cuda) {}
   const Cuda& context;
 };
 using AnyBackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>,

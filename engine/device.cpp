@@ -21,9 +21,9 @@ namespace ekgine {
 namespace {
 
 BackEnd cpu_back_end(DType type, Workspace& workspace) {
-  if (type == DType::f32) return {CpuBackEnd<float>{{workspace}}};
-  if (type == DType::f64) return {CpuBackEnd<double>{{workspace}}};
-  if (type == DType::bf16) return {CpuBackEnd<float, bfloat16>{{workspace}}};
+  if (type == DType::f32) return {CpuBackEnd<float>(workspace)};
+  if (type == DType::f64) return {CpuBackEnd<double>(workspace)};
+  if (type == DType::bf16) return {CpuBackEnd<float, bfloat16>(workspace)};
   fail("device: {} is no type to compute in (f32, f64, bf16 are)", name_of(type));
 }
 
@@ -60,8 +60,8 @@ Device::Device(DType type, const Options& options)
 namespace {
 
 BackEnd cuda_back_end(DType type, const Cuda& context) {
-  if (type == DType::f32) return {CudaBackEnd<float>{context}};
-  if (type == DType::bf16) return {CudaBackEnd<bfloat16>{context}};
+  if (type == DType::f32) return {CudaBackEnd<float>(context)};
+  if (type == DType::bf16) return {CudaBackEnd<bfloat16>(context)};
   fail("device: {} is no type to compute in on CUDA (f32, bf16 are)", name_of(type));
 }
 
@@ -102,14 +102,6 @@ void Device::back_activations() {
   planning_ = false;
 }
 
-void Device::set_step(std::uint64_t seed, std::uint32_t step) {
-  if (!on_host()) cuda_->set_step(seed, step);
-}
-
-void Device::set_learning_rate(double rate) {
-  if (!on_host()) cuda_->set_learning_rate(static_cast<float>(rate));
-}
-
 #else
 
 class CudaDevice {};
@@ -124,11 +116,18 @@ std::unique_ptr<Memory> Device::allocate(const std::string& purpose, std::size_t
 
 void Device::back_activations() {}
 
-void Device::set_step(std::uint64_t, std::uint32_t) {}
-
-void Device::set_learning_rate(double) {}
-
 #endif
+
+void Device::set_step(const Step& step) {
+  if (step == step_) return;
+  step_ = step;
+  run([&]<class B>(B& b) {
+    if constexpr (!B::is_cuda) b.context.step = step;
+  });
+#if EKGINE_HAS_CUDA
+  if (!on_host()) cuda_->set_step(step);
+#endif
+}
 
 std::unique_ptr<Memory> Device::allocate(const std::string& purpose,
                                          std::initializer_list<Place> places) const {

@@ -14,6 +14,7 @@
 #include "engine/profile.h"
 #include "engine/tensor.h"
 #include "kernels/runtime/arena.h"
+#include "kernels/runtime/step.h"
 
 namespace ekgine {
 
@@ -105,10 +106,10 @@ class Device {
   // Returns when the device has done everything queued so far.
   void wait() const;
 
-  // What CUDA kernels read from the device (CudaStep); nothing to do on the CPU, whose kernels are
-  // told. Neither waits, nor does anything where the values are already there.
-  void set_step(std::uint64_t seed, std::uint32_t step);
-  void set_learning_rate(double rate);
+  // What the kernels of the following calls read. Does not wait, and does nothing where it is so
+  // already: within captured work (engine/replay.h) it must be.
+  void set_step(const Step& step);
+  const Step& step() const { return step_; }
 
   // Copies host values into a tensor of this device, converted to its type: queued behind the work
   // so far, the values may be used again at once. And back, waiting for all of it.
@@ -154,6 +155,7 @@ class Device {
   Arena activations_;
   bool planning_ = false;  // activations have addresses only
   std::unique_ptr<BackEnd> back_end_;
+  Step step_;
   Profile* profile_ = nullptr;
 };
 

@@ -11,7 +11,7 @@ void keep_buffers(const Device& device, ParameterSet& parameters) {
 }
 
 void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSettings& settings,
-                std::int64_t step, const std::uint32_t* stop) {
+                const std::uint32_t* stop) {
   for (Parameter& parameter : parameters.trainable()) {
     if (!parameter.has_gradient) fail("adamw: {} has no gradient", parameter.name);
     parameter.has_gradient = false;
@@ -19,21 +19,12 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
   const Tensor values = parameters.values(), gradients = parameters.gradients();
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
   const Tensor buffers = parameters.buffer_values(), kept = parameters.kept_buffers();
-  device.set_learning_rate(settings.learning_rate);
   const Op op{"adamw", kernels::adamw_cost(values.size(), values.element_bytes())};
-  const auto launch = [&]<class B>(B& b) {
-    using R = typename B::Real;
-    const auto update = [&](auto... step_if_told) {
-      kernels::adamw(b.context, values.size(), settings, step_if_told..., gradients.data<R>(),
-                     values.data<R>(), m.data<R>(), v.data<R>(), stop);
-    };
-    if constexpr (B::step_on_device) {
-      update();
-    } else {
-      update(step);
-    }
+  const auto launch = [&](auto& b) {
+    kernels::adamw(b.context, values.size(), settings, b.real(gradients), b.real(values), b.real(m),
+                   b.real(v), stop);
     if (stop == nullptr) return;
-    kernels::put_back(b.context, buffers.size(), stop, kept.data<R>(), buffers.data<R>());
+    kernels::put_back(b.context, buffers.size(), stop, b.real(kept), b.real(buffers));
   };
   device.measure(op, Phase::update, [&] { device.run(launch); });
 }

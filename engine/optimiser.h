@@ -13,13 +13,13 @@ namespace ekgine {
 // back.
 void keep_buffers(const Device& device, ParameterSet& parameters);
 
-// Updates every trainable parameter, padding included, from its gradient in one launch, as step
-// `step` (1, 2, ...), and marks the gradients as used. Errors: a parameter that no backward pass
-// has reached since the last step, by name.
+// Updates every trainable parameter, padding included, from its gradient in one launch, by the
+// device's step (Device::set_step), and marks the gradients as used. Errors: a parameter that no
+// backward pass has reached since the last step, by name.
 // Where `stop` is given and *stop, in the device's memory, is not 0, the step is held back: weights
 // and moments stay as they are (kernels/adamw.h), and buffers become again what keep_buffers() has
 // kept (kernels/put_back.h).
 void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSettings& settings,
-                std::int64_t step, const std::uint32_t* stop = nullptr);
+                const std::uint32_t* stop = nullptr);
 
 }  // namespace ekgine

@@ -11,10 +11,12 @@
 namespace ekgine {
 
 Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool dry)
-    : device_(device), mode_(mode), random_(random), dry_(dry) {
+    : device_(device), mode_(mode), next_draw_(random.op), dry_(dry) {
   if (!dry) device_.back_activations();
   device_.activations().begin(plan);
-  if (!dry && training()) device_.set_step(random.seed, random.step);
+  if (!dry && training()) {
+    device_.set_step({random.seed, random.step, device_.step().learning_rate});
+  }
 }
 
 Tape::~Tape() {
@@ -58,8 +60,8 @@ const char* Tape::file_name(std::source_location where) {
 
 void Tape::fill(const Tensor& tensor, double value) {
   const Op op{"fill", kernels::fill_cost(tensor.size(), tensor.element_bytes())};
-  run_as(op, Phase::backward, tensor, [&]<class B, class T>(B& b, std::type_identity<T>) {
-    kernels::fill(b.context, tensor.size(), static_cast<typename B::Real>(value), tensor.data<T>());
+  run_as(op, Phase::backward, tensor, [&]<class T>(auto& b, std::type_identity<T>) {
+    kernels::fill(b.context, tensor.size(), b.real(value), tensor.data<T>());
   });
 }
 
@@ -67,10 +69,8 @@ Tensor Tape::as_scalar(const Tensor& weight) {
   if (weight.dtype() == device_.dtype()) return weight;
   const Tensor converted = empty(weight.shape());
   run({"convert", kernels::convert_cost(weight.size())}, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    if constexpr (!std::is_same_v<T, typename B::Real>) {
-      kernels::convert(b.context, weight.size(), weight.data<typename B::Real>(),
-                       converted.data<T>());
+    if constexpr (!std::is_same_v<typename B::Scalar, typename B::Real>) {
+      kernels::convert(b.context, weight.size(), b.real(weight), b.data(converted));
     }
   });
   return converted;
@@ -194,8 +194,8 @@ void Backward::pass_through(int input) {
   }
   const GradientPlace dx = gradient(input);
   run_as({"pass_through", kernels::scale_cost(dy_.size(), dy_.element_bytes())}, dy_,
-         [&]<class B, class T>(B& b, std::type_identity<T>) {
-           kernels::scale(b.context, dy_.size(), typename B::Real(1), dy_data<T>(), dx.as<T>());
+         [&]<class T>(auto& b, std::type_identity<T>) {
+           kernels::scale(b.context, dy_.size(), b.real(1), dy_data<T>(), dx.as<T>());
          });
 }
 

@@ -31,8 +31,9 @@ class Tape {
  public:
   enum class Mode { training, inference };
 
-  // Opens a step of the device's activation arena under `plan`. `random` names the step's random
-  // bits; its `op` is the first op number. With `dry`, ops check, allocate and record but no kernel
+  // Opens a step of the device's activation arena under `plan`. `random` has the seed and number
+  // that a training step's kernels read (Device::set_step; the learning rate stays what it is); its
+  // `op` is the first next_draw(). With `dry`, ops check, allocate and record but no kernel
   // runs: a dry step at the largest shapes plans the memory of all steps without touching any.
   Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random = {}, bool dry = false);
   Tape(const Tape&) = delete;
@@ -43,10 +44,6 @@ class Tape {
   void finish();
 
   bool training() const { return mode_ == Mode::training; }
-  // Number of the optimiser step, 1, 2, ...; 0 outside of a run.
-  std::uint32_t step() const { return random_.step; }
-  // Seed and step of the random bits; op is the next one's.
-  const RandomKey& random() const { return random_; }
   Device& device() { return device_; }
 
   // For callers of ops.
@@ -78,10 +75,10 @@ class Tape {
   // A weight as products take it: itself, or a constant copy where activations are stored in
   // another type.
   Tensor as_scalar(const Tensor& weight);
-  // The stream of random bits for the next op that draws.
-  RandomKey next_random() { return {random_.seed, random_.step, random_.op++}; }
+  // Number of the next op that draws random bits, which names its stream (kernels/philox.h).
+  std::uint32_t next_draw() { return next_draw_++; }
   // Runs kernel(back_end), unless the step is dry, under the name and with the cost that profiles
-  // show. Inside: using T = typename B::Scalar, and typename B::Real for parameters and statistics.
+  // show.
   template <class Kernel>
   void run(const Op& op, const Kernel& kernel) {
     run(op, Phase::forward, kernel);
@@ -154,7 +151,7 @@ class Tape {
 
   Device& device_;
   Mode mode_;
-  RandomKey random_;
+  std::uint32_t next_draw_;
   bool dry_, finished_ = false;
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;

@@ -28,12 +28,13 @@ struct Rates {
   float rate, decay;
 
   // 1 − βᵗ = −expm1(t·ln β): the power would lose the digits that the difference needs.
-  __device__ __forceinline__ Rates(const Constants& constants, const CudaStep& step) {
-    const float t = static_cast<float>(step.step);
+  __device__ __forceinline__ Rates(const Constants& constants, const Step& step) {
+    const float t = static_cast<float>(step.number);
     const float bias1 = -expm1f(t * constants.log_beta1);
     const float bias2 = -expm1f(t * constants.log_beta2);
-    rate = step.learning_rate * (sqrtf(bias2) / bias1);
-    decay = step.learning_rate * constants.weight_decay;
+    const float learning_rate = static_cast<float>(step.learning_rate);
+    rate = learning_rate * (sqrtf(bias2) / bias1);
+    decay = learning_rate * constants.weight_decay;
   }
 };
 
@@ -46,7 +47,7 @@ __device__ __forceinline__ void update(const Constants& constants, const Rates& 
 }
 
 __global__ void __launch_bounds__(threads_per_block)
-    step_all(std::int64_t n, bool vectorised, Constants constants, const CudaStep* step,
+    step_all(std::int64_t n, bool vectorised, Constants constants, const Step* step,
              const float* __restrict__ gradient, float* __restrict__ weight, float* __restrict__ m,
              float* __restrict__ v, const std::uint32_t* stop) {
   const std::int64_t first =

@@ -4,8 +4,9 @@
 // section 2); Loshchilov, Hutter: "Decoupled weight decay regularization", ICLR 2019. Order,
 // constants and the place of ε are those of Keras 3.8's AdamW.
 //
-//   weight, m, v, gradient (n)     step t = 1, 2, ...
+//   weight, m, v, gradient (n)
 //
+// With t the step's number, 1, 2, ..., and lr its learning rate:
 //   weight −= lr·weight_decay·weight
 //   m += (gradient − m)·(1 − β₁);  v += (gradient² − v)·(1 − β₂)
 //   weight −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ)·m / (√v + ε)
@@ -20,7 +21,6 @@
 namespace ekgine::kernels {
 
 struct AdamWSettings {
-  double learning_rate = 1e-3;
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-7;
   double weight_decay = 0.004;
@@ -31,12 +31,10 @@ constexpr Cost adamw_cost(std::int64_t n, double element) {
 }
 
 template <class T>
-void adamw(const Cpu& cpu, std::int64_t n, const AdamWSettings& settings, std::int64_t step,
-           const T* gradient, T* weight, T* m, T* v, const std::uint32_t* stop = nullptr);
+void adamw(const Cpu& cpu, std::int64_t n, const AdamWSettings& settings, const T* gradient,
+           T* weight, T* m, T* v, const std::uint32_t* stop = nullptr);
 
-// The step and the learning rate are read from cuda.step when the kernel runs, and
-// settings.learning_rate is not looked at: a captured graph is right at every step. *stop is in
-// device memory.
+// *stop is in device memory.
 void adamw(const Cuda& cuda, std::int64_t n, const AdamWSettings& settings, const float* gradient,
            float* weight, float* m, float* v, const std::uint32_t* stop = nullptr);
 

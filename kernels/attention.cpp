@@ -120,42 +120,42 @@ void attention_forward(const Cpu& cpu, AttentionShape s, const Dropout& dropout,
   // Whole rows of scores for a tile of queries, and a row of dropout factors.
   const std::int64_t share = padded((query_tile + 1) * positions);
   T* all = scratch.take<T>(static_cast<std::size_t>(thread_count() * share));
-  parallel_for(s.sequences * s.heads, head_grain,
-               [&](std::int64_t begin, std::int64_t end, int part) {
-                 T* scores = all + part * share;
-                 T* factor = scores + query_tile * positions;
-                 for (std::int64_t pair = begin; pair < end; ++pair) {
-                   const std::int64_t offset = head_offset(s, pair);
-                   const Rows<const T> q{query + offset, stride}, k{key + offset, stride},
-                       v{value + offset, stride};
-                   const Rows<T> out{y + offset, stride};
-                   clear_rows(width, positions, out);
-                   for (std::int64_t i0 = 0; i0 < positions; i0 += query_tile) {
-                     const std::int64_t i1 = std::min(i0 + query_tile, positions);
-                     const auto row = [&](std::int64_t i) { return scores + (i - i0) * positions; };
-                     for (std::int64_t j0 = 0; j0 < positions; j0 += key_tile) {
-                       const std::int64_t j1 = std::min(j0 + key_tile, positions);
-                       for (std::int64_t i = i0; i < i1; ++i) {
-                         dot_rows(width, q[i], k, j0, j1, scale, row(i) + j0);
-                       }
-                     }
-                     for (std::int64_t i = i0; i < i1; ++i) {
-                       T* p = row(i);
-                       logsumexp[pair * positions + i] = softmax_row(positions, p);
-                       if (dropout.rate == 0) continue;
-                       dropout_factors(dropout, first_element(s, pair, i), positions, factor);
+  parallel_for(
+      s.sequences * s.heads, head_grain, [&](std::int64_t begin, std::int64_t end, int part) {
+        T* scores = all + part * share;
+        T* factor = scores + query_tile * positions;
+        for (std::int64_t pair = begin; pair < end; ++pair) {
+          const std::int64_t offset = head_offset(s, pair);
+          const Rows<const T> q{query + offset, stride}, k{key + offset, stride},
+              v{value + offset, stride};
+          const Rows<T> out{y + offset, stride};
+          clear_rows(width, positions, out);
+          for (std::int64_t i0 = 0; i0 < positions; i0 += query_tile) {
+            const std::int64_t i1 = std::min(i0 + query_tile, positions);
+            const auto row = [&](std::int64_t i) { return scores + (i - i0) * positions; };
+            for (std::int64_t j0 = 0; j0 < positions; j0 += key_tile) {
+              const std::int64_t j1 = std::min(j0 + key_tile, positions);
+              for (std::int64_t i = i0; i < i1; ++i) {
+                dot_rows(width, q[i], k, j0, j1, scale, row(i) + j0);
+              }
+            }
+            for (std::int64_t i = i0; i < i1; ++i) {
+              T* p = row(i);
+              logsumexp[pair * positions + i] = softmax_row(positions, p);
+              if (dropout.rate == 0) continue;
+              dropout_factors(cpu.step, dropout, first_element(s, pair, i), positions, factor);
 #pragma omp simd
-                       for (std::int64_t j = 0; j < positions; ++j) p[j] *= factor[j];
-                     }
-                     for (std::int64_t j0 = 0; j0 < positions; j0 += key_tile) {
-                       const std::int64_t j1 = std::min(j0 + key_tile, positions);
-                       for (std::int64_t i = i0; i < i1; ++i) {
-                         add_rows(width, row(i) + j0, 1, v, j0, j1, out[i]);
-                       }
-                     }
-                   }
-                 }
-               });
+              for (std::int64_t j = 0; j < positions; ++j) p[j] *= factor[j];
+            }
+            for (std::int64_t j0 = 0; j0 < positions; j0 += key_tile) {
+              const std::int64_t j1 = std::min(j0 + key_tile, positions);
+              for (std::int64_t i = i0; i < i1; ++i) {
+                add_rows(width, row(i) + j0, 1, v, j0, j1, out[i]);
+              }
+            }
+          }
+        }
+      });
 }
 
 template <class T>
@@ -200,7 +200,7 @@ void attention_backward(const Cpu& cpu, AttentionShape s, const Dropout& dropout
                 dot_rows(width, dout[i], v, j0, j1, T(1), ds);
                 if (dropout.rate != 0) {
                   const auto first = first_element(s, pair, i) + static_cast<std::uint64_t>(j0);
-                  dropout_factors(dropout, first, n, factor);
+                  dropout_factors(cpu.step, dropout, first, n, factor);
                 }
                 const T normaliser = logsumexp[pair * positions + i];
                 for (std::int64_t j = 0; j < n; ++j) {

@@ -101,14 +101,14 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
         [&](std::int64_t c) { return moments.squares[c]; });
     total.count += moments.count;
   }
+  const T kept = kept_of(momentum, cpu.step);
   for (std::int64_t c = 0; c < channels; ++c) {
     const double variance = total.squares[c] / total.count;
     mean[c] = static_cast<T>(total.mean[c]);
     rstd[c] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
     if (!std::isfinite(mean[c]) || !std::isfinite(static_cast<T>(variance))) continue;
-    running_mean[c] = momentum * running_mean[c] + (1 - momentum) * mean[c];
-    running_variance[c] =
-        momentum * running_variance[c] + (1 - momentum) * static_cast<T>(variance);
+    running_mean[c] = kept * running_mean[c] + (1 - kept) * mean[c];
+    running_variance[c] = kept * running_variance[c] + (1 - kept) * static_cast<T>(variance);
   }
 }
 

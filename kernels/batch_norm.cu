@@ -104,7 +104,7 @@ __global__ void __launch_bounds__(channel_threads)
 template <class T>
 __global__ void __launch_bounds__(channel_threads)
     finish_moments(BatchNormShape s, std::int64_t parts, float epsilon, float momentum,
-                   const CudaStep* step, const T* x, const float* partial, float* mean, float* rstd,
+                   const Step* step, const T* x, const float* partial, float* mean, float* rstd,
                    float* running_mean, float* running_variance) {
   SIMT_SHARED(float[Moments<1>::size * lane_scratch], scratch);
   const std::int64_t c = totals_channel();
@@ -119,9 +119,7 @@ __global__ void __launch_bounds__(channel_threads)
   }
   merge_lanes(moments.values, channel_place(), scratch, Moments<1>::merge);
   if (c >= s.channels || threadIdx.y != 0) return;
-  const std::uint32_t t = step->step;
-  const float kept =
-      t == 0 ? momentum : fminf(momentum, static_cast<float>(t - 1) / static_cast<float>(t));
+  const float kept = kept_of(momentum, *step);
   const float batch_mean = to_float(x[c]) + moments.values[0];
   const float batch_variance = moments.values[1] / static_cast<float>(s.rows);
   mean[c] = batch_mean;

@@ -9,7 +9,9 @@
 //
 // Statistics, per channel:
 //   mean = Σ_R x / R;  variance = Σ_R (x − mean)² / R;  rstd = 1/√(variance + ε)
-//   running = momentum·running + (1 − momentum)·batch      (biased variance, as Keras does)
+//   running = m·running + (1 − m)·batch                    (biased variance, as Keras does)
+//   with m = kept_of(momentum, step): of the step t at most (t − 1)/t (see BatchNorm in
+//   engine/ops.h)
 // taken block by block, two passes over each while it is in cache (never E[x²] − E[x]²), and merged
 // in double by
 //   Chan, Golub, LeVeque: "Updating formulae and a pairwise algorithm for computing sample
@@ -52,14 +54,19 @@ constexpr Cost batch_norm_backward_cost(BatchNormShape s, double element) {
   return {9 * s.size(), 5 * s.size() * element};
 }
 
+// What running statistics keep in a step.
+template <class T>
+constexpr T kept_of(T momentum, const Step& step) {
+  if (step.number == 0) return momentum;
+  const T average = static_cast<T>(step.number - 1) / static_cast<T>(step.number);
+  return momentum < average ? momentum : average;
+}
+
 // Of the batch: mean and rstd assigned; the running statistics updated.
 template <class I, class T>
 void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance);
 
-// `momentum` is the largest one: the kernel reads the step t from cuda.step when it runs and, for
-// t > 0, uses min(momentum, (t − 1)/t) (see BatchNorm in engine/ops.h). So a captured graph is
-// right at every step.
 template <class T>
 void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, float momentum,
                            const T* x, float* mean, float* rstd, float* running_mean,

@@ -47,10 +47,11 @@ void philox_blocks(RandomKey key, std::uint64_t first, std::int64_t count, std::
 }  // namespace
 
 template <class T>
-void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t count, T* factor) {
+void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t first,
+                     std::int64_t count, T* factor) {
   const std::uint32_t threshold = dropout.threshold();
   const T scale = static_cast<T>(dropout.scale());
-  const RandomKey key = dropout.key;
+  const RandomKey key = random_key(step, dropout.op);
   std::array<std::uint32_t, chunk + 4 * (1 + blocks_at_once)> words;
   for (std::int64_t done = 0; done < count;) {
     // Whole blocks; the first may begin before the first element.
@@ -68,13 +69,13 @@ void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t c
 }
 
 template <class T>
-void dropout(const Cpu&, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y) {
+void dropout(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y) {
   if (!y) return;
   parallel_for(n, grain_of(10), [&](std::int64_t begin, std::int64_t end, int) {
     std::array<T, chunk> factor;
     for (std::int64_t i = begin; i < end; i += chunk) {
       const std::int64_t m = std::min(end - i, chunk);
-      dropout_factors(dropout, static_cast<std::uint64_t>(i), m, factor.data());
+      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(i), m, factor.data());
 #pragma omp simd
       for (std::int64_t k = 0; k < m; ++k) {
         const T value = factor[k] != 0 ? x[i + k] * factor[k] : T(0);
@@ -84,8 +85,8 @@ void dropout(const Cpu&, std::int64_t n, const Dropout& dropout, const T* x, Gra
   });
 }
 
-template void dropout_factors(const Dropout&, std::uint64_t, std::int64_t, float*);
-template void dropout_factors(const Dropout&, std::uint64_t, std::int64_t, double*);
+template void dropout_factors(const Step&, const Dropout&, std::uint64_t, std::int64_t, float*);
+template void dropout_factors(const Step&, const Dropout&, std::uint64_t, std::int64_t, double*);
 template void dropout(const Cpu&, std::int64_t, const Dropout&, const float*, Gradient<float>);
 template void dropout(const Cpu&, std::int64_t, const Dropout&, const double*, Gradient<double>);
 

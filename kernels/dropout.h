@@ -5,12 +5,13 @@
 //
 //   x, y (n)
 //
-// Element i is kept when word i of the key's random stream (kernels/philox.h) is at least
+// Element i is kept when word i of random stream `op` of the step (kernels/philox.h) is at least
 // threshold = ⌊rate·2³²⌋, so one Philox block decides four elements:
 //
 //   y[i] = x[i]·factor[i],  factor[i] = 1/(1 − rate) if kept, else 0;  y[i] = 0 even for x[i] = NaN
 //
-// Backward is the same map: dx = dropout(dy) with the same rate and key. Nothing is saved.
+// Backward is the same map: dx = dropout(dy) with the same rate and stream, in the same step.
+// Nothing is saved.
 //
 // y is assigned or accumulated as it says. Deterministic: the same bits at any thread count.
 #pragma once
@@ -20,10 +21,10 @@
 
 namespace ekgine::kernels {
 
-// Which elements are dropped: a pure function of the element's number.
+// Which elements are dropped: a pure function of the step and the element's number.
 struct Dropout {
-  double rate = 0;  // in [0, 1)
-  RandomKey key = {};
+  double rate = 0;       // in [0, 1)
+  std::uint32_t op = 0;  // its random stream
 
   constexpr std::uint32_t threshold() const { return static_cast<std::uint32_t>(rate * 0x1p32); }
   constexpr double scale() const { return 1 / (1 - rate); }
@@ -31,7 +32,8 @@ struct Dropout {
 
 // factor[0...count) for the elements first, first + 1, ...
 template <class T>
-void dropout_factors(const Dropout& dropout, std::uint64_t first, std::int64_t count, T* factor);
+void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t first,
+                     std::int64_t count, T* factor);
 
 constexpr Cost dropout_cost(std::int64_t n, double element) {
   return {static_cast<double>(n), 2 * static_cast<double>(n) * element};
@@ -40,9 +42,6 @@ constexpr Cost dropout_cost(std::int64_t n, double element) {
 template <class T>
 void dropout(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y);
 
-// On CUDA, here and wherever a Dropout is given: of the key, only op counts. Seed and step are
-// those of the device's CudaStep at the time when the kernel runs, so that a captured step can be
-// replayed with other ones.
 template <class T>
 void dropout(const Cuda& cuda, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y);
 

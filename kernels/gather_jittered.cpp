@@ -8,14 +8,14 @@
 namespace ekgine::kernels {
 
 template <class T>
-void gather_jittered(const Cpu&, GatherJitteredShape s, double deviation, RandomKey key, const T* x,
+void gather_jittered(const Cpu& cpu, GatherJitteredShape s, double deviation, const T* x,
                      const std::int32_t* index, const std::int32_t* ids, T* y) {
   for (std::int64_t u = 0; u < s.picks; ++u) {
     if (index[u] < 0 || index[u] >= s.rows) {
       fail("gather_jittered: index {} of {} is {}, x has {} rows", u, s.picks, index[u], s.rows);
     }
   }
-  key.op = jitter_op;
+  const RandomKey key = random_key(cpu.step, jitter_op);
   parallel_for(s.picks, grain_of(s.channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t u = begin; u < end; ++u) {
       const auto word = 2 * static_cast<std::uint64_t>(ids[u]);
@@ -28,9 +28,9 @@ void gather_jittered(const Cpu&, GatherJitteredShape s, double deviation, Random
   });
 }
 
-template void gather_jittered(const Cpu&, GatherJitteredShape, double, RandomKey, const float*,
+template void gather_jittered(const Cpu&, GatherJitteredShape, double, const float*,
                               const std::int32_t*, const std::int32_t*, float*);
-template void gather_jittered(const Cpu&, GatherJitteredShape, double, RandomKey, const double*,
+template void gather_jittered(const Cpu&, GatherJitteredShape, double, const double*,
                               const std::int32_t*, const std::int32_t*, double*);
 
 }  // namespace ekgine::kernels

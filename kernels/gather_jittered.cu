@@ -8,9 +8,9 @@ namespace ekgine::kernels {
 
 namespace {
 
-__device__ __forceinline__ float factor_of(float deviation, const CudaStep& step, std::int32_t id) {
+__device__ __forceinline__ float factor_of(float deviation, const Step& step, std::int32_t id) {
   // Words 2·id and 2·id + 1 are the first or the second half of Philox block id / 2.
-  const auto word = philox({step.seed, step.step, jitter_op}, static_cast<std::uint64_t>(id) / 2);
+  const auto word = philox(random_key(step, jitter_op), static_cast<std::uint64_t>(id) / 2);
   const std::uint32_t first = id % 2 == 0 ? word[0] : word[2];
   const std::uint32_t second = id % 2 == 0 ? word[1] : word[3];
   const float radius = sqrtf(-2.0F * log1pf(-static_cast<float>(first >> 8) * 0x1p-24F));
@@ -18,9 +18,8 @@ __device__ __forceinline__ float factor_of(float deviation, const CudaStep& step
 }
 
 __global__ void __launch_bounds__(device::row_threads)
-    gather_jittered_kernel(GatherJitteredShape s, float deviation, const CudaStep* step,
-                           const float* x, const std::int32_t* index, const std::int32_t* ids,
-                           float* y) {
+    gather_jittered_kernel(GatherJitteredShape s, float deviation, const Step* step, const float* x,
+                           const std::int32_t* index, const std::int32_t* ids, float* y) {
   const std::int64_t u = device::row_of_thread();
   if (u >= s.picks) return;
   const std::int64_t row = index[u];

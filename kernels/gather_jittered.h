@@ -10,9 +10,9 @@
 //
 //   y[u] = x[index[u]] · exp(deviation·z[u]),  z standard normal (Box, Muller 1958):
 //   z[u] = √(−2·ln(1 − r₀)) · cos(2π·r₁),  r₀, r₁ uniform: words 2·ids[u] and 2·ids[u] + 1 of the
-//   random stream {key.seed, key.step, jitter_op}, which no other op has
+//   random stream jitter_op of the step, which no other op has
 //
-// z depends on the key and the id alone, so that a beat gets the same factor however often and
+// z depends on the step and the id alone, so that a beat gets the same factor however often and
 // wherever a batch holds it. With deviation 0, y is a copy.
 //
 // y is assigned. Deterministic: the same bits at any thread count.
@@ -38,11 +38,10 @@ constexpr Cost gather_jittered_cost(GatherJitteredShape s, double element) {
 
 // Errors: an index outside [0, N), before anything is written.
 template <class T>
-void gather_jittered(const Cpu& cpu, GatherJitteredShape s, double deviation, RandomKey key,
-                     const T* x, const std::int32_t* index, const std::int32_t* ids, T* y);
+void gather_jittered(const Cpu& cpu, GatherJitteredShape s, double deviation, const T* x,
+                     const std::int32_t* index, const std::int32_t* ids, T* y);
 
-// Seed and step are those of cuda.step when the kernel runs. A row whose index is outside becomes
-// NaN.
+// A row whose index is outside becomes NaN.
 void gather_jittered(const Cuda& cuda, GatherJitteredShape s, double deviation, const float* x,
                      const std::int32_t* index, const std::int32_t* ids, float* y);
 

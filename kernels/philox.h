@@ -8,6 +8,8 @@
 #include <array>
 #include <cstdint>
 
+#include "kernels/runtime/step.h"
+
 namespace ekgine {
 
 // Names one stream of random bits: one op of one step of one run.
@@ -16,6 +18,11 @@ struct RandomKey {
   std::uint32_t step = 0;
   std::uint32_t op = 0;
 };
+
+// The stream of op `op` of a step.
+constexpr RandomKey random_key(const Step& step, std::uint32_t op) {
+  return {step.seed, step.number, op};
+}
 
 // Four 32-bit words for block `block` of the stream.
 constexpr std::array<std::uint32_t, 4> philox(RandomKey key, std::uint64_t block) {

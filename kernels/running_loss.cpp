@@ -6,12 +6,12 @@
 namespace ekgine::kernels {
 
 template <class T>
-void running_loss(const Cpu&, RunningLossShape s, std::uint32_t step, const T* loss,
-                  const T* probabilities, const std::int32_t* labels, RunningLoss* totals) {
+void running_loss(const Cpu& cpu, RunningLossShape s, const T* loss, const T* probabilities,
+                  const std::int32_t* labels, RunningLoss* totals) {
   if (totals->failed_step != 0) return;
   if (!std::isfinite(*loss)) {
     totals->failed_loss = static_cast<float>(*loss);
-    totals->failed_step = step;
+    totals->failed_step = cpu.step.number;
     return;
   }
   for (std::int64_t b = 0; b < s.rows; ++b) {
@@ -22,9 +22,9 @@ void running_loss(const Cpu&, RunningLossShape s, std::uint32_t step, const T* l
   totals->sequences += s.rows;
 }
 
-template void running_loss(const Cpu&, RunningLossShape, std::uint32_t, const float*, const float*,
+template void running_loss(const Cpu&, RunningLossShape, const float*, const float*,
                            const std::int32_t*, RunningLoss*);
-template void running_loss(const Cpu&, RunningLossShape, std::uint32_t, const double*,
-                           const double*, const std::int32_t*, RunningLoss*);
+template void running_loss(const Cpu&, RunningLossShape, const double*, const double*,
+                           const std::int32_t*, RunningLoss*);
 
 }  // namespace ekgine::kernels

@@ -18,7 +18,7 @@ constexpr int threads_per_block = 256;
 constexpr int warps = threads_per_block / 32;
 
 __global__ void __launch_bounds__(threads_per_block)
-    add_up(RunningLossShape s, const CudaStep* step, const float* loss, const float* probabilities,
+    add_up(RunningLossShape s, const Step* step, const float* loss, const float* probabilities,
            const std::int32_t* labels, RunningLoss* totals) {
   SIMT_SHARED(std::int32_t[warps], hits_of_warp);
   std::int32_t hits = 0;
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(threads_per_block)
   if (threadIdx.x != 0 || totals->failed_step != 0) return;
   if (!(fabsf(*loss) <= FLT_MAX)) {  // a NaN is no more than anything, either
     totals->failed_loss = *loss;
-    totals->failed_step = step->step;
+    totals->failed_step = step->number;
     return;
   }
   for (int warp = 0; warp < warps; ++warp) totals->correct += hits_of_warp[warp];

@@ -39,10 +39,9 @@ constexpr Cost running_loss_cost(RunningLossShape s, double element) {
 }
 
 template <class T>
-void running_loss(const Cpu& cpu, RunningLossShape s, std::uint32_t step, const T* loss,
-                  const T* probabilities, const std::int32_t* labels, RunningLoss* totals);
+void running_loss(const Cpu& cpu, RunningLossShape s, const T* loss, const T* probabilities,
+                  const std::int32_t* labels, RunningLoss* totals);
 
-// The step is read from cuda.step when the kernel runs.
 void running_loss(const Cuda& cuda, RunningLossShape s, const float* loss,
                   const float* probabilities, const std::int32_t* labels, RunningLoss* totals);
 

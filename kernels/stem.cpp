@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/batch_norm.h"
 #include "kernels/runtime/simd.h"
 
 namespace ekgine::kernels {
@@ -321,6 +322,7 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
       patch_covariance[t * taps + u] = static_cast<T>(covariance[t][u]);
     }
   }
+  const T kept = kept_of(momentum, cpu.step);
   for (std::int64_t c = 0; c < s.c; ++c) {
     double k[taps], center = 0, variance = 0;
     for (int t = 0; t < taps; ++t) {
@@ -334,9 +336,8 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
     mean[c] = static_cast<T>(center);
     rstd[c] = static_cast<T>(1 / std::sqrt(variance + static_cast<double>(epsilon)));
     if (!std::isfinite(mean[c]) || !std::isfinite(static_cast<T>(variance))) continue;
-    running_mean[c] = momentum * running_mean[c] + (1 - momentum) * mean[c];
-    running_variance[c] =
-        momentum * running_variance[c] + (1 - momentum) * static_cast<T>(variance);
+    running_mean[c] = kept * running_mean[c] + (1 - kept) * mean[c];
+    running_variance[c] = kept * running_variance[c] + (1 - kept) * static_cast<T>(variance);
   }
 }
 

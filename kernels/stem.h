@@ -1,10 +1,10 @@
 // The stem of a network of images: 3×3 convolution of one channel, batch normalisation, rectifier
-// and 2×2 max pooling, whose convolution is never in memory.
+// and 2×2 max pooling, whose convolution is never in memory. On the CPU only: on CUDA there is no
+// such kernel, and the op of this name is the composition conv2d → batch_norm_relu_max_pool2d.
 //
 // The convolution of a single channel is little arithmetic (nine products) and the largest array of
 // the model. It is computed anew wherever it is needed: in the forward pass, and in the backward
-// pass to find the maxima. The composition conv2d → batch_norm_relu_max_pool2d is the
-// specification, and the tests compare with it.
+// pass to find the maxima. The composition is the specification, and the tests compare with it.
 //
 //   x                (N,H,W)    images; no gradient: they are data
 //   kernel, dkernel  (3,3,C)    of conv2d with C input channels 1
@@ -35,8 +35,7 @@
 // only their own sums.
 //
 // y is assigned; each gradient is assigned or accumulated as it says. Deterministic at a given
-// thread count. With images in bfloat16 the kernel is rounded to it, too; u never is. On CUDA the
-// op is the composition.
+// thread count. With images in bfloat16 the kernel is rounded to it, too; u never is.
 #pragma once
 
 #include "kernels/runtime/cpu.h"

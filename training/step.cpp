@@ -66,14 +66,12 @@ void TrainingStep::take(const BatchView& batch, std::int64_t step, double learni
   const Inputs inputs = this->inputs(std::ssize(batch.labels), std::ssize(batch.beat_ids));
   device_.measure({"host copies"}, Phase::host, [&] { write(batch, inputs); });
   const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
-  device_.set_step(random.seed, random.step);
-  device_.set_learning_rate(learning_rate);
+  device_.set_step({random.seed, random.step, learning_rate});
   replay_.run({inputs.labels.size(), inputs.rows.size()}, [&] {
     keep_buffers(device_, model_.parameters());
     Tape tape(device_, Tape::Mode::training, plan_, random);
     record(tape, inputs);
-    adamw_step(device_, model_.parameters(),
-               {.learning_rate = learning_rate, .weight_decay = settings_.weight_decay}, step,
+    adamw_step(device_, model_.parameters(), {.weight_decay = settings_.weight_decay},
                &totals_->failed_step);
   });
 }

@@ -59,13 +59,13 @@ CudaCase morlet_cwt(KernelCase work, std::int64_t scales) {
   const auto other = matrix ? kernels::MorletCwtPath::fft : kernels::MorletCwtPath::matrix;
   const auto along = [s, other](Tape& tape, std::span<const Tensor> in) {
     const auto prepare = [&]<class B>(B& b) {
-      if constexpr (B::step_on_device) kernels::morlet_cwt_prepare(b.context, s, other);
+      if constexpr (B::is_cuda) kernels::morlet_cwt_prepare(b.context, s, other);
     };
     tape.device().run(prepare);
     const Tensor y = tape.empty({s.signals, s.scales, s.length, 1});
     tape.run([&]<class B>(B& b) {
       using T = typename B::Scalar;
-      if constexpr (B::step_on_device) {
+      if constexpr (B::is_cuda) {
         kernels::morlet_cwt(b.context, s, other, in[0].data<float>(), in[1].data<float>(),
                             in[2].data<float>(), y.data<T>());
       }
@@ -154,7 +154,7 @@ CudaCase adamw_of(std::int64_t n) {
       .op =
           [n](Tape& tape, std::span<const Tensor> in) {
             tape.run([&]<class B>(B& b) {
-              if constexpr (B::step_on_device) {
+              if constexpr (B::is_cuda) {
                 kernels::adamw(b.context, n, {}, in[0].data<float>(), in[1].data<float>(),
                                in[2].data<float>(), in[3].data<float>());
               } else {

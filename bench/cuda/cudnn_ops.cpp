@@ -72,7 +72,7 @@ struct CudnnOps::State {
   template <class Runner, class Body>
   void run(Runner& runner, const Body& body) {
     runner.run([&]<class B>(B& b) {
-      if constexpr (B::step_on_device) {
+      if constexpr (B::is_cuda) {
         CUDNN(cudnnSetStream, handle, b.context.stream);
         body(std::type_identity<typename B::Scalar>());
       } else {

@@ -97,7 +97,7 @@ double launch_time(const Cuda& cuda, int count, int tries) {
 const Cuda& cuda_of(Device& device) {
   const Cuda* cuda = nullptr;
   device.run([&]<class B>(B& b) {
-    if constexpr (B::step_on_device) cuda = &b.context;
+    if constexpr (B::is_cuda) cuda = &b.context;
   });
   if (cuda == nullptr) fail("the device is not a CUDA device");
   return *cuda;

@@ -16,19 +16,15 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
   const kernels::AddPositionShape s{x.shape()[0], x.shape()[1], x.shape()[2], table.shape()[0]};
   const Tensor y = tape.empty(x.shape());
   const Op forward{"add_position", kernels::add_position_forward_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::add_position_forward(b.context, s, x.data<T>(), table.data<typename B::Real>(),
-                                  y.data<T>());
+  tape.run(forward, [&](auto& b) {
+    kernels::add_position_forward(b.context, s, b.data(x), b.real(table), b.data(y));
   });
   return tape.record(y, {x, table}, [s](Backward& node) {
     const GradientPlace dtable = node.gradient(1);
     const Op backward{"add_position",
                       kernels::add_position_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      kernels::add_position_backward(b.context, s, node.dy_data<T>(),
-                                     dtable.as<typename B::Real>());
+    node.run(backward, [&](auto& b) {
+      kernels::add_position_backward(b.context, s, b.data(node.dy()), b.real_gradient(dtable));
     });
     node.pass_through(0);  // last: x's gradient becomes dy's memory
   });

@@ -12,9 +12,9 @@ Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b) {
   const std::int64_t n = a.size();
   const Tensor y = tape.empty(a.shape(), a.dtype());
   const Op forward{"add_scaled", kernels::add_scaled_cost(n, y.element_bytes())};
-  tape.run_as(forward, y, [&]<class B, class T>(B& back_end, std::type_identity<T>) {
-    kernels::add_scaled(back_end.context, n, a.data<T>(), static_cast<typename B::Real>(alpha),
-                        b.data<T>(), y.data<T>());
+  tape.run_as(forward, y, [&]<class T>(auto& back_end, std::type_identity<T>) {
+    kernels::add_scaled(back_end.context, n, a.data<T>(), back_end.real(alpha), b.data<T>(),
+                        y.data<T>());
   });
   return record_add_scaled(tape, y, a, alpha, b);
 }
@@ -24,9 +24,8 @@ Tensor record_add_scaled(Tape& tape, const Tensor& y, const Tensor& a, double al
   return tape.record(y, {a, b}, [n = y.size(), alpha](Backward& node) {
     const GradientPlace db = node.gradient(1);
     const Op backward{"add_scaled", kernels::scale_cost(n, node.dy().element_bytes())};
-    node.run_as(backward, node.dy(), [&]<class B, class T>(B& back_end, std::type_identity<T>) {
-      kernels::scale(back_end.context, n, static_cast<typename B::Real>(alpha), node.dy_data<T>(),
-                     db.as<T>());
+    node.run_as(backward, node.dy(), [&]<class T>(auto& back_end, std::type_identity<T>) {
+      kernels::scale(back_end.context, n, back_end.real(alpha), node.dy_data<T>(), db.as<T>());
     });
     node.pass_through(0);  // last: a's gradient becomes dy's memory
   });

@@ -16,26 +16,22 @@ Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tenso
 
   const kernels::AttentionShape s{shape[0], shape[1], shape[2], shape[3]};
   kernels::Dropout drop;
-  if (tape.training() && dropout != 0) drop = {dropout, tape.next_random()};
+  if (tape.training() && dropout != 0) drop = {dropout, tape.next_draw()};
   const Tensor y = tape.empty(shape);
   const Tensor logsumexp = tape.empty_real({s.sequences, s.heads, s.positions});
   const Op forward{"attention", kernels::attention_forward_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::attention_forward(b.context, s, drop, query.data<T>(), key.data<T>(), value.data<T>(),
-                               y.data<T>(), logsumexp.data<R>());
+  tape.run(forward, [&](auto& b) {
+    kernels::attention_forward(b.context, s, drop, b.data(query), b.data(key), b.data(value),
+                               b.data(y), b.real(logsumexp));
   });
   return tape.record(y, {query, key, value}, [=](Backward& node) {
     const GradientPlace dquery = node.gradient(0), dkey = node.gradient(1),
                         dvalue = node.gradient(2);
     const Op backward{"attention", kernels::attention_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::attention_backward(b.context, s, drop, query.data<T>(), key.data<T>(),
-                                  value.data<T>(), y.data<T>(), logsumexp.data<R>(),
-                                  node.dy_data<T>(), dquery.as<T>(), dkey.as<T>(), dvalue.as<T>());
+    node.run(backward, [&](auto& b) {
+      kernels::attention_backward(b.context, s, drop, b.data(query), b.data(key), b.data(value),
+                                  b.data(y), b.real(logsumexp), b.data(node.dy()),
+                                  b.gradient(dquery), b.gradient(dkey), b.gradient(dvalue));
     });
   });
 }

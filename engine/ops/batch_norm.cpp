@@ -1,7 +1,5 @@
 #include "engine/ops/batch_norm.h"
 
-#include <algorithm>
-
 #include "engine/back_end.h"
 #include "engine/check.h"
 #include "kernels/batch_norm.h"
@@ -17,16 +15,11 @@ void check_norm(const char* op, const Shape& channels, const BatchNorm& norm,
   check_shape(norm.running_variance, channels, op, "running_variance", "(C)", context);
 }
 
-double effective_momentum(const BatchNorm& norm, std::uint32_t step) {
-  return step == 0 ? norm.momentum : std::min(norm.momentum, (step - 1.0) / step);
-}
-
 Tensor running_rstd(Tape& tape, const BatchNorm& norm) {
   const Tensor rstd = tape.empty_real(norm.running_variance.shape());
-  tape.run({"batch_norm_statistics"}, [&]<class B>(B& b) {
-    using R = typename B::Real;
-    kernels::batch_norm_rstd(b.context, rstd.size(), static_cast<R>(norm.epsilon),
-                             norm.running_variance.data<R>(), rstd.data<R>());
+  tape.run({"batch_norm_statistics"}, [&](auto& b) {
+    kernels::batch_norm_rstd(b.context, rstd.size(), b.real(norm.epsilon),
+                             b.real(norm.running_variance), b.real(rstd));
   });
   return rstd;
 }
@@ -48,19 +41,16 @@ Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const std::int64_t channels = x.shape()[-1];
   const Statistics found{tape.empty_real({channels}), tape.empty_real({channels})};
   tape.run({"batch_norm_statistics", statistics_cost(x)}, [&]<class B>(B& b) {
-    using R = typename B::Real;
-    const double momentum =
-        B::step_on_device ? norm.momentum : effective_momentum(norm, tape.step());
     const auto of = [&](const auto* values) {
-      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels},
-                                     static_cast<R>(norm.epsilon), static_cast<R>(momentum), values,
-                                     found.mean.data<R>(), found.rstd.data<R>(),
-                                     norm.running_mean.data<R>(), norm.running_variance.data<R>());
+      kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels}, b.real(norm.epsilon),
+                                     b.real(norm.momentum), values, b.real(found.mean),
+                                     b.real(found.rstd), b.real(norm.running_mean),
+                                     b.real(norm.running_variance));
     };
     if (x.dtype() == dtype_of<typename B::Image>()) {
-      of(x.data<typename B::Image>());
+      of(b.image(x));
     } else {
-      of(x.data<typename B::Scalar>());
+      of(b.data(x));
     }
   });
   return found;
@@ -91,11 +81,9 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   const auto [mean, rstd] = statistics(tape, x, norm);
   const Op forward{"batch_norm",
                    kernels::batch_norm_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::batch_norm_forward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
-                                weight.data<R>(), bias.data<R>(), y.data<T>());
+  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
+    kernels::batch_norm_forward(b.context, s, b.data(x), b.real(mean), b.real(rstd), b.real(weight),
+                                b.real(bias), b.data(y));
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, mean = mean, rstd = rstd](Backward& node) {
@@ -103,12 +91,10 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
         const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
         const Op backward{"batch_norm",
                           kernels::batch_norm_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&]<class B>(B& b) {
-          using T = typename B::Scalar;
-          using R = typename B::Real;
-          kernels::batch_norm_backward(b.context, s, x.data<T>(), mean.data<R>(), rstd.data<R>(),
-                                       weight.data<R>(), node.dy_data<T>(), dx.as<T>(),
-                                       dweight.as<R>(), dbias.as<R>());
+        node.run(backward, [&](auto& b) {
+          kernels::batch_norm_backward(b.context, s, b.data(x), b.real(mean), b.real(rstd),
+                                       b.real(weight), b.data(node.dy()), b.gradient(dx),
+                                       b.real_gradient(dweight), b.real_gradient(dbias));
         });
       });
 }
@@ -121,12 +107,10 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
   const Op forward{
       "batch_norm_relu_max_pool2d",
       kernels::batch_norm_relu_max_pool2d_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
-    using I = typename B::Image;
-    using R = typename B::Real;
-    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, x.data<I>(), mean.data<R>(),
-                                                rstd.data<R>(), weight.data<R>(), bias.data<R>(),
-                                                y.data<I>());
+  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
+    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, b.image(x), b.real(mean),
+                                                b.real(rstd), b.real(weight), b.real(bias),
+                                                b.image(y));
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
@@ -135,12 +119,11 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
         const Op backward{
             "batch_norm_relu_max_pool2d",
             kernels::batch_norm_relu_max_pool2d_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&]<class B>(B& b) {
-          using I = typename B::Image;
-          using R = typename B::Real;
+        node.run(backward, [&](auto& b) {
           kernels::batch_norm_relu_max_pool2d_backward(
-              b.context, s, x.data<I>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
-              bias.data<R>(), node.dy_data<I>(), dx.as<I>(), dweight.as<R>(), dbias.as<R>());
+              b.context, s, b.image(x), b.real(mean), b.real(rstd), b.real(weight), b.real(bias),
+              b.image(node.dy()), b.image_gradient(dx), b.real_gradient(dweight),
+              b.real_gradient(dbias));
         });
       });
 }
@@ -153,13 +136,10 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
   const Op forward{"batch_norm_relu_global_avg_pool",
                    kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes()) -
                        statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd]<class B>(B& b) {
-    using I = typename B::Image;
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, x.data<I>(), mean.data<R>(),
-                                                     rstd.data<R>(), weight.data<R>(),
-                                                     bias.data<R>(), y.data<T>());
+  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
+    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, b.image(x), b.real(mean),
+                                                     b.real(rstd), b.real(weight), b.real(bias),
+                                                     b.data(y));
   });
   return tape.record(
       y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
@@ -168,13 +148,11 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
         const Op backward{
             "batch_norm_relu_global_avg_pool",
             kernels::batch_norm_relu_global_avg_pool_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&]<class B>(B& b) {
-          using I = typename B::Image;
-          using T = typename B::Scalar;
-          using R = typename B::Real;
+        node.run(backward, [&](auto& b) {
           kernels::batch_norm_relu_global_avg_pool_backward(
-              b.context, s, x.data<I>(), mean.data<R>(), rstd.data<R>(), weight.data<R>(),
-              bias.data<R>(), node.dy_data<T>(), dx.as<I>(), dweight.as<R>(), dbias.as<R>());
+              b.context, s, b.image(x), b.real(mean), b.real(rstd), b.real(weight), b.real(bias),
+              b.data(node.dy()), b.image_gradient(dx), b.real_gradient(dweight),
+              b.real_gradient(dbias));
         });
       });
 }

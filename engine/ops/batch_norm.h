@@ -11,9 +11,6 @@ namespace ekgine {
 void check_norm(const char* op, const Shape& channels, const BatchNorm& norm,
                 const std::string& context);
 
-// The momentum at this step, as BatchNorm in engine/ops.h says.
-double effective_momentum(const BatchNorm& norm, std::uint32_t step);
-
 // (C): what normalises in inference mode.
 Tensor running_rstd(Tape& tape, const BatchNorm& norm);
 

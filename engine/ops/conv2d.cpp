@@ -20,21 +20,16 @@ Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight) {
                                .o = weight.shape()[3]};
   const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty_image({s.n, s.h, s.w, s.o});
-  tape.run({"conv2d", kernels::conv2d_forward_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
-    using I = typename B::Image;
-    using T = typename B::Scalar;
-    kernels::conv2d_forward(b.context, s, x.data<I>(), w.data<T>(), y.data<I>());
+  tape.run({"conv2d", kernels::conv2d_forward_cost(s, y.element_bytes())}, [&](auto& b) {
+    kernels::conv2d_forward(b.context, s, b.image(x), b.data(w), b.image(y));
   });
   return tape.record(y, {x, weight}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1);
     const Op backward{"conv2d", kernels::conv2d_backward_cost(s, node.dy().element_bytes(),
                                                               static_cast<bool>(dx))};
-    node.run(backward, [&]<class B>(B& b) {
-      using I = typename B::Image;
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::conv2d_backward(b.context, s, x.data<I>(), w.data<T>(), node.dy_data<I>(),
-                               dx.as<I>(), dweight.as<R>());
+    node.run(backward, [&](auto& b) {
+      kernels::conv2d_backward(b.context, s, b.image(x), b.data(w), b.image(node.dy()),
+                               b.image_gradient(dx), b.real_gradient(dweight));
     });
   });
 }

@@ -21,22 +21,18 @@ Tensor depthwise_conv1d(Tape& tape, const Tensor& x, const Tensor& weight, const
   const Tensor y = tape.empty(x.shape());
   const Op forward{"depthwise_conv1d",
                    kernels::depthwise_conv1d_forward_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::depthwise_conv1d_forward(b.context, s, x.data<T>(), weight.data<R>(), bias.data<R>(),
-                                      y.data<T>());
+  tape.run(forward, [&](auto& b) {
+    kernels::depthwise_conv1d_forward(b.context, s, b.data(x), b.real(weight), b.real(bias),
+                                      b.data(y));
   });
   return tape.record(y, {x, weight, bias}, [=](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     const Op backward{"depthwise_conv1d",
                       kernels::depthwise_conv1d_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::depthwise_conv1d_backward(b.context, s, x.data<T>(), weight.data<R>(),
-                                         node.dy_data<T>(), dx.as<T>(), dweight.as<R>(),
-                                         dbias.as<R>());
+    node.run(backward, [&](auto& b) {
+      kernels::depthwise_conv1d_backward(b.context, s, b.data(x), b.real(weight), b.data(node.dy()),
+                                         b.gradient(dx), b.real_gradient(dweight),
+                                         b.real_gradient(dbias));
     });
   });
 }

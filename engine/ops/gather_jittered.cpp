@@ -15,15 +15,9 @@ Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const T
   const kernels::GatherJitteredShape s{x.shape()[0], x.shape()[1], index.size()};
   const Tensor y = tape.empty_real({s.picks, s.channels});
   const Op op{"gather_jittered", kernels::gather_jittered_cost(s, y.element_bytes())};
-  tape.run(op, [&]<class B>(B& b) {
-    using R = typename B::Real;
-    if constexpr (B::step_on_device) {
-      kernels::gather_jittered(b.context, s, deviation, x.data<R>(), index.data<std::int32_t>(),
-                               ids.data<std::int32_t>(), y.data<R>());
-    } else {
-      kernels::gather_jittered(b.context, s, deviation, tape.random(), x.data<R>(),
-                               index.data<std::int32_t>(), ids.data<std::int32_t>(), y.data<R>());
-    }
+  tape.run(op, [&](auto& b) {
+    kernels::gather_jittered(b.context, s, deviation, b.real(x), index.data<std::int32_t>(),
+                             ids.data<std::int32_t>(), b.real(y));
   });
   return y;
 }

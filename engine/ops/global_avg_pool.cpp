@@ -13,17 +13,14 @@ Tensor global_avg_pool(Tape& tape, const Tensor& x) {
   const kernels::GlobalAvgPoolShape s{n, x.size() / (n * c), c};
   const Tensor y = tape.empty({n, c});
   const Op forward{"global_avg_pool", kernels::global_avg_pool_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::global_avg_pool_forward(b.context, s, x.data<T>(), y.data<T>());
-  });
+  tape.run(forward,
+           [&](auto& b) { kernels::global_avg_pool_forward(b.context, s, b.data(x), b.data(y)); });
   return tape.record(y, {x}, [s](Backward& node) {
     const GradientPlace dx = node.gradient(0);
     const Op backward{"global_avg_pool",
                       kernels::global_avg_pool_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      kernels::global_avg_pool_backward(b.context, s, node.dy_data<T>(), dx.as<T>());
+    node.run(backward, [&](auto& b) {
+      kernels::global_avg_pool_backward(b.context, s, b.data(node.dy()), b.gradient(dx));
     });
   });
 }

@@ -27,12 +27,10 @@ Tensor record_layer_norm(Tape& tape, const Tensor& y, const Tensor& x, const Ten
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     const Op backward{"layer_norm",
                       kernels::layer_norm_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::layer_norm_backward(b.context, s, x.data<T>(), weight.data<R>(), mean.data<R>(),
-                                   rstd.data<R>(), node.dy_data<T>(), dx.as<T>(), dweight.as<R>(),
-                                   dbias.as<R>());
+    node.run(backward, [&](auto& b) {
+      kernels::layer_norm_backward(b.context, s, b.data(x), b.real(weight), b.real(mean),
+                                   b.real(rstd), b.data(node.dy()), b.gradient(dx),
+                                   b.real_gradient(dweight), b.real_gradient(dbias));
     });
   });
 }
@@ -46,12 +44,9 @@ Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tenso
   const Tensor mean = tape.empty_real({s.rows});
   const Tensor rstd = tape.empty_real({s.rows});
   const Op forward{"layer_norm", kernels::layer_norm_forward_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::layer_norm_forward(b.context, s, static_cast<R>(epsilon), x.data<T>(),
-                                weight.data<R>(), bias.data<R>(), y.data<T>(), mean.data<R>(),
-                                rstd.data<R>());
+  tape.run(forward, [&](auto& b) {
+    kernels::layer_norm_forward(b.context, s, b.real(epsilon), b.data(x), b.real(weight),
+                                b.real(bias), b.data(y), b.real(mean), b.real(rstd));
   });
   return record_layer_norm(tape, y, x, weight, bias, mean, rstd);
 }
@@ -65,13 +60,11 @@ AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Ten
   const Tensor mean = tape.empty_real({s.rows});
   const Tensor rstd = tape.empty_real({s.rows});
   const Op forward{"add_layer_norm", kernels::add_layer_norm_forward_cost(s, y.element_bytes())};
-  tape.run(forward, [&]<class B>(B& back_end) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::add_layer_norm_forward(back_end.context, s, static_cast<R>(epsilon), a.data<T>(),
-                                    static_cast<R>(alpha), b.data<T>(), weight.data<R>(),
-                                    bias.data<R>(), sum.data<T>(), y.data<T>(), mean.data<R>(),
-                                    rstd.data<R>());
+  tape.run(forward, [&](auto& back_end) {
+    kernels::add_layer_norm_forward(back_end.context, s, back_end.real(epsilon), back_end.data(a),
+                                    back_end.real(alpha), back_end.data(b), back_end.real(weight),
+                                    back_end.real(bias), back_end.data(sum), back_end.data(y),
+                                    back_end.real(mean), back_end.real(rstd));
   });
   // Two nodes: that of y adds its gradient to what else the sum's gradient is made of, before the
   // sum's own node passes it on.

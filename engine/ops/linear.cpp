@@ -17,20 +17,16 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
 
   const Tensor w = tape.as_scalar(weight);
   const Tensor y = tape.empty(x.shape().with_last(s.out));
-  tape.run({"linear", kernels::linear_forward_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::linear_forward(b.context, s, x.data<T>(), w.data<T>(), bias ? bias.data<R>() : nullptr,
-                            y.data<T>());
+  tape.run({"linear", kernels::linear_forward_cost(s, y.element_bytes())}, [&](auto& b) {
+    kernels::linear_forward(b.context, s, b.data(x), b.data(w), bias ? b.real(bias) : nullptr,
+                            b.data(y));
   });
   return tape.record(y, {x, weight, bias}, [s, x, w](Backward& node) {
     const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
     const Op backward{"linear", kernels::linear_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::linear_backward(b.context, s, x.data<T>(), w.data<T>(), node.dy_data<T>(),
-                               dx.as<T>(), dweight.as<R>(), dbias.as<R>());
+    node.run(backward, [&](auto& b) {
+      kernels::linear_backward(b.context, s, b.data(x), b.data(w), b.data(node.dy()),
+                               b.gradient(dx), b.real_gradient(dweight), b.real_gradient(dbias));
     });
   });
 }

@@ -20,21 +20,17 @@ Tensor lstm(Tape& tape, const Tensor& projected, const Tensor& recurrent) {
   const Tensor cell = tape.empty_real({s.positions, s.sequences, s.units});
   const Tensor hidden = tape.empty({s.positions - 1, s.sequences, s.units});
   const Op op{"lstm", kernels::lstm_forward_cost(s, y.element_bytes())};
-  tape.run(op, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::lstm_forward(b.context, s, projected.data<T>(), u.data<T>(), y.data<T>(),
-                          gates.data<T>(), cell.data<R>(), hidden.data<T>());
+  tape.run(op, [&](auto& b) {
+    kernels::lstm_forward(b.context, s, b.data(projected), b.data(u), b.data(y), b.data(gates),
+                          b.real(cell), b.data(hidden));
   });
   return tape.record(y, {projected, recurrent}, [=](Backward& node) {
     const GradientPlace dprojected = node.gradient(0), drecurrent = node.gradient(1);
     const Op backward{"lstm", kernels::lstm_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::lstm_backward(b.context, s, u.data<T>(), gates.data<T>(), cell.data<R>(),
-                             hidden.data<T>(), node.dy_data<T>(), dprojected.as<T>(),
-                             drecurrent.as<R>());
+    node.run(backward, [&](auto& b) {
+      kernels::lstm_backward(b.context, s, b.data(u), b.data(gates), b.real(cell), b.data(hidden),
+                             b.data(node.dy()), b.gradient(dprojected),
+                             b.real_gradient(drecurrent));
     });
   });
 }

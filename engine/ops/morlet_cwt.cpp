@@ -23,14 +23,12 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
 
   const kernels::MorletCwtShape s{signals, length, scales};
   // Even in a dry step: what it keeps is part of the run's memory.
-  tape.device().run([&]<class B>(B& b) { kernels::morlet_cwt_prepare(b.context, s); });
+  tape.device().run([&](auto& b) { kernels::morlet_cwt_prepare(b.context, s); });
   const Tensor y = tape.empty_image({signals, scales, length, 1});
-  tape.run({"morlet_cwt", kernels::morlet_cwt_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
-    using I = typename B::Image;
-    using R = typename B::Real;
+  tape.run({"morlet_cwt", kernels::morlet_cwt_cost(s, y.element_bytes())}, [&](auto& b) {
     kernels::morlet_cwt_prepare(b.context, s);
-    kernels::morlet_cwt(b.context, s, beats.data<R>(), mean ? mean.data<R>() : nullptr,
-                        std ? std.data<R>() : nullptr, y.data<I>());
+    kernels::morlet_cwt(b.context, s, b.real(beats), mean ? b.real(mean) : nullptr,
+                        std ? b.real(std) : nullptr, b.image(y));
   });
   return y;
 }

@@ -8,16 +8,13 @@ namespace ekgine {
 Tensor relu(Tape& tape, const Tensor& x) {
   const std::int64_t n = x.size();
   const Tensor y = tape.empty(x.shape());
-  tape.run({"relu", kernels::relu_forward_cost(n, y.element_bytes())}, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    kernels::relu_forward(b.context, n, x.data<T>(), y.data<T>());
-  });
+  tape.run({"relu", kernels::relu_forward_cost(n, y.element_bytes())},
+           [&](auto& b) { kernels::relu_forward(b.context, n, b.data(x), b.data(y)); });
   return tape.record(y, {x}, [n, y](Backward& node) {
     const GradientPlace dx = node.gradient(0);
     const Op backward{"relu", kernels::relu_backward_cost(n, node.dy().element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      kernels::relu_backward(b.context, n, y.data<T>(), node.dy_data<T>(), dx.as<T>());
+    node.run(backward, [&](auto& b) {
+      kernels::relu_backward(b.context, n, b.data(y), b.data(node.dy()), b.gradient(dx));
     });
   });
 }

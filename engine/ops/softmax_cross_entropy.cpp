@@ -19,23 +19,19 @@ CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tenso
   const Tensor probabilities = tape.empty_real(logits.shape());
   const Op forward{"softmax_cross_entropy",
                    kernels::softmax_cross_entropy_forward_cost(s, logits.element_bytes())};
-  tape.run(forward, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::softmax_cross_entropy_forward(b.context, s, logits.data<T>(),
-                                           labels.data<std::int32_t>(), class_weights.data<R>(),
-                                           probabilities.data<R>(), loss.data<R>());
+  tape.run(forward, [&](auto& b) {
+    kernels::softmax_cross_entropy_forward(b.context, s, b.data(logits),
+                                           labels.data<std::int32_t>(), b.real(class_weights),
+                                           b.real(probabilities), b.real(loss));
   });
   const Tensor recorded = tape.record(loss, {logits}, [=](Backward& node) {
     const GradientPlace dlogits = node.gradient(0);
     const Op backward{"softmax_cross_entropy", kernels::softmax_cross_entropy_backward_cost(
                                                    s, probabilities.element_bytes())};
-    node.run(backward, [&]<class B>(B& b) {
-      using T = typename B::Scalar;
-      using R = typename B::Real;
-      kernels::softmax_cross_entropy_backward(b.context, s, probabilities.data<R>(),
-                                              labels.data<std::int32_t>(), class_weights.data<R>(),
-                                              node.dy_data<R>(), dlogits.as<T>());
+    node.run(backward, [&](auto& b) {
+      kernels::softmax_cross_entropy_backward(b.context, s, b.real(probabilities),
+                                              labels.data<std::int32_t>(), b.real(class_weights),
+                                              b.real(node.dy()), b.gradient(dlogits));
     });
   });
   return {recorded, probabilities};
@@ -46,11 +42,8 @@ Tensor softmax(Tape& tape, const Tensor& logits) {
               "(...,C) with C >= 1", logits);
   const kernels::SoftmaxShape s{logits.shape().rows(), logits.shape()[-1]};
   const Tensor probabilities = tape.empty_real(logits.shape());
-  tape.run({"softmax", kernels::softmax_cost(s, logits.element_bytes())}, [&]<class B>(B& b) {
-    using T = typename B::Scalar;
-    using R = typename B::Real;
-    kernels::softmax(b.context, s, logits.data<T>(), probabilities.data<R>());
-  });
+  tape.run({"softmax", kernels::softmax_cost(s, logits.element_bytes())},
+           [&](auto& b) { kernels::softmax(b.context, s, b.data(logits), b.real(probabilities)); });
   return probabilities;
 }
 

@@ -1,7 +1,5 @@
 #include "kernels/stem.h"
 
-#include <type_traits>
-
 #include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
@@ -15,7 +13,7 @@ namespace {
 template <class Kernel>
 auto on_host(const Kernel& kernel) {
   return [&kernel]<class B>(B& b) {
-    if constexpr (std::is_same_v<decltype(B::context), Cpu>) kernel(b);
+    if constexpr (!B::is_cuda) kernel(b);
   };
 }
 
@@ -45,22 +43,18 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
     patch_covariance = tape.empty_real({9, 9});
     const Op statistics{"stem_statistics", kernels::stem_statistics_cost(s, x.element_bytes())};
     const auto run = [&]<class B>(B& b) {
-      using R = typename B::Real;
-      kernels::stem_statistics(b.context, s, static_cast<R>(norm.epsilon),
-                               static_cast<R>(effective_momentum(norm, tape.step())),
-                               x.data<typename B::Image>(), kernel.data<R>(), patch_mean.data<R>(),
-                               patch_covariance.data<R>(), mean.data<R>(), rstd.data<R>(),
-                               norm.running_mean.data<R>(), norm.running_variance.data<R>());
+      kernels::stem_statistics(b.context, s, b.real(norm.epsilon), b.real(norm.momentum),
+                               b.image(x), b.real(kernel), b.real(patch_mean),
+                               b.real(patch_covariance), b.real(mean), b.real(rstd),
+                               b.real(norm.running_mean), b.real(norm.running_variance));
     };
     tape.run(statistics, on_host(run));
   } else {
     rstd = running_rstd(tape, norm);
   }
   const auto forward = [&]<class B>(B& b) {
-    using I = typename B::Image;
-    using R = typename B::Real;
-    kernels::stem_forward(b.context, s, x.data<I>(), kernel.data<R>(), mean.data<R>(),
-                          rstd.data<R>(), weight.data<R>(), bias.data<R>(), y.data<I>());
+    kernels::stem_forward(b.context, s, b.image(x), b.real(kernel), b.real(mean), b.real(rstd),
+                          b.real(weight), b.real(bias), b.image(y));
   };
   tape.run({"stem", kernels::stem_forward_cost(s, y.element_bytes())}, on_host(forward));
   return tape.record(
@@ -69,12 +63,11 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
         const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
                             dbias = node.gradient(2);
         const auto backward = [&]<class B>(B& b) {
-          using I = typename B::Image;
-          using R = typename B::Real;
-          kernels::stem_backward(b.context, s, x.data<I>(), kernel.data<R>(), patch_mean.data<R>(),
-                                 patch_covariance.data<R>(), mean.data<R>(), rstd.data<R>(),
-                                 weight.data<R>(), bias.data<R>(), node.dy_data<I>(),
-                                 dkernel.as<R>(), dweight.as<R>(), dbias.as<R>());
+          kernels::stem_backward(b.context, s, b.image(x), b.real(kernel), b.real(patch_mean),
+                                 b.real(patch_covariance), b.real(mean), b.real(rstd),
+                                 b.real(weight), b.real(bias), b.image(node.dy()),
+                                 b.real_gradient(dkernel), b.real_gradient(dweight),
+                                 b.real_gradient(dbias));
         };
         node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
                  on_host(backward));

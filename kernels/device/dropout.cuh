@@ -10,21 +10,21 @@
 
 namespace ekgine::device {
 
-// A Dropout whose seed and step are read when the kernel runs.
+// A Dropout, with the step that is read when the kernel runs.
 struct DropoutDraw {
-  const CudaStep* step;
+  const Step* step;
   std::uint32_t op, threshold;
   float scale;
   bool active;  // rate ≠ 0
 };
 
 inline DropoutDraw draw_of(const Cuda& cuda, const kernels::Dropout& dropout) {
-  return {cuda.step, dropout.key.op, dropout.threshold(), static_cast<float>(dropout.scale()),
+  return {cuda.step, dropout.op, dropout.threshold(), static_cast<float>(dropout.scale()),
           dropout.rate != 0};
 }
 
 __device__ __forceinline__ RandomKey key_of(const DropoutDraw& draw) {
-  return {draw.step->seed, draw.step->step, draw.op};
+  return random_key(*draw.step, draw.op);
 }
 
 // factor[e] of element first + e; first and Width are multiples of 4, the elements of a Philox

@@ -8,12 +8,14 @@
 
 #include "kernels/runtime/arena.h"
 #include "kernels/runtime/kernel.h"
+#include "kernels/runtime/step.h"
 
 namespace ekgine {
 
 // First argument of every CPU kernel.
 struct Cpu {
   Workspace& workspace;  // empty at the start of a call, and at its end
+  Step step = {};
 };
 
 // Number of threads that kernels use: one budget for loops and oneDNN alike. Set before the first

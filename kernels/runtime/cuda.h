@@ -10,18 +10,11 @@
 
 #include "kernels/runtime/arena.h"
 #include "kernels/runtime/kernel.h"
+#include "kernels/runtime/step.h"
 
 namespace ekgine {
 
 class CudaLibraries;  // kernels/runtime/cuda_libraries.h
-
-// What changes from step to step. Kernels read it from device memory when they run, so that a
-// captured step can be replayed.
-struct CudaStep {
-  std::uint64_t seed = 0;
-  std::uint32_t step = 0;  // t = 1, 2, ...
-  float learning_rate = 0;
-};
 
 // First argument of every CUDA kernel.
 struct Cuda {
@@ -29,7 +22,7 @@ struct Cuda {
   Workspace& workspace;  // device memory; empty at the start of a call, and at its end. Calls on
                          // one stream follow each other, so it may be taken again at once
   CudaLibraries& libraries;
-  const CudaStep* step;  // device memory
+  const Step* step;  // device memory
   int multiprocessors;
   int compute_capability;  // 10·major + minor, as in sm_86
   bool tf32 = false;       // whether products of floats may round their factors to TF32

@@ -166,16 +166,16 @@ CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
       staging_(std::make_unique<Staging>(stream_->handle)),
       workspace_(std::make_unique<Workspace>(allocate("workspace", workspace_bytes))),
       libraries_(std::make_unique<CudaLibraries>(stream_->handle, tf32)),
-      step_memory_(allocate("step", sizeof(CudaStep))),
+      step_memory_(allocate("step", sizeof(Step))),
       context_{.stream = stream_->handle,
                .workspace = *workspace_,
                .libraries = *libraries_,
-               .step = reinterpret_cast<const CudaStep*>(step_memory_->data()),
+               .step = reinterpret_cast<const Step*>(step_memory_->data()),
                .multiprocessors = attribute(cudaDevAttrMultiProcessorCount, ordinal),
                .compute_capability = 10 * attribute(cudaDevAttrComputeCapabilityMajor, ordinal) +
                                      attribute(cudaDevAttrComputeCapabilityMinor, ordinal),
                .tf32 = tf32} {
-  write(step_memory_->data(), &step_, sizeof(step_));
+  set_step({});
 }
 
 CudaDevice::~CudaDevice() {
@@ -187,17 +187,8 @@ std::unique_ptr<Memory> CudaDevice::allocate(const std::string& purpose, std::si
   return std::make_unique<CudaMemory>(purpose, bytes, stream_->handle);
 }
 
-void CudaDevice::set_step(std::uint64_t seed, std::uint32_t step) {
-  if (step_.seed == seed && step_.step == step) return;
-  step_.seed = seed;
-  step_.step = step;
-  write(step_memory_->data(), &step_, sizeof(step_));
-}
-
-void CudaDevice::set_learning_rate(float rate) {
-  if (step_.learning_rate == rate) return;
-  step_.learning_rate = rate;
-  write(step_memory_->data(), &step_, sizeof(step_));
+void CudaDevice::set_step(const Step& step) {
+  write(step_memory_->data(), &step, sizeof(step));
 }
 
 void CudaDevice::write(void* device, const void* host, std::size_t bytes) {

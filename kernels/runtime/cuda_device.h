@@ -33,9 +33,8 @@ class CudaDevice {
   // Device memory; errors name `purpose`, what was asked for and what is free.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
 
-  // What the kernels of the following launches read from Cuda::step. Neither waits.
-  void set_step(std::uint64_t seed, std::uint32_t step);
-  void set_learning_rate(float rate);
+  // What the kernels of the following launches read from Cuda::step. Does not wait.
+  void set_step(const Step& step);
 
   // Copies between host and device, in the order of the stream. The host array may be used again
   // when the call returns. write() goes through pinned memory and waits only where that is full of
@@ -62,7 +61,6 @@ class CudaDevice {
   std::unique_ptr<Staging> staging_;
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<CudaLibraries> libraries_;
-  CudaStep step_;  // as the device has it
   std::unique_ptr<Memory> step_memory_;
   Cuda context_;
 };

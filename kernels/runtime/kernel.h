@@ -9,6 +9,9 @@
 // bfloat16 and names what activations and their gradients are stored as; parameters of norms,
 // biases, statistics, losses and the gradients of all parameters are float, and so is every sum.
 // Calls on CUDA return when the work is queued on the stream.
+//
+// What changes from step to step (seed, number, learning rate: kernels/runtime/step.h) is no
+// argument: a kernel reads it from its context when it runs.
 #pragma once
 
 #include <cstdint>

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <cmath>
 #include <memory>
 #include <vector>
@@ -60,18 +59,10 @@ std::vector<double> train(Device& device, std::int64_t n, int steps) {
   for (int step = 1; step <= steps; ++step) {
     for (double& g : gradient) g = static_cast<float>(std::pow(10, random.uniform(-6, 3)));
     device.write(arrays.tensor(0), std::span<const double>(gradient));
-    const kernels::AdamWSettings settings{.learning_rate = 1e-3 / step};
-    device.set_step(1, static_cast<std::uint32_t>(step));
-    device.set_learning_rate(settings.learning_rate);
-    device.run([&]<class B>(B& b) {
-      using R = typename B::Real;
-      const std::array<R*, 4> a = {arrays.tensor(0).data<R>(), arrays.tensor(1).data<R>(),
-                                   arrays.tensor(2).data<R>(), arrays.tensor(3).data<R>()};
-      if constexpr (B::step_on_device) {
-        kernels::adamw(b.context, n, settings, a[0], a[1], a[2], a[3]);
-      } else {
-        kernels::adamw(b.context, n, settings, step, a[0], a[1], a[2], a[3]);
-      }
+    device.set_step({.number = static_cast<std::uint32_t>(step), .learning_rate = 1e-3 / step});
+    device.run([&](auto& b) {
+      kernels::adamw(b.context, n, {}, b.real(arrays.tensor(0)), b.real(arrays.tensor(1)),
+                     b.real(arrays.tensor(2)), b.real(arrays.tensor(3)));
     });
   }
   return device.read(arrays.tensor(1));

@@ -115,7 +115,7 @@ TEST(Optimiser, RefusesAParameterThatNoBackwardPassHasReached) {
   set.add("encoder.0.forgotten", {3}, constant(1));
   set.allocate(ParameterSet::Use::training, 1);
   reached.has_gradient = true;
-  EXPECT_ERROR(adamw_step(device, set, {}, 1), "adamw: encoder.0.forgotten has no gradient");
+  EXPECT_ERROR(adamw_step(device, set, {}), "adamw: encoder.0.forgotten has no gradient");
 }
 
 // The first step of Adam has the size of the learning rate, whatever the gradient's.
@@ -129,7 +129,8 @@ TEST(Optimiser, UpdatesEveryParameterAndUsesUpItsGradient) {
     p->has_gradient = true;
     std::ranges::fill(p->gradient.span<double>(), p == &a ? 3.0 : -0.5);
   }
-  adamw_step(device, set, {.learning_rate = 0.1, .weight_decay = 0}, 1);
+  device.set_step({.number = 1, .learning_rate = 0.1});
+  adamw_step(device, set, {.weight_decay = 0});
   for (const double v : a.value.span<double>()) EXPECT_NEAR(v, 0.9, 1e-6);
   for (const double v : b.value.span<double>()) EXPECT_NEAR(v, 1.1, 1e-6);
   EXPECT_FALSE(a.has_gradient);

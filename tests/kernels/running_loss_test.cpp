@@ -16,8 +16,9 @@ class RunningLossTest : public ::testing::Test {
   void add(std::uint32_t step, float loss, const std::vector<float>& probabilities,
            const std::vector<std::int32_t>& labels) {
     const auto rows = std::ssize(labels);
-    kernels::running_loss(Cpu{workspace_}, {rows, std::ssize(probabilities) / rows}, step, &loss,
-                          probabilities.data(), labels.data(), &totals_);
+    kernels::running_loss(Cpu{workspace_, {.number = step}},
+                          {rows, std::ssize(probabilities) / rows}, &loss, probabilities.data(),
+                          labels.data(), &totals_);
   }
 
   Workspace workspace_{1 << 16};

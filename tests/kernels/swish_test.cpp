@@ -42,7 +42,7 @@ std::vector<std::vector<double>> step(const Op& op, std::int64_t n, bool overwri
   std::vector<std::vector<double>> result{{y.span<double>().begin(), y.span<double>().end()}};
   tape.backward(y, Tensor::view(dy.data(), {n}, DType::f64));
   result.push_back(dx);
-  result.push_back({static_cast<double>(tape.next_random().op)});
+  result.push_back({static_cast<double>(tape.next_draw())});
   y = Tensor();
   tape.finish();
   EXPECT_EQ(device.activations().faults(), 0);
@@ -104,11 +104,11 @@ TEST(SwishDropout, IsSwishInInference) {
 
 TEST(SwishDropout, ZeroesEvenNaN) {
   Workspace workspace(1 << 16);
-  const Cpu cpu{workspace};
-  const kernels::Dropout drop{0.5, {.seed = 1, .step = 2, .op = 3}};
+  const Cpu cpu{workspace, {.seed = 1, .number = 2}};
+  const kernels::Dropout drop{0.5, 3};
   const std::vector<double> x(300, std::numeric_limits<double>::quiet_NaN()), ones(300, 1);
   std::vector<double> y(300), dx(300), factor(300);
-  kernels::dropout_factors(drop, 0, 300, factor.data());
+  kernels::dropout_factors(cpu.step, drop, 0, 300, factor.data());
   kernels::swish_dropout_forward(cpu, 300, drop, x.data(), y.data());
   kernels::swish_dropout_backward(cpu, 300, drop, x.data(), ones.data(),
                                   Gradient<double>{dx.data()});
