@@ -1,11 +1,14 @@
 # ekgine_include_root(TARGET SCOPE FOLDER)
 #
-# Lets a target include the files of a folder of the project, as "FOLDER/...": in the build tree each
-# folder has a root of its own, with a link to it and nothing else. The source tree itself is on no
-# target's path, so a file finds the folders that its target was given, and no others.
+# Lets a target include the files of a folder of the project, as "FOLDER/...", where FOLDER may lie in
+# another: in the build tree each folder has a root of its own, with a link to it and nothing else.
+# The source tree itself is on no target's path, so a file finds the folders that its target was
+# given, and no others.
 function(ekgine_include_root target scope folder)
-  set(root ${CMAKE_BINARY_DIR}/rooms/${folder})
-  file(MAKE_DIRECTORY ${root})
+  string(REPLACE "/" "-" name ${folder})
+  set(root ${CMAKE_BINARY_DIR}/rooms/${name})
+  cmake_path(GET folder PARENT_PATH parent)
+  file(MAKE_DIRECTORY ${root}/${parent})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
   target_include_directories(${target} ${scope} ${root})
 endfunction()

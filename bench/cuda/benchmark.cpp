@@ -24,6 +24,7 @@ namespace ekgine {
 namespace {
 
 using nlohmann::ordered_json;
+using testing::KernelCase;
 
 constexpr bool emulated = EKGINE_CUDA_EMULATED;
 
@@ -192,14 +193,8 @@ class Report {
   int failures_ = 0;
 };
 
-// Costs of the cases are those of float; what is stored as Real is a small part.
-Cost scaled(const Cost& cost, DType type) {
-  return {cost.flops, cost.bytes * static_cast<double>(size_of(type)) / sizeof(float)};
-}
-
-void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effort,
+void time_with_rivals(Device& device, const KernelCase& c, const CudaEffort& effort,
                       const Sweep& sweep, const Roof& roof, Report& report) {
-  const DType type = device.dtype();
   struct Timed {
     const std::string& by;
     Timings timings;
@@ -207,20 +202,22 @@ void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effor
   };
   std::vector<Timed> timed;
   try {
-    timed.push_back({c.by, time_case(device, c.work, effort, sweep, !c.rivals.empty()), 0});
+    timed.push_back({c.cuda_by, time_case(device, c, effort, sweep, !c.rivals.empty()), 0});
   } catch (const Error& error) {
-    report.refuse(c.work.name, c.by, error.what());
+    report.refuse(c.name, c.cuda_by, error.what());
     report.count_failure();
     return;
   }
-  for (const Rival& rival : c.rivals) {
+  for (const testing::Rival& rival : c.rivals) {
     try {
-      Timings timings = time_case(device, rival.work, effort, sweep, true);
+      KernelCase other = c;
+      other.op = rival.op;
+      Timings timings = time_case(device, other, effort, sweep, true);
       const double apart = difference(timings.results, timed.front().timings.results);
       timings.results.clear();
       timed.push_back({rival.by, std::move(timings), apart});
     } catch (const Error& error) {
-      report.refuse(c.work.name, rival.by, error.what());
+      report.refuse(c.name, rival.by, error.what());
     }
   }
   const auto add = [&](const char* direction, const Cost& cost, const auto& timing_of) {
@@ -229,10 +226,10 @@ void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effor
     for (const Timed& one : timed) {
       const std::optional<Timing> timing = timing_of(one.timings);
       if (!timing) continue;
-      report.add({.name = c.work.name + " " + direction,
+      report.add({.name = c.name + " " + direction,
                   .by = one.by,
                   .rival = &one != &timed.front(),
-                  .cost = scaled(cost, type),
+                  .cost = cost,
                   .timing = *timing,
                   .passes = one.timings.passes,
                   .ratio = timing->seconds / ours->seconds,
@@ -240,8 +237,9 @@ void time_with_rivals(Device& device, const CudaCase& c, const CudaEffort& effor
                  roof);
     }
   };
-  add("forward", c.work.forward, [](const Timings& t) { return std::optional<Timing>(t.forward); });
-  add("backward", c.work.backward, [](const Timings& t) { return t.backward; });
+  const testing::StatedCosts costs = timed.front().timings.costs;
+  add("forward", costs.forward, [](const Timings& t) { return std::optional<Timing>(t.forward); });
+  add("backward", costs.backward, [](const Timings& t) { return t.backward; });
 }
 
 }  // namespace
@@ -255,10 +253,9 @@ void benchmark_cuda(const CudaBenchmark& options) {
   }
   const CudaEffort effort = emulated ? CudaEffort::emulated() : CudaEffort::of_device(0);
   const auto cudnn = std::make_shared<CudnnOps>();
-  std::vector<CudaCase> cases = emulated ? tiny_cuda_cases(cudnn) : model_cuda_cases(cudnn);
-  std::erase_if(cases, [&](const CudaCase& c) {
-    return c.work.name.find(options.filter) == std::string::npos;
-  });
+  std::vector<KernelCase> cases = cuda_cases(emulated, cudnn);
+  std::erase_if(
+      cases, [&](const KernelCase& c) { return c.name.find(options.filter) == std::string::npos; });
   if (cases.empty()) fail("--filter {}: no op has that in its name and shape", options.filter);
 
   std::optional<CudaPeaks> peaks;
@@ -279,7 +276,7 @@ void benchmark_cuda(const CudaBenchmark& options) {
     const Sweep sweep(
         device, emulated ? effort.copy_bytes : std::max(4 * effort.cache_bytes, effort.copy_bytes));
     report->begin(precision);
-    for (const CudaCase& c : cases) {
+    for (const KernelCase& c : cases) {
       if (precision.tf32 && !c.products) continue;  // as in f32
       time_with_rivals(device, c, effort, sweep, {peaks->copy, product, peaks->launch}, *report);
     }

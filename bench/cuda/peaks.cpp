@@ -10,7 +10,7 @@
 #include "bench/cuda/stopwatch.h"
 #include "engine/back_end.h"
 #include "kernels/runtime/cuda_libraries.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine {
 

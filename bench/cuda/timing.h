@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "bench/cuda/peaks.h"
-#include "tests/support/kernel_case.h"
+#include "tests/cases/placement.h"
 
 namespace ekgine {
 
@@ -26,6 +26,7 @@ struct Timings {
   std::int64_t passes = 0;
   Timing forward;
   std::optional<Timing> backward;  // none where there is nothing to differentiate
+  testing::StatedCosts costs;
   // Of the first pass, where asked for: the output, then the gradients of the inputs.
   std::vector<std::vector<float>> results;
 };

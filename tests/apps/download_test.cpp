@@ -6,8 +6,8 @@
 
 #include "base/sha256.h"
 #include "tests/apps/program.h"
+#include "tests/cases/random.h"
 #include "tests/support/http_server.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -10,7 +10,7 @@
 
 #include "base/directory_lock.h"
 #include "tests/apps/program.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -14,8 +14,8 @@
 #include "kernels/runtime/cpu.h"
 #include "model/safetensors.h"
 #include "tests/apps/program.h"
+#include "tests/cases/random.h"
 #include "tests/support/event_reader.h"
-#include "tests/support/random.h"
 #include "tests/support/store_seal.h"
 
 namespace ekgine::testing {

@@ -2,11 +2,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "tests/cases/op_cases.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/process.h"
 
@@ -14,10 +16,8 @@ namespace ekgine::testing {
 namespace {
 
 using nlohmann::json;
-using ::testing::Contains;
+using ::testing::ContainerEq;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::IsSupersetOf;
 using ::testing::StartsWith;
 
 ProcessResult bench(const std::vector<std::string>& arguments, const ProcessOptions& options = {}) {
@@ -32,6 +32,36 @@ class CudaBenchmark : public ::testing::Test {
   }
 };
 
+// `by` up to its first comma.
+std::string row_name(const std::string& op, const std::string& precision, const std::string& by) {
+  return op + " in " + precision + " by " + by.substr(0, by.find(','));
+}
+
+// Of every op in the list, and of AdamW. TF32 is about products.
+std::set<std::string> expected_rows(bool emulated) {
+  const std::string adamw = emulated ? "adamw (100)" : "adamw (1048576)";
+  std::set<std::string> rows;
+  for (const char* precision : {"f32", "tf32", "bf16"}) {
+    const bool tf32 = precision == std::string("tf32");
+    if (!tf32) rows.insert(row_name(adamw + " forward", precision, "ekgine"));
+    for (const OpCases& op : all_ops()) {
+      if (op.composed_on_cuda) continue;
+      for (const KernelCase& c : emulated ? op.tiny : op.model) {
+        if (tf32 && !c.products) continue;
+        std::vector<std::string> by = {c.cuda_by};
+        for (const Rival& rival : c.rivals) by.push_back(rival.by);
+        if (c.cudnn != CudnnRival::none) by.emplace_back("cuDNN");
+        const bool backward = std::ranges::count(differentiable_inputs(c), true) > 0;
+        for (const std::string& one : by) {
+          rows.insert(row_name(c.name + " forward", precision, one));
+          if (backward) rows.insert(row_name(c.name + " backward", precision, one));
+        }
+      }
+    }
+  }
+  return rows;
+}
+
 TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
   const ProcessResult result = bench({"--device", "cuda", "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
@@ -42,13 +72,11 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
   }
   EXPECT_GT(report.at("peaks").at("launch_us"), 0);
 
-  std::set<std::string> ops, rivals;
+  std::set<std::string> rows;
   const std::set<std::string> bounds = {"memory", "compute", "launch"};
   for (const json& row : report.at("rows")) {
-    const std::string name = row.at("op");
     ASSERT_FALSE(row.contains("error")) << row;
-    const std::string op = name.substr(0, name.find(' '));
-    (row.at("rival") ? rivals : ops).insert(op + " " + row.at("precision").get<std::string>());
+    rows.insert(row_name(row.at("op"), row.at("precision"), row.at("by")));
     EXPECT_GT(row.at("us"), 0) << row;
     EXPECT_GT(row.at("gb_per_s"), 0) << row;
     EXPECT_GE(row.at("gflops"), 0) << row;
@@ -61,43 +89,9 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
       EXPECT_TRUE(row.at("same_result")) << row;
     }
   }
-  std::vector<std::string> missing;
-  for (const char* op : {"adamw",
-                         "add_layer_norm",
-                         "add_position",
-                         "add_scaled",
-                         "attention",
-                         "batch_norm",
-                         "batch_norm_relu_global_avg_pool",
-                         "batch_norm_relu_max_pool2d",
-                         "conv2d",
-                         "depthwise_conv1d",
-                         "dropout",
-                         "gather",
-                         "global_avg_pool",
-                         "glu",
-                         "layer_norm",
-                         "linear",
-                         "max_pool2d",
-                         "morlet_cwt",
-                         "relu",
-                         "softmax",
-                         "softmax_cross_entropy",
-                         "swish",
-                         "swish_dropout"}) {
-    for (const char* type : {" f32", " bf16"}) {
-      if (!ops.contains(std::string(op) + type)) missing.push_back(std::string(op) + type);
-    }
-  }
-  EXPECT_THAT(missing, IsEmpty());
-  // TF32 is about products.
-  EXPECT_THAT(ops, IsSupersetOf({"conv2d tf32", "linear tf32", "attention tf32"}));
-  EXPECT_FALSE(ops.contains("layer_norm tf32"));
-  for (const char* op : {"add_layer_norm f32", "batch_norm f32", "batch_norm_relu_max_pool2d bf16",
-                         "max_pool2d bf16", "morlet_cwt f32", "relu f32", "swish_dropout bf16"}) {
-    EXPECT_THAT(rivals, Contains(op));
-  }
-  if (report.at("emulated")) {
+  const bool emulated = report.at("emulated");
+  EXPECT_THAT(rows, ContainerEq(expected_rows(emulated)));
+  if (emulated) {
     ASSERT_FALSE(report.at("memory").empty());
     for (const json& op : report.at("memory")) {
       EXPECT_GT(op.at("bytes_over_minimum"), 0) << op;

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/device.h"
+#include "tests/cases/random.h"
 #include "tests/support/cuda_case.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -12,10 +12,10 @@
 #include "kernels/conv2d.h"
 #include "kernels/linear.h"
 #include "kernels/runtime/cuda_device.h"
+#include "tests/cases/random.h"
 #include "tests/support/cuda_array.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

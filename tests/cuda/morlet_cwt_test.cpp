@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "kernels/runtime/cuda_device.h"
+#include "tests/cases/random.h"
 #include "tests/support/cuda_array.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

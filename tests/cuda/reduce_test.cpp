@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "kernels/runtime/cuda_device.h"
+#include "tests/cases/random.h"
 #include "tests/support/cuda_array.h"
 #include "tests/support/cuda_case.h"
-#include "tests/support/random.h"
 #if EKGINE_CUDA_EMULATED
 #include "emulation/emulation.h"
 #endif

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "engine/ops.h"
+#include "tests/cases/random.h"
 #include "tests/support/cuda_case.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -11,9 +11,9 @@
 #if EKGINE_CUDA_EMULATED
 #include "emulation/emulation.h"
 #endif
+#include "tests/cases/random.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 #include "tests/support/state_distance.h"
 #include "training/predict.h"
 #include "training/step.h"

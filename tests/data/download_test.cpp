@@ -8,12 +8,12 @@
 
 #include "base/atomic_file.h"
 #include "base/sha256.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/flips.h"
 #include "tests/support/http_server.h"
 #include "tests/support/lock_holder.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {

@@ -8,8 +8,8 @@
 #include <numeric>
 #include <set>
 
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine {
 namespace {

@@ -13,10 +13,10 @@
 #include "base/seal.h"
 #include "data/dataset.h"
 #include "data/scalogram.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/flips.h"
-#include "tests/support/random.h"
 #include "tests/support/store_seal.h"
 #include "tests/support/temporary_directory.h"
 

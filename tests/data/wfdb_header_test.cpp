@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {

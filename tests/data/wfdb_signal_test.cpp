@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/atomic_file.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
 

@@ -14,7 +14,7 @@
 #include "engine/ops.h"
 #include "kernels/conv2d.h"
 #include "kernels/layer_norm.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine::testing {
 namespace {

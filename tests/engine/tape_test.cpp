@@ -11,8 +11,8 @@
 
 #include "engine/back_end.h"
 #include "engine/ops.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -12,8 +12,8 @@
 
 #include "base/atomic_file.h"
 #include "evaluation/predictions.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine {
 namespace {

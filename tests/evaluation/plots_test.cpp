@@ -7,9 +7,9 @@
 #include <limits>
 
 #include "base/atomic_file.h"
+#include "tests/cases/random.h"
 #include "tests/evaluation/pictures.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {

@@ -12,8 +12,8 @@
 #include <sstream>
 
 #include "base/atomic_file.h"
+#include "tests/cases/random.h"
 #include "tests/faults/commands.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 #include "tests/support/thread_count.h"
 
 namespace ekgine::testing {

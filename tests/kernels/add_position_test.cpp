@@ -5,7 +5,7 @@
 #include <limits>
 #include <vector>
 
-#include "tests/cases/add_position.h"
+#include "tests/cases/ops/add_position.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -13,10 +13,6 @@ namespace {
 
 Tensor add(Tape& tape, std::span<const Tensor> in) {
   return add_position(tape, in[0], in[1]);
-}
-
-TEST(AddPosition, Kernel) {
-  expect_no_faults(add_position_cases());
 }
 
 TEST(AddPosition, AddsRowTOfTheTableAtPositionT) {

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <vector>
 
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine::testing {
 namespace {

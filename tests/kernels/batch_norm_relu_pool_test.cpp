@@ -4,20 +4,12 @@
 
 #include <cmath>
 
-#include "tests/cases/batch_norm_relu_pool.h"
+#include "tests/cases/ops/batch_norm_relu_pool.h"
 #include "tests/support/double_step.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
-
-TEST(BatchNormReluPool, Kernel) {
-  expect_no_faults(batch_norm_relu_pool_cases());
-}
-
-TEST(BatchNormReluPool, KernelInBfloat16) {
-  expect_no_faults_in_bfloat16(batch_norm_relu_pool_cases());
-}
 
 TEST(BatchNormReluPool, AccumulatesInBfloat16) {
   const kernels::BatchNormReluPoolShape s{2, 3, 5, 33};
@@ -38,9 +30,9 @@ TEST(BatchNormReluPool, AccumulatesInBfloat16) {
 }
 
 // Records op on x (or on a copy made by another op, which backward may overwrite).
-Arrays step(const Shape& shape, const Op& op, bool overwrite, const Change& change = {},
+Arrays step(const Shape& shape, const OpFunction& op, bool overwrite, const Change& change = {},
             std::size_t* memory = nullptr) {
-  const Op copying = [&](Tape& tape, std::span<const Tensor> in) {
+  const OpFunction copying = [&](Tape& tape, std::span<const Tensor> in) {
     std::vector<Tensor> copied(in.begin(), in.end());
     copied[0] = add_scaled(tape, in[0], 0, in[0]);
     return op(tape, copied);
@@ -64,7 +56,7 @@ Tensor composed(Pool pool, Tape& tape, std::span<const Tensor> in) {
   return pool == Pool::max ? max_pool2d(tape, y) : global_avg_pool(tape, y);
 }
 
-Op bind(Tensor (*op)(Pool, Tape&, std::span<const Tensor>), Pool pool) {
+OpFunction bind(Tensor (*op)(Pool, Tape&, std::span<const Tensor>), Pool pool) {
   return [=](Tape& tape, std::span<const Tensor> in) { return op(pool, tape, in); };
 }
 

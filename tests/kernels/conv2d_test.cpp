@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "tests/cases/conv2d.h"
+#include "tests/cases/ops/conv2d.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -14,14 +14,6 @@ namespace {
 const auto convolve = [](Tape& tape, std::span<const Tensor> in) {
   return conv2d(tape, in[0], in[1]);
 };
-
-TEST(Conv2d, Kernel) {
-  expect_no_faults(conv2d_cases());
-}
-
-TEST(Conv2d, KernelInBfloat16) {
-  expect_no_faults_in_bfloat16(conv2d_cases());
-}
 
 // By minimal filtering and by rows, which have a sum of their own: what is there is added to once,
 // to the bit.

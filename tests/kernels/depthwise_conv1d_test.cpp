@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "tests/cases/depthwise_conv1d.h"
+#include "tests/cases/ops/depthwise_conv1d.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -12,10 +12,6 @@ namespace {
 
 Tensor convolve(Tape& tape, std::span<const Tensor> in) {
   return depthwise_conv1d(tape, in[0], in[1], in[2]);
-}
-
-TEST(DepthwiseConv1d, Kernel) {
-  expect_no_faults(depthwise_conv1d_cases());
 }
 
 // The sum as the definition has it: pad a copy of the sequence, then slide the filter over it.
@@ -76,7 +72,7 @@ TEST(DepthwiseConv1d, PadsAnEvenFilterAsKerasDoes) {
 }
 
 TEST(DepthwiseConv1d, GivesTheSameBitsAtAnyThreadCount) {
-  expect_same_bits_at_any_thread_count(depthwise_conv1d_model_cases().front());
+  expect_same_bits_at_any_thread_count(depthwise_conv1d_cases().model.front());
 }
 
 TEST(DepthwiseConv1d, NamesTheShapesItRefuses) {

@@ -7,7 +7,7 @@
 #include <limits>
 #include <vector>
 
-#include "tests/cases/dropout.h"
+#include "tests/cases/ops/dropout.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -15,10 +15,6 @@ namespace {
 
 constexpr RandomKey key{.seed = 77, .step = 5, .op = 2};
 constexpr Step step{.seed = key.seed, .number = key.step};
-
-TEST(Dropout, Kernel) {
-  expect_no_faults(dropout_cases());
-}
 
 TEST(Dropout, KeepsWhatTheContractSays) {
   const kernels::Dropout dropout{0.3, key.op};
@@ -100,7 +96,7 @@ TEST(Dropout, DrawsOtherElementsInTheNextOp) {
 }
 
 TEST(Dropout, GivesTheSameBitsAtAnyThreadCount) {
-  expect_same_bits_at_any_thread_count(dropout_model_cases().front());
+  expect_same_bits_at_any_thread_count(dropout_cases().model.front());
 }
 
 TEST(Dropout, ZeroesEvenNaN) {

@@ -5,18 +5,14 @@
 #include <limits>
 #include <vector>
 
-#include "tests/cases/elementwise.h"
+#include "tests/cases/ops/add_scaled.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
 
-TEST(AddScaled, Kernel) {
-  expect_no_faults(elementwise_cases());
-}
-
 TEST(AddScaled, GivesTheSameBitsAtAnyThreadCount) {
-  expect_same_bits_at_any_thread_count(elementwise_model_cases().front());
+  expect_same_bits_at_any_thread_count(add_scaled_cases().model.front());
 }
 
 TEST(AddScaled, AddsExactly) {

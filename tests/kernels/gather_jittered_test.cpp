@@ -6,7 +6,6 @@
 #include <numeric>
 #include <vector>
 
-#include "tests/cases/gather_jittered.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_test.h"
 
@@ -14,10 +13,6 @@ namespace ekgine::testing {
 namespace {
 
 constexpr Step step{.seed = 7, .number = 12};
-
-TEST(GatherJittered, Kernel) {
-  expect_no_faults(gather_jittered_cases());
-}
 
 // The factors that rows of ones get.
 std::vector<float> factors(const std::vector<std::int32_t>& ids, double deviation,

@@ -5,16 +5,12 @@
 #include <limits>
 #include <vector>
 
-#include "tests/cases/gather.h"
+#include "tests/cases/ops/gather.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
-
-TEST(Gather, Kernel) {
-  expect_no_faults(gather_cases());
-}
 
 TEST(Gather, InvertsItsIndexInAscendingOrder) {
   Workspace workspace(1 << 16);

@@ -4,19 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "base/error.h"
-#include "tests/cases/layer_norm.h"
+#include "tests/cases/ops/layer_norm.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
-
-TEST(LayerNorm, Kernel) {
-  expect_no_faults(layer_norm_cases());
-}
-
-TEST(AddLayerNorm, Kernel) {
-  expect_no_faults(add_layer_norm_cases());
-}
 
 // The composition that it replaces, to the last bit: of all outputs together and each alone.
 TEST(AddLayerNorm, IsTheSumAndItsNorm) {
@@ -48,7 +40,7 @@ TEST(AddLayerNorm, IsTheSumAndItsNorm) {
 }
 
 TEST(AddLayerNorm, NamesTheShapesItRefuses) {
-  const Op op = [](Tape& tape, std::span<const Tensor> in) {
+  const OpFunction op = [](Tape& tape, std::span<const Tensor> in) {
     return add_layer_norm(tape, in[0], 1, in[1], in[2], in[3], 1e-3).y;
   };
   expect_op_error({{8, 3, 64}, {8, 3, 63}, {64}, {64}}, op,

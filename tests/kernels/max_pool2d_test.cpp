@@ -5,17 +5,12 @@
 
 #include <cmath>
 
-#include "tests/cases/max_pool2d.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
 
 const auto pool = [](Tape& tape, std::span<const Tensor> in) { return max_pool2d(tape, in[0]); };
-
-TEST(MaxPool2d, Kernel) {
-  expect_no_faults(max_pool2d_cases());
-}
 
 TEST(MaxPool2d, DropsTheLastOddRowAndColumn) {
   EXPECT_EQ(evaluate(Tape::Mode::inference,

@@ -9,7 +9,6 @@
 #include <numbers>
 
 #include "base/hdf5.h"
-#include "tests/cases/morlet_cwt.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -90,14 +89,6 @@ std::vector<double> random_signals(std::int64_t count, std::uint64_t seed) {
   std::vector<double> values(static_cast<std::size_t>(count));
   for (double& v : values) v = random.normal();
   return values;
-}
-
-TEST(MorletCwt, Kernel) {
-  expect_no_faults(morlet_cwt_cases());
-}
-
-TEST(MorletCwt, KernelInBfloat16) {
-  expect_no_faults_in_bfloat16(morlet_cwt_cases());
 }
 
 TEST(MorletCwt, IsItsDefinition) {

@@ -5,7 +5,6 @@
 
 #include <cmath>
 
-#include "tests/cases/relu.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -14,10 +13,6 @@ namespace {
 using ::testing::DoubleEq;
 using ::testing::ElementsAre;
 using ::testing::NanSensitiveDoubleEq;
-
-TEST(Relu, Kernel) {
-  expect_no_faults(relu_cases());
-}
 
 TEST(Relu, KeepsPositiveValuesAndNaN) {
   EXPECT_THAT(evaluate(Tape::Mode::inference, {{{5}, {-2, 0, 3, NAN, INFINITY}}},

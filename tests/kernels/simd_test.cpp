@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "kernels/runtime/multiply.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine::testing {
 namespace {

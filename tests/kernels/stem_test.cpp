@@ -5,20 +5,12 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/cases/stem.h"
+#include "tests/cases/ops/stem.h"
 #include "tests/support/double_step.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
 namespace {
-
-TEST(Stem, Kernel) {
-  expect_no_faults(stem_cases());
-}
-
-TEST(Stem, KernelInBfloat16) {
-  expect_no_faults_in_bfloat16(stem_cases());
-}
 
 Tensor composed(Tape& tape, std::span<const Tensor> in) {
   return batch_norm_relu_max_pool2d(tape, conv2d(tape, in[0], in[1]), batch_norm_of(in.subspan(1)));

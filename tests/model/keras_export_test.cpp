@@ -11,9 +11,9 @@
 #include "base/hdf5.h"
 #include "model/keras_import.h"
 #include "model/model.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/flips.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {

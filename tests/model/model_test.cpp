@@ -6,8 +6,8 @@
 #include <cmath>
 #include <set>
 
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 
 namespace ekgine {
 namespace {

@@ -12,9 +12,9 @@
 
 #include "base/atomic_file.h"
 #include "base/seal.h"
+#include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
-#include "tests/support/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {

@@ -11,7 +11,7 @@
 #include "data/labels.h"
 #include "evaluation/evaluation.h"
 #include "research/page_beats.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine::testing {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "data/beats.h"
 #include "data/store.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 
 namespace ekgine::testing {
 

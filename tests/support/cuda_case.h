@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/kernel_case.h"
+#include "tests/cases/kernel_case.h"
 
 namespace ekgine::testing {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/support/kernel_case.h"
+#include "tests/cases/kernel_case.h"
 #include "tests/support/kernel_runs.h"
 
 namespace ekgine::testing {

@@ -4,8 +4,8 @@
 
 namespace ekgine::testing {
 
-Arrays double_step(const std::vector<KernelInput>& inputs, const Op& op, const Change& change,
-                   std::size_t* memory) {
+Arrays double_step(const std::vector<KernelInput>& inputs, const OpFunction& op,
+                   const Change& change, std::size_t* memory) {
   Random random(5);
   Arrays values;
   for (const KernelInput& input : inputs) {

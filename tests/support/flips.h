@@ -8,7 +8,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine::testing {

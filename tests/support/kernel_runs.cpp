@@ -6,10 +6,12 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <utility>
 
 #include "base/error.h"
+#include "tests/cases/placement.h"
 
 namespace ekgine::testing {
 
@@ -115,14 +117,6 @@ std::vector<double> draw_cotangent(std::size_t size, bool coarse) {
   return cotangent;
 }
 
-std::vector<bool> differentiable_inputs(const KernelCase& c) {
-  std::vector<bool> wanted;
-  for (const KernelInput& input : c.inputs) {
-    wanted.push_back(input.differentiable && input.integers.empty());
-  }
-  return wanted;
-}
-
 KernelResult run_kernel(TestDevice& test_device, const KernelRun& run) {
   const KernelCase& c = run.c;
   Device& device = test_device.device();
@@ -133,28 +127,17 @@ KernelResult run_kernel(TestDevice& test_device, const KernelRun& run) {
   const std::int64_t faults_before = device.activations().faults();
   Arena::Plan plan;
   for (int repetition = 0; repetition < run.repetitions; ++repetition) {
-    std::vector<std::unique_ptr<DeviceArray>> values, gradients(inputs);
+    std::deque<DeviceArray> arrays;  // each input, and its gradient where it is wanted
+    const Placement placement(c, device, run.wanted,
+                              [&](const Shape& shape, DType type) -> const Tensor& {
+                                return arrays.emplace_back(test_device, shape, type).tensor();
+                              });
+    placement.write(
+        device, [&](std::size_t i) -> const auto& { return run.values[i]; });
     result.gradients.assign(inputs, {});
     {
       Tape tape(device, Tape::Mode::training, plan, random_key);
-      std::vector<Tensor> tensors;
-      for (std::size_t i = 0; i < inputs; ++i) {
-        const KernelInput& input = c.inputs[i];
-        const DType type = !input.integers.empty() ? DType::i32
-                           : input.parameter       ? device.real_dtype()
-                           : input.image           ? device.image_dtype()
-                                                   : device.dtype();
-        values.push_back(std::make_unique<DeviceArray>(test_device, input.shape, type));
-        tensors.push_back(values.back()->tensor());
-        if (type == DType::i32) {
-          device.write(tensors.back(), std::span(input.integers));
-          continue;
-        }
-        device.write(tensors.back(), std::span(run.values[i]));
-        if (!run.wanted[i]) continue;
-        gradients[i] = std::make_unique<DeviceArray>(test_device, input.shape, type);
-        tensors.back() = tape.leaf(tensors.back(), gradients[i]->tensor());
-      }
+      const std::vector<Tensor> tensors = placement.on(tape);
       Tensor y = c.op(tape, tensors);
       if (run.use == Use::twice) y = add_scaled(tape, y, 0.5, c.op(tape, tensors));
       result.output = device.read(y);
@@ -169,15 +152,17 @@ KernelResult run_kernel(TestDevice& test_device, const KernelRun& run) {
       y = Tensor();
       tape.finish();
     }
+    auto array = arrays.begin();
     for (std::size_t i = 0; i < inputs; ++i) {
-      if (!values[i]->intact()) {
+      if (!(array++)->intact()) {
         result.faults.push_back(fmt::format("wrote past the end of input {}", i));
       }
-      if (gradients[i] == nullptr || !backward) continue;
-      result.gradients[i] = device.read(gradients[i]->tensor());
-      if (!gradients[i]->intact()) {
+      const Tensor& gradient = placement.gradients()[i];
+      if (!gradient) continue;
+      if (!(array++)->intact()) {
         result.faults.push_back(fmt::format("wrote past the end of the gradient of input {}", i));
       }
+      if (backward) result.gradients[i] = device.read(gradient);
     }
   }
   if (const auto faults = device.activations().faults() - faults_before; faults != 0) {

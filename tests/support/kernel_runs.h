@@ -1,5 +1,5 @@
-// Runs of a KernelCase on one device, in poisoned and guarded memory: what kernel_case.h,
-// device_case.h and cuda_case.h compare.
+// Runs of a KernelCase on one device, in poisoned and guarded memory: what
+// kernel_faults.h, device_case.h and cuda_case.h compare.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/device.h"
-#include "tests/support/kernel_case.h"
+#include "tests/cases/kernel_case.h"
 
 namespace ekgine::testing {
 
@@ -39,8 +39,6 @@ TestDevice& guarded_cpu(DType type);
 std::vector<std::vector<double>> draw_inputs(const KernelCase& c, bool coarse = false);
 // The gradient of the output that backward starts from, drawn in the same way.
 std::vector<double> draw_cotangent(std::size_t size, bool coarse = false);
-
-std::vector<bool> differentiable_inputs(const KernelCase& c);
 
 // How often the op is recorded: y = op, or y = op + ½·op on the same leaves.
 enum class Use { once, twice };

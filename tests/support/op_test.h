@@ -4,18 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <functional>
 #include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "base/error.h"
-#include "tests/support/kernel_case.h"
+#include "tests/support/kernel_faults.h"
 #include "tests/support/thread_count.h"
 
 namespace ekgine::testing {
-
-using Op = std::function<Tensor(Tape&, std::span<const Tensor>)>;
 
 // Every fault of every case is a failure of its own.
 inline void expect_no_faults(const std::vector<KernelCase>& cases) {
@@ -74,7 +71,7 @@ inline void expect_same_bits_at_any_thread_count(const KernelCase& c) {
 }
 
 // The op, given zeros of these shapes, must refuse with exactly this text.
-inline void expect_op_error(std::initializer_list<Shape> shapes, const Op& op,
+inline void expect_op_error(std::initializer_list<Shape> shapes, const OpFunction& op,
                             const std::string& text) {
   Device device = Device::cpu(DType::f32);
   Arena::Plan plan;
@@ -93,8 +90,8 @@ inline void expect_op_error(std::initializer_list<Shape> shapes, const Op& op,
 
 // Runs an op in double on given values and returns its output.
 inline std::vector<double> evaluate(
-    Tape::Mode mode, const std::vector<std::pair<Shape, std::vector<double>>>& inputs, const Op& op,
-    RandomKey key = {}) {
+    Tape::Mode mode, const std::vector<std::pair<Shape, std::vector<double>>>& inputs,
+    const OpFunction& op, RandomKey key = {}) {
   Device device = Device::cpu(DType::f64);
   Arena::Plan plan;
   Tape tape(device, mode, plan, key);

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "tests/support/random.h"
+#include "tests/cases/random.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine::testing {

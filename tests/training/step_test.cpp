@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "data/beat_unit.h"
+#include "tests/cases/random.h"
 #include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
-#include "tests/support/random.h"
 #include "tests/support/state_distance.h"
 #include "training/evaluate.h"
 #include "training/predict.h"

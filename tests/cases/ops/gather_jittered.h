@@ -1,0 +1,49 @@
+// Cases of gather_jittered: see tests/cases/op_cases.h.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "tests/cases/op_cases.h"
+
+namespace ekgine::testing {
+
+inline KernelCase gather_jittered_case(std::int64_t rows, std::int64_t channels, std::int64_t picks,
+                                       double deviation) {
+  Random random(0x717);
+  std::vector<std::int32_t> index, ids;
+  for (std::int64_t u = 0; u < picks; ++u) {
+    index.push_back(static_cast<std::int32_t>(random.integer(0, rows - 1)));
+    ids.push_back(static_cast<std::int32_t>(random.integer(0, 1 << 30)));
+  }
+  const Shape x{rows, channels};
+  return {
+      .name = fmt::format("gather_jittered ({}) of {}, deviation {}", picks, x.text(), deviation),
+      .inputs = {{.shape = x, .differentiable = false, .parameter = true},
+                 {.shape = {picks}, .integers = index},
+                 {.shape = {picks}, .integers = ids}},
+      .op =
+          [deviation](Tape& tape, std::span<const Tensor> in) {
+            return gather_jittered(tape, in[0], in[1], in[2], deviation);
+          },
+  };
+}
+
+inline OpCases gather_jittered_cases() {
+  OpCases op{
+      // Runs of 16 consecutive beats share theirs.
+      .model = {gather_jittered_case(20'000, 187, 144, 0.25)},
+      .tiny = {gather_jittered_case(12, 33, 6, 0.25)},
+      .counted = {gather_jittered_case(1'000, 187, 144, 0.25)},
+  };
+  for (const std::int64_t channels : {1, 3, 32, 33, 187}) {
+    op.tests.push_back(gather_jittered_case(5, channels, 9, 0.25));
+  }
+  op.tests.push_back(gather_jittered_case(1, 7, 1, 0.25));
+  op.tests.push_back(gather_jittered_case(40, 3, 129, 0.5));
+  op.tests.push_back(gather_jittered_case(40, 31, 33, 0));
+  return op;
+}
+
+}  // namespace ekgine::testing

@@ -1,0 +1,54 @@
+// Cases of stem: see tests/cases/op_cases.h.
+#pragma once
+
+#include "kernels/stem.h"
+#include "tests/cases/op_cases.h"
+#include "tests/cases/ops/batch_norm.h"
+
+namespace ekgine::testing {
+
+// x, the kernel, and the inputs of its batch normalisation.
+inline std::vector<KernelInput> stem_inputs(kernels::StemShape s, double offset = 0) {
+  std::vector<KernelInput> inputs = batch_norm_inputs({s.c});
+  inputs[0] = {.shape = {3, 3, 1, s.c}, .parameter = true};
+  inputs[2].draw = normal(1, 0.3);  // most of the outputs are positive
+  inputs.insert(inputs.begin(), {.shape = {s.n, s.h, s.w, 1},
+                                 .differentiable = false,
+                                 .draw = normal(offset, 1),
+                                 .image = true});
+  return inputs;
+}
+
+inline Tensor stem_of(Tape& tape, std::span<const Tensor> in) {
+  return stem(tape, in[0], in[1], batch_norm_of(in.subspan(1)));
+}
+
+inline KernelCase stem_case(kernels::StemShape s, double offset = 0) {
+  return {
+      .name = "stem " + Shape{s.n, s.h, s.w, 1}.text() + " to " + std::to_string(s.c) +
+              (offset != 0 ? " far from zero" : ""),
+      .inputs = stem_inputs(s, offset),
+      .op = stem_of,
+      .float_tolerance = offset != 0 ? 1e-3 : 4e-6,
+  };
+}
+
+inline OpCases stem_cases() {
+  OpCases op{
+      .model = {stem_case({384, 32, 187, 32})},
+      .tiny = {stem_case({2, 4, 6, 8})},
+      .composed_on_cuda = true,
+  };
+  for (const std::int64_t c : {1, 2, 31, 32, 33}) op.tests.push_back(stem_case({2, 4, 6, c}));
+  // Odd heights and widths: the last row or column is in no window, but in the statistics.
+  op.tests.push_back(stem_case({2, 3, 3, 2}));
+  op.tests.push_back(stem_case({3, 2, 5, 17}));
+  op.tests.push_back(stem_case({1, 5, 4, 32}));
+  op.tests.push_back(stem_case({1, 31, 3, 2}));
+  op.tests.push_back(stem_case({1, 2, 187, 1}));
+  op.tests.push_back(stem_case({2, 32, 187, 3}));
+  op.tests.push_back(stem_case({2, 4, 6, 4}, 1000));
+  return op;
+}
+
+}  // namespace ekgine::testing
