@@ -117,6 +117,19 @@ __device__ __forceinline__ float dot(const float (&a)[Channels], const float (&b
   return sum;
 }
 
+// A lane's channels, from d on, of all keys and values of a head.
+template <class T, int Channels, int Positions>
+__device__ __forceinline__ void load_pairs(float (&keys)[Positions][Channels],
+                                           float (&values)[Positions][Channels], const Problem& p,
+                                           const T* key, const T* value, int d) {
+#pragma unroll
+  for (int j = 0; j < Positions; ++j) {
+    if (j >= p.positions) break;
+    load_run(keys[j], p, key + j * position_stride(p), d);
+    load_run(values[j], p, value + j * position_stride(p), d);
+  }
+}
+
 // A lane has channels Channels·lane, ... of up to Positions positions.
 template <class T, int Channels, int Positions>
 __global__ void __launch_bounds__(32 * few_warps)
@@ -127,12 +140,7 @@ __global__ void __launch_bounds__(32 * few_warps)
   const int lane = static_cast<int>(threadIdx.x % 32), d = lane * Channels;
   const std::int64_t head = head_offset(p, pair), stride = position_stride(p);
   float keys[Positions][Channels], values[Positions][Channels];
-#pragma unroll
-  for (int j = 0; j < Positions; ++j) {
-    if (j >= p.positions) break;
-    load_run(keys[j], p, key + head + j * stride, d);
-    load_run(values[j], p, value + head + j * stride, d);
-  }
+  load_pairs(keys, values, p, key + head, value + head, d);
   const std::uint64_t kept = p.dropout.active ? kept_bits(p, pair) : 0;
   for (int i = 0; i < p.positions; ++i) {
     const std::int64_t row = head + i * stride;
@@ -176,12 +184,7 @@ __global__ void __launch_bounds__(32 * few_warps)
   const std::int64_t head = head_offset(p, pair), stride = position_stride(p);
   float keys[Positions][Channels], values[Positions][Channels];
   float key_sums[Positions][Channels] = {}, value_sums[Positions][Channels] = {};
-#pragma unroll
-  for (int j = 0; j < Positions; ++j) {
-    if (j >= p.positions) break;
-    load_run(keys[j], p, key + head + j * stride, d);
-    load_run(values[j], p, value + head + j * stride, d);
-  }
+  load_pairs(keys, values, p, key + head, value + head, d);
   const std::uint64_t kept = p.dropout.active ? kept_bits(p, pair) : 0;
   for (int i = 0; i < p.positions; ++i) {
     const std::int64_t row = head + i * stride;
@@ -325,6 +328,24 @@ __device__ __forceinline__ Place place_of_block(const Problem& p) {
           static_cast<int>(blockIdx.x % tiles) * Tiles::rows};
 }
 
+// Takes the rows from `first` on of the block's head, of one of the arrays, into the buffer for
+// tiles that are walked over: when everyone is done with the tile before, and for everyone.
+// Meanwhile threads do `besides()`, which writes what else belongs to the tile.
+template <class Tiles, int Fixed, class T, class Work>
+__device__ __forceinline__ void walk_to(const Shared<Tiles, Fixed>& shared, const Problem& p,
+                                        const Place& at, const T* array, int first,
+                                        const Work& besides) {
+  __syncthreads();
+  load_tile<Tiles, Tiles::columns>(shared.walking, p, array + at.head, at.stride, first);
+  besides();
+  __syncthreads();
+}
+template <class Tiles, int Fixed, class T>
+__device__ __forceinline__ void walk_to(const Shared<Tiles, Fixed>& shared, const Problem& p,
+                                        const Place& at, const T* array, int first) {
+  walk_to(shared, p, at, array, first, [] {});
+}
+
 // Puts a block's sums times `scale` to its rows.
 template <class Tiles, class T>
 __device__ __forceinline__ void put_sums(Gradient<T> gradient, const Problem& p, const Place& at,
@@ -361,10 +382,9 @@ __global__ void __launch_bounds__(Tiles::threads, 1)
 #pragma unroll
   for (int r = 0; r < rows; ++r) largest[r] = -infinity, total[r] = 0;
   for (int j0 = 0; j0 < p.positions; j0 += Tiles::columns) {
-    __syncthreads();  // everyone is done with the tile before
-    load_tile<Tiles, Tiles::columns>(shared.walking, p, key + at.head, at.stride, j0);
-    if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, at.first, j0);
-    __syncthreads();
+    walk_to(shared, p, at, key, j0, [&] {
+      if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, at.first, j0);
+    });
     float weight[rows][scores];
     Tiles::products(weight, shared.fixed, shared.walking);
 #pragma unroll
@@ -394,9 +414,7 @@ __global__ void __launch_bounds__(Tiles::threads, 1)
         }
       }
     }
-    __syncthreads();
-    load_tile<Tiles, Tiles::columns>(shared.walking, p, value + at.head, at.stride, j0);
-    __syncthreads();
+    walk_to(shared, p, at, value, j0);
     Tiles::accumulate(sum, weight, shared.walking, shared.weights);
   }
 
@@ -467,15 +485,12 @@ __global__ void __launch_bounds__(Tiles::threads, 1)
     row_delta[r] = exists ? delta[at.pair * p.positions + i] : 0.0F;
   }
   for (int j0 = 0; j0 < p.positions; j0 += Tiles::columns) {
-    __syncthreads();  // everyone is done with the tile before
-    load_tile<Tiles, Tiles::columns>(shared.walking, p, value + at.head, at.stride, j0);
-    if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, at.first, j0);
-    __syncthreads();
+    walk_to(shared, p, at, value, j0, [&] {
+      if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, at.first, j0);
+    });
     float ds[rows][scores], score[rows][scores];
     Tiles::products(ds, gradients, shared.walking);  // dy·value, first
-    __syncthreads();
-    load_tile<Tiles, Tiles::columns>(shared.walking, p, key + at.head, at.stride, j0);
-    __syncthreads();
+    walk_to(shared, p, at, key, j0);
     Tiles::products(score, queries, shared.walking);
 #pragma unroll
     for (int r = 0; r < rows; ++r) {
@@ -519,22 +534,19 @@ __global__ void __launch_bounds__(Tiles::threads, 1)
 
   float key_sum[rows][sums] = {}, value_sum[rows][sums] = {};
   for (int i0 = 0; i0 < p.positions; i0 += columns) {
-    __syncthreads();  // everyone is done with the tile before
-    load_tile<Tiles, columns>(shared.walking, p, query + at.head, at.stride, i0);
-    if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, i0, at.first);
-    if (const auto c = static_cast<int>(threadIdx.x); c < columns) {
+    walk_to(shared, p, at, query, i0, [&] {
+      if (p.dropout.active) Kept::draw(shared.kept, p, at.pair, i0, at.first);
+      const auto c = static_cast<int>(threadIdx.x);
+      if (c >= columns) return;
       // A query beyond T gives every key the probability e^(0 − ∞) = 0.
       const bool exists = i0 + c < p.positions;
       const std::int64_t i = at.pair * p.positions + i0 + c;
       shared.statistics[c] = exists ? logsumexp[i] * log2e : infinity;
       shared.statistics[columns + c] = exists ? delta[i] : 0.0F;
-    }
-    __syncthreads();
+    });
     float weight[rows][scores], ds[rows][scores];
     Tiles::products(weight, keys, shared.walking);
-    __syncthreads();
-    load_tile<Tiles, columns>(shared.walking, p, dy + at.head, at.stride, i0);
-    __syncthreads();
+    walk_to(shared, p, at, dy, i0);
     Tiles::products(ds, values, shared.walking);  // dy·value, first
 #pragma unroll
     for (int c = 0; c < scores; ++c) {
@@ -554,9 +566,7 @@ __global__ void __launch_bounds__(Tiles::threads, 1)
       }
     }
     Tiles::accumulate(value_sum, weight, shared.walking, shared.weights);
-    __syncthreads();
-    load_tile<Tiles, columns>(shared.walking, p, query + at.head, at.stride, i0);
-    __syncthreads();
+    walk_to(shared, p, at, query, i0);
     Tiles::accumulate(key_sum, ds, shared.walking, shared.weights);
   }
   float scale[rows], one[rows];

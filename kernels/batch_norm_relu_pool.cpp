@@ -112,6 +112,131 @@ Correction<T> finish_sums(BatchNormReluPoolShape s, const PartialSums& sums, int
   return {map.mean, map.factor, average, slope};
 }
 
+// Adds what a row of windows has of the sums of channels first, ..., first + width − 1. x: the
+// upper one of its two rows; dy: its gradients.
+template <class I, class T, class Width>
+void sum_windows(const BatchNormReluPoolShape& s, const I* x, const I* dy, const Affine<T>& map,
+                 std::int64_t first, Width width, PartialSums& sums, int part) {
+  const Affine<T> v = map.from(first);
+  T sum_g[channel_tile] = {}, sum_gx[channel_tile] = {};
+  for (std::int64_t j = 0; j < s.w / 2; ++j) {
+    const I* top = x + 2 * j * s.c + first;
+    const I* bottom = top + s.w * s.c;
+    T buffer[5][channel_tile];
+    const T* x0 = load_tile(top, width, buffer[0]);
+    const T* x1 = load_tile(top + s.c, width, buffer[1]);
+    const T* x2 = load_tile(bottom, width, buffer[2]);
+    const T* x3 = load_tile(bottom + s.c, width, buffer[3]);
+    const T* g_out = load_tile(dy + j * s.c + first, width, buffer[4]);
+#pragma omp simd
+    for (std::int64_t k = 0; k < width; ++k) {
+      T winner = x0[k], best = v(winner, k);
+      const auto consider = [&](T candidate) {
+        const T value = v(candidate, k);
+        winner = value > best ? candidate : winner;
+        best = value > best ? value : best;
+      };
+      consider(x1[k]);
+      consider(x2[k]);
+      consider(x3[k]);
+      const T g = best > 0 ? g_out[k] : T(0);
+      sum_g[k] += g;
+      sum_gx[k] += g * (winner - v.mean[k]);
+    }
+  }
+  for (std::int64_t k = 0; k < width; ++k) sums.add(part, first + k, sum_g[k], sum_gx[k]);
+}
+
+// Puts dx, with the `put` of assign_or_add.
+template <class I, class T>
+struct WindowGradients {
+  BatchNormReluPoolShape s;
+  const I* x;
+  const I* dy;
+  Gradient<I> dx;
+  Affine<T> map;
+  Correction<T> correction;
+
+  // Of rows 2·i and 2·i + 1 of image n, or of the last one where H is odd.
+  template <class Put>
+  void put_band(std::int64_t n, std::int64_t i, const Put& put) const {
+    const std::int64_t rows = s.h / 2, columns = s.w / 2;
+    const std::int64_t offset = (n * s.h + 2 * i) * s.w * s.c;
+    if (i == rows) return put_outside(offset, s.w, put);
+    for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
+      const I* g = dy + (n * rows + i) * columns * s.c + first;
+      for (std::int64_t j = 0; j < columns; ++j) {
+        put_window(offset + 2 * j * s.c, g + j * s.c, first, width, put);
+      }
+    });
+    if (s.w % 2 == 0) return;
+    const std::int64_t last = offset + (s.w - 1) * s.c;
+    put_outside(last, 1, put);
+    put_outside(last + s.w * s.c, 1, put);
+  }
+
+ private:
+  // Elements outside of every window have g = 0.
+  template <class Put>
+  void put_outside(std::int64_t offset, std::int64_t pixels, const Put& put) const {
+    for (std::int64_t i = offset; i < offset + pixels * s.c; i += s.c) {
+#pragma omp simd
+      for (std::int64_t c = 0; c < s.c; ++c) put(i + c, correction(T(0), load<T>(x, i + c), c));
+    }
+  }
+
+  // Where a tile of results goes: to its place, unless that is of another type or added to.
+  T* place(std::int64_t pixel, T* buffer) const {
+    if constexpr (std::is_same_v<I, T>) {
+      if (!dx.accumulate) return dx.data + pixel;
+    }
+    return buffer;
+  }
+
+  // Channels first, ..., first + width − 1 of the window that begins at `offset`; g: their dy.
+  template <class Width, class Put>
+  [[gnu::always_inline]] void put_window(std::int64_t offset, const I* g, std::int64_t first,
+                                         Width width, const Put& put) const {
+    const Affine<T> v = map.from(first);
+    const Correction<T> d = correction.from(first);
+    const std::int64_t top = offset + first, bottom = top + s.w * s.c;
+    T buffer[9][channel_tile];
+    const T* x0 = load_tile(x + top, width, buffer[0]);
+    const T* x1 = load_tile(x + top + s.c, width, buffer[1]);
+    const T* x2 = load_tile(x + bottom, width, buffer[2]);
+    const T* x3 = load_tile(x + bottom + s.c, width, buffer[3]);
+    const T* g_out = load_tile(g, width, buffer[4]);
+    T* dx0 = place(top, buffer[5]);
+    T* dx1 = place(top + s.c, buffer[6]);
+    T* dx2 = place(bottom, buffer[7]);
+    T* dx3 = place(bottom + s.c, buffer[8]);
+#pragma omp simd
+    for (std::int64_t k = 0; k < width; ++k) {
+      const T v0 = v(x0[k], k), v1 = v(x1[k], k), v2 = v(x2[k], k), v3 = v(x3[k], k);
+      const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
+      const T gradient = std::max(best012, v3) > 0 ? g_out[k] : T(0);
+      // The first that reaches the maximum wins. As selections: with logic on truth values GCC 12
+      // does not vectorise the loop for AVX2.
+      const T g3 = v3 > best012 ? gradient : T(0), to012 = v3 > best012 ? T(0) : gradient;
+      const T g2 = v2 > best01 ? to012 : T(0), to01 = v2 > best01 ? T(0) : to012;
+      const T g1 = v1 > v0 ? to01 : T(0), g0 = v1 > v0 ? T(0) : to01;
+      dx0[k] = d(g0, x0[k], k);
+      dx1[k] = d(g1, x1[k], k);
+      dx2[k] = d(g2, x2[k], k);
+      dx3[k] = d(g3, x3[k], k);
+    }
+    const auto put_tile = [&](std::int64_t pixel, const T* tile) {
+      if (tile == place(pixel, nullptr)) return;
+#pragma omp simd
+      for (std::int64_t k = 0; k < width; ++k) put(pixel + k, tile[k]);
+    };
+    put_tile(top, dx0);
+    put_tile(top + s.c, dx1);
+    put_tile(bottom, dx2);
+    put_tile(bottom + s.c, dx3);
+  }
+};
+
 }  // namespace
 
 template <class I, class T>
@@ -151,117 +276,27 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
                                          Gradient<T> dweight, Gradient<T> dbias) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
-  const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
   PartialSums sums(s.c, scratch);
+  const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
   const int parts = parallel_for(
       s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int part) {
         for (std::int64_t row = begin; row < end; ++row) {
           const I* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
           const I* dy_row = dy + row * columns * s.c;
           for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
-            const Affine<T> v = map.from(first);
-            T sum_g[channel_tile] = {}, sum_gx[channel_tile] = {};
-            for (std::int64_t j = 0; j < columns; ++j) {
-              const I* top = x_top + 2 * j * s.c + first;
-              T buffer[5][channel_tile];
-              const T* x0 = load_tile(top, width, buffer[0]);
-              const T* x1 = load_tile(top + s.c, width, buffer[1]);
-              const T* x2 = load_tile(top + x_row, width, buffer[2]);
-              const T* x3 = load_tile(top + x_row + s.c, width, buffer[3]);
-              const T* g_out = load_tile(dy_row + j * s.c + first, width, buffer[4]);
-#pragma omp simd
-              for (std::int64_t k = 0; k < width; ++k) {
-                T winner = x0[k], best = v(winner, k);
-                const auto consider = [&](T candidate) {
-                  const T value = v(candidate, k);
-                  winner = value > best ? candidate : winner;
-                  best = value > best ? value : best;
-                };
-                consider(x1[k]);
-                consider(x2[k]);
-                consider(x3[k]);
-                const T g = best > 0 ? g_out[k] : T(0);
-                sum_g[k] += g;
-                sum_gx[k] += g * (winner - v.mean[k]);
-              }
-            }
-            for (std::int64_t k = 0; k < width; ++k) sums.add(part, first + k, sum_g[k], sum_gx[k]);
+            sum_windows(s, x_top, dy_row, map, first, width, sums, part);
           });
         }
       });
   const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
   if (!dx) return;
 
+  const WindowGradients<I, T> gradients{s, x, dy, dx, map, correction};
+  const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
   assign_or_add(dx, [&](auto put) {
-    // Where a tile of results goes: to its place, unless that is of another type or added to.
-    const auto place = [&](std::int64_t pixel, T* buffer) {
-      if constexpr (std::is_same_v<I, T>) {
-        if (!dx.accumulate) return dx.data + pixel;
-      }
-      return buffer;
-    };
-    // Elements outside of every window have g = 0.
-    const auto correct = [&](std::int64_t offset, std::int64_t pixels) {
-      for (std::int64_t i = offset; i < offset + pixels * s.c; i += s.c) {
-#pragma omp simd
-        for (std::int64_t c = 0; c < s.c; ++c) put(i + c, correction(T(0), load<T>(x, i + c), c));
-      }
-    };
-    const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
     parallel_for(s.n * bands, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t band = begin; band < end; ++band) {
-        const std::int64_t n = band / bands, i = band % bands;
-        const std::int64_t offset = (n * s.h + 2 * i) * x_row;
-        if (i == rows) {
-          correct(offset, s.w);
-          continue;
-        }
-        const I* dy_row = dy + (n * rows + i) * columns * s.c;
-        for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
-          const Affine<T> v = map.from(first);
-          const Correction<T> d = correction.from(first);
-          for (std::int64_t j = 0; j < columns; ++j) {
-            const std::int64_t top = offset + 2 * j * s.c + first, bottom = top + x_row;
-            T buffer[9][channel_tile];
-            const T* x0 = load_tile(x + top, width, buffer[0]);
-            const T* x1 = load_tile(x + top + s.c, width, buffer[1]);
-            const T* x2 = load_tile(x + bottom, width, buffer[2]);
-            const T* x3 = load_tile(x + bottom + s.c, width, buffer[3]);
-            const T* g_out = load_tile(dy_row + j * s.c + first, width, buffer[4]);
-            T* dx0 = place(top, buffer[5]);
-            T* dx1 = place(top + s.c, buffer[6]);
-            T* dx2 = place(bottom, buffer[7]);
-            T* dx3 = place(bottom + s.c, buffer[8]);
-#pragma omp simd
-            for (std::int64_t k = 0; k < width; ++k) {
-              const T v0 = v(x0[k], k), v1 = v(x1[k], k), v2 = v(x2[k], k), v3 = v(x3[k], k);
-              const T best01 = std::max(v0, v1), best012 = std::max(best01, v2);
-              const T g = std::max(best012, v3) > 0 ? g_out[k] : T(0);
-              // The first that reaches the maximum wins. As selections: with logic on truth values
-              // GCC 12 does not vectorise the loop for AVX2.
-              const T g3 = v3 > best012 ? g : T(0), to012 = v3 > best012 ? T(0) : g;
-              const T g2 = v2 > best01 ? to012 : T(0), to01 = v2 > best01 ? T(0) : to012;
-              const T g1 = v1 > v0 ? to01 : T(0), g0 = v1 > v0 ? T(0) : to01;
-              dx0[k] = d(g0, x0[k], k);
-              dx1[k] = d(g1, x1[k], k);
-              dx2[k] = d(g2, x2[k], k);
-              dx3[k] = d(g3, x3[k], k);
-            }
-            const auto put_tile = [&](std::int64_t pixel, const T* tile) {
-              if (tile == place(pixel, nullptr)) return;
-#pragma omp simd
-              for (std::int64_t k = 0; k < width; ++k) put(pixel + k, tile[k]);
-            };
-            put_tile(top, dx0);
-            put_tile(top + s.c, dx1);
-            put_tile(bottom, dx2);
-            put_tile(bottom + s.c, dx3);
-          }
-        });
-        if (s.w % 2 != 0) {
-          correct(offset + (s.w - 1) * s.c, 1);
-          correct(offset + x_row + (s.w - 1) * s.c, 1);
-        }
+        gradients.put_band(band / bands, band % bands, put);
       }
     });
   });

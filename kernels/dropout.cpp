@@ -71,17 +71,10 @@ void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t fir
 template <class T>
 void dropout(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y) {
   if (!y) return;
-  parallel_for(n, grain_of(10), [&](std::int64_t begin, std::int64_t end, int) {
-    std::array<T, chunk> factor;
-    for (std::int64_t i = begin; i < end; i += chunk) {
-      const std::int64_t m = std::min(end - i, chunk);
-      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(i), m, factor.data());
-#pragma omp simd
-      for (std::int64_t k = 0; k < m; ++k) {
-        const T value = factor[k] != 0 ? x[i + k] * factor[k] : T(0);
-        y.data[i + k] = y.accumulate ? y.data[i + k] + value : value;
-      }
-    }
+  assign_or_add(y, [&](auto put) {
+    for_dropout_factors<T>(cpu, n, 10, dropout, [&](std::int64_t i, T factor) {
+      put(i, factor != 0 ? x[i] * factor : T(0));
+    });
   });
 }
 

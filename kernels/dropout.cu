@@ -9,16 +9,10 @@ namespace ekgine::kernels {
 
 namespace {
 
-struct Drop {
-  device::DropoutDraw draw;
-
+struct Scaled {
   template <int Width>
-  __device__ void operator()(std::int64_t first, const float (&in)[1][Width],
-                             float (&y)[Width]) const {
-    float factor[Width];
-    device::dropout_factors(factor, draw, first);
-#pragma unroll
-    for (int e = 0; e < Width; ++e) y[e] = factor[e] != 0 ? in[0][e] * factor[e] : 0.0F;
+  static __device__ float of(const float (&in)[1][Width], int e, float factor) {
+    return in[0][e] * factor;
   }
 };
 
@@ -26,7 +20,7 @@ struct Drop {
 
 template <class T>
 void dropout(const Cuda& cuda, std::int64_t n, const Dropout& dropout, const T* x, Gradient<T> y) {
-  device::map(cuda, "dropout", n, {x}, y, Drop{device::draw_of(cuda, dropout)});
+  device::map(cuda, "dropout", n, {x}, y, device::Dropped<Scaled>{device::draw_of(cuda, dropout)});
 }
 
 template void dropout(const Cuda&, std::int64_t, const Dropout&, const float*, Gradient<float>);

@@ -16,6 +16,9 @@
 // y is assigned or accumulated as it says. Deterministic: the same bits at any thread count.
 #pragma once
 
+#include <algorithm>
+#include <array>
+
 #include "kernels/philox.h"
 #include "kernels/runtime/cpu.h"
 
@@ -34,6 +37,23 @@ struct Dropout {
 template <class T>
 void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t first,
                      std::int64_t count, T* factor);
+
+// On the CPU: calls body(i, factor[i]) for i in [0, n), of so many operations each, without what
+// drawing costs. Loops over them are vectorised as one.
+template <class T, class Body>
+void for_dropout_factors(const Cpu& cpu, std::int64_t n, std::int64_t operations,
+                         const Dropout& dropout, const Body& body) {
+  constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
+  parallel_for(n, grain_of(operations), [&](std::int64_t begin, std::int64_t end, int) {
+    std::array<T, chunk> factor;
+    for (std::int64_t i = begin; i < end; i += chunk) {
+      const std::int64_t m = std::min(end - i, chunk);
+      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(i), m, factor.data());
+#pragma omp simd
+      for (std::int64_t k = 0; k < m; ++k) body(i + k, factor[k]);
+    }
+  });
+}
 
 constexpr Cost dropout_cost(std::int64_t n, double element) {
   return {static_cast<double>(n), 2 * static_cast<double>(n) * element};

@@ -1,33 +1,15 @@
 #include "kernels/swish.h"
 
-#include <array>
-
 #include "kernels/sigmoid.h"
 
 namespace ekgine::kernels {
 
 namespace {
 
-constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
-
 template <class T>
 [[gnu::always_inline]] inline T swish_slope(T x) {
   const Sigmoid<T> s = sigmoid(x);
   return s.value * (T(1) + x * s.complement);
-}
-
-// Calls body(i, factor) for every element.
-template <class T, class Body>
-void for_factors(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const Body& body) {
-  parallel_for(n, grain_of(23), [&](std::int64_t begin, std::int64_t end, int) {
-    std::array<T, chunk> factor;
-    for (std::int64_t i = begin; i < end; i += chunk) {
-      const std::int64_t m = std::min(end - i, chunk);
-      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(i), m, factor.data());
-#pragma omp simd
-      for (std::int64_t k = 0; k < m; ++k) body(i + k, factor[k]);
-    }
-  });
 }
 
 }  // namespace
@@ -54,7 +36,7 @@ void swish_backward(const Cpu&, std::int64_t n, const T* x, const T* dy, Gradien
 template <class T>
 void swish_dropout_forward(const Cpu& cpu, std::int64_t n, const Dropout& dropout, const T* x,
                            T* y) {
-  for_factors<T>(cpu, n, dropout, [&](std::int64_t i, T factor) {
+  for_dropout_factors<T>(cpu, n, 23, dropout, [&](std::int64_t i, T factor) {
     const T kept = x[i] * sigmoid(x[i]).value * factor;
     y[i] = factor != 0 ? kept : T(0);
   });
@@ -65,7 +47,7 @@ void swish_dropout_backward(const Cpu& cpu, std::int64_t n, const Dropout& dropo
                             const T* dy, Gradient<T> dx) {
   if (!dx) return;
   assign_or_add(dx, [&](auto put) {
-    for_factors<T>(cpu, n, dropout, [&](std::int64_t i, T factor) {
+    for_dropout_factors<T>(cpu, n, 23, dropout, [&](std::int64_t i, T factor) {
       const T kept = dy[i] * factor * swish_slope(x[i]);
       put(i, factor != 0 ? kept : T(0));
     });

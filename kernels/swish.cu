@@ -36,32 +36,18 @@ struct SwishBackward {
   }
 };
 
-struct SwishDropoutForward {
-  device::DropoutDraw draw;
-
+struct ScaledSwish {
   template <int Width>
-  __device__ void operator()(std::int64_t first, const float (&in)[1][Width],
-                             float (&y)[Width]) const {
-    float factor[Width];
-    device::dropout_factors(factor, draw, first);
-#pragma unroll
-    for (int e = 0; e < Width; ++e) y[e] = factor[e] != 0 ? swish(in[0][e]) * factor[e] : 0.0F;
+  static __device__ float of(const float (&in)[1][Width], int e, float factor) {
+    return swish(in[0][e]) * factor;
   }
 };
 
-struct SwishDropoutBackward {
-  device::DropoutDraw draw;
-
+struct ScaledSlope {
   // in: x, dy
   template <int Width>
-  __device__ void operator()(std::int64_t first, const float (&in)[2][Width],
-                             float (&dx)[Width]) const {
-    float factor[Width];
-    device::dropout_factors(factor, draw, first);
-#pragma unroll
-    for (int e = 0; e < Width; ++e) {
-      dx[e] = factor[e] != 0 ? in[1][e] * factor[e] * swish_slope(in[0][e]) : 0.0F;
-    }
+  static __device__ float of(const float (&in)[2][Width], int e, float factor) {
+    return in[1][e] * factor * swish_slope(in[0][e]);
   }
 };
 
@@ -81,14 +67,14 @@ template <class T>
 void swish_dropout_forward(const Cuda& cuda, std::int64_t n, const Dropout& dropout, const T* x,
                            T* y) {
   device::map(cuda, "swish_dropout_forward", n, {x}, Gradient<T>{y},
-              SwishDropoutForward{device::draw_of(cuda, dropout)});
+              device::Dropped<ScaledSwish>{device::draw_of(cuda, dropout)});
 }
 
 template <class T>
 void swish_dropout_backward(const Cuda& cuda, std::int64_t n, const Dropout& dropout, const T* x,
                             const T* dy, Gradient<T> dx) {
   device::map(cuda, "swish_dropout_backward", n, {x, dy}, dx,
-              SwishDropoutBackward{device::draw_of(cuda, dropout)});
+              device::Dropped<ScaledSlope>{device::draw_of(cuda, dropout)});
 }
 
 template void swish_forward(const Cuda&, std::int64_t, const float*, float*);

@@ -68,92 +68,92 @@ kernels::BatchNormReluPoolShape image_shape(const char* op, const Tensor& x,
   return {x.shape()[0], x.shape()[1], x.shape()[2], x.shape()[3]};
 }
 
+// What backward kernels take besides what forward ones do.
+template <class R>
+struct BackwardTensors {
+  const Tensor& x;
+  const Tensor& dy;
+  const GradientPlace& dx;
+  Gradient<R> dweight, dbias;
+};
+
+// The op whose output is y: forward_kernel(b, norm...) and backward_kernel(b, tensors, norm...),
+// where norm is mean, rstd, weight, bias. The forward operation's cost has that of the statistics,
+// which run on their own.
+template <class ForwardKernel, class BackwardKernel>
+Tensor normalise(Tape& tape, const Op& forward, const Op& backward, const Tensor& x,
+                 const BatchNorm& norm, const Tensor& y, const ForwardKernel& forward_kernel,
+                 const BackwardKernel& backward_kernel) {
+  const Statistics of = statistics(tape, x, norm);
+  const Tensor weight = norm.weight, bias = norm.bias;
+  tape.run({forward.name, forward.cost - statistics_cost(x)}, [&](auto& b) {
+    forward_kernel(b, b.real(of.mean), b.real(of.rstd), b.real(weight), b.real(bias));
+  });
+  return tape.record(y, {x, weight, bias}, [=](Backward& node) {
+    const GradientPlace dx = node.gradient_over(0, x);
+    const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
+    node.run(backward, [&]<class B>(B& b) {
+      const BackwardTensors<typename B::Real> tensors{x, node.dy(), dx, b.real_gradient(dweight),
+                                                      b.real_gradient(dbias)};
+      backward_kernel(b, tensors, b.real(of.mean), b.real(of.rstd), b.real(weight), b.real(bias));
+    });
+  });
+}
+
 }  // namespace
 
 Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
-  check_shape(x.shape().rank() >= 1 && x.size() > 0, "batch_norm", "x",
-              "(...,C) with at least one element", x);
-  check_norm("batch_norm", x, norm);
-
+  constexpr const char* op = "batch_norm";
+  check_shape(x.shape().rank() >= 1 && x.size() > 0, op, "x", "(...,C) with at least one element",
+              x);
+  check_norm(op, x, norm);
   const kernels::BatchNormShape s{x.shape().rows(), x.shape()[-1]};
-  const Tensor weight = norm.weight, bias = norm.bias;
   const Tensor y = tape.empty(x.shape());
-  const auto [mean, rstd] = statistics(tape, x, norm);
-  const Op forward{"batch_norm",
-                   kernels::batch_norm_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
-    kernels::batch_norm_forward(b.context, s, b.data(x), b.real(mean), b.real(rstd), b.real(weight),
-                                b.real(bias), b.data(y));
-  });
-  return tape.record(
-      y, {x, weight, bias}, [s, x, weight, mean = mean, rstd = rstd](Backward& node) {
-        const GradientPlace dx = node.gradient_over(0, x);
-        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        const Op backward{"batch_norm",
-                          kernels::batch_norm_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&](auto& b) {
-          kernels::batch_norm_backward(b.context, s, b.data(x), b.real(mean), b.real(rstd),
-                                       b.real(weight), b.data(node.dy()), b.gradient(dx),
-                                       b.real_gradient(dweight), b.real_gradient(dbias));
-        });
+  return normalise(
+      tape, {op, kernels::batch_norm_forward_cost(s, y.element_bytes())},
+      {op, kernels::batch_norm_backward_cost(s, y.element_bytes())}, x, norm, y,
+      [&](auto& b, auto... of) {
+        kernels::batch_norm_forward(b.context, s, b.data(x), of..., b.data(y));
+      },
+      [s](auto& b, const auto& t, auto* mean, auto* rstd, auto* weight, auto*) {
+        kernels::batch_norm_backward(b.context, s, b.data(t.x), mean, rstd, weight, b.data(t.dy),
+                                     b.gradient(t.dx), t.dweight, t.dbias);
       });
 }
 
 Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& norm) {
-  const auto s = image_shape("batch_norm_relu_max_pool2d", x, norm);
-  const Tensor weight = norm.weight, bias = norm.bias;
+  constexpr const char* op = "batch_norm_relu_max_pool2d";
+  const auto s = image_shape(op, x, norm);
   const Tensor y = tape.empty_image({s.n, s.h / 2, s.w / 2, s.c});
-  const auto [mean, rstd] = statistics(tape, x, norm);
-  const Op forward{
-      "batch_norm_relu_max_pool2d",
-      kernels::batch_norm_relu_max_pool2d_forward_cost(s, y.element_bytes()) - statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
-    kernels::batch_norm_relu_max_pool2d_forward(b.context, s, b.image(x), b.real(mean),
-                                                b.real(rstd), b.real(weight), b.real(bias),
-                                                b.image(y));
-  });
-  return tape.record(
-      y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
-        const GradientPlace dx = node.gradient_over(0, x);
-        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        const Op backward{
-            "batch_norm_relu_max_pool2d",
-            kernels::batch_norm_relu_max_pool2d_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&](auto& b) {
-          kernels::batch_norm_relu_max_pool2d_backward(
-              b.context, s, b.image(x), b.real(mean), b.real(rstd), b.real(weight), b.real(bias),
-              b.image(node.dy()), b.image_gradient(dx), b.real_gradient(dweight),
-              b.real_gradient(dbias));
-        });
+  return normalise(
+      tape, {op, kernels::batch_norm_relu_max_pool2d_forward_cost(s, y.element_bytes())},
+      {op, kernels::batch_norm_relu_max_pool2d_backward_cost(s, y.element_bytes())}, x, norm, y,
+      [&](auto& b, auto... of) {
+        kernels::batch_norm_relu_max_pool2d_forward(b.context, s, b.image(x), of..., b.image(y));
+      },
+      [s](auto& b, const auto& t, auto... of) {
+        kernels::batch_norm_relu_max_pool2d_backward(b.context, s, b.image(t.x), of...,
+                                                     b.image(t.dy), b.image_gradient(t.dx),
+                                                     t.dweight, t.dbias);
       });
 }
 
 Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchNorm& norm) {
-  const auto s = image_shape("batch_norm_relu_global_avg_pool", x, norm);
-  const Tensor weight = norm.weight, bias = norm.bias;
+  constexpr const char* op = "batch_norm_relu_global_avg_pool";
+  const auto s = image_shape(op, x, norm);
   const Tensor y = tape.empty({s.n, s.c});
-  const auto [mean, rstd] = statistics(tape, x, norm);
-  const Op forward{"batch_norm_relu_global_avg_pool",
-                   kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes()) -
-                       statistics_cost(x)};
-  tape.run(forward, [&, &mean = mean, &rstd = rstd](auto& b) {
-    kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, b.image(x), b.real(mean),
-                                                     b.real(rstd), b.real(weight), b.real(bias),
-                                                     b.data(y));
-  });
-  return tape.record(
-      y, {x, weight, bias}, [s, x, weight, bias, mean = mean, rstd = rstd](Backward& node) {
-        const GradientPlace dx = node.gradient_over(0, x);
-        const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-        const Op backward{
-            "batch_norm_relu_global_avg_pool",
-            kernels::batch_norm_relu_global_avg_pool_backward_cost(s, node.dy().element_bytes())};
-        node.run(backward, [&](auto& b) {
-          kernels::batch_norm_relu_global_avg_pool_backward(
-              b.context, s, b.image(x), b.real(mean), b.real(rstd), b.real(weight), b.real(bias),
-              b.data(node.dy()), b.image_gradient(dx), b.real_gradient(dweight),
-              b.real_gradient(dbias));
-        });
+  return normalise(
+      tape, {op, kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes())},
+      {op, kernels::batch_norm_relu_global_avg_pool_backward_cost(s, y.element_bytes())}, x, norm,
+      y,
+      [&](auto& b, auto... of) {
+        kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, b.image(x), of...,
+                                                         b.data(y));
+      },
+      [s](auto& b, const auto& t, auto... of) {
+        kernels::batch_norm_relu_global_avg_pool_backward(b.context, s, b.image(t.x), of...,
+                                                          b.data(t.dy), b.image_gradient(t.dx),
+                                                          t.dweight, t.dbias);
       });
 }
 

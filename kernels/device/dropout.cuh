@@ -44,6 +44,22 @@ __device__ __forceinline__ void dropout_factors(float (&factor)[Width], const Dr
   }
 }
 
+// For map(): y = Value::of(in, e, factor) for element e of a thread's inputs, 0 where it is
+// dropped.
+template <class Value>
+struct Dropped {
+  DropoutDraw draw;
+
+  template <int Inputs, int Width>
+  __device__ void operator()(std::int64_t first, const float (&in)[Inputs][Width],
+                             float (&y)[Width]) const {
+    float factor[Width];
+    dropout_factors(factor, draw, first);
+#pragma unroll
+    for (int e = 0; e < Width; ++e) y[e] = factor[e] != 0 ? Value::of(in, e, factor[e]) : 0.0F;
+  }
+};
+
 // Whether an element is kept, for kernels whose threads take single elements.
 __device__ __forceinline__ bool is_kept(const DropoutDraw& draw, const RandomKey& key,
                                         std::uint64_t element) {
