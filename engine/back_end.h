@@ -12,7 +12,7 @@ namespace ekgine {
 // A back end is the first argument of its kernels, `context`, and three element types: Scalar,
 // which activations and their gradients are stored as; Image, the same for images, from the
 // scalograms to the last pooling; and Real, for parameters, their gradients, statistics and losses.
-// These are tensors, gradients and numbers as its kernels take them.
+// Its accessors give tensors, gradients and numbers as its kernels take them.
 template <class S, class I, class R>
 struct ElementTypes {
   using Scalar = S;

@@ -318,6 +318,26 @@ TEST(Tape, NumbersTheOpsThatDraw) {
   for (std::uint32_t op = 7; op < 10; ++op) EXPECT_EQ(tape.next_draw(), op);
 }
 
+TEST(Tape, TellsKernelsTheSeedAndNumberOfATrainingStep) {
+  Device device = guarded_device();
+  device.set_step({.seed = 1, .number = 2, .learning_rate = 0.5});
+  const auto after = [&](Tape::Mode mode, bool dry) {
+    Arena::Plan plan;
+    Tape tape(device, mode, plan, {.seed = 5, .step = 6, .op = 7}, dry);
+    Step seen;
+    device.run([&]<class B>(B& b) {
+      if constexpr (!B::is_cuda) seen = b.context.step;
+    });
+    EXPECT_TRUE(seen == device.step());
+    return seen;
+  };
+  const Step before{.seed = 1, .number = 2, .learning_rate = 0.5};
+  EXPECT_TRUE(after(Tape::Mode::inference, false) == before) << "it may be within captured work";
+  EXPECT_TRUE(after(Tape::Mode::training, true) == before);
+  EXPECT_TRUE(after(Tape::Mode::training, false) ==
+              (Step{.seed = 5, .number = 6, .learning_rate = 0.5}));
+}
+
 TEST(Tape, ConvertsInputsToTheTypeOfTheDevice) {
   for (const DType type : {DType::f32, DType::f64}) {
     Device device = guarded_device(type);
