@@ -40,7 +40,8 @@ TEST(Program, TellsItsVersion) {
   const ProcessResult result = ekgine({"--version"});
   EXPECT_EQ(result.status, 0);
   EXPECT_THAT(result.out,
-              MatchesRegex("ekgine [0-9]+\\.[0-9]+\\.[0-9]+( \\(commit [0-9a-f]{12}[+]?\\))?\n"));
+              ::testing::MatchesRegex(
+                  "ekgine [0-9]+\\.[0-9]+\\.[0-9]+( \\(commit [0-9a-f]{12}[+]?\\))?\n"));
 }
 
 TEST(Program, WrongUsageIsOneLineAndStatus2) {
