@@ -16,12 +16,12 @@ dnnl::primitive_attr attributes() {
 }
 
 void Primitive::run(const Cpu& cpu, Arguments arguments) const {
+  const InLibrary in_library("oneDNN");
   Workspace::Scope scratch(cpu.workspace);
   if (const std::size_t bytes = scratchpad.get_size(); bytes != 0) {
     arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch.take<std::byte>(bytes)));
   }
   static thread_local dnnl::stream stream(engine());
-  const InLibrary in_library("oneDNN");
   primitive.execute(stream, arguments);
   stream.wait();
 }

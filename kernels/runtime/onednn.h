@@ -33,6 +33,7 @@ inline Desc floats(const dnnl::memory::dims& dims, Layout layout) {
 // only read.
 template <class T>
 dnnl::memory wrap(const Desc& desc, const T* data) {
+  const InLibrary in_library("oneDNN");
   return {desc, engine(), const_cast<T*>(data)};
 }
 

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <map>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -144,8 +145,9 @@ TEST_F(Train, TellsWhatMadeIt) {
   EXPECT_THAT(read("run/report.txt"), Not(HasSubstr("--resume")));
   const ProcessResult result = ekgine({"evaluate", "--weights", path("run/model.safetensors"),
                                        "--data", store_, "--records", "903"});
-  EXPECT_THAT(result.out, AllOf(HasSubstr("Trained by"), HasSubstr("Evaluated by"),
-                                HasSubstr("ekgine evaluate --weights")));
+  EXPECT_THAT(std::regex_replace(result.out, std::regex("\\s+"), " "),
+              AllOf(HasSubstr(" Trained by ekgine 0."), HasSubstr(" Evaluated by ekgine 0."),
+                    HasSubstr(": ekgine evaluate --weights ")));
 }
 
 TEST_F(Train, NumbersRunsWithoutOutput) {
@@ -225,7 +227,7 @@ TEST_F(ProfiledTrain, TellsWhereTheTimeGoesAndChangesNothing) {
   expect_success(result);
   EXPECT_EQ(result.err, "");  // --quiet
   expect_same_run("plain", "run");
-  EXPECT_EQ(read("plain/config.toml"), read("run/config.toml"));
+  EXPECT_EQ(options_of("plain/config.toml"), options_of("run/config.toml"));
   EXPECT_FALSE(fs::exists(path("plain/profile.txt")));
   EXPECT_FALSE(fs::exists(path("plain/trace.json")));
 
@@ -654,7 +656,7 @@ TEST_F(TensorBoard, KilledAndResumedShowsEveryEpochOnce) {
 
 TEST_F(TensorBoard, AFolderIsForOneRun) {
   expect_success(ekgine(training(path("run")) + Arguments{"--tensorboard", path("logs")}));
-  EXPECT_THAT(read("run/config.toml"), Not(HasSubstr("tensorboard")));
+  EXPECT_THAT(options_of("run/config.toml"), Not(HasSubstr("tensorboard")));
   refuses({"--tensorboard", path("logs")}, path("logs") + " holds the event files of another run");
   write_bytes(path("file"), "");
   refuses({"--tensorboard", path("file")}, path("file") + ": cannot create the folder");

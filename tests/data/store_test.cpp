@@ -191,7 +191,7 @@ TEST_F(StoreFolder, HoldsScalograms) {
                "x-2.h5:scalograms: beat 3, value 7 is inf, expected a finite number");
   write_store();
   EXPECT_ERROR(Store(path_).read_scalograms("x-2", 0, 5),
-               "store: was written without scalograms; run 'ekgine preprocess --scalograms'");
+               "store: was written without scalograms; preprocess the records again, with them");
 }
 
 // What the reference's next stage reads beside the scalograms.
