@@ -61,6 +61,21 @@ inline std::vector<std::string> content_of(const std::filesystem::path& folder) 
   return names;
 }
 
+// Weights in the folder of a run or a study, and what is said of them, but for what made them:
+// other commands may make the same.
+inline std::string weights_of(const std::filesystem::path& run) {
+  WeightsFile file = read_safetensors(run / "model.safetensors");
+  file.metadata.erase("made");
+  std::string text;
+  for (const auto& [key, value] : file.metadata) text += key + "=" + value + "\n";
+  for (const auto& [array, values] : file.arrays) {
+    text += array + shape_text(values.shape);
+    text.append(reinterpret_cast<const char*>(values.values.data()),
+                values.values.size() * sizeof(float));
+  }
+  return text;
+}
+
 // A folder with `database`, three short records whose beats are of all five classes, and `store`,
 // what `ekgine preprocess` made of it.
 class SmallStore : public ::testing::Test {
@@ -92,19 +107,8 @@ class SmallStore : public ::testing::Test {
                     "validation_records": ["904"], "test_records": ["906"]})");
   }
 
-  // A run's or a study's weights and what is said of them, but for what made them: other commands
-  // may make the same.
   std::string weights_of(const std::string& name) const {
-    WeightsFile file = read_safetensors(folder_ / (name + "/model.safetensors"));
-    file.metadata.erase("made");
-    std::string text;
-    for (const auto& [key, value] : file.metadata) text += key + "=" + value + "\n";
-    for (const auto& [array, values] : file.arrays) {
-      text += array + shape_text(values.shape);
-      text.append(reinterpret_cast<const char*>(values.values.data()),
-                  values.values.size() * sizeof(float));
-    }
-    return text;
+    return testing::weights_of(folder_ / name);
   }
   // The options in a file for --config.
   std::string options_of(const std::string& name) const {

@@ -175,8 +175,7 @@ TEST_F(Program, FallsBackToTheCpuVisiblyOrNotAtAll) {
   expect_success(result);
   EXPECT_THAT(result.err, HasSubstr("CPU, since no CUDA device is there\n"));
   expect_success(ekgine(training("cpu", "on_cpu")));
-  EXPECT_TRUE(read_file(folder_ / "run/model.safetensors") ==
-              read_file(folder_ / "on_cpu/model.safetensors"));
+  EXPECT_TRUE(weights_of(folder_ / "run") == weights_of(folder_ / "on_cpu"));
 }
 
 TEST_F(Program, SaysHowMuchMemoryItAskedForAndHowMuchIsFree) {
