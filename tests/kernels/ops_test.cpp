@@ -18,7 +18,7 @@
 namespace ekgine::testing {
 namespace {
 
-using ::testing::ElementsAreArray;
+using ::testing::ContainerEq;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
@@ -83,9 +83,9 @@ TEST(OpList, HasCasesOfEveryKindForEveryOp) {
     for (const OpCases& op : all_ops()) {
       for (const KernelCase& c : op.*kind) found.insert(c.op_name());
     }
-    EXPECT_THAT(found, ElementsAreArray(declared)) << (kind == &OpCases::tests   ? "tests"
-                                                       : kind == &OpCases::model ? "model"
-                                                                                 : "tiny");
+    EXPECT_THAT(found, ContainerEq(declared)) << (kind == &OpCases::tests   ? "tests"
+                                                  : kind == &OpCases::model ? "model"
+                                                                            : "tiny");
   }
 }
 
