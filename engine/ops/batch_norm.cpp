@@ -143,8 +143,8 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
   const auto s = image_shape(op, x, norm);
   const Tensor y = tape.empty({s.n, s.c});
   return normalise(
-      tape, {op, kernels::batch_norm_relu_global_avg_pool_forward_cost(s, y.element_bytes())},
-      {op, kernels::batch_norm_relu_global_avg_pool_backward_cost(s, y.element_bytes())}, x, norm,
+      tape, {op, kernels::batch_norm_relu_global_avg_pool_forward_cost(s, x.element_bytes())},
+      {op, kernels::batch_norm_relu_global_avg_pool_backward_cost(s, x.element_bytes())}, x, norm,
       y,
       [&](auto& b, auto... of) {
         kernels::batch_norm_relu_global_avg_pool_forward(b.context, s, b.image(x), of...,
