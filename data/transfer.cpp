@@ -160,6 +160,32 @@ Outcome outcome_of_status(long status) {
                                                              : Outcome::refused;
 }
 
+// What libcurl failed with; `reached`: the server had answered before.
+Outcome outcome_of_failure(CURLcode code, bool reached) {
+  switch (code) {
+    case CURLE_FILE_COULDNT_READ_FILE:
+      return Outcome::absent;
+    case CURLE_BAD_DOWNLOAD_RESUME:
+    case CURLE_RANGE_ERROR:
+      return Outcome::bad_range;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_OPERATION_TIMEDOUT:  // of connecting: nothing else has a limit of libcurl's
+      return reached ? Outcome::temporary : Outcome::refused;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      return Outcome::temporary;
+    default:
+      return Outcome::refused;
+  }
+}
+
 }  // namespace
 
 struct Transfer::Connection {
@@ -174,7 +200,51 @@ struct Transfer::Connection {
     curl_easy_cleanup(easy);
     curl_multi_cleanup(multi);
   }
+
+  // Asks for what the receiver wants. It is not moved until run() has returned.
+  void prepare(const std::string& url, Receiver& receiver);
+  // Runs to the end, and returns how it went; nothing where it was given up, since no byte had come
+  // for so long. Lets through what the receiver's callbacks threw.
+  std::optional<CURLcode> run(const std::string& url, const Receiver& receiver,
+                              std::chrono::milliseconds stall_timeout);
 };
+
+void Transfer::Connection::prepare(const std::string& url, Receiver& receiver) {
+  const std::string range = receiver.asked > 0 ? fmt::format("{}-", receiver.asked) : "";
+  error[0] = '\0';
+  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy, CURLOPT_RANGE, range.empty() ? nullptr : range.c_str());
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &receiver);
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
+                   url.starts_with("https:") ? "https" : "https,http");
+}
+
+std::optional<CURLcode> Transfer::Connection::run(const std::string& url, const Receiver& receiver,
+                                                  std::chrono::milliseconds stall_timeout) {
+  std::optional<CURLcode> code = CURLE_OK;
+  {
+    const Added added(multi, easy);
+    for (int running = 1; running > 0;) {
+      CURLMcode failure = curl_multi_perform(multi, &running);
+      if (failure == CURLM_OK && running > 0) {
+        failure =
+            curl_multi_poll(multi, nullptr, 0, static_cast<int>(longest_wait.count()), nullptr);
+      }
+      if (failure != CURLM_OK) fail("{}: libcurl: {}", url, curl_multi_strerror(failure));
+      throw_if_interrupted();
+      if (running > 0 && Clock::now() - receiver.last_byte > stall_timeout) {
+        code = std::nullopt;
+        break;
+      }
+    }
+    int left = 0;
+    const CURLMsg* message = curl_multi_info_read(multi, &left);
+    if (code && message != nullptr) code = message->data.result;
+  }
+  if (receiver.thrown) std::rethrow_exception(receiver.thrown);
+  return code;
+}
 
 Transfer::Transfer(const TransferOptions& options) : options_(options) {
   initialise_curl();
@@ -202,45 +272,17 @@ Transfer::~Transfer() = default;
 TransferResult Transfer::get(const std::string& url, std::int64_t offset, const Begin& begin,
                              const Data& data) {
   CURL* const easy = connection_->easy;
-  CURLM* const multi = connection_->multi;
+  TransferResult result;
   if (is_special_file(easy, url)) {
-    TransferResult result;
     result.reason = "is no regular file";
     return result;
   }
   Receiver receiver{.easy = easy, .asked = offset, .begin = begin, .data = data};
-  const std::string range = offset > 0 ? fmt::format("{}-", offset) : "";
-  connection_->error[0] = '\0';
-  curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(easy, CURLOPT_RANGE, range.empty() ? nullptr : range.c_str());
-  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
-  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &receiver);
-  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
-                   url.starts_with("https:") ? "https" : "https,http");
-
-  CURLcode code = CURLE_OK;
-  bool stalled = false;
-  {
-    const Added added(multi, easy);
-    for (int running = 1; running > 0;) {
-      CURLMcode failure = curl_multi_perform(multi, &running);
-      if (failure == CURLM_OK && running > 0) {
-        failure =
-            curl_multi_poll(multi, nullptr, 0, static_cast<int>(longest_wait.count()), nullptr);
-      }
-      if (failure != CURLM_OK) fail("{}: libcurl: {}", url, curl_multi_strerror(failure));
-      throw_if_interrupted();
-      stalled = running > 0 && Clock::now() - receiver.last_byte > options_.stall_timeout;
-      if (stalled) break;
-    }
-    int left = 0;
-    if (const CURLMsg* message = curl_multi_info_read(multi, &left)) code = message->data.result;
-  }
-  if (receiver.thrown) std::rethrow_exception(receiver.thrown);
+  connection_->prepare(url, receiver);
+  const std::optional<CURLcode> code = connection_->run(url, receiver, options_.stall_timeout);
 
   long status = 0;
   curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-  TransferResult result;
   const char* final_url = nullptr;
   curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &final_url);
   result.final_url = without_secrets(final_url != nullptr ? final_url : url);
@@ -250,7 +292,7 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
 
   const bool reached_before = connection_->reached;
   if (status != 0 || receiver.begun) connection_->reached = true;
-  if (stalled) {
+  if (!code) {
     result.outcome = Outcome::temporary;
     result.reason = fmt::format("no data for {}", in_seconds(options_.stall_timeout));
     return result;
@@ -261,50 +303,22 @@ TransferResult Transfer::get(const std::string& url, std::int64_t offset, const 
     result.reason = status == http_partial ? "HTTP 206 with another range than asked for"
                                            : fmt::format("HTTP {}", status);
     result.outcome = status == http_partial ? Outcome::bad_range : Outcome::refused;
-    return result;
-  }
-  if (receiver.head > largest_head) {
+  } else if (receiver.head > largest_head) {
     result.reason = fmt::format("an answer's head of more than {} bytes", largest_head);
-    return result;
-  }
-  switch (code) {
-    case CURLE_OK:
-      result.outcome = Outcome::complete;
-      return result;
-    case CURLE_HTTP_RETURNED_ERROR:
-      result.outcome = outcome_of_status(status);
-      result.reason = fmt::format("HTTP {}", status);
-      return result;
-    case CURLE_FILE_COULDNT_READ_FILE:
-      result.outcome = Outcome::absent;
-      break;
-    case CURLE_BAD_DOWNLOAD_RESUME:
-    case CURLE_RANGE_ERROR:
-      result.outcome = Outcome::bad_range;
-      break;
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-      result.outcome = reached_before ? Outcome::temporary : Outcome::refused;
-      break;
-    case CURLE_OPERATION_TIMEDOUT:  // of connecting: nothing else has a limit of libcurl's
-      result.outcome = reached_before ? Outcome::temporary : Outcome::refused;
+  } else if (code == CURLE_OK) {
+    result.outcome = Outcome::complete;
+  } else if (code == CURLE_HTTP_RETURNED_ERROR) {
+    result.outcome = outcome_of_status(status);
+    result.reason = fmt::format("HTTP {}", status);
+  } else {
+    result.outcome = outcome_of_failure(*code, reached_before);
+    result.reason = connection_->error.data();
+    if (code == CURLE_OPERATION_TIMEDOUT) {
       result.reason = fmt::format("no connection within {}", in_seconds(options_.connect_timeout));
-      return result;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-      result.outcome = Outcome::temporary;
-      break;
-    default:
-      result.outcome = Outcome::refused;
+    } else if (result.reason.empty()) {
+      result.reason = curl_easy_strerror(*code);
+    }
   }
-  const std::string detail = connection_->error.data();
-  result.reason = detail.empty() ? curl_easy_strerror(code) : detail;
   return result;
 }
 

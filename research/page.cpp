@@ -105,16 +105,55 @@ void add_head(Html& html, const Page& page) {
       escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences));
 }
 
-void add_table(Html& html, const Page& page) {
-  struct Column {
-    const char* title;
-    const char* key;
-    bool high;  // is good
-  };
-  constexpr Column columns[] = {{"accuracy", "accuracy", true},
-                                {"macro F1", "macro_f1", true},
-                                {"weighted F1", "weighted_f1", true},
-                                {"loss", "loss", false}};
+struct Column {
+  const char* title;
+  const char* key;
+  bool high;  // is good
+};
+constexpr Column columns[] = {{"accuracy", "accuracy", true},
+                              {"macro F1", "macro_f1", true},
+                              {"weighted F1", "weighted_f1", true},
+                              {"loss", "loss", false}};
+
+void add_figure(Html& html, const Page& page, const PageModel& model, const Column& column) {
+  const double value = model.final_result.at("metrics").at(column.key);
+  const bool best = std::ranges::all_of(page.models, [&](const PageModel& other) {
+    const double theirs = other.final_result.at("metrics").at(column.key);
+    return column.high ? theirs <= value : theirs >= value;
+  });
+  html.add("<td{}>{:.4f}</td>", best && page.models.size() > 1 ? " class=best" : "", value);
+}
+
+void add_fold_figure(Html& html, const PageModel& model, const char* key) {
+  if (model.kfold.is_null()) {
+    html.raw("<td>–</td>");
+    return;
+  }
+  const ordered_json& figure = model.kfold.at("summary").at(key);
+  html.add("<td>{} ± {}</td>", three_digits(number(figure.at("mean"))),
+           three_digits(number(figure.at("sd"))));
+}
+
+// What no model at all would reach, which counts alone decide.
+void add_baseline(Html& html, const Page& page, bool folds) {
+  if (page.models.empty()) return;
+  const ordered_json& metrics = page.models.front().final_result.at("metrics");
+  Metrics counts;
+  counts.sequences = metrics.at("sequences");
+  for (const auto& [name, figures] : metrics.at("classes").items()) {
+    ClassMetrics& of_class = counts.classes.emplace_back();
+    of_class.name = name;
+    of_class.support = figures.at("support");
+  }
+  const Baseline none = majority_baseline(counts);
+  html.add(
+      "<tr class=soft><td>always {}</td><td>0</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}"
+      "</td><td>{:.4f}</td>{}<td></td><td></td></tr>",
+      escape(counts.classes[none.majority].name), none.accuracy, none.macro_f1, none.weighted_f1,
+      none.loss, folds ? "<td></td><td></td>" : "");
+}
+
+void add_models(Html& html, const Page& page) {
   const bool folds =
       std::ranges::any_of(page.models, [](const PageModel& m) { return !m.kfold.is_null(); });
   html.raw(
@@ -125,54 +164,24 @@ void add_table(Html& html, const Page& page) {
   html.raw("<th>epochs</th><th>training</th></tr>\n");
   for (std::size_t m = 0; m < page.models.size(); ++m) {
     const PageModel& model = page.models[m];
-    const ordered_json& metrics = model.final_result.at("metrics");
     html.add(
         "<tr><td><span class=key style=\"margin:0\"><i style=\"background:{}\"></i>{}</span>"
         "</td><td>{}</td>",
         colour(m), escape(model.name), grouped(model.parameters));
-    for (const Column& column : columns) {
-      const double value = metrics.at(column.key);
-      const bool best = std::ranges::all_of(page.models, [&](const PageModel& other) {
-        const double theirs = other.final_result.at("metrics").at(column.key);
-        return column.high ? theirs <= value : theirs >= value;
-      });
-      html.add("<td{}>{:.4f}</td>", best && page.models.size() > 1 ? " class=best" : "", value);
-    }
+    for (const Column& column : columns) add_figure(html, page, model, column);
     if (folds) {
-      for (const char* key : {"accuracy", "macro_f1"}) {
-        if (model.kfold.is_null()) {
-          html.raw("<td>–</td>");
-          continue;
-        }
-        const ordered_json& figure = model.kfold.at("summary").at(key);
-        html.add("<td>{} ± {}</td>", three_digits(number(figure.at("mean"))),
-                 three_digits(number(figure.at("sd"))));
-      }
+      for (const char* key : {"accuracy", "macro_f1"}) add_fold_figure(html, model, key);
     }
     html.add("<td>{}</td><td>{}</td></tr>\n", model.final_result.at("epochs").get<std::int64_t>(),
              duration(model.final_result.at("seconds")));
   }
-  if (!page.models.empty()) {
-    // Counts alone decide what no model at all would reach.
-    const ordered_json& metrics = page.models.front().final_result.at("metrics");
-    Metrics counts;
-    counts.sequences = metrics.at("sequences");
-    for (const auto& [name, figures] : metrics.at("classes").items()) {
-      ClassMetrics& of_class = counts.classes.emplace_back();
-      of_class.name = name;
-      of_class.support = figures.at("support");
-    }
-    const Baseline none = majority_baseline(counts);
-    html.add(
-        "<tr class=soft><td>always {}</td><td>0</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}"
-        "</td><td>{:.4f}</td>{}<td></td><td></td></tr>",
-        escape(counts.classes[none.majority].name), none.accuracy, none.macro_f1, none.weighted_f1,
-        none.loss, folds ? "<td></td><td></td>" : "");
-  }
+  add_baseline(html, page, folds);
   html.raw(
       "</table></div>\n<p class=\"soft small\">Macro F1 counts every class alike, however rare. "
       "The last row is what no model at all would reach.</p>\n");
+}
 
+void add_classes(Html& html, const Page& page) {
   html.raw(
       "<div class=scroll><table class=wide><tr><th rowspan=2>class</th>"
       "<th rowspan=2>sequences</th>");
@@ -194,7 +203,10 @@ void add_table(Html& html, const Page& page) {
     html.raw("</tr>\n");
   }
   html.raw("</table></div>\n");
+}
 
+// The hyperparameters that a search found, where one did.
+void add_tuned(Html& html, const Page& page) {
   bool tuned = false;
   for (const PageModel& model : page.models) {
     if (model.tuned.is_null()) continue;
@@ -433,7 +445,9 @@ void add_folds(Html& html, const Page& page) {
 std::string render_page(const Page& page) {
   Html html;
   add_head(html, page);
-  add_table(html, page);
+  add_models(html, page);
+  add_classes(html, page);
+  add_tuned(html, page);
   add_confusion(html, page);
   add_curves(html, page);
   add_training(html, page);
