@@ -187,7 +187,7 @@ TEST_F(Program, SaysHowMuchMemoryItAskedForAndHowMuchIsFree) {
   refuses(training("cuda", "run"),
           {.directory = {}, .environment = {{"EKGINE_EMULATED_MEMORY", "100"}}},
           "workspace: 256 MiB of device memory do not fit, 100 of 100 MiB are free; use a smaller "
-          "--batch-size, or free memory of other programs");
+          "batch size, or free memory of other programs (--batch-size)");
 }
 
 // In the middle of a run. What was there before stays, and can be gone on with.
