@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -64,15 +63,15 @@ constexpr const char* kind_of_value<double> = "a number";
 }  // namespace
 
 std::vector<std::string> model_names() {
-  const auto names = std::views::keys(architectures);
-  return {names.begin(), names.end()};
+  std::vector<std::string> names;
+  for (const auto& [name, set] : architectures) names.emplace_back(name);
+  return names;
 }
 
 void ModelConfig::check() const {
   if (architecture_of(name) == 0) {
     fail_option({"model"}, "model '{}' is unknown ({} are there){}", name,
-                fmt::join(std::views::keys(architectures), ", "),
-                did_you_mean(name, model_names()));
+                fmt::join(model_names(), ", "), did_you_mean(name, model_names()));
   }
   for_each_of(*this, [](const auto& option, const auto& value) { check_option(option, value); });
   // With an even kernel "same" padding is lopsided: a beat would see more of one side.
