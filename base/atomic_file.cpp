@@ -253,10 +253,11 @@ void make_directory(const fs::path& path) {
 }
 
 OutputDirectory::OutputDirectory(const fs::path& path) {
-  constexpr int most_attempts = 20;
+  constexpr int most_attempts = 100;  // some milliseconds
   const fs::path place = behind_links(path);
   // Another process may remove what it has made, a parent or the folder itself, between any two of
-  // these steps.
+  // these steps, and make it again. An error is one when it stays: until then the folder, which is
+  // not locked, may be another's, and must not be removed.
   for (int attempt = 1;; ++attempt) {
     std::vector<fs::path> made;
     // What cannot be told, a name too long for one, is found when the folder is made.
@@ -273,7 +274,7 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
     } catch (const InUse&) {
       throw InUse(path);
     } catch (const Error&) {
-      if (attempt == most_attempts || fs::exists(place, untold)) {
+      if (attempt == most_attempts) {
         remove_what_is_empty();
         throw;
       }
@@ -286,8 +287,11 @@ OutputDirectory::~OutputDirectory() {
 }
 
 void OutputDirectory::remove_what_is_empty() noexcept {
-  // Removing a folder fails when something is in it, which is the point, or when it was never made.
-  for (const fs::path& folder : made_) ::rmdir(folder.c_str());
+  // Removing a folder fails when something is in it, which is the point. Those above it are left,
+  // too, where another process has been quicker; not where the name could never be made.
+  for (const fs::path& folder : made_) {
+    if (::rmdir(folder.c_str()) != 0 && errno != ENAMETOOLONG) break;
+  }
 }
 
 }  // namespace ekgine
