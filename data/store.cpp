@@ -23,6 +23,7 @@
 #include "base/regular_file.h"
 #include "base/seal.h"
 #include "base/sha256.h"
+#include "data/labels.h"
 #include "data/workers.h"
 
 namespace ekgine {

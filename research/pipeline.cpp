@@ -11,6 +11,7 @@
 #include "base/json_file.h"
 #include "base/option_error.h"
 #include "base/progress.h"
+#include "data/labels.h"
 #include "data/preprocess.h"
 #include "data/store.h"
 #include "evaluation/predictions.h"

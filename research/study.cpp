@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/option_error.h"
+#include "data/labels.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/threads.h"
 #include "training/checkpoint.h"
@@ -66,7 +67,10 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     options.check_same(started, directory);
     const ordered_json planned = json_value<ordered_json>(path, study, "plan", "an object");
     for (const auto& [key, value] : plan.items()) {
-      const ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");
+      ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");
+      if (key == "label-map" && then.is_string()) {
+        then = std::string(label_map_name(then.get_ref<const std::string&>()));
+      }
       if (then == value) continue;
       fail_option({"output"},
                   "{}: was started with {} {}, not {}; give the same options or choose another "

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/seal.h"
+#include "data/labels.h"
 #include "data/splits.h"
 #include "model/safetensors.h"
 

@@ -13,6 +13,7 @@
 #include "research/pipeline.h"
 #include "research/tune.h"
 #include "tests/apps/program.h"
+#include "tests/support/expect_error.h"
 #include "tests/support/flips.h"
 #include "training/checkpoint.h"
 
@@ -271,6 +272,15 @@ TEST_F(LabelMaps, OfWeightsThatDoNotSayAreTaken) {
   EXPECT_THAT(result.err, HasSubstr("does not say with which label map it was trained"));
 }
 
+TEST_F(LabelMaps, OfTheNameBeforeAreTaken) {
+  make_run();
+  const std::string weights = path("run/model.safetensors");
+  WeightsFile file = read_safetensors(weights);
+  file.metadata["label_map"] = "seed";
+  write_safetensors(weights, file.arrays, file.metadata);
+  expect_success(ekgine(evaluate()));
+}
+
 // Weights in the place of a run's best ones, of the same shapes, that take beats in another unit.
 TEST_F(State, WeightsOfAnotherUnitAreNotEvaluated) {
   make_run();
@@ -448,6 +458,15 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
   }
   expect_sealed("p/pipeline.json");
   run_pipeline(options, nothing);
+  // As it was begun when the label map had another name.
+  craft("p/study.json", [](ordered_json& study) {
+    study["plan"]["label-map"] = "seed";
+    study["inputs"]["label-map"] = "seed";
+  });
+  run_pipeline(options, nothing);
+  craft("p/study.json", [](ordered_json& study) { study["plan"]["label-map"] = "ec57"; });
+  EXPECT_ERROR(run_pipeline(options, nothing),
+               "p: was started with label-map \"ec57\", not \"reference\"");
 }
 
 TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {

@@ -418,6 +418,7 @@ TEST_F(Resume, KilledAtRandomMomentsGivesTheSameBits) {
   const ProcessResult result = ekgine(go_on(path(run())));
   expect_success(result);
   expect_same_run("whole", run());
+  EXPECT_TRUE(read("whole/model.safetensors") == read(run() + "/model.safetensors"));
 }
 
 TEST_F(Resume, EveryModelGoesOnAfterAKill) {
@@ -460,6 +461,8 @@ TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
   }
   expect_success(ekgine(go_on(run)));
   expect_same_run("whole", "run");
+  EXPECT_TRUE(read("whole/model.safetensors") == read("run/model.safetensors"))
+      << "what made it is what started it";
   // A run that is complete is evaluated again, and stays what it is.
   expect_success(ekgine(go_on(run)));
   expect_same_run("whole", "run");

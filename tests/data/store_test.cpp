@@ -368,6 +368,10 @@ TEST_F(StoreFolder, FingerprintsAreOfAllThatRecordsHold) {
   EXPECT_NE(print({{"100", "x-2"}, {}, {}}), first);
   write_store();
   EXPECT_EQ(print(split), first) << "the same store, written again";
+  edit_description("\"label_map\": \"reference\"", "\"label_map\": \"seed\"");
+  EXPECT_EQ(Store(path_).info().label_map, "reference") << "its name today";
+  EXPECT_NE(print(split), first) << "prints of that time stay";
+  write_store();
   edit_description("\"label_map\": \"reference\"", "\"label_map\": \"ec57\"");
   EXPECT_NE(print(split), first);
   write_store();
