@@ -21,7 +21,6 @@
 #include "base/error.h"
 #include "base/hdf5_content.h"
 #include "base/hdf5_library.h"
-#include "base/library_crash.h"
 #include "base/seal.h"
 #include "base/sha256.h"
 
@@ -42,8 +41,7 @@ std::mutex& library_mutex() {
   return mutex;
 }
 
-// Held during a call into the library; also keeps its error stack (per thread) off stderr, and its
-// crashes in one line.
+// Held during a call into the library; also keeps its error stack (per thread) off stderr.
 class LibraryLock {
  public:
   LibraryLock() : lock_(library_mutex()) {
@@ -56,7 +54,6 @@ class LibraryLock {
 
  private:
   std::lock_guard<std::mutex> lock_;
-  InLibrary in_library_{"libhdf5"};
 };
 
 // The operating system's reason inside the library's error stack ("No space left on device"), or

@@ -4,25 +4,12 @@
 
 namespace ekgine {
 
-// While it lives, this thread is inside of a library.
-class InLibrary {
- public:
-  explicit InLibrary(const char* name) noexcept;
-  InLibrary(const InLibrary&) = delete;
-  InLibrary& operator=(const InLibrary&) = delete;
-  ~InLibrary() { name_ = before_; }
-
-  // The library that this thread is in, or nullptr.
-  static const char* name() noexcept { return name_; }
-
- private:
-  static inline thread_local constinit const char* name_ = nullptr;
-  const char* before_;
-};
-
 // From now on a crash inside of a library is the program's one line and exit status 1: the process
-// ends at once, its temporary files with it. A crash elsewhere is a defect of ours, of which a core
-// tells more: it ends the process by its signal, as ever.
+// ends at once, its temporary files with it. Whose crash it is, the stack tells: the innermost code
+// on it that is neither the C and C++ libraries' nor OpenMP's. A crash of the program's own code is
+// a defect of ours, of which a core tells more: it ends the process by its signal, as ever.
+//
+// For stacks that overflow only the calling thread is prepared; on others that is a signal.
 void report_library_crashes();
 
 }  // namespace ekgine

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/library_crash.h"
 #include "base/regular_file.h"
 
 namespace ekgine {
@@ -27,7 +26,6 @@ void Sha256::Free::operator()(evp_md_ctx_st* context) const {
 }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  const InLibrary in_library("libcrypto");
   check(context_ ? 1 : 0);
   check(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
 }
@@ -39,7 +37,6 @@ void Sha256::update(std::span<const char> bytes) {
 std::string Sha256::hex() const {
   // Finishing a context ends it; a copy leaves this one open.
   const Sha256 copy;
-  const InLibrary in_library("libcrypto");
   check(EVP_MD_CTX_copy_ex(copy.context_.get(), context_.get()));
   std::array<unsigned char, 32> digest{};
   check(EVP_DigestFinal_ex(copy.context_.get(), digest.data(), nullptr));

@@ -6,12 +6,10 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
-#include "base/library_crash.h"
 
 namespace ekgine {
 
 std::string zip_of(std::span<const ZipMember> members, ZipMethod method, const std::string& file) {
-  const InLibrary in_library("libzip");
   zip_error_t error;
   zip_error_init(&error);
   const auto check = [&](bool done, const char* reason) {
@@ -75,7 +73,6 @@ ZipReader::ZipReader(const std::filesystem::path& path, const std::string& kind)
   archive_->bytes = read_file(path);
   const std::size_t size = archive_->bytes.size();
   if (size == 0) fail("{}: not {} (a zip), or truncated: it is empty", archive_->path, kind);
-  const InLibrary in_library("libzip");
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(archive_->bytes.data(), size, 0, &error);

@@ -1,7 +1,5 @@
 #include "kernels/runtime/onednn.h"
 
-#include "base/library_crash.h"
-
 namespace ekgine::onednn {
 
 const dnnl::engine& engine() {
@@ -16,7 +14,6 @@ dnnl::primitive_attr attributes() {
 }
 
 void Primitive::run(const Cpu& cpu, Arguments arguments) const {
-  const InLibrary in_library("oneDNN");
   Workspace::Scope scratch(cpu.workspace);
   if (const std::size_t bytes = scratchpad.get_size(); bytes != 0) {
     arguments.emplace(DNNL_ARG_SCRATCHPAD, wrap(scratchpad, scratch.take<std::byte>(bytes)));

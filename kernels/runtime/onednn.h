@@ -10,7 +10,6 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/library_crash.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine::onednn {
@@ -33,7 +32,6 @@ inline Desc floats(const dnnl::memory::dims& dims, Layout layout) {
 // only read.
 template <class T>
 dnnl::memory wrap(const Desc& desc, const T* data) {
-  const InLibrary in_library("oneDNN");
   return {desc, engine(), const_cast<T*>(data)};
 }
 
@@ -65,7 +63,6 @@ class PerShape {
     const std::pair<int, Key> full(thread_count(), key);
     const auto found = values_.find(full);
     if (found != values_.end()) return found->second;
-    const InLibrary in_library("oneDNN");
     return values_.emplace(full, make()).first->second;
   }
 

@@ -2,10 +2,13 @@
 //
 //   EKGINE_FAULT=KIND:K    the K-th call of that kind fails, counted from 1; KIND:K+ and all after
 //   EKGINE_FAULT_REPORT=F  writes how many calls of each kind there were to F, as "KIND N" lines
+//   EKGINE_FAULT_PLACE=F   writes to F who made the first call that failed, as "FILE+OFFSET" lines,
+//                          innermost first, of which addr2line makes places in the source
 //
 // Kinds are those of `names` below. Counted are calls between the begin of main() and the end of
 // the process, of the program itself: programs that it starts do not inherit the library.
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
@@ -15,6 +18,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -39,13 +43,33 @@ std::array<std::atomic<long>, kinds> counts{};
 Kind chosen = kinds;
 long first = 0;
 bool all_after = false;
-char report[4096] = "";
+char report[4096] = "", place[4096] = "";
+
+// Of the call that fails: nothing here allocates.
+void write_place() {
+  const int file = static_cast<int>(
+      syscall(SYS_openat, AT_FDCWD, place, O_CREAT | O_WRONLY | O_TRUNC, S_IRUSR | S_IWUSR));
+  std::array<void*, 24> frames{};
+  const int number = backtrace(frames.data(), static_cast<int>(frames.size()));
+  for (int i = 2; i < number; ++i) {  // without this function and `fails`
+    Dl_info info{};
+    if (dladdr(frames[static_cast<std::size_t>(i)], &info) == 0) continue;
+    char line[512];
+    const int size = std::snprintf(
+        line, sizeof line, "%s+0x%zx\n", info.dli_fname,
+        static_cast<std::size_t>(static_cast<char*>(frames[static_cast<std::size_t>(i)]) -
+                                 static_cast<char*>(info.dli_fbase)));
+    if (size > 0) syscall(SYS_write, file, line, std::min<std::size_t>(size, sizeof line - 1));
+  }
+  syscall(SYS_close, file);
+}
 
 // Counts a call; true where it is to fail, with errno set.
 bool fails(Kind kind) {
   if (!in_main.load(std::memory_order_relaxed)) return false;
   const long number = ++counts[kind];
   if (kind != chosen || number < first || (number > first && !all_after)) return false;
+  if (number == first && place[0] != '\0') write_place();
   errno = errors[kind];
   return true;
 }
@@ -66,7 +90,15 @@ __attribute__((constructor)) void read_plan() {
   if (const char* path = std::getenv("EKGINE_FAULT_REPORT")) {
     std::strncpy(report, path, sizeof report - 1);
   }
-  for (const char* name : {"LD_PRELOAD", "EKGINE_FAULT", "EKGINE_FAULT_REPORT"}) unsetenv(name);
+  if (const char* path = std::getenv("EKGINE_FAULT_PLACE")) {
+    std::strncpy(place, path, sizeof place - 1);
+    void* frame = nullptr;
+    backtrace(&frame, 1);  // loads what it needs, which allocates
+  }
+  for (const char* name :
+       {"LD_PRELOAD", "EKGINE_FAULT", "EKGINE_FAULT_REPORT", "EKGINE_FAULT_PLACE"}) {
+    unsetenv(name);
+  }
 }
 
 __attribute__((destructor)) void write_report() {

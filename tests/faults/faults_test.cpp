@@ -85,11 +85,15 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
       const std::string plan = kind + ":" + which;
       SCOPED_TRACE(plan + " of " + std::to_string(count));
       bench.reset();
-      const ProcessResult result =
-          bench.start({{"LD_PRELOAD", EKGINE_FAULT_LIBRARY}, {"EKGINE_FAULT", plan}}).wait();
+      const std::string place = bench.path("place");
+      const ProcessResult result = bench
+                                       .start({{"LD_PRELOAD", EKGINE_FAULT_LIBRARY},
+                                               {"EKGINE_FAULT", plan},
+                                               {"EKGINE_FAULT_PLACE", place}})
+                                       .wait();
       ++injected;
       EXPECT_FALSE(result.timed_out);
-      EXPECT_EQ(result.signal, 0) << result.err;
+      EXPECT_EQ(result.signal, 0) << result.err << "after a call of\n" << read_file(place);
       if (result.status == 0) {
         ++harmless;
         EXPECT_EQ(result.err, "");
