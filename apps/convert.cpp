@@ -40,7 +40,7 @@ void run(Options& o) {
     save_model_weights(o.output, weights);
   }
   if (o.common.json) {
-    nlohmann::ordered_json arrays;
+    nlohmann::ordered_json arrays = nlohmann::ordered_json::object();
     for (const auto& [name, array] : weights.state) arrays[name] = array.shape;
     print_json({{"output", o.output},
                 {"model", weights.config.to_json()},

@@ -40,7 +40,7 @@ void run(Options& o) {
     beats += record.beats();
     for (std::size_t c = 0; c < counts.size(); ++c) counts[c] += record.counts[c];
   }
-  nlohmann::ordered_json classes;
+  nlohmann::ordered_json classes = nlohmann::ordered_json::object();
   std::string text;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes[std::string(class_names[c])] = counts[c];

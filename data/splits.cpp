@@ -57,7 +57,7 @@ Split read_split(const std::filesystem::path& path) {
 }
 
 void write_split(const std::filesystem::path& path, const Split& split) {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
   json["train_records"] = split.train;
   json["validation_records"] = split.validation;
   json["test_records"] = split.test;

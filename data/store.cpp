@@ -486,7 +486,7 @@ std::string StoreWriter::beat_list() const {
 }
 
 void StoreWriter::commit(const StoreInfo& info) {
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
   json["format"] = format_name;
   json["version"] = store_version;
   json["tool"] = info.tool;

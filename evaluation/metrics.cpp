@@ -199,7 +199,7 @@ nlohmann::ordered_json metrics_json(const Metrics& metrics) {
   const auto number_or_null = [](const std::optional<double>& value) {
     return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
   };
-  nlohmann::ordered_json json;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
   json["accuracy"] = metrics.accuracy;
   json["loss"] = metrics.loss;
   json["macro_f1"] = metrics.macro_f1;
@@ -207,7 +207,7 @@ nlohmann::ordered_json metrics_json(const Metrics& metrics) {
   json["sequences"] = metrics.sequences;
   nlohmann::ordered_json& classes = json["classes"] = nlohmann::ordered_json::object();
   for (const ClassMetrics& figures : metrics.classes) {
-    nlohmann::ordered_json& entry = classes[figures.name];
+    nlohmann::ordered_json& entry = classes[figures.name] = nlohmann::ordered_json::object();
     entry["precision"] = figures.precision;
     entry["recall"] = figures.recall;
     entry["f1"] = figures.f1;

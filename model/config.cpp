@@ -87,7 +87,7 @@ void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
 }
 
 json ModelConfig::to_json() const {
-  json result;
+  json result = json::object();
   for_each_of(*this, [&](const auto& option, const auto& value) {
     result[key_of(option.name)] = option_to_json(value);
   });

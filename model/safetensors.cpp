@@ -280,7 +280,7 @@ void write_safetensors(const fs::path& path, std::span<const ArrayView> arrays,
   }
 
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  header[metadata_key][seal_key] = blank_seal;
+  header[metadata_key] = {{seal_key, blank_seal}};
   for (const auto& [key, value] : metadata) {
     if (key == seal_key) fail("{}: cannot write: the metadata has a key '{}'", file, seal_key);
     header[metadata_key][key] = value;

@@ -97,14 +97,15 @@ ordered_json summarise(const std::vector<ordered_json>& folds) {
     for (const ordered_json& fold : folds) values.push_back(figure(fold.at("metrics")));
     return spread(values);
   };
-  ordered_json summary, classes, confusion;
+  ordered_json summary = ordered_json::object(), classes = ordered_json::object();
   for (const char* name : overall_figures) {
     summary[name] = collect([&](const ordered_json& m) { return m.at(name); });
   }
   for (const std::string_view c : class_names) {
     const std::string key(c);
+    ordered_json& of_class = classes[key] = ordered_json::object();
     for (const char* name : class_figures) {
-      classes[key][name] =
+      of_class[name] =
           collect([&](const ordered_json& m) { return m.at("classes").at(key).at(name); });
     }
   }

@@ -174,7 +174,7 @@ SearchSpace SearchSpace::read(const std::filesystem::path& path) {
 }
 
 ordered_json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int64_t attempt) const {
-  ordered_json values;
+  ordered_json values = ordered_json::object();
   const RandomKey key{seed, static_cast<std::uint32_t>(trial), draw_op};
   auto word = static_cast<std::uint64_t>(attempt) * parameters_.size();
   for (const SearchParameter& parameter : parameters_) {
@@ -184,7 +184,7 @@ ordered_json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int6
 }
 
 ordered_json SearchSpace::to_json() const {
-  ordered_json json;
+  ordered_json json = ordered_json::object();
   for (const SearchParameter& parameter : parameters_) json[parameter.name] = parameter.to_json();
   return json;
 }

@@ -51,7 +51,7 @@ void TrainOptions::check() const {
 }
 
 ordered_json TrainOptions::to_json() const {
-  ordered_json json;
+  ordered_json json = ordered_json::object();
   for_each_training_option(*this, [&](const auto& option, const auto& value) {
     json[option.name] = option_to_json(value);
   });

@@ -189,7 +189,7 @@ class Report {
  private:
   bool as_json_;
   Precision precision_ = precisions[0];
-  ordered_json json_;
+  ordered_json json_ = ordered_json::object();
   int failures_ = 0;
 };
 

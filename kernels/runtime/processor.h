@@ -5,7 +5,7 @@
 
 namespace ekgine {
 
-// As it calls itself: "AMD EPYC 7R13 Processor"; "unknown processor" where the system does not say.
+// As it calls itself: "AMD EPYC 7R13 Processor"; "unknown processor" where it does not say.
 std::string processor_name();
 
 }  // namespace ekgine
