@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "base/hdf5_content.h"
 #include "base/hdf5_library.h"
+#include "base/library_crash.h"
 #include "base/seal.h"
 #include "base/sha256.h"
 
@@ -50,6 +51,8 @@ class LibraryLock {
     static const herr_t no_cleanup_at_exit = H5dont_atexit();
     static_cast<void>(no_cleanup_at_exit);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    // Out of memory, the library reports that it cannot report, without end.
+    expect_stack_overflow();
   }
 
  private:

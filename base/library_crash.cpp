@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstddef>
 #include <string_view>
@@ -17,9 +18,9 @@ namespace ekgine {
 namespace {
 
 // What every program's calls go through: a crash there is whoever's who called.
-constexpr std::array<std::string_view, 10> run_times = {
-    "ld-linux",  "libc.",    "libm.",   "libpthread.", "libstdc++.",
-    "libgcc_s.", "libgomp.", "libomp.", "libiomp5.",   "linux-vdso."};
+constexpr std::array<std::string_view, 11> run_times = {
+    "ld-linux", "libc.",   "libm.",     "libpthread.", "libstdc++.", "libgcc_s.",
+    "libgomp.", "libomp.", "libiomp5.", "libasan.",    "linux-vdso."};
 
 // No allocation and no lock: the library may have been in the middle of either. A message that
 // nobody reads is lost.
@@ -61,6 +62,29 @@ _Unwind_Reason_Code look(_Unwind_Context* context, void* data) noexcept {
   return _URC_NORMAL_STOP;
 }
 
+// What a thread's signals run on: one whose stack is full has no other.
+class SignalStack {
+ public:
+  SignalStack() noexcept {
+    stack_t stack{};
+    stack.ss_sp = bytes_.data();
+    stack.ss_size = bytes_.size();
+    ::sigaltstack(&stack, nullptr);
+  }
+  SignalStack(const SignalStack&) = delete;
+  SignalStack& operator=(const SignalStack&) = delete;
+  ~SignalStack() {
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+  }
+
+ private:
+  alignas(16) std::array<char, std::size_t{1} << 16> bytes_;
+};
+
+std::atomic<bool> reported = false;
+
 extern "C" void on_crash(int) {
   // Where nothing but run times is on the stack, as on a thread of OpenMP's, it is the innermost.
   Culprit culprit;
@@ -76,12 +100,7 @@ extern "C" void on_crash(int) {
 }  // namespace
 
 void report_library_crashes() {
-  // A library that recurses without end leaves no other stack.
-  alignas(16) static std::array<char, std::size_t{1} << 16> bytes;
-  stack_t stack{};
-  stack.ss_sp = bytes.data();
-  stack.ss_size = bytes.size();
-  ::sigaltstack(&stack, nullptr);
+  reported = true;
   struct sigaction action {};
   action.sa_handler = on_crash;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER | SA_ONSTACK);
@@ -89,6 +108,12 @@ void report_library_crashes() {
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT}) {
     ::sigaction(number, &action, nullptr);
   }
+}
+
+void expect_stack_overflow() {
+  if (!reported.load(std::memory_order_relaxed)) return;
+  static thread_local const SignalStack stack;
+  static_cast<void>(stack);
 }
 
 }  // namespace ekgine

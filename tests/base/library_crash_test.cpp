@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -32,6 +33,13 @@ void crash_below_library() {
   EVP_DigestUpdate(context, reinterpret_cast<const void*>(nowhere), 20);
 }
 
+// Until the stack is full: in libcrypto, whose calls take more of it than these do.
+int fill_stack(int depth) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  EVP_Digest(&depth, sizeof depth, digest.data(), nullptr, EVP_sha256(), nullptr);
+  return depth < 0 ? 0 : fill_stack(depth + digest[0] / 255) + digest[1];
+}
+
 constexpr const char* line = "^ekgine: libcrypto[^ ]* crashed: [^\n]*\n$";
 
 TEST(LibraryCrash, IsOneLineAndTakesTemporaryFilesAlong) {
@@ -58,6 +66,18 @@ TEST(LibraryCrash, OnAnotherThreadIsOneLine) {
   const auto crash = [] {
     report_library_crashes();
     std::thread(crash_below_library).join();
+  };
+  EXPECT_EXIT(crash(), ExitedWithCode(1), line);
+}
+
+TEST(LibraryCrash, OfAFullStackIsOneLineWhereExpected) {
+  const auto crash = [] {
+    report_library_crashes();
+    std::thread([] {
+      expect_stack_overflow();
+      expect_stack_overflow();
+      fill_stack(0);
+    }).join();
   };
   EXPECT_EXIT(crash(), ExitedWithCode(1), line);
 }
