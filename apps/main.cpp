@@ -75,12 +75,21 @@ int report_exception() noexcept {
                                       : report("an internal error", status_failed));
 }
 
+bool main_ended = false;
+
+// Libraries end the program by themselves when they get no memory: OpenMP's run time says so, with
+// status 1; libhdf5 says nothing.
+void on_end(int status, void*) {
+  remove_temporary_files();
+  if (main_ended || status == status_failed) return;
+  std::_Exit(report("a library ended the program: out of memory?", status_failed));
+}
+
 // Ahead of every other initialisation of the program, which may run out of memory, too.
 [[gnu::constructor(101)]] void catch_what_nobody_catches() {
   std::set_terminate(end_in_one_line);
   report_library_crashes();
-  // OpenMP's run time says itself what it lacks, and exits.
-  std::atexit([] { remove_temporary_files(); });
+  ::on_exit(on_end, nullptr);
 }
 
 // Names end up in JSON, TOML and HDF5, which hold UTF-8 alone: better refused now than after work.
@@ -202,9 +211,12 @@ int main(int argc, char** argv) {
   // A file-size limit (ulimit -f) then shows as a failed write, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
+  int status = 0;
   try {
-    return run(argc, argv);
+    status = run(argc, argv);
   } catch (...) {
-    return report_exception();
+    status = report_exception();
   }
+  main_ended = true;
+  return status;
 }

@@ -46,13 +46,13 @@ std::mutex& library_mutex() {
 class LibraryLock {
  public:
   LibraryLock() : lock_(library_mutex()) {
+    // Out of memory, the library reports that it cannot report, without end.
+    expect_stack_overflow();
     // A file whose close fails (a full disk) stays half closed inside the library, whose own
     // clean-up at exit then crashes. File closes everything itself, so that clean-up is not wanted.
     static const herr_t no_cleanup_at_exit = H5dont_atexit();
     static_cast<void>(no_cleanup_at_exit);
     H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-    // Out of memory, the library reports that it cannot report, without end.
-    expect_stack_overflow();
   }
 
  private:

@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -24,7 +23,6 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -120,43 +118,7 @@ F* next(const char* name) {
 using Main = int(int, char**, char**);
 Main* program_main = nullptr;
 
-// HDF5 1.10 crashes in its own clean-up when it has no memory, and oneDNN 2.6 when it has none for
-// the code that it makes, which nobody outside them can help: such calls are not counted.
-struct LeftOut {
-  Kind kind = kinds;
-  std::uintptr_t begin = 0, end = 0;  // of the library's code
-};
-std::array<LeftOut, 8> left_out{};
-
-int find_code(dl_phdr_info* library, std::size_t, void* number) {
-  const auto is = [&](const char* name) {
-    return std::strstr(library->dlpi_name, name) != nullptr;
-  };
-  const Kind kind = is("/libhdf5") ? allocations : is("/libdnnl") ? maps : kinds;
-  auto& used = *static_cast<std::size_t*>(number);
-  for (int i = 0; i < library->dlpi_phnum && kind != kinds; ++i) {
-    const auto& segment = library->dlpi_phdr[i];
-    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
-    if (used == left_out.size()) std::abort();  // a mistake of the test
-    const std::uintptr_t begin = library->dlpi_addr + segment.p_vaddr;
-    left_out[used++] = {kind, begin, begin + segment.p_memsz};
-  }
-  return 0;
-}
-
-// `caller` is the address that a call returns to.
-bool fails(Kind kind, const void* caller) {
-  if (!in_main.load(std::memory_order_relaxed)) return false;
-  const auto address = reinterpret_cast<std::uintptr_t>(caller);
-  for (const LeftOut& out : left_out) {
-    if (kind == out.kind && address >= out.begin && address < out.end) return false;
-  }
-  return fails(kind);
-}
-
 int counted_main(int argc, char** argv, char** environment) {
-  std::size_t number = 0;
-  dl_iterate_phdr(find_code, &number);
   in_main = true;
   return program_main(argc, argv, environment);
 }
@@ -183,30 +145,28 @@ int __libc_start_main(Main* main, int argc, char** argv, void (*init)(), void (*
 }
 
 void* malloc(std::size_t size) {
-  return fails(allocations, __builtin_return_address(0)) ? nullptr : __libc_malloc(size);
+  return fails(allocations) ? nullptr : __libc_malloc(size);
 }
 void* calloc(std::size_t count, std::size_t size) {
-  return fails(allocations, __builtin_return_address(0)) ? nullptr : __libc_calloc(count, size);
+  return fails(allocations) ? nullptr : __libc_calloc(count, size);
 }
 void* realloc(void* block, std::size_t size) {
-  return fails(allocations, __builtin_return_address(0)) ? nullptr : __libc_realloc(block, size);
+  return fails(allocations) ? nullptr : __libc_realloc(block, size);
 }
 void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return fails(allocations, __builtin_return_address(0)) ? nullptr
-                                                         : __libc_memalign(alignment, size);
+  return fails(allocations) ? nullptr : __libc_memalign(alignment, size);
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-  return fails(allocations, __builtin_return_address(0)) ? nullptr
-                                                         : __libc_memalign(alignment, size);
+  return fails(allocations) ? nullptr : __libc_memalign(alignment, size);
 }
 int posix_memalign(void** block, std::size_t alignment, std::size_t size) {
-  if (fails(allocations, __builtin_return_address(0))) return ENOMEM;
+  if (fails(allocations)) return ENOMEM;
   *block = __libc_memalign(alignment, size);
   return *block == nullptr ? ENOMEM : 0;
 }
 
 void* mmap(void* address, std::size_t size, int protection, int flags, int file, off_t offset) {
-  if (fails(maps, __builtin_return_address(0))) return MAP_FAILED;
+  if (fails(maps)) return MAP_FAILED;
   return reinterpret_cast<void*>(syscall(SYS_mmap, address, size, protection, flags, file, offset));
 }
 void* mmap64(void* address, std::size_t size, int protection, int flags, int file, off_t offset)
