@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <concepts>
+#include <cstdio>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -52,10 +53,20 @@ class LibraryLock {
     // clean-up at exit then crashes. File closes everything itself, so that clean-up is not wanted.
     static const herr_t no_cleanup_at_exit = H5dont_atexit();
     static_cast<void>(no_cleanup_at_exit);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+    if (!silence()) fail("the HDF5 library cannot start: out of memory?");
   }
 
  private:
+  // Until it has been told not to, the library prints what goes wrong, that it cannot be told, too.
+  static bool silence() {
+    static std::FILE* const nowhere = std::fopen("/dev/null", "we");
+    std::FILE* const shown = stderr;
+    if (nowhere != nullptr) stderr = nowhere;
+    const bool done = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+    stderr = shown;
+    return done;
+  }
+
   std::lock_guard<std::mutex> lock_;
 };
 
