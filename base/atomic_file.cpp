@@ -1,10 +1,13 @@
 #include "base/atomic_file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -133,14 +136,57 @@ struct AtomicFile::Temporary {
   }
 };
 
+void remove_flat_folder(const char* folder) noexcept {
+  const Descriptor directory(::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (directory.get() < 0) return;
+  alignas(dirent64) std::array<char, 4096> entries{};
+  for (;;) {  // readdir() would take memory
+    const long size = ::syscall(SYS_getdents64, directory.get(), entries.data(), entries.size());
+    if (size <= 0) break;
+    for (long at = 0; at < size;) {
+      const auto* const entry = reinterpret_cast<const dirent64*>(entries.data() + at);
+      ::unlinkat(directory.get(), entry->d_name, 0);
+      at += entry->d_reclen;
+    }
+  }
+  ::rmdir(folder);
+}
+
+namespace {
+
+std::mutex folders_mutex;
+TemporaryFolder* first_folder = nullptr;
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder(fs::path folder) : folder_(std::move(folder)) {
+  const std::lock_guard lock(folders_mutex);
+  next_ = std::exchange(first_folder, this);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  const std::lock_guard lock(folders_mutex);
+  TemporaryFolder** link = &first_folder;
+  while (*link != this) link = &(*link)->next_;
+  *link = next_;
+  if (!kept_) remove_flat_folder(folder_.c_str());
+}
+
 void remove_temporary_files() noexcept {
-  auto* const registry = AtomicFile::Temporary::made.load();
-  if (registry == nullptr) return;
-  const std::unique_lock lock(registry->mutex, std::try_to_lock);
-  if (!lock.owns_lock()) return;  // the process ends while one is made: left as by a kill
-  for (const auto& [target, temporary] : registry->all) {
-    const auto held = temporary.lock();
-    if (held && !held->committed) ::unlink(held->path.c_str());
+  // Where a lock is taken the process ends while one is made: left as by a kill.
+  if (auto* const registry = AtomicFile::Temporary::made.load()) {
+    const std::unique_lock lock(registry->mutex, std::try_to_lock);
+    if (lock.owns_lock()) {
+      for (const auto& [target, temporary] : registry->all) {
+        const auto held = temporary.lock();
+        if (held && !held->committed) ::unlink(held->path.c_str());
+      }
+    }
+  }
+  const std::unique_lock lock(folders_mutex, std::try_to_lock);
+  if (!lock.owns_lock()) return;
+  for (const TemporaryFolder* folder = first_folder; folder != nullptr; folder = folder->next_) {
+    if (!folder->kept_) remove_flat_folder(folder->folder_.c_str());
   }
 }
 

@@ -10,6 +10,7 @@
 // link is written through: what it points at is replaced, the link stays.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -50,8 +51,30 @@ class AtomicFile {
   std::shared_ptr<Temporary> temporary_;
 };
 
-// Removes the temporary files of all AtomicFiles that are not committed: for a process that ends
-// without running destructors. Takes no memory.
+// Removes a folder and the files in it; of folders in it, and of what cannot be removed, nothing.
+// Takes no memory, unlike std::filesystem::remove_all.
+void remove_flat_folder(const char* folder) noexcept;
+
+// A folder of files, made by others, that goes when this ends, until it is kept.
+class TemporaryFolder {
+ public:
+  explicit TemporaryFolder(std::filesystem::path folder);
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder();
+
+  void keep() { kept_ = true; }
+
+ private:
+  friend void remove_temporary_files() noexcept;
+
+  std::filesystem::path folder_;
+  std::atomic<bool> kept_ = false;
+  TemporaryFolder* next_ = nullptr;  // of all there are
+};
+
+// Removes the temporary files of all AtomicFiles that are not committed, and TemporaryFolders that
+// are not kept: for a process that ends without running destructors. Takes no memory.
 void remove_temporary_files() noexcept;
 
 // An AtomicFile that is written piece by piece.

@@ -11,7 +11,6 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
-#include <new>
 #include <numeric>
 #include <set>
 
@@ -76,15 +75,6 @@ void require_store_or_nothing(const fs::path& place) {
   }
   if (const std::string other = foreign_file(place); !other.empty()) {
     fail("{}: holds {}, which is no part of a store; choose another folder", place.string(), other);
-  }
-}
-
-// What stays of it is removed by the next attempt to write there.
-void remove_folder(const fs::path& folder) noexcept {
-  try {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);
-  } catch (const std::bad_alloc&) {
   }
 }
 
@@ -405,14 +395,11 @@ StoreWriter::StoreWriter(const fs::path& folder)
     require_store_or_nothing(folder_);
     if (fs::exists(folder_)) old_lock_.emplace(folder_);
     for (const fs::directory_entry& left : fs::directory_iterator(partial_)) fs::remove(left);
+    temporary_.emplace(partial_);
   } catch (...) {
     ::rmdir(partial_.c_str());
     throw;
   }
-}
-
-StoreWriter::~StoreWriter() {
-  if (!committed_) remove_folder(partial_);
 }
 
 void StoreWriter::make_locked_partial() {
@@ -519,9 +506,9 @@ void StoreWriter::commit(const StoreInfo& info) {
   } else if (!rename_to_nothing(partial_, folder_)) {
     fail("{}: cannot create: {}", folder_.string(), std::strerror(errno));
   }
-  committed_ = true;
+  temporary_->keep();
   sync_directory(parent_of(folder_));
-  if (old_lock_) remove_folder(partial_);  // the old store by now
+  if (old_lock_) remove_flat_folder(partial_.c_str());  // the old store by now
 }
 
 void StoreWriter::replace_old() {
@@ -533,7 +520,7 @@ void StoreWriter::replace_old() {
   fs::path old = folder_;
   old += ".old.partial";
   require_store_or_nothing(old);
-  remove_folder(old);  // left by a kill
+  remove_flat_folder(old.c_str());  // left by a kill
   if (::rename(folder_.c_str(), old.c_str()) != 0) {
     fail("{}: cannot replace: {}", folder_.string(), std::strerror(errno));
   }
@@ -542,7 +529,7 @@ void StoreWriter::replace_old() {
     ::rename(old.c_str(), folder_.c_str());
     fail("{}: cannot replace: {}", folder_.string(), std::strerror(error));
   }
-  remove_folder(old);
+  remove_flat_folder(old.c_str());
 }
 
 }  // namespace ekgine

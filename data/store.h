@@ -21,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/beat.h"
 #include "base/directory_lock.h"
 #include "data/beat_unit.h"
@@ -103,7 +104,8 @@ class Store {
 
 // Writes a store beside its final place (`FOLDER.partial`) and puts it there whole: until commit()
 // a store of that name is untouched, and afterwards it is gone. Where `FOLDER` is a symbolic link,
-// all that happens where it points. One process at a time writes a store: the others throw InUse.
+// all that happens where it points. What is not committed goes with the writer. One process at a
+// time writes a store: the others throw InUse.
 class StoreWriter {
  public:
   // Errors: the place is not writable; `folder` exists and holds other things than a store, or is a
@@ -111,8 +113,6 @@ class StoreWriter {
   explicit StoreWriter(const std::filesystem::path& folder);
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
-  // Removes what was written unless committed.
-  ~StoreWriter();
 
   // Writes one record. `scalograms`: (n, 32, 187) or empty. `deviation_moments`: of the scalograms
   // when beats are measured in BeatUnit::deviation. Any thread may call. Errors: the record's beats
@@ -133,10 +133,10 @@ class StoreWriter {
   std::filesystem::path folder_, partial_;
   // Of partial_, and of a store that is to be replaced: under the other's name it is still locked.
   std::optional<DirectoryLock> partial_lock_, old_lock_;
-  std::mutex mutex_;                                         // guards labels_ and seals_
+  std::optional<TemporaryFolder> temporary_;  // partial_, which goes before it is unlocked
+  std::mutex mutex_;                          // guards labels_ and seals_
   std::map<std::string, std::vector<std::int32_t>> labels_;  // of the records added
   std::map<std::string, std::string> seals_;                 // of their files
-  bool committed_ = false;
 };
 
 }  // namespace ekgine

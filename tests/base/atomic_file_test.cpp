@@ -122,6 +122,40 @@ TEST(AtomicFile, CanBeRemovedWhereNoDestructorRuns) {
   EXPECT_TRUE(fs::exists(folder / "kept"));
 }
 
+// Of more files than one call of the operating system tells.
+void fill(const fs::path& folder) {
+  fs::create_directory(folder);
+  for (int i = 0; i < 300; ++i) write_bytes(folder / fmt::format("file {:020}", i), "x");
+}
+
+TEST(TemporaryFolder, GoesUnlessKept) {
+  const TemporaryDirectory folder;
+  const fs::path left = folder / "left", kept = folder / "kept", ended = folder / "ended";
+  for (const fs::path& made : {left, kept, ended}) fill(made);
+  {
+    const TemporaryFolder goes(left);
+    TemporaryFolder stays(kept);
+    stays.keep();
+    const TemporaryFolder goes_early(ended);
+    remove_temporary_files();
+    EXPECT_FALSE(fs::exists(left));
+    EXPECT_FALSE(fs::exists(ended));
+    fill(left);
+  }
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(kept / "file 00000000000000000007"));
+}
+
+TEST(TemporaryFolder, HoldsOnToFoldersInItAndFollowsNoLink) {
+  const TemporaryDirectory folder;
+  fill(folder / "victim");
+  fs::create_directories(folder / "a/b");
+  fs::create_directory_symlink("victim", folder / "link");
+  { const TemporaryFolder goes(folder / "a"), link(folder / "link"); }
+  EXPECT_TRUE(fs::exists(folder / "a/b"));
+  EXPECT_TRUE(fs::exists(folder / "victim/file 00000000000000000007"));
+}
+
 TEST(AtomicFile, FollowsNoLinkAtItsTemporaryName) {
   const TemporaryDirectory folder;
   write_bytes(folder / "victim", "precious");
