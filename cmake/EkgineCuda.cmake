@@ -46,6 +46,7 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
   # Reports name lines of host code by debug information.
   target_compile_options(ekgine_emulation PRIVATE -O2 -g1)
   ekgine_include_root(ekgine_emulation PUBLIC emulation)
+  set_property(GLOBAL APPEND PROPERTY EKGINE_ROOMS "emulation=")
   target_link_libraries(ekgine_emulation PUBLIC ekgine_options Boost::context ${DW_LIBRARY} fmt::fmt)
   target_include_directories(ekgine_emulation SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
 

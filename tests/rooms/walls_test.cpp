@@ -65,14 +65,17 @@ std::string header_of(const std::string& folder) {
 TEST(Walls, AnIncludeOutsideARoomsLineDoesNotCompile) {
   const auto all = rooms();
   ASSERT_GE(all.size(), 8U);
-  std::set<std::string> folders = {"apps", "bench", "tests"};
+  std::set<std::string> folders = {"apps", "bench", "emulation", "tests"};
   for (const auto& [room, may_include] : all) folders.insert(room);
+  // In an emulated build it comes with the kernels, to all: there only its own includes are held.
+  const bool emulated = all.contains("emulation");
   const TemporaryDirectory directory;
   const fs::path source = directory.path() / "probe.cpp";
   int refused = 0;
   for (const auto& [room, may_include] : all) {
     const std::string preprocess = preprocessor_of(room) + source.string();
     for (const std::string& folder : folders) {
+      if (emulated && folder == "emulation" && room != folder) continue;
       const std::string header = header_of(folder);
       write_bytes(source, "#include \"" + header + "\"\n");
       const ProcessResult result = Process("/bin/sh", {"-c", preprocess}).wait();
@@ -87,7 +90,7 @@ TEST(Walls, AnIncludeOutsideARoomsLineDoesNotCompile) {
       }
     }
   }
-  EXPECT_GE(refused, 50);
+  EXPECT_GE(refused, 60);
 }
 
 }  // namespace
