@@ -43,8 +43,13 @@ template <NamedChoice E>
 CLI::Option* add_choice(CLI::App& command, const std::string& flag, E& value,
                         const std::string& description) {
   const auto take = [&value](const std::string& name) { value = *choice_named<E>(name); };
+  // A name from before is taken, too, but not among those that help and errors list.
+  CLI::Validator known = one_of(choice_names<E>());
+  const auto check = [known](std::string& name) {
+    return choice_named<E>(name) ? std::string() : known(name);
+  };
   return command.add_option_function<std::string>(flag, take, description)
-      ->check(one_of(choice_names<E>()))
+      ->check(CLI::Validator(check, known.get_description()))
       ->default_str(choice_name(value));
 }
 

@@ -6,7 +6,10 @@
 //         {{Schedule::cosine, "cosine"}, {Schedule::constant, "constant"}});
 //   }
 //
-// Inside, a choice is a value; it is a text only where it comes from or goes to people.
+// Inside, a choice is a value; it is a text only where it comes from or goes to people. Names that
+// values had before, beside choices_of() and of the same type, are still read and never written:
+//
+//   constexpr auto older_names_of(Schedule) { ... }
 #pragma once
 
 #include <array>
@@ -44,11 +47,16 @@ std::vector<std::string> choice_names() {
   return names;
 }
 
-// The value of that name, if there is one.
+// The value of that name, today's or before, if there is one.
 template <NamedChoice E>
 std::optional<E> choice_named(std::string_view name) {
   for (const Choice<E>& choice : choices_of(E{})) {
     if (choice.name == name) return choice.value;
+  }
+  if constexpr (requires { older_names_of(E{}); }) {
+    for (const Choice<E>& choice : older_names_of(E{})) {
+      if (choice.name == name) return choice.value;
+    }
   }
   return std::nullopt;
 }

@@ -1,6 +1,6 @@
 // Batches, made ahead of time by a thread in the background.
 //
-//   Loader loader(dataset, {.shuffle = Shuffle::runs, .seed = 7}, /*share_beats=*/true);
+//   Loader loader(dataset, {.shuffle = Shuffle::stretches, .seed = 7}, /*share_beats=*/true);
 //   loader.start(epoch);
 //   while (const Batch* batch = loader.next()) { ... }
 #pragma once

@@ -57,22 +57,22 @@ class UniformIntegers {
   std::array<std::uint32_t, 4> block_{};
 };
 
-struct Run {
+struct Stretch {
   std::int64_t begin, end;  // sequences
 };
 
 // Cuts [begin, end) every `length` from `phase` on, 1 <= phase <= length. Pieces at the ends that
 // are shorter than half a length join their neighbours.
-void cut_runs(std::int64_t begin, std::int64_t end, std::int64_t length, std::int64_t phase,
-              std::vector<Run>& runs) {
+void cut(std::int64_t begin, std::int64_t end, std::int64_t length, std::int64_t phase,
+         std::vector<Stretch>& stretches) {
   const std::int64_t least = (length + 1) / 2;
-  std::int64_t cut = begin + phase;
-  if (phase < least) cut += length;
+  std::int64_t next = begin + phase;
+  if (phase < least) next += length;
   while (begin < end) {
-    if (end - cut < least) cut = end;
-    runs.push_back({begin, cut});
-    begin = cut;
-    cut += length;
+    if (end - next < least) next = end;
+    stretches.push_back({begin, next});
+    begin = next;
+    next += length;
   }
 }
 
@@ -81,7 +81,9 @@ void cut_runs(std::int64_t begin, std::int64_t end, std::int64_t length, std::in
 Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
     : index_(index), options_(options) {
   if (options.batch_size < 1) fail("batch size {}: expected 1 or more", options.batch_size);
-  if (options.run_length < 1) fail("run length {}: expected 1 or more", options.run_length);
+  if (options.stretch_length < 1) {
+    fail("stretch length {}: expected 1 or more", options.stretch_length);
+  }
   if (options.stream_records < 1) {
     fail("streaming {} records at a time: expected 1 or more", options.stream_records);
   }
@@ -90,7 +92,7 @@ Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
       section_records_ = 1;
       break;
     case Shuffle::full:
-    case Shuffle::runs:
+    case Shuffle::stretches:
       section_records_ = index.records();
       break;
     case Shuffle::stream:
@@ -110,15 +112,15 @@ std::int64_t Sampler::max_distinct_beats() const {
   // A stretch of n consecutive sequences has n + T - 1 beats: the more stretches, the more beats.
   // The most that fit into a batch: the shortest there can be, one cut by the batch at either end.
   std::vector<std::int64_t> shortest;
-  if (options_.shuffle == Shuffle::none || options_.shuffle == Shuffle::runs) {
-    const std::int64_t least = (options_.run_length + 1) / 2;
+  if (options_.shuffle == Shuffle::none || options_.shuffle == Shuffle::stretches) {
+    const std::int64_t least = (options_.stretch_length + 1) / 2;
     for (std::int64_t r = 0; r < index_.records(); ++r) {
       const std::int64_t n = index_.first_sequence(r + 1) - index_.first_sequence(r);
       if (options_.shuffle == Shuffle::none || n < 2 * least) {
         shortest.push_back(n);
       } else {
-        const std::int64_t runs = std::min(n / least, batch);
-        shortest.insert(shortest.end(), static_cast<std::size_t>(runs), least);
+        const std::int64_t count = std::min(n / least, batch);
+        shortest.insert(shortest.end(), static_cast<std::size_t>(count), least);
       }
     }
     std::sort(shortest.begin(), shortest.end());
@@ -165,19 +167,20 @@ void Sampler::enter_section() {
   const auto section = static_cast<std::uint32_t>(section_begin_ / section_records_);
   UniformIntegers random(
       {options_.seed, static_cast<std::uint32_t>(epoch_), section_stream + section});
-  std::vector<Run> runs;
+  std::vector<Stretch> stretches;
   for (std::int64_t i = section_begin_; i < section_end_; ++i) {
     const std::int64_t r = records_[static_cast<std::size_t>(i)];
     const std::int64_t begin = index_.first_sequence(r), end = index_.first_sequence(r + 1);
-    if (options_.shuffle == Shuffle::runs) {
-      cut_runs(begin, end, options_.run_length, 1 + random.below(options_.run_length), runs);
+    if (options_.shuffle == Shuffle::stretches) {
+      cut(begin, end, options_.stretch_length, 1 + random.below(options_.stretch_length),
+          stretches);
     } else {
-      runs.push_back({begin, end});
+      stretches.push_back({begin, end});
     }
   }
-  if (options_.shuffle == Shuffle::runs) random.shuffle(runs);
-  for (const Run& run : runs) {
-    for (std::int64_t s = run.begin; s < run.end; ++s) order_.push_back(s);
+  if (options_.shuffle == Shuffle::stretches) random.shuffle(stretches);
+  for (const Stretch& stretch : stretches) {
+    for (std::int64_t s = stretch.begin; s < stretch.end; ++s) order_.push_back(s);
   }
   if (options_.shuffle == Shuffle::full || options_.shuffle == Shuffle::stream) {
     random.shuffle(order_);

@@ -4,15 +4,15 @@
 // machine and for any number of threads. An epoch is cut into batches of exactly B sequences; the
 // last may be smaller. Four ways:
 //
-//   none    as they stand: for evaluation
-//   full    a random permutation of all sequences
-//   runs    runs of about L consecutive sequences, permuted. Neighbours share beats, so a batch of
-//           runs holds fewer distinct beats than B·T, at the price of mixing patients less. Every
-//           record is cut every L sequences from a random phase of its own; what would be shorter
-//           than L/2 at its ends joins the run beside it. So runs are L/2 to 2L long, except in
-//           records that are shorter themselves.
-//   stream  for stores larger than memory: the records are permuted and taken K at a time, and the
-//           sequences of these K are permuted. At most 2K records are needed at any time.
+//   none       as they stand: for evaluation
+//   full       a random permutation of all sequences
+//   stretches  stretches of about L consecutive sequences, permuted. Neighbours share beats, so a
+//              batch of stretches holds fewer distinct beats than B·T, at the price of mixing
+//              patients less. Every record is cut every L sequences from a random phase of its own;
+//              what would be shorter than L/2 at its ends joins the stretch beside it. So stretches
+//              are L/2 to 2L long, except in records that are shorter themselves.
+//   stream     for stores larger than memory: the records are permuted and taken K at a time, and
+//              the sequences of these K are permuted. At most 2K records are needed at any time.
 #pragma once
 
 #include <cstdint>
@@ -23,25 +23,31 @@
 
 namespace ekgine {
 
-enum class Shuffle { none, full, runs, stream };
+enum class Shuffle { none, full, stretches, stream };
 
 // Those that training may take.
 constexpr auto choices_of(Shuffle) {
   using enum Shuffle;
-  return std::to_array<Choice<Shuffle>>({{runs, "runs"}, {full, "full"}, {stream, "stream"}});
+  return std::to_array<Choice<Shuffle>>(
+      {{stretches, "stretches"}, {full, "full"}, {stream, "stream"}});
+}
+
+// Files of before 2026-12 have them.
+constexpr auto older_names_of(Shuffle) {
+  return std::to_array<Choice<Shuffle>>({{Shuffle::stretches, "runs"}});
 }
 
 struct SamplerOptions {
   Shuffle shuffle = Shuffle::full;
-  std::int64_t batch_size = 128;    // B
-  std::int64_t run_length = 16;     // L, of `runs`
-  std::int64_t stream_records = 8;  // K, of `stream`
+  std::int64_t batch_size = 128;     // B
+  std::int64_t stretch_length = 16;  // L, of `stretches`
+  std::int64_t stream_records = 8;   // K, of `stream`
   std::uint64_t seed = 0;
 };
 
 class Sampler {
  public:
-  // Errors: a batch size, run length or number of records below 1.
+  // Errors: a batch size, stretch length or number of records below 1.
   Sampler(const SequenceIndex& index, SamplerOptions options);
 
   const SamplerOptions& options() const { return options_; }

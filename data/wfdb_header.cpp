@@ -79,13 +79,13 @@ std::string_view cut(std::string_view& text, std::string_view separators) {
 }
 
 // Whether `record` is "NAME/SEGMENTS" and not "FOLDER/NAME": the number after the slash is no name
-// of the header's file, `stem`, unless what stands before it is.
-bool has_segments(std::string_view record, std::string_view stem) {
+// of the header's file, `base_name`, unless what stands before it is.
+bool has_segments(std::string_view record, std::string_view base_name) {
   const std::size_t slash = record.rfind('/');
   if (slash == std::string_view::npos || slash + 1 == record.size()) return false;
   const std::string_view last = record.substr(slash + 1);
   return last.find_first_not_of("0123456789") == std::string_view::npos &&
-         (last != stem || record.substr(0, slash) == stem);
+         (last != base_name || record.substr(0, slash) == base_name);
 }
 
 // "NAME SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"; returns the number of signals.

@@ -85,8 +85,8 @@ json feature_extractor(std::int64_t embed_dim) {
   Chain chain("scalogram_feature_extractor", "input_layer_1", {nullptr, height, width, 1});
   const std::array<std::int64_t, 3> channels = {32, 64, embed_dim};
   for (std::size_t stage = 0; stage < channels.size(); ++stage) {
-    const auto called = [&](const char* stem) {
-      return keras_repeat(stem, static_cast<std::int64_t>(stage));
+    const auto called = [&](const char* first) {
+      return keras_repeat(first, static_cast<std::int64_t>(stage));
     };
     const json shape = {nullptr, height, width, channels[stage]};
     chain.add("Conv2D", called("conv2d"),
@@ -154,7 +154,7 @@ json graph(const ModelConfig& config) {
     const std::int64_t blocks = config.name == "Baseline_Model" ? 0 : config.num_blocks;
     const KerasBlock block = conformer ? keras_conformer_block : keras_attention_block;
     for (std::int64_t i = 0; i < blocks; ++i) {
-      chain.add(block.class_name, keras_repeat(block.stem, i), block_settings(config), features,
+      chain.add(block.class_name, keras_repeat(block.group, i), block_settings(config), features,
                 "ModelBuilder");
     }
     chain.add("GlobalAveragePooling1D", "global_average_pooling1d",

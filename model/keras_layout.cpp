@@ -108,8 +108,8 @@ void add_convolution(Variables& variables, const ModelConfig& config, const std:
 
 }  // namespace
 
-std::string keras_repeat(const std::string& stem, std::int64_t index) {
-  return index == 0 ? stem : fmt::format("{}_{}", stem, index);
+std::string keras_repeat(const std::string& first, std::int64_t index) {
+  return index == 0 ? first : fmt::format("{}_{}", first, index);
 }
 
 std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
@@ -119,7 +119,7 @@ std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
   if (config.name == "Main_Model") {
     for (std::int64_t i = 0; i < config.num_blocks; ++i) {
       const std::string layer =
-          std::string("layers/") + keras_repeat(keras_conformer_block.stem, i);
+          std::string("layers/") + keras_repeat(keras_conformer_block.group, i);
       const std::string name = fmt::format("encoder.{}", i);
       add_feed_forward(variables, config, layer + "/ffn1", name + ".ffn1");
       add_feed_forward(variables, config, layer + "/ffn2", name + ".ffn2");
@@ -130,7 +130,7 @@ std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
   } else if (config.name == "AttentionOnly") {
     for (std::int64_t i = 0; i < config.num_blocks; ++i) {
       const std::string layer =
-          std::string("layers/") + keras_repeat(keras_attention_block.stem, i);
+          std::string("layers/") + keras_repeat(keras_attention_block.group, i);
       const std::string name = fmt::format("encoder.{}", i);
       add_attention(variables, config, layer + "/self_attention", name + ".attention");
       add_feed_forward(variables, config, layer + "/ffn", name + ".ffn");

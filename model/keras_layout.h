@@ -52,13 +52,13 @@ struct KerasVariable {
 // All variables of a configuration that check() accepts.
 std::vector<KerasVariable> keras_variables(const ModelConfig& config);
 
-// The name of repeat `index` of a class within a container: conv2d, conv2d_1, ...
-std::string keras_repeat(const std::string& stem, std::int64_t index);
+// The name of repeat `index` of a class within a container, whose `first` is conv2d: conv2d_1, ...
+std::string keras_repeat(const std::string& first, std::int64_t index);
 
 // How Keras calls the block of Main_Model or AttentionOnly, as a class and as a group of variables.
 struct KerasBlock {
   const char* class_name;
-  const char* stem;
+  const char* group;
 };
 inline constexpr KerasBlock keras_conformer_block = {"ConformerBlock", "conformer_block"};
 inline constexpr KerasBlock keras_attention_block = {"AttentionOnlyBlock", "attention_only_block"};

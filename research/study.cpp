@@ -64,7 +64,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     }
     const ordered_json started = json_value<ordered_json>(path, study, "options", "an object");
     const TrainOptions before = TrainOptions::from_json(started, name);
-    options.check_same(started, directory);
+    options.check_same(before.to_json(), directory);  // in today's names
     const ordered_json planned = json_value<ordered_json>(path, study, "plan", "an object");
     for (const auto& [key, value] : plan.items()) {
       ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");

@@ -66,11 +66,12 @@ inline constexpr std::tuple training_options{
            "What of the validation chooses the best epoch: loss, accuracy or macro_f1"},
     Option{"patience", &TrainOptions::patience, OptionGroup::training, InSearch::ignores,
            "Epochs without improvement before stopping", Range{1, 1e6}},
-    Option{"shuffle", &TrainOptions::shuffle, OptionGroup::training, InSearch::varies,
-           "Order of the sequences: runs (short runs of consecutive ones, shuffled; fast, since "
-           "neighbours share beats), full (all shuffled) or stream (bounded memory)"},
-    Option{"run-length", &TrainOptions::run_length, OptionGroup::training, InSearch::varies,
-           "Sequences per run", Range{1, 1 << 20}},
+    Option{
+        "shuffle", &TrainOptions::shuffle, OptionGroup::training, InSearch::varies,
+        "Order of the sequences: stretches (of consecutive ones, shuffled; fast, since neighbours "
+        "share beats), full (all shuffled) or stream (bounded memory)"},
+    Option{"run-length", &TrainOptions::stretch_length, OptionGroup::training, InSearch::varies,
+           "Sequences per stretch", Range{1, 1 << 20}},
     Option{"encode-each", &TrainOptions::encode_each, OptionGroup::training, InSearch::varies,
            "Encode the beats of every sequence, even those that sequences share"},
     allow_absent_classes_option,

@@ -55,9 +55,9 @@ struct TrainOptions {
   double amplitude_jitter = 0.25;
   Monitor monitor = Monitor::loss;
   std::int64_t patience = EarlyStopping().patience;  // epochs without improvement before stopping
-  Shuffle shuffle = Shuffle::runs;
-  // Consecutive sequences kept together by `runs`.
-  std::int64_t run_length = SamplerOptions().run_length;
+  Shuffle shuffle = Shuffle::stretches;
+  // Consecutive sequences kept together by `stretches`; the option is called run-length.
+  std::int64_t stretch_length = SamplerOptions().stretch_length;
   bool encode_each = false;  // encode the beats of every sequence, shared or not
   bool allow_absent_classes = false;
 

@@ -68,8 +68,10 @@ std::int64_t count_beats(std::span<const RecordBeats> records) {
 }
 
 SamplerOptions sampler_options(const TrainOptions& o) {
-  return {
-      .shuffle = o.shuffle, .batch_size = o.batch_size, .run_length = o.run_length, .seed = o.seed};
+  return {.shuffle = o.shuffle,
+          .batch_size = o.batch_size,
+          .stretch_length = o.stretch_length,
+          .seed = o.seed};
 }
 
 }  // namespace

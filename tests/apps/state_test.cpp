@@ -458,8 +458,10 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
   }
   expect_sealed("p/pipeline.json");
   run_pipeline(options, nothing);
-  // As it was begun when the label map had another name.
+  // As it was begun when the label map and the order had other names.
   craft("p/study.json", [](ordered_json& study) {
+    EXPECT_EQ(study["options"]["shuffle"], "stretches");
+    study["options"]["shuffle"] = "runs";
     study["plan"]["label-map"] = "seed";
     study["inputs"]["label-map"] = "seed";
   });

@@ -190,15 +190,16 @@ TEST_F(Train, TakesRecordsFromASplitsFile) {
 }
 
 TEST_F(Train, EveryWayOfShufflingAndEveryModelTrains) {
-  const Arguments variants[] = {{"--shuffle", "stream"},
-                                {"--shuffle", "full", "--class-weights", "balanced"},
-                                {"--model", "Baseline_Model", "--class-weights", "none"},
-                                {"--model", "AttentionOnly", "--num-blocks", "2"},
-                                {"--model", "CNNLSTM_Model", "--lstm-units", "6"},
-                                {"--model", "CNNLSTM_Model", "--sequence-length", "7"},
-                                {"--sequence-length", "5", "--num-blocks", "2"},
-                                {"--schedule", "plateau", "--validation-records", "903"},
-                                {"--schedule", "constant", "--sequence-length", "1"}};
+  const Arguments variants[] = {
+      {"--shuffle", "stream"},
+      {"--shuffle", "full", "--class-weights", "balanced"},
+      {"--model", "Baseline_Model", "--class-weights", "none"},
+      {"--model", "AttentionOnly", "--num-blocks", "2"},
+      {"--model", "CNNLSTM_Model", "--lstm-units", "6"},
+      {"--model", "CNNLSTM_Model", "--sequence-length", "7"},
+      {"--sequence-length", "5", "--num-blocks", "2"},
+      {"--schedule", "plateau", "--validation-records", "903", "--shuffle", "runs"},  // of before
+      {"--schedule", "constant", "--sequence-length", "1"}};
   for (std::size_t i = 0; i < std::size(variants); ++i) {
     SCOPED_TRACE(::testing::PrintToString(variants[i]));
     const std::string run = "run" + std::to_string(i);
@@ -677,7 +678,7 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
   refuses({"--epochs", "many"}, "--epochs", 2);
   refuses({"--class-weights", "inverse"},
           "--class-weights: 'inverse' is none of none, balanced, sqrt", 2);
-  refuses({"--shuffle", "some"}, "--shuffle: 'some' is none of runs, full, stream", 2);
+  refuses({"--shuffle", "some"}, "--shuffle: 'some' is none of stretches, full, stream", 2);
   refuses({"--schedule", "step"}, "--schedule: 'step' is none of cosine, plateau, constant", 2);
   refuses({"--model", "LSTM"},
           "model 'LSTM' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model are "

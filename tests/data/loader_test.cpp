@@ -65,10 +65,14 @@ TEST(Loader, GivesTheSequencesOfTheDataset) {
   for (const std::int64_t length : {1, 3}) {
     MemoryDataset memory(store, testing::names_of(records), length);
     StreamedDataset streamed(store, testing::names_of(records), length);
-    for (const Shuffle shuffle : {Shuffle::none, Shuffle::full, Shuffle::runs, Shuffle::stream}) {
+    for (const Shuffle shuffle :
+         {Shuffle::none, Shuffle::full, Shuffle::stretches, Shuffle::stream}) {
       for (const bool share : {true, false}) {
-        const SamplerOptions options{
-            .shuffle = shuffle, .batch_size = 16, .run_length = 5, .stream_records = 2, .seed = 7};
+        const SamplerOptions options{.shuffle = shuffle,
+                                     .batch_size = 16,
+                                     .stretch_length = 5,
+                                     .stream_records = 2,
+                                     .seed = 7};
         std::vector<Batch> expected;
         for (Dataset* dataset :
              {static_cast<Dataset*>(&memory), static_cast<Dataset*>(&streamed)}) {
@@ -102,7 +106,7 @@ TEST(Loader, SharesBeatsOfRuns) {
 
 TEST(Loader, GoesOnFromAnyBatchAndStartsOver) {
   MemoryDataset dataset(random_records({40, 30, 17}), 3);
-  Loader loader(dataset, {.shuffle = Shuffle::runs, .batch_size = 8, .seed = 7}, true);
+  Loader loader(dataset, {.shuffle = Shuffle::stretches, .batch_size = 8, .seed = 7}, true);
   EXPECT_EQ(loader.next(), nullptr) << "not started";
   const std::vector<Batch> whole = batches_of(loader, 4);
   for (std::int64_t first = 0; first <= loader.batches(); ++first) {
@@ -130,7 +134,7 @@ TEST(Loader, GoesOnFromAnyBatchAndStartsOver) {
 // Once made, buffers stay where they are: a training run allocates nothing per batch.
 TEST(Loader, ReusesItsBuffers) {
   MemoryDataset dataset(random_records({300, 200, 100}), 3);
-  for (const Shuffle shuffle : {Shuffle::full, Shuffle::runs}) {
+  for (const Shuffle shuffle : {Shuffle::full, Shuffle::stretches}) {
     for (const bool share : {true, false}) {
       Loader loader(dataset, {.shuffle = shuffle, .batch_size = 32, .seed = 7}, share);
       std::set<const void*> places;

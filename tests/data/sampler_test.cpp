@@ -16,7 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr Shuffle all_ways[] = {Shuffle::none, Shuffle::full, Shuffle::runs, Shuffle::stream};
+constexpr Shuffle all_ways[] = {Shuffle::none, Shuffle::full, Shuffle::stretches, Shuffle::stream};
 
 SequenceIndex make_index(const std::vector<std::int64_t>& beats, std::int64_t length = 3) {
   std::vector<std::string> names;
@@ -51,7 +51,7 @@ TEST(Sampler, VisitsEverySequenceOnce) {
     for (const Shuffle shuffle : all_ways) {
       Sampler sampler(index, {.shuffle = shuffle,
                               .batch_size = random.integer(1, 40),
-                              .run_length = random.integer(1, 20),
+                              .stretch_length = random.integer(1, 20),
                               .stream_records = random.integer(1, 5),
                               .seed = random.word()});
       const auto batches = batches_of(sampler, random.integer(0, 5));
@@ -84,19 +84,19 @@ TEST(Sampler, GivesTheSameOrderEverywhere) {
   const auto first = [&](Shuffle shuffle) {
     Sampler sampler(index, {.shuffle = shuffle,
                             .batch_size = 10,
-                            .run_length = 4,
+                            .stretch_length = 4,
                             .stream_records = 2,
                             .seed = 0x123456789ABCDEF0});
     return batches_of(sampler, 7).at(0);
   };
   EXPECT_THAT(first(Shuffle::full), ElementsAre(7, 13, 16, 15, 19, 5, 11, 3, 4, 6));
-  EXPECT_THAT(first(Shuffle::runs), ElementsAre(8, 9, 10, 11, 4, 5, 6, 7, 18, 19));
+  EXPECT_THAT(first(Shuffle::stretches), ElementsAre(8, 9, 10, 11, 4, 5, 6, 7, 18, 19));
   EXPECT_THAT(first(Shuffle::stream), ElementsAre(8, 19, 18, 9, 10, 11, 17, 15, 16, 2));
 }
 
 TEST(Sampler, DependsOnSeedAndEpochOnly) {
   const SequenceIndex index = make_index({100, 50, 70, 20});
-  for (const Shuffle shuffle : {Shuffle::full, Shuffle::runs, Shuffle::stream}) {
+  for (const Shuffle shuffle : {Shuffle::full, Shuffle::stretches, Shuffle::stream}) {
     Sampler sampler(index, {.shuffle = shuffle, .batch_size = 7, .seed = 5});
     const auto epoch3 = order_of(sampler, 3);
     EXPECT_NE(order_of(sampler, 4), epoch3);
@@ -134,25 +134,33 @@ TEST(Sampler, ShufflesUniformly) {
   EXPECT_LT(chi2, 49.7);  // 23 degrees of freedom, p = 0.001
 }
 
-TEST(Sampler, DrawsRunsOfConsecutiveSequences) {
+// As files of before 2026-12 and habits call them.
+TEST(Sampler, StretchesWereCalledRuns) {
+  EXPECT_EQ(choice_named<Shuffle>("runs"), Shuffle::stretches);
+  EXPECT_EQ(choice_name(Shuffle::stretches), "stretches");
+  EXPECT_THAT(choice_names<Shuffle>(), ElementsAre("stretches", "full", "stream"));
+}
+
+TEST(Sampler, DrawsStretchesOfConsecutiveSequences) {
   const SequenceIndex index = make_index({500, 300, 6, 400, 11});
-  Sampler sampler(index, {.shuffle = Shuffle::runs, .batch_size = 32, .run_length = 16, .seed = 3});
+  Sampler sampler(
+      index, {.shuffle = Shuffle::stretches, .batch_size = 32, .stretch_length = 16, .seed = 3});
   std::set<std::int64_t> first_lengths;
   std::map<std::int64_t, int> lengths;
   for (std::int64_t epoch = 0; epoch < 50; ++epoch) {
     const auto order = order_of(sampler, epoch);
-    std::map<std::int64_t, std::int64_t> runs;  // begin -> length
+    std::map<std::int64_t, std::int64_t> stretches;  // begin -> length
     std::int64_t begin = order[0];
     for (std::size_t i = 1; i <= order.size(); ++i) {
       if (i < order.size() && order[i] == order[i - 1] + 1 &&
           index.record_of_sequence(order[i]) == index.record_of_sequence(begin)) {
         continue;
       }
-      runs[begin] = order[i - 1] + 1 - begin;
+      stretches[begin] = order[i - 1] + 1 - begin;
       if (i < order.size()) begin = order[i];
     }
-    first_lengths.insert(runs.at(0));
-    for (const auto& [at, length] : runs) {
+    first_lengths.insert(stretches.at(0));
+    for (const auto& [at, length] : stretches) {
       const std::int64_t r = index.record_of_sequence(at);
       const std::int64_t n = index.first_sequence(r + 1) - index.first_sequence(r);
       EXPECT_GE(length, std::min<std::int64_t>(8, n));
@@ -210,29 +218,29 @@ TEST(Sampler, BoundsTheDistinctBeatsOfABatch) {
     for (const Shuffle shuffle : all_ways) {
       Sampler sampler(index, {.shuffle = shuffle,
                               .batch_size = random.integer(1, 40),
-                              .run_length = random.integer(1, 20),
+                              .stretch_length = random.integer(1, 20),
                               .stream_records = random.integer(1, 5),
                               .seed = random.word()});
       for (std::int64_t epoch = 0; epoch < 5; ++epoch) {
         for (const auto& batch : batches_of(sampler, epoch)) {
           ASSERT_LE(distinct_beats(index, batch), sampler.max_distinct_beats())
               << choice_name(shuffle) << " B " << sampler.options().batch_size << " L "
-              << sampler.options().run_length << " T " << length;
+              << sampler.options().stretch_length << " T " << length;
         }
       }
     }
   }
-  // And the bound is of use: far below B·T = 384 for runs of 16.
+  // And the bound is of use: far below B·T = 384 for stretches of 16.
   const SequenceIndex index = make_index(std::vector<std::int64_t>(45, 2000));
   EXPECT_EQ(Sampler(index, {.shuffle = Shuffle::full}).max_distinct_beats(), 384);
-  EXPECT_LT(Sampler(index, {.shuffle = Shuffle::runs}).max_distinct_beats(), 170);
+  EXPECT_LT(Sampler(index, {.shuffle = Shuffle::stretches}).max_distinct_beats(), 170);
   EXPECT_LT(Sampler(index, {.shuffle = Shuffle::none}).max_distinct_beats(), 135);
 }
 
 TEST(Sampler, NamesWhatIsWrong) {
   const SequenceIndex index = make_index({5});
   EXPECT_ERROR(Sampler(index, {.batch_size = 0}), "batch size 0: expected 1 or more");
-  EXPECT_ERROR(Sampler(index, {.run_length = 0}), "run length 0: expected 1 or more");
+  EXPECT_ERROR(Sampler(index, {.stretch_length = 0}), "stretch length 0: expected 1 or more");
   EXPECT_ERROR(Sampler(index, {.stream_records = -1}),
                "streaming -1 records at a time: expected 1 or more");
 }

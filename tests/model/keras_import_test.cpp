@@ -198,8 +198,8 @@ std::vector<Variable> variables_of(const ModelConfig& config) {
   const std::int64_t k = config.kernel_size;
   for (std::int64_t i = 0; i < config.num_blocks; ++i) {
     const bool conformer = config.name == "Main_Model";
-    const std::string stem = conformer ? "layers/conformer_block" : "layers/attention_only_block";
-    const std::string b = i == 0 ? stem + "/" : fmt::format("{}_{}/", stem, i);
+    const std::string first = conformer ? "layers/conformer_block" : "layers/attention_only_block";
+    const std::string b = i == 0 ? first + "/" : fmt::format("{}_{}/", first, i);
     const std::string e = fmt::format("encoder.{}.", i);
     const std::vector<std::string> feed_forwards =
         conformer ? std::vector<std::string>{"ffn1", "ffn2"} : std::vector<std::string>{"ffn"};

@@ -33,7 +33,7 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
       "amplitude-jitter = { min = 0.1, max = 0.3 }\n"
       "run-length = { min = 1, max = 64, scale = \"log\" }\n");
   std::map<std::string, std::set<std::string>> seen;
-  int small_rates = 0, short_runs = 0;
+  int small_rates = 0, short_stretches = 0;
   for (std::int64_t trial = 1; trial <= 600; ++trial) {
     const ordered_json values = s.draw(7, trial, 0);
     for (const auto& [name, value] : values.items()) seen[name].insert(value.dump());
@@ -43,7 +43,7 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
     EXPECT_GE(jitter, 0.1);
     EXPECT_LE(jitter, 0.3);
     small_rates += rate < std::sqrt(1e-7);
-    short_runs += values.at("run-length").get<int>() <= 8;
+    short_stretches += values.at("run-length").get<int>() <= 8;
     EXPECT_NO_THROW(with_values(
         [] {
           TrainOptions base;
@@ -62,7 +62,7 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
   EXPECT_GT(seen["learning-rate"].size(), 500u);
   // Uniform in the logarithm: half of the draws in each half of the decades.
   EXPECT_NEAR(small_rates, 300, 60);
-  EXPECT_NEAR(short_runs, 310, 60);
+  EXPECT_NEAR(short_stretches, 310, 60);
 }
 
 TEST(SearchSpace, DrawsDependOnSeedTrialAndAttemptAlone) {
