@@ -5,8 +5,9 @@
 
 #include "base/error.h"
 #include "engine/back_end.h"
+#include "kernels/add_scaled.h"
 #include "kernels/convert.h"
-#include "kernels/elementwise.h"
+#include "kernels/fill.h"
 
 namespace ekgine {
 

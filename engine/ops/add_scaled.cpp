@@ -3,7 +3,7 @@
 #include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/ops.h"
-#include "kernels/elementwise.h"
+#include "kernels/add_scaled.h"
 
 namespace ekgine {
 

@@ -1,4 +1,4 @@
-#include "kernels/elementwise.h"
+#include "kernels/add_scaled.h"
 
 #include <gtest/gtest.h>
 
@@ -39,18 +39,6 @@ TEST(Scale, AssignsOrAddsAndDoesNothingUnasked) {
   kernels::scale(cpu, 3, 0.5F, x.data(), Gradient<float>{y.data(), true});
   EXPECT_EQ(y, (std::vector<float>{2.5, -5, 7.5}));
   kernels::scale(cpu, 3, 1.0F, x.data(), Gradient<float>{});
-}
-
-TEST(Fill, WritesEveryElementAndNoOther) {
-  Workspace workspace(1 << 16);
-  const Cpu cpu{workspace};
-  for (const std::int64_t n : {0, 1, 33, 100003}) {
-    std::vector<double> y(static_cast<std::size_t>(n) + 1, -1);
-    kernels::fill(cpu, n, 4.5, y.data());
-    EXPECT_EQ(y.back(), -1);
-    y.pop_back();
-    EXPECT_EQ(y, std::vector<double>(static_cast<std::size_t>(n), 4.5));
-  }
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "kernels/elementwise.h"
+#include "kernels/add_scaled.h"
 
 namespace ekgine::kernels {
 
@@ -27,18 +27,9 @@ void scale(const Cpu&, std::int64_t n, T alpha, const T* x, Gradient<T> y) {
   });
 }
 
-template <class T>
-void fill(const Cpu&, std::int64_t n, T value, T* y) {
-  parallel_for(n, grain, [&](std::int64_t begin, std::int64_t end, int) {
-    std::fill(y + begin, y + end, value);
-  });
-}
-
 template void add_scaled(const Cpu&, std::int64_t, const float*, float, const float*, float*);
 template void add_scaled(const Cpu&, std::int64_t, const double*, double, const double*, double*);
 template void scale(const Cpu&, std::int64_t, float, const float*, Gradient<float>);
 template void scale(const Cpu&, std::int64_t, double, const double*, Gradient<double>);
-template void fill(const Cpu&, std::int64_t, float, float*);
-template void fill(const Cpu&, std::int64_t, double, double*);
 
 }  // namespace ekgine::kernels

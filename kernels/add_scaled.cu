@@ -1,5 +1,5 @@
 // Flat arrays, 16 bytes of each per thread: see kernels/device/map.cuh.
-#include "kernels/elementwise.h"
+#include "kernels/add_scaled.h"
 
 #include "kernels/device/map.cuh"
 
@@ -27,26 +27,6 @@ struct Scale {
   }
 };
 
-// Reads nothing, so it is no map.
-template <class T>
-__global__ void __launch_bounds__(device::map_threads)
-    fill_kernel(std::int64_t n, bool aligned, float value, T* y) {
-  constexpr int width = device::vector_width<T>;
-  const std::int64_t first =
-      (static_cast<std::int64_t>(blockIdx.x) * device::map_threads + threadIdx.x) * width;
-  float values[width];
-#pragma unroll
-  for (int e = 0; e < width; ++e) values[e] = value;
-  if (aligned && first + width <= n) {
-    device::store(y + first, values);
-  } else {
-#pragma unroll
-    for (int e = 0; e < width; ++e) {
-      if (first + e < n) y[first + e] = device::from_float<T>(value);
-    }
-  }
-}
-
 }  // namespace
 
 template <class T>
@@ -59,22 +39,10 @@ void scale(const Cuda& cuda, std::int64_t n, float alpha, const T* x, Gradient<T
   device::map(cuda, "scale", n, {x}, y, Scale{alpha});
 }
 
-template <class T>
-void fill(const Cuda& cuda, std::int64_t n, float value, T* y) {
-  if (n == 0) return;
-  const std::int64_t blocks =
-      blocks_of(n, std::int64_t{device::map_threads} * device::vector_width<T>);
-  launch(cuda, "fill", fill_kernel<T>,
-         Grid{dim3(static_cast<unsigned>(blocks)), dim3(device::map_threads)}, n,
-         device::aligned16(y), value, y);
-}
-
 template void add_scaled(const Cuda&, std::int64_t, const float*, float, const float*, float*);
 template void add_scaled(const Cuda&, std::int64_t, const bfloat16*, float, const bfloat16*,
                          bfloat16*);
 template void scale(const Cuda&, std::int64_t, float, const float*, Gradient<float>);
 template void scale(const Cuda&, std::int64_t, float, const bfloat16*, Gradient<bfloat16>);
-template void fill(const Cuda&, std::int64_t, float, float*);
-template void fill(const Cuda&, std::int64_t, float, bfloat16*);
 
 }  // namespace ekgine::kernels

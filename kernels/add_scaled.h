@@ -1,8 +1,7 @@
-// Sums of arrays of equal size.
+// A sum of two arrays of equal size, one of them scaled; and its backward pass for that one.
 //
 //   add_scaled:  y = a + α·b                 y assigned
 //   scale:       y = α·x, or y += α·x        as the gradient says
-//   fill:        y = value
 //
 // All (n). Memory-bound, deterministic.
 #pragma once
@@ -18,9 +17,6 @@ constexpr Cost add_scaled_cost(std::int64_t n, double element) {
 constexpr Cost scale_cost(std::int64_t n, double element) {
   return {static_cast<double>(n), 2 * static_cast<double>(n) * element};
 }
-constexpr Cost fill_cost(std::int64_t n, double element) {
-  return {0, static_cast<double>(n) * element};
-}
 
 template <class T>
 void add_scaled(const Cpu& cpu, std::int64_t n, const T* a, T alpha, const T* b, T* y);
@@ -29,15 +25,9 @@ template <class T>
 void scale(const Cpu& cpu, std::int64_t n, T alpha, const T* x, Gradient<T> y);
 
 template <class T>
-void fill(const Cpu& cpu, std::int64_t n, T value, T* y);
-
-template <class T>
 void add_scaled(const Cuda& cuda, std::int64_t n, const T* a, float alpha, const T* b, T* y);
 
 template <class T>
 void scale(const Cuda& cuda, std::int64_t n, float alpha, const T* x, Gradient<T> y);
-
-template <class T>
-void fill(const Cuda& cuda, std::int64_t n, float value, T* y);
 
 }  // namespace ekgine::kernels
