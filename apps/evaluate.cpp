@@ -32,6 +32,23 @@ struct Options {
   std::optional<std::int64_t> fold;
 };
 
+// Has the model normalise by the records that are named, where some are, and says by what it does.
+// Errors: by nothing.
+std::string choose_normalisation(Model& model, const Store& store, const Options& o) {
+  if (!o.normalise_on.empty()) {
+    MemoryDataset training(store, o.normalise_on, model.config().sequence_length);
+    normalise_on(model, training);
+    return fmt::format("{} records given with --normalise-on", o.normalise_on.size());
+  }
+  if (!model.has_normalisation()) {
+    fail(
+        "{}: carries no normalisation statistics; name the records it was trained on with "
+        "--normalise-on",
+        o.weights);
+  }
+  return "the weights' own";
+}
+
 void run(Options& o) {
   if (o.records.empty() && o.splits.empty()) {
     fail_usage("no records to evaluate: give --records or --splits");
@@ -53,17 +70,7 @@ void run(Options& o) {
                                [&o](const std::string& text) { say(o.common, text); });
   Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.weights);
-  std::string normalisation = "the weights' own";
-  if (!o.normalise_on.empty()) {
-    MemoryDataset training(store, o.normalise_on, weights.config.sequence_length);
-    normalise_on(model, training);
-    normalisation = fmt::format("{} records given with --normalise-on", o.normalise_on.size());
-  } else if (!model.has_normalisation()) {
-    fail(
-        "{}: carries no normalisation statistics; name the records it was trained on with "
-        "--normalise-on",
-        o.weights);
-  }
+  const std::string normalisation = choose_normalisation(model, store, o);
 
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);

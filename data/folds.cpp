@@ -72,6 +72,54 @@ Folds in_order(const std::vector<std::string>& records, const std::vector<std::i
   return folds;
 }
 
+// The subjects in the order in which they are dealt: those whose classes differ most in number
+// first, equal ones shuffled.
+std::vector<std::int64_t> most_uneven_first(const std::vector<ClassCounts>& of_subject,
+                                            std::span<const std::size_t> classes,
+                                            std::uint32_t seed) {
+  std::vector<double> unevenness;
+  for (const ClassCounts& subject : of_subject) {
+    std::vector<double> values;
+    values.reserve(classes.size());
+    for (const std::size_t c : classes) values.push_back(static_cast<double>(subject[c]));
+    unevenness.push_back(values.empty() ? 0 : standard_deviation(values));
+  }
+  std::vector<std::int64_t> order = numpy_shuffle(std::ssize(of_subject), seed);
+  std::ranges::stable_sort(order, std::greater(), [&unevenness](std::int64_t s) {
+    return unevenness[static_cast<std::size_t>(s)];
+  });
+  return order;
+}
+
+// The fold with which, given the subject, the classes are shared out most evenly; of equal ones the
+// one with the fewest beats.
+std::size_t most_even_with(const ClassCounts& subject, const std::vector<ClassCounts>& in_fold,
+                           std::span<const std::size_t> classes, const ClassCounts& all) {
+  std::size_t best = 0;
+  double least = std::numeric_limits<double>::infinity();
+  std::int64_t least_beats = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t fold = 0; fold < in_fold.size(); ++fold) {
+    double sum = 0;
+    for (const std::size_t c : classes) {
+      std::vector<double> shares;
+      for (std::size_t other = 0; other < in_fold.size(); ++other) {
+        const std::int64_t n = in_fold[other][c] + (other == fold ? subject[c] : 0);
+        shares.push_back(static_cast<double>(n) / static_cast<double>(all[c]));
+      }
+      sum += standard_deviation(shares);
+    }
+    const double mean = classes.empty() ? 0 : sum / static_cast<double>(classes.size());
+    const std::int64_t beats =
+        std::accumulate(in_fold[fold].begin(), in_fold[fold].end(), std::int64_t{0});
+    if (mean < least || (is_close(mean, least) && beats < least_beats)) {
+      best = fold;
+      least = mean;
+      least_beats = beats;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> numpy_shuffle(std::int64_t n, std::uint32_t seed) {
@@ -121,47 +169,16 @@ Folds stratified_kfold(const std::vector<std::string>& records, std::span<const 
     if (all[c] > 0) classes.push_back(c);
   }
 
-  std::vector<double> unevenness;
-  for (const ClassCounts& subject : of_subject) {
-    std::vector<double> values;
-    for (const std::size_t c : classes) values.push_back(static_cast<double>(subject[c]));
-    unevenness.push_back(values.empty() ? 0 : standard_deviation(values));
-  }
-  std::vector<std::int64_t> order = numpy_shuffle(std::ssize(of_subject), seed);
-  std::ranges::stable_sort(order, std::greater(), [&unevenness](std::int64_t s) {
-    return unevenness[static_cast<std::size_t>(s)];
-  });
-
   std::vector<ClassCounts> in_fold(static_cast<std::size_t>(k));
   std::vector<std::int64_t> fold_of_subject(of_subject.size());
-  for (const std::int64_t s : order) {
+  for (const std::int64_t s : most_uneven_first(of_subject, classes, seed)) {
     const ClassCounts& subject = of_subject[static_cast<std::size_t>(s)];
-    std::size_t best = 0;
-    double least = std::numeric_limits<double>::infinity();
-    std::int64_t least_beats = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t fold = 0; fold < in_fold.size(); ++fold) {
-      double sum = 0;
-      for (const std::size_t c : classes) {
-        std::vector<double> shares;
-        for (std::size_t other = 0; other < in_fold.size(); ++other) {
-          const std::int64_t n = in_fold[other][c] + (other == fold ? subject[c] : 0);
-          shares.push_back(static_cast<double>(n) / static_cast<double>(all[c]));
-        }
-        sum += standard_deviation(shares);
-      }
-      const double mean = classes.empty() ? 0 : sum / static_cast<double>(classes.size());
-      const std::int64_t beats =
-          std::accumulate(in_fold[fold].begin(), in_fold[fold].end(), std::int64_t{0});
-      if (mean < least || (is_close(mean, least) && beats < least_beats)) {
-        best = fold;
-        least = mean;
-        least_beats = beats;
-      }
-    }
+    const std::size_t best = most_even_with(subject, in_fold, classes, all);
     for (std::size_t c = 0; c < subject.size(); ++c) in_fold[best][c] += subject[c];
     fold_of_subject[static_cast<std::size_t>(s)] = static_cast<std::int64_t>(best);
   }
   std::vector<std::int64_t> fold_of;
+  fold_of.reserve(subjects.size());
   for (const std::size_t subject : subjects) fold_of.push_back(fold_of_subject[subject]);
   Folds folds = in_order(records, fold_of, k);
   for (std::size_t fold = 0; fold < folds.size(); ++fold) {

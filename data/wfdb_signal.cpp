@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <string_view>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -58,6 +60,74 @@ std::int16_t sign_extend_12(int value) {
   return static_cast<std::int16_t>((value ^ 0x800) - 0x800);
 }
 
+// The signals that share a file, in their order; and where the wanted one stands among them.
+struct Interleaved {
+  std::vector<const WfdbSignal*> signals;
+  std::size_t place = 0;
+};
+
+Interleaved sharing_file(const WfdbHeader& header, std::size_t signal) {
+  const std::string name = header.path.string();
+  const WfdbSignal& wanted = header.signals[signal];
+  Interleaved group;
+  for (std::size_t i = 0; i < header.signals.size(); ++i) {
+    const WfdbSignal& other = header.signals[i];
+    if (other.file != wanted.file) continue;
+    check_supported(header, other);
+    if (other.format != wanted.format) {
+      fail("{}:{}: format {} disagrees with {} of the same file {} (line {})", name, other.line,
+           other.format, wanted.format, other.file, wanted.line);
+    }
+    if (other.byte_offset != wanted.byte_offset) {
+      fail("{}:{}: byte offset {} disagrees with {} of the same file {} (line {})", name,
+           other.line, other.byte_offset, wanted.byte_offset, other.file, wanted.line);
+    }
+    if (i == signal) group.place = group.signals.size();
+    group.signals.push_back(&other);
+  }
+  return group;
+}
+
+// How many samples each of the `interleaved` signals has in the file `path` of `size` bytes: as the
+// header says, which the size must agree with, or as many as there are.
+std::int64_t length_of(const WfdbHeader& header, const WfdbSignal& wanted, std::int64_t interleaved,
+                       const fs::path& path, std::int64_t size) {
+  const int format = wanted.format;
+  const std::int64_t offset = wanted.byte_offset;
+  const std::int64_t stored = std::max<std::int64_t>(0, size - offset);
+  const std::int64_t held = format == 212  ? stored / 3 * 2 + stored % 3 / 2
+                            : format == 16 ? stored / 2
+                                           : stored;
+  const std::int64_t length = header.samples.value_or(held / interleaved);
+  if (length == 0) fail("{}: holds no samples", path.string());
+  const std::int64_t expected = offset + wfdb_bytes(format, length * interleaved);
+  // Some writers complete an odd last sample of format 212 to the three bytes of a pair.
+  const int padding = format == 212 && length * interleaved % 2 != 0 ? 1 : 0;
+  if (size < expected || size > expected + padding) {
+    fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
+         path.string(), size < expected ? "truncated" : "too long", size, expected, length,
+         interleaved, format, header.path.string());
+  }
+  return length;
+}
+
+// Holds the samples of a file, `all` of its signals, against the checksums of the header.
+void check_checksums(const WfdbHeader& header, std::span<const WfdbSignal* const> signals,
+                     const fs::path& path, std::span<const std::int16_t> all) {
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    const WfdbSignal& s = *signals[i];
+    if (!s.checksum) continue;
+    std::uint32_t sum = 0;
+    for (std::size_t k = i; k < all.size(); k += signals.size()) {
+      sum += static_cast<std::uint32_t>(all[k]);
+    }
+    if (static_cast<std::uint16_t>(sum) != static_cast<std::uint16_t>(*s.checksum)) {
+      fail("{}: the checksum of signal {} is {}, {}:{} says {}", path.string(), s.description,
+           static_cast<std::int16_t>(sum), header.path.string(), s.line, *s.checksum);
+    }
+  }
+}
+
 }  // namespace
 
 std::int64_t wfdb_bytes(int format, std::int64_t count) {
@@ -104,69 +174,24 @@ std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
   const WfdbSignal& wanted = header.signals[signal];
   check_inside(wanted.file, fmt::format("{}:{}", name, wanted.line));
 
-  // The signals that share the file, in their order.
-  std::vector<const WfdbSignal*> group;
-  std::size_t place = 0;
-  for (std::size_t i = 0; i < header.signals.size(); ++i) {
-    const WfdbSignal& other = header.signals[i];
-    if (other.file != wanted.file) continue;
-    check_supported(header, other);
-    if (other.format != wanted.format) {
-      fail("{}:{}: format {} disagrees with {} of the same file {} (line {})", name, other.line,
-           other.format, wanted.format, other.file, wanted.line);
-    }
-    if (other.byte_offset != wanted.byte_offset) {
-      fail("{}:{}: byte offset {} disagrees with {} of the same file {} (line {})", name,
-           other.line, other.byte_offset, wanted.byte_offset, other.file, wanted.line);
-    }
-    if (i == signal) place = group.size();
-    group.push_back(&other);
-  }
-  const auto interleaved = static_cast<std::int64_t>(group.size());
-  const int format = wanted.format;
-  const std::int64_t offset = wanted.byte_offset;
-
+  const Interleaved group = sharing_file(header, signal);
+  const auto interleaved = static_cast<std::int64_t>(group.signals.size());
   const fs::path path = header.path.parent_path() / wanted.file;
   const std::int64_t size = file_bytes(path);
-  const std::int64_t stored = std::max<std::int64_t>(0, size - offset);
-  const std::int64_t held = format == 212  ? stored / 3 * 2 + stored % 3 / 2
-                            : format == 16 ? stored / 2
-                                           : stored;
-  const std::int64_t length = header.samples.value_or(held / interleaved);
-  if (length == 0) fail("{}: holds no samples", path.string());
-  const std::int64_t expected = offset + wfdb_bytes(format, length * interleaved);
-  // Some writers complete an odd last sample of format 212 to the three bytes of a pair.
-  const int padding = format == 212 && length * interleaved % 2 != 0 ? 1 : 0;
-  if (size < expected || size > expected + padding) {
-    fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
-         path.string(), size < expected ? "truncated" : "too long", size, expected, length,
-         interleaved, format, name);
-  }
+  const std::int64_t length = length_of(header, wanted, interleaved, path, size);
 
   const std::string bytes = read_file(path);
   if (std::ssize(bytes) != size) fail("{}: changed while it was read", path.string());
-  const std::vector<std::int16_t> all =
-      decode_wfdb_samples(format, std::string_view(bytes).substr(static_cast<std::size_t>(offset)),
-                          length * interleaved);
-
-  for (std::int64_t i = 0; i < interleaved && header.samples; ++i) {
-    const WfdbSignal& s = *group[static_cast<std::size_t>(i)];
-    if (!s.checksum) continue;
-    std::uint32_t sum = 0;
-    for (std::int64_t k = i; k < std::ssize(all); k += interleaved) {
-      sum += static_cast<std::uint32_t>(all[static_cast<std::size_t>(k)]);
-    }
-    if (static_cast<std::uint16_t>(sum) != static_cast<std::uint16_t>(*s.checksum)) {
-      fail("{}: the checksum of signal {} is {}, {}:{} says {}", path.string(), s.description,
-           static_cast<std::int16_t>(sum), name, s.line, *s.checksum);
-    }
-  }
+  const auto offset = static_cast<std::size_t>(wanted.byte_offset);
+  const std::vector<std::int16_t> all = decode_wfdb_samples(
+      wanted.format, std::string_view(bytes).substr(offset), length * interleaved);
+  if (header.samples) check_checksums(header, group.signals, path, all);
 
   std::vector<std::int16_t> samples(static_cast<std::size_t>(length),
-                                    static_cast<std::int16_t>(unmeasured(format)));
+                                    static_cast<std::int16_t>(unmeasured(wanted.format)));
   const auto skew = static_cast<std::size_t>(std::min<std::int64_t>(wanted.skew, length));
   for (std::size_t k = skew; k < samples.size(); ++k) {
-    samples[k - skew] = all[k * group.size() + place];
+    samples[k - skew] = all[k * group.signals.size() + group.place];
   }
   return samples;
 }

@@ -94,43 +94,36 @@ struct Problem {
   }
 };
 
-// Puts the parts together; a status and a fault where they do not fit.
-cublasStatus_t assemble(const LibraryCall& call, cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
-                        std::array<cublasLtMatrixLayout_t, 4> matrices, Problem& problem) {
-  if (!contexts.contains(handle)) {
-    return call.refuse(CUBLAS_STATUS_NOT_INITIALIZED, "the handle was not created");
+// Copies the layout of matrix `name`; a status and a fault where it describes no matrix.
+cublasStatus_t take_layout(const LibraryCall& call, char name, cublasLtMatrixLayout_t given,
+                           Layout& to) {
+  auto* const layout = reinterpret_cast<Layout*>(given);
+  if (!layouts.contains(layout)) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
+                       fmt::format("the layout of {} was not created", name));
   }
-  auto* const description = reinterpret_cast<Description*>(desc);
-  if (!descriptions.contains(description)) {
-    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "the matmul descriptor was not created");
+  to = *layout;
+  if (layout->rows == 0 || layout->columns == 0) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
+                       fmt::format("{} is {} x {}", name, layout->rows, layout->columns));
   }
-  problem.description = *description;
-  const std::array<Layout*, 4> parts{&problem.a, &problem.b, &problem.c, &problem.d};
-  for (std::size_t i = 0; i < 4; ++i) {
-    const char name = "ABCD"[i];
-    auto* const layout = reinterpret_cast<Layout*>(matrices[i]);
-    if (!layouts.contains(layout)) {
-      return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
-                         fmt::format("the layout of {} was not created", name));
-    }
-    *parts[i] = *layout;
-    if (layout->rows == 0 || layout->columns == 0) {
-      return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
-                         fmt::format("{} is {} x {}", name, layout->rows, layout->columns));
-    }
-    if (layout->rows > INT32_MAX || layout->columns > INT32_MAX) {
-      return call.refuse(CUBLAS_STATUS_NOT_SUPPORTED,
-                         fmt::format("{} is {} x {}: more than 32 bits hold", name, layout->rows,
-                                     layout->columns));
-    }
-    if (layout->leading < static_cast<std::int64_t>(layout->rows)) {
-      return call.refuse(
-          CUBLAS_STATUS_INVALID_VALUE,
-          fmt::format("leading dimension of {} is {}, less than its {} rows (it is {} x {}, column "
-                      "major)",
-                      name, layout->leading, layout->rows, layout->rows, layout->columns));
-    }
+  if (layout->rows > INT32_MAX || layout->columns > INT32_MAX) {
+    return call.refuse(
+        CUBLAS_STATUS_NOT_SUPPORTED,
+        fmt::format("{} is {} x {}: more than 32 bits hold", name, layout->rows, layout->columns));
   }
+  if (layout->leading < static_cast<std::int64_t>(layout->rows)) {
+    return call.refuse(
+        CUBLAS_STATUS_INVALID_VALUE,
+        fmt::format("leading dimension of {} is {}, less than its {} rows (it is {} x {}, column "
+                    "major)",
+                    name, layout->leading, layout->rows, layout->rows, layout->columns));
+  }
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+// A status and a fault where the shapes do not fit.
+cublasStatus_t check_shapes(const LibraryCall& call, const Problem& problem) {
   const Description& d = problem.description;
   const bool ta = d.transpose_a != CUBLAS_OP_N, tb = d.transpose_b != CUBLAS_OP_N;
   const std::uint64_t am = ta ? problem.a.columns : problem.a.rows,
@@ -147,7 +140,12 @@ cublasStatus_t assemble(const LibraryCall& call, cublasLtHandle_t handle, cublas
                        fmt::format("C is {} x {}, D is {} x {}", problem.c.rows, problem.c.columns,
                                    problem.d.rows, problem.d.columns));
   }
+  return CUBLAS_STATUS_SUCCESS;
+}
 
+// A status and a fault where the types do not go together, or what is asked is not emulated.
+cublasStatus_t check_types(const LibraryCall& call, const Problem& problem) {
+  const Description& d = problem.description;
   // The table of supported types, cuBLAS manual, cublasLtMatmul().
   const cudaDataType_t in = problem.a.type, out = problem.d.type;
   const bool floats = in == CUDA_R_32F && out == CUDA_R_32F;
@@ -171,6 +169,26 @@ cublasStatus_t assemble(const LibraryCall& call, cublasLtHandle_t handle, cublas
                        fmt::format("epilogue {} is not emulated", d.epilogue));
   }
   return CUBLAS_STATUS_SUCCESS;
+}
+
+// Puts the parts together; a status and a fault where they do not fit.
+cublasStatus_t assemble(const LibraryCall& call, cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
+                        std::array<cublasLtMatrixLayout_t, 4> matrices, Problem& problem) {
+  if (!contexts.contains(handle)) {
+    return call.refuse(CUBLAS_STATUS_NOT_INITIALIZED, "the handle was not created");
+  }
+  auto* const description = reinterpret_cast<Description*>(desc);
+  if (!descriptions.contains(description)) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "the matmul descriptor was not created");
+  }
+  problem.description = *description;
+  const std::array<Layout*, 4> parts{&problem.a, &problem.b, &problem.c, &problem.d};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto status = take_layout(call, "ABCD"[i], matrices[i], *parts[i]);
+    if (status != CUBLAS_STATUS_SUCCESS) return status;
+  }
+  const auto status = check_shapes(call, problem);
+  return status != CUBLAS_STATUS_SUCCESS ? status : check_types(call, problem);
 }
 
 // Columns of a matrix as doubles, or false if it cannot be read.
@@ -254,6 +272,36 @@ cublasStatus_t set(const LibraryCall& call, int attribute, Field& field, const v
 bool overlap(const void* x, std::size_t x_bytes, const void* y, std::size_t y_bytes) {
   const auto *x0 = static_cast<const char*>(x), *y0 = static_cast<const char*>(y);
   return x0 < y0 + y_bytes && y0 < x0 + x_bytes;
+}
+
+// A status and a fault where an array is not what the kernel may read or write, or D lies in
+// another.
+cublasStatus_t check_arrays(const LibraryCall& call, const Problem& problem,
+                            const Algorithm& algorithm, const Pointers& at, bool reads_c) {
+  const auto& alignment = algorithm.alignment;
+  if (!call.is_device_array("A", at.a, bytes_of(problem.a), alignment[0]) ||
+      !call.is_device_array("B", at.b, bytes_of(problem.b), alignment[1]) ||
+      (reads_c && !call.is_device_array("C", at.c, bytes_of(problem.c), alignment[2])) ||
+      !call.is_device_array("D", at.d, bytes_of(problem.d), alignment[3]) ||
+      (at.workspace_bytes != 0 &&
+       !call.is_device_array("workspace", at.workspace, at.workspace_bytes, 16))) {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  const Storage out = storage_of(problem.d.type);
+  if (problem.description.epilogue == CUBLASLT_EPILOGUE_BIAS &&
+      !call.is_device_array("bias", problem.description.bias, problem.m() * size_of(out),
+                            size_of(out))) {
+    return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  if (overlap(at.d, bytes_of(problem.d), at.a, bytes_of(problem.a)) ||
+      overlap(at.d, bytes_of(problem.d), at.b, bytes_of(problem.b))) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps a factor");
+  }
+  if (reads_c && overlap(at.d, bytes_of(problem.d), at.c, bytes_of(problem.c)) &&
+      (at.c != at.d || problem.c.leading != problem.d.leading)) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps C, but is not the same matrix");
+  }
+  return CUBLAS_STATUS_SUCCESS;
 }
 
 }  // namespace
@@ -447,30 +495,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                                    algorithm.workspace));
   }
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
-  const auto& alignment = algorithm.alignment;
-  if (!call.is_device_array("A", a, bytes_of(problem.a), alignment[0]) ||
-      !call.is_device_array("B", b, bytes_of(problem.b), alignment[1]) ||
-      (keep != 0 && !call.is_device_array("C", c, bytes_of(problem.c), alignment[2])) ||
-      !call.is_device_array("D", d, bytes_of(problem.d), alignment[3]) ||
-      (workspace_bytes != 0 &&
-       !call.is_device_array("workspace", workspace, workspace_bytes, 16))) {
-    return CUBLAS_STATUS_INVALID_VALUE;
-  }
-  const Storage out = storage_of(problem.d.type);
-  if (problem.description.epilogue == CUBLASLT_EPILOGUE_BIAS &&
-      !call.is_device_array("bias", problem.description.bias, problem.m() * size_of(out),
-                            size_of(out))) {
-    return CUBLAS_STATUS_INVALID_VALUE;
-  }
-  if (overlap(d, bytes_of(problem.d), a, bytes_of(problem.a)) ||
-      overlap(d, bytes_of(problem.d), b, bytes_of(problem.b))) {
-    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps a factor");
-  }
-  if (keep != 0 && overlap(d, bytes_of(problem.d), c, bytes_of(problem.c)) &&
-      (c != d || problem.c.leading != problem.d.leading)) {
-    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps C, but is not the same matrix");
-  }
   const Pointers pointers{a, b, c, d, workspace, workspace_bytes};
+  if (const auto status = check_arrays(call, problem, algorithm, pointers, keep != 0);
+      status != CUBLAS_STATUS_SUCCESS) {
+    return status;
+  }
   const cudaError_t queued = enqueue_library_call(
       stream, "cublasLtMatmul", [=] { multiply(problem, scale, keep, pointers); }, call.caller());
   if (queued == cudaSuccess) return CUBLAS_STATUS_SUCCESS;

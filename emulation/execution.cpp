@@ -97,6 +97,14 @@ class ReadyThreads {
   unsigned first_ = 0, count_ = 0;
 };
 
+// Calls visit(lane) for every lane of a mask.
+template <class Visit>
+void for_lanes(unsigned mask, const Visit& visit) {
+  for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
+    visit(static_cast<unsigned>(std::countr_zero(rest)));
+  }
+}
+
 class Execution {
  public:
   cudaError_t run(const Launch& launch, std::uint64_t seed);
@@ -120,6 +128,8 @@ class Execution {
   [[noreturn]] void finish_thread();
   void release_barrier();
   void complete(unsigned warp, Rendezvous meeting);
+  void shuffle(Thread* lanes, const Rendezvous& meeting);
+  void multiply(const Thread* lanes, const Rendezvous& meeting);
   void make_ready(Thread& thread) {
     thread.state = State::ready;
     ready_.push(thread.number);
@@ -368,15 +378,43 @@ std::uint64_t Execution::collective(Collective kind, unsigned mask, std::uint64_
   return self.operand;
 }
 
+void Execution::shuffle(Thread* lanes, const Rendezvous& meeting) {
+  std::array<std::uint64_t, warp_size> values;
+  for_lanes(meeting.arrived, [&](unsigned lane) { values[lane] = lanes[lane].operand; });
+  for_lanes(meeting.arrived, [&](unsigned lane) {
+    const unsigned source = lanes[lane].source;
+    if ((meeting.arrived >> source & 1U) == 0) {
+      report("wrong mask: " + here(meeting.at) + ": lane " + std::to_string(lane) + " reads lane " +
+             std::to_string(source) + " in a shuffle that it does not take part in");
+      lanes[lane].operand = ~std::uint64_t{0};
+    } else {
+      lanes[lane].operand = values[source];
+    }
+  });
+}
+
+void Execution::multiply(const Thread* lanes, const Rendezvous& meeting) {
+  if (meeting.arrived != ~0U) {
+    report("divergent warp: " + here(meeting.at) + ": " + name_of(meeting.kind) +
+           " needs all 32 lanes");
+    error_ = cudaErrorLaunchFailure;
+    return;
+  }
+  WarpFragments fragments;
+  for (unsigned lane = 0; lane < warp_size; ++lane) {
+    fragments[lane] = reinterpret_cast<MatrixFragments*>(lanes[lane].operand);
+  }
+  if (meeting.kind == Collective::mma_bfloat16) {
+    multiply_bfloat16(fragments);
+  } else {
+    multiply_tf32(fragments);
+  }
+}
+
 // Computes what each lane takes away, and lets the waiting ones go on.
 void Execution::complete(unsigned w, Rendezvous meeting) {
   Thread* const lanes = threads_.data() + w * warp_size;
   const unsigned mask = meeting.arrived;
-  const auto each = [mask](auto&& visit) {
-    for (unsigned rest = mask; rest != 0; rest &= rest - 1) {
-      visit(static_cast<unsigned>(std::countr_zero(rest)));
-    }
-  };
   // Lanes that the mask names may have left the kernel, but not after they came here with another.
   const unsigned lanes_in_warp = std::min(warp_size, count_ - w * warp_size);
   for (unsigned lane = 0; lane < lanes_in_warp; ++lane) {
@@ -393,47 +431,19 @@ void Execution::complete(unsigned w, Rendezvous meeting) {
       break;
     case Collective::ballot: {
       std::uint64_t ballot = 0;
-      each([&](unsigned lane) { ballot |= lanes[lane].operand << lane; });
-      each([&](unsigned lane) { lanes[lane].operand = ballot; });
+      for_lanes(mask, [&](unsigned lane) { ballot |= lanes[lane].operand << lane; });
+      for_lanes(mask, [&](unsigned lane) { lanes[lane].operand = ballot; });
       break;
     }
-    case Collective::shuffle: {
-      std::array<std::uint64_t, warp_size> values;
-      each([&](unsigned lane) { values[lane] = lanes[lane].operand; });
-      each([&](unsigned lane) {
-        const unsigned source = lanes[lane].source;
-        if ((mask >> source & 1U) == 0) {
-          report("wrong mask: " + here(meeting.at) + ": lane " + std::to_string(lane) +
-                 " reads lane " + std::to_string(source) +
-                 " in a shuffle that it does not take part in");
-          lanes[lane].operand = ~std::uint64_t{0};
-        } else {
-          lanes[lane].operand = values[source];
-        }
-      });
+    case Collective::shuffle:
+      shuffle(lanes, meeting);
       break;
-    }
     case Collective::mma_bfloat16:
-    case Collective::mma_tf32: {
-      if (mask != ~0U) {
-        report("divergent warp: " + here(meeting.at) + ": " + name_of(meeting.kind) +
-               " needs all 32 lanes");
-        error_ = cudaErrorLaunchFailure;
-        break;
-      }
-      WarpFragments fragments;
-      for (unsigned lane = 0; lane < warp_size; ++lane) {
-        fragments[lane] = reinterpret_cast<MatrixFragments*>(lanes[lane].operand);
-      }
-      if (meeting.kind == Collective::mma_bfloat16) {
-        multiply_bfloat16(fragments);
-      } else {
-        multiply_tf32(fragments);
-      }
+    case Collective::mma_tf32:
+      multiply(lanes, meeting);
       break;
-    }
   }
-  each([&](unsigned lane) {
+  for_lanes(mask, [&](unsigned lane) {
     if (lanes[lane].state == State::in_collective) make_ready(lanes[lane]);
   });
 }

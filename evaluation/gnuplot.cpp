@@ -211,44 +211,68 @@ class Gnuplot {
   Descriptor svg_, png_, messages_;
 };
 
+// A picture that is drawn, and where it goes.
+struct Job {
+  const Picture* picture;
+  fs::path svg, png;
+  const AtomicFile svg_place, png_place;  // fail now where nothing can be written
+  std::unique_ptr<Gnuplot> gnuplot = {};
+
+  Job(const Picture& drawn, const fs::path& folder)
+      : picture(&drawn),
+        svg(folder / (drawn.name + ".svg")),
+        png(folder / (drawn.name + ".png")),
+        svg_place(svg),
+        png_place(png) {}
+};
+
+// What went wrong, and for which pictures: they often share it.
+class Failures {
+ public:
+  void add(const std::string& picture, const Error& error) {
+    const auto same =
+        std::ranges::find(all_, error.what(), [](const auto& failure) { return failure.first; });
+    if (same == all_.end()) {
+      all_.push_back({error.what(), {picture}});
+    } else {
+      same->second.push_back(picture);
+    }
+  }
+
+  // A line for each reason.
+  std::vector<std::string> notes(const fs::path& directory) const {
+    std::vector<std::string> notes;
+    for (const auto& [reason, names] : all_) {
+      const bool earlier = std::ranges::any_of(names, [&](const std::string& name) {
+        return fs::exists(directory / (name + ".svg")) || fs::exists(directory / (name + ".png"));
+      });
+      notes.push_back(fmt::format("Not drawn: {}{}: {}", fmt::join(names, ", "),
+                                  earlier ? " (the files here are from an earlier run)" : "",
+                                  reason));
+    }
+    return notes;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::vector<std::string>>> all_;
+};
+
 }  // namespace
 
 std::vector<std::string> draw_pictures(const fs::path& directory, std::span<const Picture> pictures,
                                        std::chrono::milliseconds timeout) {
-  struct Job {
-    const Picture* picture;
-    fs::path svg, png;
-    const AtomicFile svg_place, png_place;  // fail now where nothing can be written
-    std::unique_ptr<Gnuplot> gnuplot;
-    Job(const Picture& drawn, const fs::path& folder)
-        : picture(&drawn),
-          svg(folder / (drawn.name + ".svg")),
-          png(folder / (drawn.name + ".png")),
-          svg_place(svg),
-          png_place(png) {}
-  };
   std::vector<std::unique_ptr<Job>> jobs;
   for (const Picture& picture : pictures) {
     jobs.push_back(std::make_unique<Job>(picture, directory));
   }
 
   const Clock::time_point deadline = Clock::now() + timeout;
-  // What went wrong, and for which pictures: they often share it.
-  std::vector<std::pair<std::string, std::vector<std::string>>> failures;
-  const auto failed = [&](const Job& job, const Error& error) {
-    const auto same = std::find_if(failures.begin(), failures.end(),
-                                   [&](const auto& f) { return f.first == error.what(); });
-    if (same == failures.end()) {
-      failures.push_back({error.what(), {job.picture->name}});
-    } else {
-      same->second.push_back(job.picture->name);
-    }
-  };
+  Failures failures;
   for (const auto& job : jobs) {
     try {
       job->gnuplot = std::make_unique<Gnuplot>(*job->picture);
     } catch (const Error& error) {
-      failed(*job, error);
+      failures.add(job->picture->name, error);
     }
   }
   for (const auto& job : jobs) {
@@ -259,20 +283,10 @@ std::vector<std::string> draw_pictures(const fs::path& directory, std::span<cons
       write_file(job->svg, svg);
       write_file(job->png, png);
     } catch (const Error& error) {
-      failed(*job, error);
+      failures.add(job->picture->name, error);
     }
   }
-
-  std::vector<std::string> notes;
-  for (const auto& [reason, names] : failures) {
-    const bool earlier = std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      return fs::exists(directory / (name + ".svg")) || fs::exists(directory / (name + ".png"));
-    });
-    notes.push_back(fmt::format("Not drawn: {}{}: {}", fmt::join(names, ", "),
-                                earlier ? " (the files here are from an earlier run)" : "",
-                                reason));
-  }
-  return notes;
+  return failures.notes(directory);
 }
 
 std::string gnuplot_string(std::string_view text) {

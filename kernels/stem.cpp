@@ -174,6 +174,79 @@ V larger(V first, V second) {
   return second > first ? second : first;
 }
 
+// The gradients of v at the windows of a row, (columns, 4), for a channel vector: dy at the first
+// position that reaches the window's maximum, where that is above 0, and 0 elsewhere. `dy` is the
+// row's.
+template <class I, class T>
+void window_gradients(StemShape s, const std::array<const T*, reach>& in, const Map<T>& map,
+                      std::int64_t vector, const I* dy, Vector<T>* gradients) {
+  using V = Vector<T>;
+  const std::int64_t first = vector * ChannelVector<T>::lanes;
+  const V shift = map.shift[vector], zero = {};
+  V kernel[taps];
+  std::copy_n(map.kernel + vector * taps, taps, kernel);
+  for (std::int64_t j = 0; j < s.w / 2; ++j) {
+    V v[4];
+    map_window<T>(in, 2 * j, kernel, shift, v);
+    const V best01 = larger(v[0], v[1]), best012 = larger(best01, v[2]);
+    const V dy_j = load_channels<T>(dy + j * s.c + first, s.c - first);
+    const V to_all = larger(best012, v[3]) > zero ? dy_j : zero;
+    const V to012 = v[3] > best012 ? zero : to_all;
+    const V to01 = v[2] > best01 ? zero : to012;
+    V* to = gradients + 4 * j;
+    to[0] = v[1] > v[0] ? zero : to01;
+    to[1] = v[1] > v[0] ? to01 : zero;
+    to[2] = v[2] > best01 ? to012 : zero;
+    to[3] = v[3] > best012 ? to_all : zero;
+  }
+}
+
+// Adds to `sums`, (10, lanes), the Σ g·p of every tap and Σ g of a row of windows: within the row
+// in registers, to others in double.
+template <class T>
+void add_products(const std::array<const T*, reach>& in, std::int64_t columns,
+                  const Vector<T>* gradients, double* sums) {
+  using V = Vector<T>;
+  constexpr std::int64_t lanes = ChannelVector<T>::lanes;
+  V sum[taps + 1] = {};
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const V* g = gradients + 4 * j;
+    const V of_window[4] = {g[0], g[1], g[2], g[3]};
+    for_products([&](int i, int k, int q, int t) {
+      sum[t] += in[static_cast<std::size_t>(i)][2 * j + k] * of_window[q];
+    });
+    sum[taps] += (of_window[0] + of_window[1]) + (of_window[2] + of_window[3]);
+  }
+  for (std::int64_t t = 0; t <= taps; ++t) {
+    T lane[lanes];
+    store_channels<T>(lane, sum[t], lanes);
+    for (std::int64_t k = 0; k < lanes; ++k) sums[t * lanes + k] += static_cast<double>(lane[k]);
+  }
+}
+
+// The gradients of channel c, from its Σ g·p of every tap and, behind them, Σ g.
+template <class I, class T>
+void put_gradients(StemShape s, std::int64_t c, const double (&total)[taps + 1], const T* kernel,
+                   const T* patch_mean, const T* patch_covariance, const T* mean, const T* rstd,
+                   const T* weight, Gradient<T> dkernel, Gradient<T> dweight, Gradient<T> dbias) {
+  double k[taps];
+  for (int t = 0; t < taps; ++t) k[t] = static_cast<double>(rounded<I>(kernel, t * s.c + c));
+  const double g = total[taps], r = static_cast<double>(rstd[c]);
+  double gu = -static_cast<double>(mean[c]) * g;  // Σ g·(u − mean)
+  for (int t = 0; t < taps; ++t) gu += k[t] * total[t];
+  if (dbias) dbias.put(c, static_cast<T>(g));
+  if (dweight) dweight.put(c, static_cast<T>(r * gu));
+  if (!dkernel) return;
+  for (int t = 0; t < taps; ++t) {
+    double covariance = 0;  // of p_t and u
+    for (int u = 0; u < taps; ++u) {
+      covariance += static_cast<double>(patch_covariance[t * taps + u]) * k[u];
+    }
+    const double sum = total[t] - g * static_cast<double>(patch_mean[t]) - r * r * gu * covariance;
+    dkernel.put(t * s.c + c, static_cast<T>(static_cast<double>(weight[c]) * r * sum));
+  }
+}
+
 using Doubles [[gnu::vector_size(simd::lanes * sizeof(float))]] = double;
 constexpr std::int64_t double_lanes = sizeof(Doubles) / sizeof(double);
 
@@ -396,74 +469,24 @@ void stem_backward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, con
       [&](std::int64_t begin, std::int64_t end, int part) {
         for (std::int64_t row = begin; row < end; ++row) {
           const auto in = padded.load(x, part, row / rows, row % rows * 2 - 1);
-          const I* dy_row = dy + row * columns * s.c;
           V* g = gradients + part * columns * 4;
           for (std::int64_t vector = 0; vector < vectors; ++vector) {
-            const std::int64_t first = vector * lanes;
-            const V shift = map.shift[vector], zero = {};
-            V kernel_of_vector[taps];
-            std::copy_n(map.kernel + vector * taps, taps, kernel_of_vector);
             // In two passes, each of which has its operands in registers.
-            for (std::int64_t j = 0; j < columns; ++j) {
-              V v[4];
-              map_window<T>(in, 2 * j, kernel_of_vector, shift, v);
-              const V best01 = larger(v[0], v[1]), best012 = larger(best01, v[2]);
-              const V dy_k = load_channels<T>(dy_row + j * s.c + first, s.c - first);
-              const V to_all = larger(best012, v[3]) > zero ? dy_k : zero;
-              // The first that reaches the maximum wins.
-              const V to012 = v[3] > best012 ? zero : to_all;
-              const V to01 = v[2] > best01 ? zero : to012;
-              V* to = g + 4 * j;
-              to[0] = v[1] > v[0] ? zero : to01;
-              to[1] = v[1] > v[0] ? to01 : zero;
-              to[2] = v[2] > best01 ? to012 : zero;
-              to[3] = v[3] > best012 ? to_all : zero;
-            }
-            V sum[taps + 1] = {};
-            for (std::int64_t j = 0; j < columns; ++j) {
-              const V of_window[4] = {g[4 * j], g[4 * j + 1], g[4 * j + 2], g[4 * j + 3]};
-              for_products([&](int i, int k, int q, int t) {
-                sum[t] += in[static_cast<std::size_t>(i)][2 * j + k] * of_window[q];
-              });
-              sum[taps] += (of_window[0] + of_window[1]) + (of_window[2] + of_window[3]);
-            }
-            double* mine = sums + part * size + vector * (taps + 1) * lanes;
-            for (std::int64_t t = 0; t <= taps; ++t) {
-              T lane[lanes];
-              store_channels<T>(lane, sum[t], lanes);
-              for (std::int64_t k = 0; k < lanes; ++k) {
-                mine[t * lanes + k] += static_cast<double>(lane[k]);
-              }
-            }
+            window_gradients<I>(s, in, map, vector, dy + row * columns * s.c, g);
+            add_products<T>(in, columns, g, sums + part * size + vector * (taps + 1) * lanes);
           }
         }
       });
 
   for (std::int64_t c = 0; c < s.c; ++c) {
-    double total[taps + 1] = {}, k[taps];
+    double total[taps + 1] = {};
     for (int t = 0; t <= taps; ++t) {
       for (int part = 0; part < parts; ++part) {
         total[t] += sums[part * size + (c / lanes * (taps + 1) + t) * lanes + c % lanes];
       }
     }
-    const double g = total[taps], r = static_cast<double>(rstd[c]);
-    double gu = -static_cast<double>(mean[c]) * g;  // Σ g·(u − mean)
-    for (int t = 0; t < taps; ++t) {
-      k[t] = static_cast<double>(rounded<I>(kernel, t * s.c + c));
-      gu += k[t] * total[t];
-    }
-    if (dbias) dbias.put(c, static_cast<T>(g));
-    if (dweight) dweight.put(c, static_cast<T>(r * gu));
-    if (!dkernel) continue;
-    for (int t = 0; t < taps; ++t) {
-      double covariance = 0;  // of p_t and u
-      for (int u = 0; u < taps; ++u) {
-        covariance += static_cast<double>(patch_covariance[t * taps + u]) * k[u];
-      }
-      const double sum =
-          total[t] - g * static_cast<double>(patch_mean[t]) - r * r * gu * covariance;
-      dkernel.put(t * s.c + c, static_cast<T>(static_cast<double>(weight[c]) * r * sum));
-    }
+    put_gradients<I>(s, c, total, kernel, patch_mean, patch_covariance, mean, rstd, weight, dkernel,
+                     dweight, dbias);
   }
 }
 

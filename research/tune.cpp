@@ -164,6 +164,50 @@ std::string best_toml(const TuneOptions& o, const ordered_json& best) {
   return text;
 }
 
+// A round of a bracket, all of its trials to that many epochs: their results, best first.
+std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Trial>& trials,
+                                     std::size_t bracket, std::size_t round, std::int64_t epochs,
+                                     const Say& say) {
+  std::vector<Unit> units;
+  for (const Trial& trial : trials) {
+    const fs::path directory = o.train.output / fmt::format("trial-{:03}", trial.number);
+    units.push_back(
+        {directory, directory / fmt::format("round-{}.json", round),
+         [&o, &say, &trial, epochs, directory, bracket, round] {
+           ordered_json result = {{"trial", trial.number}, {"bracket", bracket}, {"round", round}};
+           result.update(run_round(o, trial, epochs, directory, say));
+           result["values"] = trial.values;
+           say(table_row(result));
+           return result;
+         }});
+  }
+  do_units(units, true);
+  std::vector<ordered_json> results;
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    results.push_back(read_round(units[t].result, trials[t], bracket, round, epochs));
+  }
+  rank(results);
+  return results;
+}
+
+// Writes what came out of all rounds. Errors: every trial diverged.
+ordered_json summarise(const TuneOptions& o, std::vector<ordered_json> all) {
+  rank(all);
+  if (all.front().at("score").is_null()) {
+    fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
+  }
+  const ordered_json summary = {
+      {"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
+  const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
+  std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",
+                                  o.train.model.name, choice_name(o.objective), table_head);
+  for (const ordered_json& result : all) table += table_row(result) + '\n';
+  write_file(o.train.output / "report.txt", table);
+  write_file(o.train.output / "best.toml", with_seal_line(best_toml(o, all.front())));
+  write_file(o.train.output / "trials.json", sealed_json(summary));
+  return summary;
+}
+
 }  // namespace
 
 ordered_json run_tune(const TuneOptions& given, const Say& say) {
@@ -193,47 +237,16 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
         if (std::ssize(trials) > round.trials) {
           trials.resize(static_cast<std::size_t>(round.trials));
         }
-        std::vector<Unit> units;
-        for (const Trial& trial : trials) {
-          const fs::path directory = o.train.output / fmt::format("trial-{:03}", trial.number);
-          units.push_back({directory, directory / fmt::format("round-{}.json", r + 1),
-                           [&o, &say, &trial, &round, directory, b, r] {
-                             ordered_json result = {
-                                 {"trial", trial.number}, {"bracket", b + 1}, {"round", r + 1}};
-                             result.update(run_round(o, trial, round.epochs, directory, say));
-                             result["values"] = trial.values;
-                             say(table_row(result));
-                             return result;
-                           }});
-        }
-        do_units(units, true);
-        std::vector<ordered_json> results;
-        for (std::size_t t = 0; t < trials.size(); ++t) {
-          results.push_back(read_round(units[t].result, trials[t], b + 1, r + 1, round.epochs));
-        }
-        rank(results);
-        std::vector<Trial> ranked;
+        const std::vector<ordered_json> results =
+            run_trials(o, trials, b + 1, r + 1, round.epochs, say);
+        trials.clear();
         for (const ordered_json& result : results) {
-          ranked.push_back({result.at("trial"), result.at("values")});
+          trials.push_back({result.at("trial"), result.at("values")});
         }
-        trials = std::move(ranked);
         all.insert(all.end(), results.begin(), results.end());
       }
     }
-    rank(all);
-    if (all.front().at("score").is_null()) {
-      fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
-    }
-    const ordered_json summary = {
-        {"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
-    const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
-    std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",
-                                    o.train.model.name, choice_name(o.objective), table_head);
-    for (const ordered_json& result : all) table += table_row(result) + '\n';
-    write_file(o.train.output / "report.txt", table);
-    write_file(o.train.output / "best.toml", with_seal_line(best_toml(o, all.front())));
-    write_file(o.train.output / "trials.json", sealed_json(summary));
-    return summary;
+    return summarise(o, std::move(all));
   });
 }
 

@@ -84,57 +84,77 @@ std::string assembler_of(std::string_view note) {
   return at == note.npos ? "unknown" : string_at(note, at);
 }
 
-std::vector<KernelResources> kernels_of(std::string_view elf, const Elf64_Ehdr& header,
-                                        const std::string& file) {
-  constexpr std::string_view text = ".text.", info = ".nv.info", shared = ".nv.shared.";
-  const std::vector<Section> sections = sections_of(elf, header);
-  std::vector<KernelResources> kernels;
-  std::map<std::string, std::size_t> index;  // in kernels, of a mangled name
-  std::vector<std::string> symbols;
+// What a cubin's sections say of its kernels, and what is needed to read the rest.
+struct Cubin {
+  std::vector<KernelResources> kernels = {};
+  std::map<std::string, std::size_t> index = {};  // in kernels, of a mangled name
+  std::vector<std::string> symbols = {};
   std::string assembler = "unknown";
   bool reserves_shared = false;
+
+  KernelResources* kernel_of(const std::string& mangled) {
+    const auto found = index.find(mangled);
+    return found == index.end() ? nullptr : &kernels[found->second];
+  }
+};
+
+// The kernels with their names, nothing measured yet.
+Cubin named_kernels(const Elf64_Ehdr& header, const std::vector<Section>& sections,
+                    const std::string& file) {
+  constexpr std::string_view text = ".text.";
+  Cubin cubin;
   for (const Section& s : sections) {
     if (s.name.starts_with(text)) {
       const std::string mangled = s.name.substr(text.size());
-      index[mangled] = kernels.size();
+      cubin.index[mangled] = cubin.kernels.size();
       KernelResources kernel;
       kernel.file = file;
       kernel.kernel = readable_kernel_name(mangled);
       kernel.architecture = static_cast<int>(header.e_flags >> 8 & 0xff);
-      kernels.push_back(kernel);
+      cubin.kernels.push_back(kernel);
     } else if (s.name == ".symtab") {
       if (s.header.sh_link >= sections.size()) fail("no names of symbols");
       for (std::size_t at = 0; at < s.content.size(); at += sizeof(Elf64_Sym)) {
-        symbols.push_back(
+        cubin.symbols.push_back(
             string_at(sections[s.header.sh_link].content, read<Elf64_Sym>(s.content, at).st_name));
       }
     } else if (s.name == ".note.nv.tkinfo") {
-      assembler = assembler_of(s.content);
+      cubin.assembler = assembler_of(s.content);
     } else if (s.name == ".nv.shared.reserved.0") {
-      reserves_shared = true;
+      cubin.reserves_shared = true;
     }
   }
-  const auto kernel_of = [&](const std::string& mangled) -> KernelResources* {
-    const auto found = index.find(mangled);
-    return found == index.end() ? nullptr : &kernels[found->second];
-  };
-  // The attributes of functions: (symbol, value).
+  return cubin;
+}
+
+// Registers and stack, from the attributes of functions: (symbol, value). Returns how many kernels
+// have a number of registers.
+std::size_t read_functions(std::string_view info, Cubin& cubin) {
   std::size_t registers_found = 0;
-  const auto read_function = [&](int what, std::string_view value) {
+  for_attributes(info, [&](int what, std::string_view value) {
     if (what != register_count && what != min_stack_size) return;
     const auto symbol = read<std::uint32_t>(value, 0);
-    if (symbol >= symbols.size()) fail("no symbol {}", symbol);
-    KernelResources* const kernel = kernel_of(symbols[symbol]);
+    if (symbol >= cubin.symbols.size()) fail("no symbol {}", symbol);
+    KernelResources* const kernel = cubin.kernel_of(cubin.symbols[symbol]);
     if (kernel == nullptr) return;  // a function that kernels call
     const auto amount = static_cast<int>(read<std::uint32_t>(value, 4));
     (what == register_count ? kernel->registers : kernel->stack) = amount;
     if (what == register_count) ++registers_found;
-  };
+  });
+  return registers_found;
+}
+
+std::vector<KernelResources> kernels_of(std::string_view elf, const Elf64_Ehdr& header,
+                                        const std::string& file) {
+  constexpr std::string_view info = ".nv.info", shared = ".nv.shared.";
+  const std::vector<Section> sections = sections_of(elf, header);
+  Cubin cubin = named_kernels(header, sections, file);
+  std::size_t registers_found = 0;
   for (const Section& s : sections) {
     if (s.name == info) {
-      for_attributes(s.content, read_function);
+      registers_found += read_functions(s.content, cubin);
     } else if (s.name.starts_with(info)) {
-      KernelResources* const kernel = kernel_of(s.name.substr(info.size() + 1));
+      KernelResources* const kernel = cubin.kernel_of(s.name.substr(info.size() + 1));
       for_attributes(s.content, [&](int what, std::string_view value) {
         if (kernel == nullptr || what != max_threads) return;
         kernel->threads_per_block =
@@ -142,18 +162,18 @@ std::vector<KernelResources> kernels_of(std::string_view elf, const Elf64_Ehdr& 
                              read<std::uint32_t>(value, 8));
       });
     } else if (s.name.starts_with(shared)) {
-      if (KernelResources* const kernel = kernel_of(s.name.substr(shared.size()))) {
+      if (KernelResources* const kernel = cubin.kernel_of(s.name.substr(shared.size()))) {
         // From sm_90 on the KiB that the driver takes of every block is counted here, too.
-        kernel->shared = static_cast<int>(s.header.sh_size) - (reserves_shared ? 1024 : 0);
+        kernel->shared = static_cast<int>(s.header.sh_size) - (cubin.reserves_shared ? 1024 : 0);
       }
     }
   }
-  if (registers_found != kernels.size()) {
-    fail("{} of {} kernels have no register count", kernels.size() - registers_found,
-         kernels.size());
+  if (registers_found != cubin.kernels.size()) {
+    fail("{} of {} kernels have no register count", cubin.kernels.size() - registers_found,
+         cubin.kernels.size());
   }
-  for (KernelResources& kernel : kernels) kernel.assembler = assembler;
-  return kernels;
+  for (KernelResources& kernel : cubin.kernels) kernel.assembler = cubin.assembler;
+  return std::move(cubin.kernels);
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
