@@ -100,7 +100,7 @@ struct AtomicFile::Temporary {
   int file = -1;  // holds the lock; -1: closed
   bool committed = false;
 
-  explicit Temporary(const fs::path& final_path) : target(final_path), path(target) {
+  explicit Temporary(fs::path final_path) : target(std::move(final_path)), path(target) {
     path += ".partial";
     file = create_locked(path, target);
   }

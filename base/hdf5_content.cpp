@@ -379,7 +379,7 @@ class Walk {
     }
   }
 
-  bool is_bfloat16(hid_t id, hid_t type) const {
+  static bool is_bfloat16(hid_t id, hid_t type) {
     if (H5Tget_class(type) != H5T_OPAQUE || H5Tget_size(type) != 2) return false;
     if (H5Aexists(id, "dtype") <= 0) return false;
     const Id attribute(H5Aopen(id, "dtype", H5P_DEFAULT), H5Aclose);

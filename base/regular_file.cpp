@@ -21,7 +21,7 @@ const char* kind_of_file(mode_t mode) {
   return "a device";
 }
 
-RegularFile::RegularFile(std::filesystem::path path) : path_(std::move(path)), descriptor_(-1) {
+RegularFile::RegularFile(std::filesystem::path path) : path_(std::move(path)) {
   struct stat info {};
   // Asked first, too: opening some devices does something.
   const bool found = ::stat(path_.c_str(), &info) == 0;

@@ -33,7 +33,7 @@ class RegularFile {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  int descriptor_ = -1;
   std::int64_t size_ = 0, done_ = 0;
 };
 

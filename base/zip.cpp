@@ -28,14 +28,14 @@ std::string zip_of(std::span<const ZipMember> members, ZipMethod method, const s
                   zip_source_free);
     const zip_int64_t index =
         source == nullptr ? -1 : zip_file_add(archive.get(), name.c_str(), source.get(), 0);
-    if (index >= 0) source.release();  // the archive's
+    if (index >= 0) static_cast<void>(source.release());  // the archive's
     const auto number = static_cast<zip_uint64_t>(index);
     check(index >= 0 && zip_set_file_compression(archive.get(), number, compression, 0) == 0 &&
               zip_file_set_dostime(archive.get(), number, 0, 0x21, 0) == 0,
           zip_strerror(archive.get()));
   }
   check(zip_close(archive.get()) == 0, zip_strerror(archive.get()));
-  archive.release();
+  static_cast<void>(archive.release());
 
   zip_stat_t info;
   check(zip_source_stat(memory.get(), &info) == 0 && zip_source_open(memory.get()) == 0,

@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::vector<std::string> chosen_records(const PreprocessOptions& options) {
-  const std::vector<std::string> names =
+  std::vector<std::string> names =
       options.records.empty() ? database_records(options.database) : options.records;
   std::set<std::string> seen;
   std::vector<std::string> missing;

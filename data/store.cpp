@@ -266,6 +266,7 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
 
 std::vector<std::string> Store::record_names() const {
   std::vector<std::string> names;
+  names.reserve(info_.records.size());
   for (const StoreRecord& record : info_.records) names.push_back(record.name);
   return names;
 }
@@ -313,7 +314,7 @@ void Store::read_all(const std::vector<std::string>& records, const Take& take) 
     std::optional<Moments> moments;
   };
   // What is not taken yet stays a small part of all.
-  const auto most = static_cast<std::size_t>(2 * thread_count());
+  const auto most = 2 * static_cast<std::size_t>(thread_count());
   for (std::size_t first = 0; first < records.size(); first += most) {
     std::vector<Item> items(std::min(most, records.size() - first));
     for_each_item(std::ssize(items), [&](std::int64_t i, const Cpu&) {

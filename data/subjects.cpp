@@ -28,6 +28,7 @@ std::string_view subject_of(std::string_view record) {
 std::vector<std::size_t> subjects_of(const std::vector<std::string>& records) {
   std::map<std::string_view, std::size_t> numbers;
   std::vector<std::size_t> subjects;
+  subjects.reserve(records.size());
   for (const std::string& record : records) {
     subjects.push_back(numbers.try_emplace(subject_of(record), numbers.size()).first->second);
   }

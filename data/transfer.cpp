@@ -246,7 +246,7 @@ std::optional<CURLcode> Transfer::Connection::run(const std::string& url, const 
   return code;
 }
 
-Transfer::Transfer(const TransferOptions& options) : options_(options) {
+Transfer::Transfer(TransferOptions options) : options_(std::move(options)) {
   initialise_curl();
   connection_ = std::make_unique<Connection>();
   CURL* const easy = connection_->easy;

@@ -44,7 +44,7 @@ class Transfer {
   using Begin = std::function<void(std::int64_t offset, std::optional<std::int64_t> size)>;
   using Data = std::function<void(std::span<const char>)>;
 
-  explicit Transfer(const TransferOptions& options);
+  explicit Transfer(TransferOptions options);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
   ~Transfer();

@@ -43,7 +43,7 @@ NvtxRange::~NvtxRange() {
 #else
 NvtxRange::NvtxRange(const char*) {}
 
-NvtxRange::~NvtxRange() {}
+NvtxRange::~NvtxRange() = default;
 #endif
 
 void Profile::begin_step() {

@@ -38,7 +38,7 @@ Tensor Tape::copy_in(const Shape& shape, DType type, std::span<const From> value
   if (static_cast<std::int64_t>(values.size()) != shape.size()) {
     fail("input: {} values for shape {}", values.size(), shape.text());
   }
-  const Tensor tensor = empty(shape, type);
+  Tensor tensor = empty(shape, type);
   if (!dry_) device_.write(tensor, values);
   return tensor;
 }
@@ -68,7 +68,7 @@ void Tape::fill(const Tensor& tensor, double value) {
 
 Tensor Tape::as_scalar(const Tensor& weight) {
   if (weight.dtype() == device_.dtype()) return weight;
-  const Tensor converted = empty(weight.shape());
+  Tensor converted = empty(weight.shape());
   run({"convert", kernels::convert_cost(weight.size())}, [&]<class B>(B& b) {
     if constexpr (!std::is_same_v<typename B::Scalar, typename B::Real>) {
       kernels::convert(b.context, weight.size(), b.real(weight), b.data(converted));

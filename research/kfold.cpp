@@ -94,6 +94,7 @@ ordered_json spread(const std::vector<ordered_json>& figures) {
 ordered_json summarise(const std::vector<ordered_json>& folds) {
   const auto collect = [&folds](const auto& figure) {
     std::vector<ordered_json> values;
+    values.reserve(folds.size());
     for (const ordered_json& fold : folds) values.push_back(figure(fold.at("metrics")));
     return spread(values);
   };
@@ -245,6 +246,7 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
     std::iota(wanted.begin(), wanted.end(), 1);
   }
   std::vector<Unit> units;
+  units.reserve(wanted.size());
   for (const std::int64_t fold : wanted) {
     units.push_back({fold_directory(o, fold), result_file(o, fold), [&o, &folds, &say, fold] {
                        TrainOptions t = o.train;

@@ -44,6 +44,7 @@ void add_trace(Html& html, const PageBeat& beat) {
 void add_scalogram(Html& html, const PageBeat& beat) {
   const float largest = std::max(*std::ranges::max_element(beat.scalogram), 1e-6F);
   std::vector<std::uint8_t> pixels;
+  pixels.reserve(beat.scalogram.size());
   for (const float value : beat.scalogram) {
     pixels.push_back(static_cast<std::uint8_t>(std::lround(255 * value / largest)));
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -32,7 +33,7 @@ namespace {
 
 class Pipeline {
  public:
-  Pipeline(const PipelineOptions& options, const Say& say) : o_(options), say_(say) {}
+  Pipeline(PipelineOptions options, const Say& say) : o_(std::move(options)), say_(say) {}
   ordered_json execute();
 
  private:

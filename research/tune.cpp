@@ -169,6 +169,7 @@ std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Tri
                                      std::size_t bracket, std::size_t round, std::int64_t epochs,
                                      const Say& say) {
   std::vector<Unit> units;
+  units.reserve(trials.size());
   for (const Trial& trial : trials) {
     const fs::path directory = o.train.output / fmt::format("trial-{:03}", trial.number);
     units.push_back(
@@ -183,6 +184,7 @@ std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Tri
   }
   do_units(units, true);
   std::vector<ordered_json> results;
+  results.reserve(trials.size());
   for (std::size_t t = 0; t < trials.size(); ++t) {
     results.push_back(read_round(units[t].result, trials[t], bracket, round, epochs));
   }
@@ -196,7 +198,7 @@ ordered_json summarise(const TuneOptions& o, std::vector<ordered_json> all) {
   if (all.front().at("score").is_null()) {
     fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
   }
-  const ordered_json summary = {
+  ordered_json summary = {
       {"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
   const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
   std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",

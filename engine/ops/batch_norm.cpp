@@ -16,7 +16,7 @@ void check_norm(const char* op, const Shape& channels, const BatchNorm& norm,
 }
 
 Tensor running_rstd(Tape& tape, const BatchNorm& norm) {
-  const Tensor rstd = tape.empty_real(norm.running_variance.shape());
+  Tensor rstd = tape.empty_real(norm.running_variance.shape());
   tape.run({"batch_norm_statistics"}, [&](auto& b) {
     kernels::batch_norm_rstd(b.context, rstd.size(), b.real(norm.epsilon),
                              b.real(norm.running_variance), b.real(rstd));
@@ -39,7 +39,7 @@ Cost statistics_cost(const Tensor& x) {
 Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   if (!tape.training()) return {norm.running_mean, running_rstd(tape, norm)};
   const std::int64_t channels = x.shape()[-1];
-  const Statistics found{tape.empty_real({channels}), tape.empty_real({channels})};
+  Statistics found{tape.empty_real({channels}), tape.empty_real({channels})};
   tape.run({"batch_norm_statistics", statistics_cost(x)}, [&]<class B>(B& b) {
     const auto of = [&](const auto* values) {
       kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels}, b.real(norm.epsilon),

@@ -10,7 +10,7 @@ Tensor gather(Tape& tape, const Tensor& x, const Tensor& index) {
   check_shape(x.shape().rank() == 2, "gather", "x", "(U,C)", x);
   check_shape(index.shape().rank() == 2, "gather", "index", "(B,T)", index);
   const kernels::GatherShape s{x.shape()[0], x.shape()[1], index.size()};
-  const Tensor y = tape.empty({index.shape()[0], index.shape()[1], s.channels});
+  Tensor y = tape.empty({index.shape()[0], index.shape()[1], s.channels});
   tape.run({"gather", kernels::gather_forward_cost(s, y.element_bytes())}, [&](auto& b) {
     kernels::gather_forward(b.context, s, b.data(x), index.data<std::int32_t>(), b.data(y));
   });

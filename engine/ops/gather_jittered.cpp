@@ -13,7 +13,7 @@ Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const T
   check_shape(ids, index.shape(), "gather_jittered", "ids", "(U)",
               "index is (U)=" + index.shape().text());
   const kernels::GatherJitteredShape s{x.shape()[0], x.shape()[1], index.size()};
-  const Tensor y = tape.empty_real({s.picks, s.channels});
+  Tensor y = tape.empty_real({s.picks, s.channels});
   const Op op{"gather_jittered", kernels::gather_jittered_cost(s, y.element_bytes())};
   tape.run(op, [&](auto& b) {
     kernels::gather_jittered(b.context, s, deviation, b.real(x), index.data<std::int32_t>(),

@@ -24,7 +24,7 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
   const kernels::MorletCwtShape s{signals, length, scales};
   // Even in a dry step: what it keeps is part of the run's memory.
   tape.device().run([&](auto& b) { kernels::morlet_cwt_prepare(b.context, s); });
-  const Tensor y = tape.empty_image({signals, scales, length, 1});
+  Tensor y = tape.empty_image({signals, scales, length, 1});
   tape.run({"morlet_cwt", kernels::morlet_cwt_cost(s, y.element_bytes())}, [&](auto& b) {
     kernels::morlet_cwt_prepare(b.context, s);
     kernels::morlet_cwt(b.context, s, b.real(beats), mean ? b.real(mean) : nullptr,

@@ -41,7 +41,7 @@ Tensor softmax(Tape& tape, const Tensor& logits) {
   check_shape(logits.shape().rank() >= 1 && logits.shape()[-1] > 0, "softmax", "logits",
               "(...,C) with C >= 1", logits);
   const kernels::SoftmaxShape s{logits.shape().rows(), logits.shape()[-1]};
-  const Tensor probabilities = tape.empty_real(logits.shape());
+  Tensor probabilities = tape.empty_real(logits.shape());
   tape.run({"softmax", kernels::softmax_cost(s, logits.element_bytes())},
            [&](auto& b) { kernels::softmax(b.context, s, b.data(logits), b.real(probabilities)); });
   return probabilities;

@@ -49,7 +49,7 @@ struct Primitive {
   void run(const Cpu& cpu, Arguments arguments) const;
 
  private:
-  Primitive(dnnl::primitive p, Desc s) : primitive(std::move(p)), scratchpad(std::move(s)) {}
+  Primitive(dnnl::primitive p, Desc s) : primitive(std::move(p)), scratchpad(s) {}
 };
 
 // What was created for a shape, kept for good: creating a primitive generates machine code, which

@@ -16,7 +16,7 @@ inline Rival morlet_cwt_rival(kernels::MorletCwtShape s) {
     tape.device().run([&]<class B>(B& b) {
       if constexpr (B::is_cuda) kernels::morlet_cwt_prepare(b.context, s, other);
     });
-    const Tensor y = tape.empty_image({s.signals, s.scales, s.length, 1});
+    Tensor y = tape.empty_image({s.signals, s.scales, s.length, 1});
     tape.run([&]<class B>(B& b) {
       if constexpr (B::is_cuda) {
         kernels::morlet_cwt(b.context, s, other, in[0].data<float>(), in[1].data<float>(),
