@@ -198,8 +198,7 @@ struct File::Handle {
   bool is_a(const std::string& name, H5O_type_t type) const {
     H5O_info_t info;
     const std::string normal = normal_name(name);
-    return H5Oget_info_by_name2(file, normal.empty() ? "/" : normal.c_str(), &info, H5O_INFO_BASIC,
-                                H5P_DEFAULT) >= 0 &&
+    return object_info(file, normal.empty() ? "/" : normal.c_str(), info, H5O_INFO_BASIC) >= 0 &&
            info.type == type;
   }
 

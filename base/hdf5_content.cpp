@@ -171,11 +171,11 @@ class Walk {
 
   void object(hid_t id, const std::string& path, std::size_t depth) {
     H5O_info_t info;
-    if (id < 0 || H5Oget_info2(id, &info, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0) {
+    if (id < 0 || object_info(id, info, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0) {
       fail("{}: the object cannot be opened; damaged?", where(path));
     }
     // Each once: else a group that contains itself, or groups that share members, have no end.
-    if (!visited_.insert(info.addr).second) {
+    if (!visited_.insert(place_of(info)).second) {
       fail("{}: is linked more than once in the file, which is not supported", where(path));
     }
     if (depth > deepest_group) {
@@ -426,7 +426,7 @@ class Walk {
   std::string name_;
   const ChildOutput& output_;
   hid_t file_;
-  std::set<haddr_t> visited_;
+  std::set<Place> visited_;
   std::size_t claimed_ = 0;  // bytes in memory
   hsize_t stored_ = 0;       // bytes of datasets in the file
 };

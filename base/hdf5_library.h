@@ -1,10 +1,12 @@
 // What base/hdf5.cpp and base/hdf5_content.cpp share: identifiers of the HDF5 library, types,
-// texts.
+// texts, and what its versions (1.10.7 and later) name differently.
 #pragma once
 
 #include <hdf5.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -33,6 +35,32 @@ class Id {
   hid_t id_;
   Closer closer_;
 };
+
+// What is asked of an object, as H5O_INFO_* bits say, and what tells it from the others of its
+// file. HDF5 1.12 changed H5O_info_t, and with it the names of the functions that fill it.
+#if H5_VERSION_GE(1, 12, 0)
+using Place = std::array<std::uint8_t, sizeof(H5O_token_t)>;
+inline Place place_of(const H5O_info_t& info) {
+  return std::bit_cast<Place>(info.token);
+}
+inline herr_t object_info(hid_t object, H5O_info_t& info, unsigned fields) {
+  return H5Oget_info3(object, &info, fields);
+}
+inline herr_t object_info(hid_t place, const char* name, H5O_info_t& info, unsigned fields) {
+  return H5Oget_info_by_name3(place, name, &info, fields, H5P_DEFAULT);
+}
+#else
+using Place = haddr_t;
+inline Place place_of(const H5O_info_t& info) {
+  return info.addr;
+}
+inline herr_t object_info(hid_t object, H5O_info_t& info, unsigned fields) {
+  return H5Oget_info2(object, &info, fields);
+}
+inline herr_t object_info(hid_t place, const char* name, H5O_info_t& info, unsigned fields) {
+  return H5Oget_info_by_name2(place, name, &info, fields, H5P_DEFAULT);
+}
+#endif
 
 template <class T>
 hid_t memory_type() {
