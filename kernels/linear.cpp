@@ -60,10 +60,8 @@ Product make_product(std::int64_t m, std::int64_t n, std::int64_t k, Matrix<floa
     attributes.set_post_ops(sum);
   }
   if (with_bias) product.bias = onednn::floats({1, n}, onednn::Layout::ab);
-  product.run = onednn::Primitive::make<dnnl::matmul>(
-      {with_bias ? dnnl::matmul::desc(product.a, product.b, product.bias, product.c)
-                 : dnnl::matmul::desc(product.a, product.b, product.c),
-       attributes, onednn::engine()});
+  product.run =
+      onednn::Primitive::product(product.a, product.b, product.bias, product.c, attributes);
   return product;
 }
 

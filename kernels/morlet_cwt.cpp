@@ -126,8 +126,8 @@ Product make_product(MorletCwtShape s) {
   product.x = onednn::floats({s.signals, s.length}, onednn::Layout::ab);
   product.matrix = onednn::floats({s.length, columns}, onednn::Layout::ab);
   product.c = onednn::floats({s.signals, columns}, onednn::Layout::ab);
-  product.primitive = onednn::Primitive::make<dnnl::matmul>(
-      {{product.x, product.matrix, product.c}, onednn::attributes(), onednn::engine()});
+  product.primitive =
+      onednn::Primitive::product(product.x, product.matrix, {}, product.c, onednn::attributes());
   return product;
 }
 

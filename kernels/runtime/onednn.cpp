@@ -13,6 +13,21 @@ dnnl::primitive_attr attributes() {
   return attributes;
 }
 
+Primitive Primitive::product(const Desc& a, const Desc& b, const Desc& bias, const Desc& c,
+                             const dnnl::primitive_attr& attributes) {
+  const bool with_bias = bias.get_size() != 0;
+  using Matmul = dnnl::matmul;
+#if DNNL_VERSION_MAJOR >= 3  // an operation is no longer described apart from its primitive
+  const Matmul::primitive_desc desc =
+      with_bias ? Matmul::primitive_desc(onednn::engine(), a, b, bias, c, attributes)
+                : Matmul::primitive_desc(onednn::engine(), a, b, c, attributes);
+#else
+  const Matmul::primitive_desc desc(with_bias ? Matmul::desc(a, b, bias, c) : Matmul::desc(a, b, c),
+                                    attributes, onednn::engine());
+#endif
+  return {Matmul(desc), desc.scratchpad_desc()};
+}
+
 void Primitive::run(const Cpu& cpu, Arguments arguments) const {
   Workspace::Scope scratch(cpu.workspace);
   if (const std::size_t bytes = scratchpad.get_size(); bytes != 0) {

@@ -2,7 +2,7 @@
 // the workspace.
 //
 // Only kernels/*.cpp include this; contracts know nothing of oneDNN. Its threads are OpenMP's, so
-// thread_count() governs both.
+// thread_count() governs both. Versions 2 and 3 are told apart in onednn.cpp alone.
 #pragma once
 
 #include <dnnl.hpp>
@@ -41,10 +41,9 @@ struct Primitive {
   Desc scratchpad;
 
   Primitive() = default;  // runs nothing
-  template <class Function>
-  static Primitive make(const typename Function::primitive_desc& desc) {
-    return {Function(desc), desc.scratchpad_desc()};
-  }
+  // c = a·b, plus `bias` where that is no empty description.
+  static Primitive product(const Desc& a, const Desc& b, const Desc& bias, const Desc& c,
+                           const dnnl::primitive_attr& attributes);
   // Runs to the end, with its scratchpad from the workspace.
   void run(const Cpu& cpu, Arguments arguments) const;
 
