@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <exception>
 #include <filesystem>
@@ -26,6 +27,10 @@ constexpr std::chrono::milliseconds longest_wait{100};
 // Of the heads of an answer and its redirects. Some versions of libcurl have a limit of their own,
 // 300 KiB, but name no reason.
 constexpr std::size_t largest_head = std::size_t{1} << 18;
+
+// What a callback returns that is to end the transfer. Later versions of libcurl have a name for
+// it.
+constexpr std::size_t give_up = 0xFFFFFFFF;
 
 constexpr long http_ok = 200, http_partial = 206, http_bad_range = 416;
 
@@ -55,6 +60,37 @@ ContentRange parse_content_range(std::string_view text) {
   return range;
 }
 
+// The value of a line "Content-Range: VALUE" of an answer's head, in any case; else nothing.
+// (libcurl takes heads apart itself from 7.83 on.)
+std::optional<std::string_view> content_range_of(std::string_view line) {
+  constexpr std::string_view name = "content-range:";
+  const auto same = [](char wanted, unsigned char found) { return wanted == std::tolower(found); };
+  if (line.size() < name.size() || !std::equal(name.begin(), name.end(), line.begin(), same)) {
+    return std::nullopt;
+  }
+  line.remove_prefix(std::min(line.find_first_not_of(" \t", name.size()), line.size()));
+  return line;
+}
+
+// Which protocols an address may have, and which those that it leads to.
+#if LIBCURL_VERSION_NUM >= 0x075500  // 7.85
+void allow_protocols(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http,file");
+}
+void allow_redirects(CURL* easy, bool secure_only) {
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure_only ? "https" : "https,http");
+}
+#else
+void allow_protocols(CURL* easy) {
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS,
+                   long{CURLPROTO_HTTPS | CURLPROTO_HTTP | CURLPROTO_FILE});
+}
+void allow_redirects(CURL* easy, bool secure_only) {
+  constexpr long secure = CURLPROTO_HTTPS;
+  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, secure_only ? secure : secure | CURLPROTO_HTTP);
+}
+#endif
+
 // What one call of get() and libcurl's callback share.
 struct Receiver {
   CURL* easy;
@@ -64,6 +100,7 @@ struct Receiver {
   bool begun = false;
   bool wrong_answer = false;  // neither the file nor the range
   std::size_t head = 0;       // bytes
+  ContentRange range = {};    // of the last head
   Clock::time_point last_byte = Clock::now();
   std::exception_ptr thrown = {};  // by a callback: it must not fly through libcurl
 
@@ -76,11 +113,6 @@ struct Receiver {
     curl_off_t length = -1;
     curl_easy_getinfo(easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (status == http_partial) {
-      curl_header* header = nullptr;
-      ContentRange range;
-      if (curl_easy_header(easy, "Content-Range", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
-        range = parse_content_range(header->value);
-      }
       if (asked == 0 || range.offset != asked) return false;
       offset = asked;
       size = range.size;
@@ -104,21 +136,24 @@ std::size_t receive(char* bytes, std::size_t, std::size_t count, void* user) {
   try {
     if (!receiver.begun && !receiver.start()) {
       receiver.wrong_answer = true;
-      return CURL_WRITEFUNC_ERROR;
+      return give_up;
     }
     receiver.data({bytes, count});
     return count;
   } catch (...) {
     receiver.thrown = std::current_exception();
-    return CURL_WRITEFUNC_ERROR;
+    return give_up;
   }
 }
 
 // A line of an answer's head: the server is alive.
-std::size_t hear(char*, std::size_t, std::size_t count, void* user) {
+std::size_t hear(char* bytes, std::size_t, std::size_t count, void* user) {
   auto& receiver = *static_cast<Receiver*>(user);
   receiver.last_byte = Clock::now();
   receiver.head += count;
+  const std::string_view line(bytes, count);
+  if (line.starts_with("HTTP/")) receiver.range = {};
+  if (const auto value = content_range_of(line)) receiver.range = parse_content_range(*value);
   return receiver.head <= largest_head ? count : 0;  // 0: an error
 }
 
@@ -216,8 +251,7 @@ void Transfer::Connection::prepare(const std::string& url, Receiver& receiver) {
   curl_easy_setopt(easy, CURLOPT_RANGE, range.empty() ? nullptr : range.c_str());
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &receiver);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &receiver);
-  curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR,
-                   url.starts_with("https:") ? "https" : "https,http");
+  allow_redirects(easy, url.starts_with("https:"));
 }
 
 std::optional<CURLcode> Transfer::Connection::run(const std::string& url, const Receiver& receiver,
@@ -256,7 +290,7 @@ Transfer::Transfer(TransferOptions options) : options_(std::move(options)) {
   curl_easy_setopt(easy, CURLOPT_FAILONERROR, 1L);  // of an error's page nothing is wanted
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(easy, CURLOPT_MAXREDIRS, 10L);
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http,file");
+  allow_protocols(easy);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options_.connect_timeout.count());
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, connection_->error.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive);
