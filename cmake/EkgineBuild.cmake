@@ -6,6 +6,7 @@
 # The header is looked after in every build, and written where it would be another. The same file is
 # the script that does so.
 if(CMAKE_SCRIPT_MODE_FILE)
+  cmake_minimum_required(VERSION 3.22)
   # Not of a repository around the sources.
   set(commit "")
   if(EXISTS ${SOURCE_DIR}/.git)
