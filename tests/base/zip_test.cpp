@@ -92,15 +92,16 @@ TEST_F(ZipReaderTest, SaysWhatItCannotRead) {
   bytes[40] = 'y';
   EXPECT_ERROR(read(bytes, "a"), "a.keras: a: cannot read: ");
   // In the member's own header, too: the two must agree.
-  const auto both = [&](std::size_t offset, std::uint64_t value) {
-    std::string changed = zip_of(members_, ZipMethod::store, "a");
+  const auto both = [&](ZipMethod method, std::size_t offset, std::uint64_t value) {
+    std::string changed = zip_of(members_, method, "a");
     changed[offset - 2] = static_cast<char>(value);
     set_field(changed, offset, value, 2);
     return changed;
   };
-  EXPECT_ERROR(read(both(10, 12), "a"),
+  EXPECT_ERROR(read(both(ZipMethod::store, 10, 12), "a"),
                "a.keras: a is compressed by method 12, which is not supported");
-  EXPECT_ERROR(read(both(8, 1), "a"), "a.keras: a is encrypted");
+  // Deflated: a stored member that is encrypted has a size of its own, which libzip 1.11 looks at.
+  EXPECT_ERROR(read(both(ZipMethod::deflate, 8, 1), "a"), "a.keras: a is encrypted");
 }
 
 }  // namespace
