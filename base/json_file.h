@@ -61,7 +61,7 @@ std::string json_text(const nlohmann::ordered_json& json, int indent = -1);
 template <class T, class Json>
 std::optional<T> json_as(const Json& value) {
   if constexpr (std::is_same_v<T, nlohmann::json> || std::is_same_v<T, nlohmann::ordered_json>) {
-    return value;
+    return std::optional<T>(std::in_place, value);  // up to 3.10, values convert to any optional
   } else if constexpr (std::is_same_v<T, bool>) {
     if (value.is_boolean()) return value.template get<bool>();
   } else if constexpr (std::is_integral_v<T>) {
