@@ -9,8 +9,8 @@ include(EkgineFetch)
 
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 11)
   ekgine_need("g++ ${CMAKE_CXX_COMPILER_VERSION} is too old, expected 11 or later" g++-11 cxx-compiler)
-elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
-  ekgine_need("clang ${CMAKE_CXX_COMPILER_VERSION} is too old, expected 14 or later" clang-14 cxx-compiler)
+elseif(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16)
+  ekgine_need("clang ${CMAKE_CXX_COMPILER_VERSION} is too old, expected 16 or later" clang-16 cxx-compiler)
 endif()
 
 macro(ekgine_package name version what apt conda)
