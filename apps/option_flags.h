@@ -16,7 +16,8 @@ namespace ekgine {
 template <class Options, class T>
 CLI::Option* add_option(CLI::App& command, const Option<Options, T>& option, T& value,
                         const char* help = nullptr) {
-  const std::string flag = std::string("--") + option.name;
+  std::string flag = std::string("--") + option.name;
+  if (option.older != nullptr) flag += std::string(",--") + option.older;
   if (help == nullptr) help = option.help;
   if constexpr (NamedChoice<T>) {
     return add_choice(command, flag, value, help);

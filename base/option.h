@@ -55,7 +55,8 @@ struct Option {
   OptionGroup group;
   InSearch in_search;
   const char* help;
-  Range range = {};  // of numbers
+  Range range = {};             // of numbers
+  const char* older = nullptr;  // what it was called before: still read, never written
 };
 template <class Options, class T, class... Rest>
 Option(const char*, T Options::*, Rest...) -> Option<Options, T>;

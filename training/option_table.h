@@ -70,8 +70,8 @@ inline constexpr std::tuple training_options{
         "shuffle", &TrainOptions::shuffle, OptionGroup::training, InSearch::varies,
         "Order of the sequences: stretches (of consecutive ones, shuffled; fast, since neighbours "
         "share beats), full (all shuffled) or stream (bounded memory)"},
-    Option{"run-length", &TrainOptions::stretch_length, OptionGroup::training, InSearch::varies,
-           "Sequences per stretch", Range{1, 1 << 20}},
+    Option{"stretch-length", &TrainOptions::stretch_length, OptionGroup::training, InSearch::varies,
+           "Sequences per stretch", Range{1, 1 << 20}, "run-length"},
     Option{"encode-each", &TrainOptions::encode_each, OptionGroup::training, InSearch::varies,
            "Encode the beats of every sequence, even those that sequences share"},
     allow_absent_classes_option,

@@ -62,7 +62,8 @@ ordered_json TrainOptions::to_json() const {
 TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string& source) {
   TrainOptions options;
   std::set<std::string> known = {"tensorboard"};
-  const auto read = [&]<class T>(const char* name, T& value) {
+  const auto read = [&]<class T>(const char* name, T& value, const char* older = nullptr) {
+    if (older != nullptr && json.is_object() && json.contains(older)) name = older;
     known.insert(name);
     std::optional<T> stored;
     if (json.is_object() && json.contains(name)) stored = option_from_json<T>(name, json.at(name));
@@ -70,8 +71,8 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
     value = std::move(*stored);
   };
   try {
-    for_each_training_option(options,
-                             [&](const auto& option, auto& value) { read(option.name, value); });
+    for_each_training_option(
+        options, [&](const auto& option, auto& value) { read(option.name, value, option.older); });
     if (json.contains("tensorboard")) read("tensorboard", options.tensorboard);
     for (const auto& [name, value] : json.items()) {
       if (!known.contains(name)) fail("the option {} is not known", name);

@@ -56,7 +56,7 @@ struct TrainOptions {
   Monitor monitor = Monitor::loss;
   std::int64_t patience = EarlyStopping().patience;  // epochs without improvement before stopping
   Shuffle shuffle = Shuffle::stretches;
-  // Consecutive sequences kept together by `stretches`; the option is called run-length.
+  // Consecutive sequences kept together by `stretches`.
   std::int64_t stretch_length = SamplerOptions().stretch_length;
   bool encode_each = false;  // encode the beats of every sequence, shared or not
   bool allow_absent_classes = false;

@@ -462,6 +462,8 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
   craft("p/study.json", [](ordered_json& study) {
     EXPECT_EQ(study["options"]["shuffle"], "stretches");
     study["options"]["shuffle"] = "runs";
+    study["options"]["run-length"] = study["options"]["stretch-length"];
+    study["options"].erase("stretch-length");
     study["plan"]["label-map"] = "seed";
     study["inputs"]["label-map"] = "seed";
   });

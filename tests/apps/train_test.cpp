@@ -190,16 +190,17 @@ TEST_F(Train, TakesRecordsFromASplitsFile) {
 }
 
 TEST_F(Train, EveryWayOfShufflingAndEveryModelTrains) {
-  const Arguments variants[] = {
-      {"--shuffle", "stream"},
-      {"--shuffle", "full", "--class-weights", "balanced"},
-      {"--model", "Baseline_Model", "--class-weights", "none"},
-      {"--model", "AttentionOnly", "--num-blocks", "2"},
-      {"--model", "CNNLSTM_Model", "--lstm-units", "6"},
-      {"--model", "CNNLSTM_Model", "--sequence-length", "7"},
-      {"--sequence-length", "5", "--num-blocks", "2"},
-      {"--schedule", "plateau", "--validation-records", "903", "--shuffle", "runs"},  // of before
-      {"--schedule", "constant", "--sequence-length", "1"}};
+  const Arguments variants[] = {{"--shuffle", "stream"},
+                                {"--shuffle", "full", "--class-weights", "balanced"},
+                                {"--model", "Baseline_Model", "--class-weights", "none"},
+                                {"--model", "AttentionOnly", "--num-blocks", "2"},
+                                {"--model", "CNNLSTM_Model", "--lstm-units", "6"},
+                                {"--model", "CNNLSTM_Model", "--sequence-length", "7"},
+                                {"--sequence-length", "5", "--num-blocks", "2"},
+                                // As they were called before.
+                                {"--schedule", "plateau", "--validation-records", "903",
+                                 "--shuffle", "runs", "--run-length", "8"},
+                                {"--schedule", "constant", "--sequence-length", "1"}};
   for (std::size_t i = 0; i < std::size(variants); ++i) {
     SCOPED_TRACE(::testing::PrintToString(variants[i]));
     const std::string run = "run" + std::to_string(i);

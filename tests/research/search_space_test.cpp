@@ -31,7 +31,7 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
       "weight-decay = [0, 0.01]\n"
       "learning-rate = { min = 1e-5, max = 1e-2, scale = \"log\" }\n"
       "amplitude-jitter = { min = 0.1, max = 0.3 }\n"
-      "run-length = { min = 1, max = 64, scale = \"log\" }\n");
+      "stretch-length = { min = 1, max = 64, scale = \"log\" }\n");
   std::map<std::string, std::set<std::string>> seen;
   int small_rates = 0, short_stretches = 0;
   for (std::int64_t trial = 1; trial <= 600; ++trial) {
@@ -43,7 +43,7 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
     EXPECT_GE(jitter, 0.1);
     EXPECT_LE(jitter, 0.3);
     small_rates += rate < std::sqrt(1e-7);
-    short_stretches += values.at("run-length").get<int>() <= 8;
+    short_stretches += values.at("stretch-length").get<int>() <= 8;
     EXPECT_NO_THROW(with_values(
         [] {
           TrainOptions base;

@@ -60,6 +60,19 @@ TEST(TrainOptions, EveryOptionIsRefusedOutOfItsRange) {
   });
 }
 
+TEST(TrainOptions, OlderNamesAreRead) {
+  TrainOptions options = unusual();
+  options.stretch_length = 5;
+  ordered_json json = options.to_json();
+  EXPECT_FALSE(json.contains("run-length"));
+  json["run-length"] = 7;
+  EXPECT_ERROR(TrainOptions::from_json(json, "f"), "f: the option stretch-length is not known");
+  json.erase("stretch-length");
+  EXPECT_EQ(TrainOptions::from_json(json, "f").stretch_length, 7);
+  json["run-length"] = 0;
+  EXPECT_ERROR(TrainOptions::from_json(json, "f"), "stretch length must be 1 to 1048576, got 0");
+}
+
 TEST(TrainOptions, ErrorsNameTheOption) {
   TrainOptions options = unusual();
   options.batch_size = 0;
