@@ -554,6 +554,7 @@ TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
   expect_success(result);
   const auto scalars = shown_scalars(path("logs/run"));
   std::vector<std::string> tags;
+  tags.reserve(scalars.size());
   for (const auto& [tag, values] : scalars) tags.push_back(tag);
   EXPECT_THAT(tags, ElementsAre("accuracy/test", "accuracy/training", "accuracy/validation",
                                 "learning_rate", "loss/test", "loss/training", "loss/validation",
