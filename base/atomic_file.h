@@ -51,8 +51,9 @@ class AtomicFile {
   std::shared_ptr<Temporary> temporary_;
 };
 
-// Removes a folder and the files in it; of folders in it, and of what cannot be removed, nothing.
-// Takes no memory, unlike std::filesystem::remove_all.
+// Removes the files in a folder, and then the folder if nothing else is in it. What cannot be
+// removed stays, without an error; a symbolic link is not followed. Takes no memory, unlike
+// std::filesystem::remove_all, which ends the program where it gets none.
 void remove_flat_folder(const char* folder) noexcept;
 
 // A folder of files, made by others, that goes when this ends, until it is kept.

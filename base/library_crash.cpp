@@ -41,7 +41,7 @@ std::string_view owner(_Unwind_Ptr code) noexcept {
 }
 
 struct Culprit {
-  bool found = false, in_interrupted = false;
+  bool in_interrupted = false;
   std::string_view name;
 };
 
@@ -58,7 +58,7 @@ _Unwind_Reason_Code look(_Unwind_Context* context, void* data) noexcept {
   if (std::ranges::any_of(run_times, [&](auto prefix) { return name.starts_with(prefix); })) {
     return _URC_NO_REASON;
   }
-  culprit = {true, true, name};
+  culprit.name = name;
   return _URC_NORMAL_STOP;
 }
 
