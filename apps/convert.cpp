@@ -16,12 +16,12 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct ConvertArguments {
   CommonOptions common;
   std::string input, output;
 };
 
-void run(Options& o) {
+void run(ConvertArguments& o) {
   apply(o.common);
   const bool to_keras = o.output.ends_with(".keras");
   if (!to_keras && !o.output.ends_with(".safetensors")) {
@@ -55,7 +55,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_convert(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ConvertArguments>();
   CLI::App* command = program.add_subcommand(
       "convert",
       "Convert weights between Keras' .keras files and safetensors, and print their names and "

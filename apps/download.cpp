@@ -17,7 +17,7 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct DownloadArguments {
   CommonOptions common;
   DownloadOptions download;
 };
@@ -54,7 +54,7 @@ class Bars {
   std::unique_ptr<Progress> checking_, fetching_;
 };
 
-void run(Options& o) {
+void run(DownloadArguments& o) {
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
   DownloadOptions& d = o.download;
@@ -107,7 +107,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_download(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<DownloadArguments>();
   DownloadOptions& d = o->download;
   CLI::App* command = program.add_subcommand(
       "download",

@@ -24,7 +24,7 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct EvaluateArguments {
   CommonOptions common;
   std::string weights, data, splits, output;
   PrecisionChoice precision = PrecisionChoice::f32;
@@ -34,7 +34,7 @@ struct Options {
 
 // Has the model normalise by the records that are named, where some are, and says by what it does.
 // Errors: by nothing.
-std::string choose_normalisation(Model& model, const Store& store, const Options& o) {
+std::string choose_normalisation(Model& model, const Store& store, const EvaluateArguments& o) {
   if (!o.normalise_on.empty()) {
     MemoryDataset training(store, o.normalise_on, model.config().sequence_length);
     normalise_on(model, training);
@@ -49,7 +49,7 @@ std::string choose_normalisation(Model& model, const Store& store, const Options
   return "the weights' own";
 }
 
-void run(Options& o) {
+void run(EvaluateArguments& o) {
   if (o.records.empty() && o.splits.empty()) {
     fail_usage("no records to evaluate: give --records or --splits");
   }
@@ -104,7 +104,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_evaluate(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<EvaluateArguments>();
   CLI::App* command = program.add_subcommand(
       "evaluate",
       "Evaluate weights on whole records: accuracy, loss, per-class precision, recall, F1, ROC "

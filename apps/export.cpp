@@ -16,13 +16,13 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct ExportArguments {
   CommonOptions common;
   std::string data, predictions, npz;
   TfRecordOptions tfrecord;
 };
 
-TfRecordSummary write_tfrecords(const Options& o) {
+TfRecordSummary write_tfrecords(const ExportArguments& o) {
   const Store store(o.data);
   std::unique_ptr<Progress> bar;
   const TfRecordSummary summary =
@@ -34,7 +34,7 @@ TfRecordSummary write_tfrecords(const Options& o) {
   return summary;
 }
 
-void run(Options& o) {
+void run(ExportArguments& o) {
   const bool tfrecord = !o.tfrecord.output.empty(), npz = !o.npz.empty();
   if (!tfrecord && !npz) {
     fail_usage("nothing to export: give --data and --tfrecord, or --predictions and --npz");
@@ -80,7 +80,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_export(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<ExportArguments>();
   CLI::App* command = program.add_subcommand(
       "export",
       "Write what other programs read: a store's sequences of scalograms as TFRecords, and a "

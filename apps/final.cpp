@@ -15,13 +15,13 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct FinalArguments {
   CommonOptions common;
   TrainOptions train;
   StudyRecords records;
 };
 
-void run(Options& o) {
+void run(FinalArguments& o) {
   TrainOptions& t = o.train;
   resolve_study(t, o.records, o.common);
   t.test_records = o.records.test;
@@ -47,7 +47,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_final(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<FinalArguments>();
   CLI::App* command = program.add_subcommand(
       "final",
       "Train on all training records for all epochs, then test once on the held-out records.\n"

@@ -19,7 +19,7 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct KfoldArguments {
   CommonOptions common;
   KFoldOptions kfold;
   StudyRecords records;
@@ -34,7 +34,7 @@ std::int64_t fold_number(const std::string& text) {
   return std::stoll(text);
 }
 
-void run(Options& o) {
+void run(KfoldArguments& o) {
   KFoldOptions& k = o.kfold;
   resolve_study(k.train, o.records, o.common);
   for (const std::string& fold : split_list(o.folds)) k.only.push_back(fold_number(fold));
@@ -58,7 +58,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_kfold(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<KfoldArguments>();
   KFoldOptions& k = o->kfold;
   CLI::App* command = program.add_subcommand(
       "kfold",

@@ -18,7 +18,7 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct PipelineArguments {
   CommonOptions common;
   PipelineOptions pipeline;
   StudyRecords records;
@@ -35,7 +35,7 @@ struct Effort {
 const std::map<std::string, Effort> efforts = {
     {"quick", {0, 0, 1}}, {"standard", {0, 5, 3}}, {"full", {20, 5, 20}}};
 
-void run(Options& o, const CLI::App& command) {
+void run(PipelineArguments& o, const CLI::App& command) {
   PipelineOptions& p = o.pipeline;
   if (p.database.empty() == p.train.data.empty()) {
     fail_usage("give either --database, a folder of WFDB records, or --data, a store");
@@ -77,7 +77,7 @@ void run(Options& o, const CLI::App& command) {
 }  // namespace
 
 void add_pipeline(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PipelineArguments>();
   PipelineOptions& p = o->pipeline;
   p.spaces = "apps/configs/tune";
   CLI::App* command = program.add_subcommand(

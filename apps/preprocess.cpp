@@ -15,12 +15,12 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct PreprocessArguments {
   CommonOptions common;
   PreprocessOptions preprocess;
 };
 
-void run(Options& o) {
+void run(PreprocessArguments& o) {
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
   o.preprocess.tool = program_name();
@@ -65,7 +65,7 @@ void run(Options& o) {
 }  // namespace
 
 void add_preprocess(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<PreprocessArguments>();
   CLI::App* command = program.add_subcommand(
       "preprocess",
       "Cut the beats of a WFDB database and write them to a store.\n"

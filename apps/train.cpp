@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct TrainArguments {
   CommonOptions common;
   TrainOptions train;
   std::string splits, resume;
@@ -52,7 +52,7 @@ TrainResult resuming(const fs::path& run, const Work& work) {
   }
 }
 
-TrainResult run_or_resume(Options& o, const CLI::App& command) {
+TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
   const auto print = [&o](const std::string& text) { say(o.common, text); };
   const std::int64_t threads = apply(o.common);
   if (!o.resume.empty()) {
@@ -96,7 +96,7 @@ TrainResult run_or_resume(Options& o, const CLI::App& command) {
   return resuming(o.train.output, [&] { return train(o.train, print, o.profile); });
 }
 
-void run(Options& o, const CLI::App& command) {
+void run(TrainArguments& o, const CLI::App& command) {
   const TrainResult result = run_or_resume(o, command);
   if (o.common.json) {
     nlohmann::ordered_json json = nlohmann::ordered_json::object();
@@ -132,7 +132,7 @@ void run(Options& o, const CLI::App& command) {
 }  // namespace
 
 void add_train(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TrainArguments>();
   TrainOptions& t = o->train;
   CLI::App* command = program.add_subcommand(
       "train",

@@ -17,7 +17,7 @@ namespace ekgine {
 
 namespace {
 
-struct Options {
+struct TuneArguments {
   CommonOptions common;
   TuneOptions tune;
   StudyRecords records;
@@ -25,7 +25,7 @@ struct Options {
   std::int64_t fold = 1;
 };
 
-void run(Options& o, const CLI::App& command) {
+void run(TuneArguments& o, const CLI::App& command) {
   TuneOptions& t = o.tune;
   resolve_study(t.train, o.records, o.common);
   Split split{{}, o.records.validation, {}};
@@ -55,7 +55,7 @@ void run(Options& o, const CLI::App& command) {
 }  // namespace
 
 void add_tune(CLI::App& program) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<TuneArguments>();
   TuneOptions& t = o->tune;
   t.train.epochs = 20;
   CLI::App* command = program.add_subcommand(

@@ -13,6 +13,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/descriptor.h"
 #include "base/interrupt.h"
 
 namespace ekgine {
@@ -45,21 +46,6 @@ Held& held() {
   static Held directories;
   return directories;
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int file) : file_(file) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (file_ >= 0) close(file_);
-  }
-  int get() const { return file_; }
-  int release() { return std::exchange(file_, -1); }
-
- private:
-  int file_;
-};
 
 // Locks the directory and gives what it is; nothing where another process has it.
 std::optional<Identity> take(const std::filesystem::path& directory) {

@@ -13,6 +13,15 @@ function(ekgine_include_root target scope folder)
   target_include_directories(${target} ${scope} ${root})
 endfunction()
 
+# ekgine_unity(TARGET)
+#
+# Compiles the files of a target sixteen at a time, where EKGINE_UNITY says so: what they include is most
+# of their text. They must not use one name for two things in their anonymous namespaces, nor begin
+# with a `using` that the next one could meet.
+function(ekgine_unity target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${EKGINE_UNITY} UNITY_BUILD_BATCH_SIZE 16)
+endfunction()
+
 # ekgine_room(NAME [ROOMS room...] [LIBRARIES lib...] [PRIVATE_LIBRARIES lib...])
 #
 # One folder of the project as one static library `ekgine_NAME`, made of every .cpp in it and, in a
@@ -36,6 +45,10 @@ function(ekgine_room name)
   target_link_libraries(ekgine_${name}
     PUBLIC ekgine_options ${ROOM_ROOMS} ${ROOM_LIBRARIES}
     PRIVATE ${ROOM_PRIVATE_LIBRARIES})
+  # Kernels are mostly text of their own, and what the compiler makes of one must not hang on others.
+  if(NOT name STREQUAL "kernels")
+    ekgine_unity(ekgine_${name})
+  endif()
   if(EKGINE_CUDA AND cuda_sources)
     ekgine_cuda(ekgine_${name})
   endif()

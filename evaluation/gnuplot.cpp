@@ -20,6 +20,7 @@
 
 #include "base/atomic_file.h"
 #include "base/console.h"
+#include "base/descriptor.h"
 #include "base/error.h"
 
 extern char** environ;
@@ -31,24 +32,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_ = -1;
-};
 
 [[noreturn]] void fail_with_errno(std::string_view what, int code) {
   fail("{}: {}", what, std::strerror(code));

@@ -22,15 +22,15 @@ namespace ekgine {
 namespace {
 
 namespace fs = std::filesystem;
-using json = nlohmann::ordered_json;
+using nlohmann::ordered_json;
 
 constexpr const char* keras_version = "3.8.0";  // whose format this is
 
 // A Functional model that takes its layers one after another.
-class Chain {
+class LayerWriter {
  public:
   // `shape`: of the input, with null for the batch.
-  Chain(std::string name, const std::string& input, json shape)
+  LayerWriter(std::string name, const std::string& input, ordered_json shape)
       : name_(std::move(name)), first_(input), last_(input), shape_(std::move(shape)) {
     layers_.push_back(
         {{"module", "keras.layers"},
@@ -39,30 +39,32 @@ class Chain {
           {{"batch_shape", shape_}, {"dtype", "float32"}, {"sparse", false}, {"name", input}}},
          {"registered_name", nullptr},
          {"name", input},
-         {"inbound_nodes", json::array()}});
+         {"inbound_nodes", ordered_json::array()}});
   }
 
   // A layer of Keras, or of `module` with its class as registered name; `output` is its shape.
-  void add(const char* class_name, const std::string& name, json config, json output,
-           const char* module = nullptr) {
-    json settings = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
+  void add(const char* class_name, const std::string& name, ordered_json config,
+           ordered_json output, const char* module = nullptr) {
+    ordered_json settings = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
     settings.update(config);
-    const json tensor = {
+    const ordered_json tensor = {
         {"class_name", "__keras_tensor__"},
         {"config", {{"shape", shape_}, {"dtype", "float32"}, {"keras_history", {last_, 0, 0}}}}};
-    json node = {{"args", json::array({tensor})}, {"kwargs", json::object()}};
+    ordered_json node = {{"args", ordered_json::array({tensor})},
+                         {"kwargs", ordered_json::object()}};
     if (module != nullptr) node["kwargs"] = {{"training", false}};
-    layers_.push_back({{"module", module != nullptr ? module : "keras.layers"},
-                       {"class_name", class_name},
-                       {"config", std::move(settings)},
-                       {"registered_name", module != nullptr ? json(class_name) : json()},
-                       {"name", name},
-                       {"inbound_nodes", json::array({std::move(node)})}});
+    layers_.push_back(
+        {{"module", module != nullptr ? module : "keras.layers"},
+         {"class_name", class_name},
+         {"config", std::move(settings)},
+         {"registered_name", module != nullptr ? ordered_json(class_name) : ordered_json()},
+         {"name", name},
+         {"inbound_nodes", ordered_json::array({std::move(node)})}});
     last_ = name;
     shape_ = std::move(output);
   }
 
-  json finish() && {
+  ordered_json finish() && {
     return {{"module", "keras.src.models.functional"},
             {"class_name", "Functional"},
             {"config",
@@ -76,19 +78,19 @@ class Chain {
 
  private:
   std::string name_, first_, last_;
-  json shape_;  // of the last layer's output
-  json layers_ = json::array();
+  ordered_json shape_;  // of the last layer's output
+  ordered_json layers_ = ordered_json::array();
 };
 
-json feature_extractor(std::int64_t embed_dim) {
+ordered_json feature_extractor(std::int64_t embed_dim) {
   std::int64_t height = scalogram_scales, width = beat_samples;
-  Chain chain("scalogram_feature_extractor", "input_layer_1", {nullptr, height, width, 1});
+  LayerWriter chain("scalogram_feature_extractor", "input_layer_1", {nullptr, height, width, 1});
   const std::array<std::int64_t, 3> channels = {32, 64, embed_dim};
   for (std::size_t stage = 0; stage < channels.size(); ++stage) {
     const auto called = [&](const char* first) {
       return keras_repeat(first, static_cast<std::int64_t>(stage));
     };
-    const json shape = {nullptr, height, width, channels[stage]};
+    const ordered_json shape = {nullptr, height, width, channels[stage]};
     chain.add("Conv2D", called("conv2d"),
               {{"filters", channels[stage]},
                {"kernel_size", {3, 3}},
@@ -120,20 +122,20 @@ json feature_extractor(std::int64_t embed_dim) {
   return std::move(chain).finish();
 }
 
-json block_settings(const ModelConfig& config) {
-  json settings = {{"sequence_len", config.sequence_length},
-                   {"embed_dim", config.embed_dim},
-                   {"num_heads", config.num_heads},
-                   {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
-                   {"dropout_rate", config.dropout}};
+ordered_json block_settings(const ModelConfig& config) {
+  ordered_json settings = {{"sequence_len", config.sequence_length},
+                           {"embed_dim", config.embed_dim},
+                           {"num_heads", config.num_heads},
+                           {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
+                           {"dropout_rate", config.dropout}};
   if (config.name == "Main_Model") settings["kernel_size"] = config.kernel_size;
   return settings;
 }
 
-json graph(const ModelConfig& config) {
+ordered_json graph(const ModelConfig& config) {
   const std::int64_t t = config.sequence_length, d = config.embed_dim;
-  Chain chain(config.name, "input_layer", {nullptr, t, scalogram_scales, beat_samples, 1});
-  const json features = {nullptr, t, d};
+  LayerWriter chain(config.name, "input_layer", {nullptr, t, scalogram_scales, beat_samples, 1});
+  const ordered_json features = {nullptr, t, d};
   chain.add("TimeDistributed", "time_distributed", {{"layer", feature_extractor(d)}}, features);
   if (config.name == "CNNLSTM_Model") {
     chain.add("LSTM", "lstm",
@@ -201,9 +203,10 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
 
 void export_keras(const fs::path& path, const ModelWeights& weights) {
   const std::string file = path.string();
-  const ZipMember members[] = {{"metadata.json", json{{"keras_version", keras_version}}.dump()},
-                               {"config.json", graph(weights.config).dump()},
-                               {"model.weights.h5", variables_file(weights, file)}};
+  const ZipMember members[] = {
+      {"metadata.json", ordered_json{{"keras_version", keras_version}}.dump()},
+      {"config.json", graph(weights.config).dump()},
+      {"model.weights.h5", variables_file(weights, file)}};
   write_file(path, zip_of(members, ZipMethod::store, file));  // weights hardly compress
 }
 

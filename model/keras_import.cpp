@@ -83,9 +83,9 @@ class Layer {
 
 // The layers of a Functional model one after another, each of which must be of the class that is
 // asked for and take the one before it as its input.
-class Chain {
+class LayerReader {
  public:
-  Chain(const json& model, const std::string& source) : model_(model, source) {
+  LayerReader(const json& model, const std::string& source) : model_(model, source) {
     if (model_.class_name() != "Functional") {
       fail("{} is a {}, expected a Functional model", model_.where(), model_.class_name());
     }
@@ -141,7 +141,7 @@ class Chain {
 
 // Checks the feature extractor and returns embed_dim.
 std::int64_t read_feature_extractor(const json& model, const std::string& source) {
-  Chain chain(model, source);
+  LayerReader chain(model, source);
   chain.next("InputLayer").require("batch_shape", {nullptr, 32, 187, 1});
   std::int64_t channels = 0;
   for (int stage = 1; stage <= 3; ++stage) {
@@ -229,7 +229,7 @@ void read_lstm(const Layer& lstm, ModelConfig& config) {
 }
 
 ModelConfig read_model(const json& model, const std::string& source) {
-  Chain chain(model, source);
+  LayerReader chain(model, source);
   ModelConfig config;
   config.name = "Baseline_Model";
   config.sequence_length = read_sequence_length(chain.next("InputLayer"));
@@ -274,9 +274,9 @@ ModelConfig read_model(const json& model, const std::string& source) {
 }
 
 // The variables of model.weights.h5, each taken once.
-class Variables {
+class VariableReader {
  public:
-  Variables(const std::string& image, std::string source)
+  VariableReader(const std::string& image, std::string source)
       : source_(std::move(source)),
         file_(hdf5::File::open_image(std::as_bytes(std::span(image)), source_)) {}
 
@@ -379,7 +379,7 @@ ModelWeights import_keras(const fs::path& path) {
   }
 
   member = "model.weights.h5";
-  Variables variables(archive.read(member, largest_weights), source(member));
+  VariableReader variables(archive.read(member, largest_weights), source(member));
   for (const KerasVariable& variable : keras_variables(weights.config)) variables.take(variable);
   variables.take_beat_unit(weights.config);
   weights.label_map = variables.label_map();

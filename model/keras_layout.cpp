@@ -12,7 +12,7 @@ namespace {
 
 using Extents = std::vector<std::int64_t>;
 
-class Variables {
+class VariableList {
  public:
   // Variable `index` of a layer; `stored` is its shape in Keras.
   void add(const std::string& layer, int index, const std::string& name, Extents shape,
@@ -60,7 +60,7 @@ class Variables {
   std::vector<KerasVariable> all_;
 };
 
-void add_feature_extractor(Variables& variables, const ModelConfig& config) {
+void add_feature_extractor(VariableList& variables, const ModelConfig& config) {
   const std::int64_t channels[] = {1, 32, 64, config.embed_dim};
   for (int stage = 0; stage < 3; ++stage) {
     const std::string extractor = "layers/time_distributed/layer/layers/";
@@ -72,7 +72,7 @@ void add_feature_extractor(Variables& variables, const ModelConfig& config) {
   }
 }
 
-void add_feed_forward(Variables& variables, const ModelConfig& config, const std::string& layer,
+void add_feed_forward(VariableList& variables, const ModelConfig& config, const std::string& layer,
                       const std::string& name) {
   const std::int64_t d = config.embed_dim, ff_dim = config.ff_dim_multiplier * d;
   variables.add_norm(layer + "/layer_norm", name + ".norm", d);
@@ -80,7 +80,7 @@ void add_feed_forward(Variables& variables, const ModelConfig& config, const std
   variables.add_dense(layer + "/ffn2", name + ".dense2", ff_dim, d);
 }
 
-void add_attention(Variables& variables, const ModelConfig& config, const std::string& layer,
+void add_attention(VariableList& variables, const ModelConfig& config, const std::string& layer,
                    const std::string& name) {
   const std::int64_t d = config.embed_dim, heads = config.num_heads;
   variables.add_norm(layer + "/layer_norm", name + ".norm", d);
@@ -94,7 +94,7 @@ void add_attention(Variables& variables, const ModelConfig& config, const std::s
   variables.add(layer + "/mha/output_dense", 1, name + ".output.bias", {d});
 }
 
-void add_convolution(Variables& variables, const ModelConfig& config, const std::string& layer,
+void add_convolution(VariableList& variables, const ModelConfig& config, const std::string& layer,
                      const std::string& name) {
   const std::int64_t d = config.embed_dim, kernel = config.kernel_size;
   variables.add_norm(layer + "/layer_norm", name + ".norm", d);
@@ -113,7 +113,7 @@ std::string keras_repeat(const std::string& first, std::int64_t index) {
 }
 
 std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
-  Variables variables;
+  VariableList variables;
   add_feature_extractor(variables, config);
   std::int64_t width = config.embed_dim;
   if (config.name == "Main_Model") {

@@ -19,12 +19,12 @@ TEST(Devices, ListsTheProcessor) {
 TEST(Devices, AsJson) {
   const ProcessResult result = ekgine({"devices", "--json", "--threads", "3"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
+  const auto printed = nlohmann::json::parse(result.out);
 #if !EKGINE_HAS_CUDA
-  EXPECT_EQ(json.at("devices").size(), 1u);
-  EXPECT_EQ(json.at("cuda"), "not in this build");
+  EXPECT_EQ(printed.at("devices").size(), 1u);
+  EXPECT_EQ(printed.at("cuda"), "not in this build");
 #endif
-  const auto& cpu = json.at("devices")[0];
+  const auto& cpu = printed.at("devices")[0];
   EXPECT_EQ(cpu.at("device"), "cpu");
   EXPECT_EQ(cpu.at("threads"), 3);
   EXPECT_GT(cpu.at("memory_gb"), 0);

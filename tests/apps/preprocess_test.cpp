@@ -21,11 +21,11 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   const ProcessResult result = ekgine({"preprocess", "--database", database_, "--output",
                                        path("again"), "--records", "903,901", "--json"});
   expect_success(result);
-  auto json = nlohmann::json::parse(result.out);
-  EXPECT_GT(json.at("seconds"), 0);
-  json.erase("seconds");
-  EXPECT_EQ(json, nlohmann::json::parse(R"({"store": ")" + path("again") +
-                                        R"(", "records": 2, "beats": 36,
+  auto printed = nlohmann::json::parse(result.out);
+  EXPECT_GT(printed.at("seconds"), 0);
+  printed.erase("seconds");
+  EXPECT_EQ(printed, nlohmann::json::parse(R"({"store": ")" + path("again") +
+                                           R"(", "records": 2, "beats": 36,
                 "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5},
                 "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0})"));
   EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
@@ -52,10 +52,10 @@ TEST_F(SmallStore, PreprocessTellsWhatItLeftOut) {
   const ProcessResult result = ekgine(command + Arguments{"--json", "--quiet"});
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  const auto json = nlohmann::json::parse(result.out);
-  EXPECT_EQ(json.at("unannotated_records"), nlohmann::json::parse(R"(["noise"])"));
-  EXPECT_EQ(json.at("unmeasured_beats"), 1);
-  EXPECT_EQ(json.at("repeated_annotations"), 1);
+  const auto printed = nlohmann::json::parse(result.out);
+  EXPECT_EQ(printed.at("unannotated_records"), nlohmann::json::parse(R"(["noise"])"));
+  EXPECT_EQ(printed.at("unmeasured_beats"), 1);
+  EXPECT_EQ(printed.at("repeated_annotations"), 1);
 }
 
 // Everything that can be wrong with a record ends in one line that names the file, and no store.

@@ -329,9 +329,9 @@ class StudyState : public SmallStore {
   }
   // Replaces the file by what `change` makes of it, with a seal that holds.
   void craft(const std::string& name, const std::function<void(ordered_json&)>& change) const {
-    ordered_json json = read_json<ordered_json>(path(name), Sealed::required);
-    change(json);
-    write_bytes(path(name), sealed_json(json));
+    ordered_json content = read_json<ordered_json>(path(name), Sealed::required);
+    change(content);
+    write_bytes(path(name), sealed_json(content));
   }
 };
 
@@ -493,12 +493,12 @@ TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {
 TEST_F(StudyState, FilesOfTheVersionBeforeAreRead) {
   expect_success(ekgine(kfold()));
   const auto unseal = [&](const std::string& name, bool study) {
-    ordered_json json = read_json<ordered_json>(path(name), Sealed::required);
+    ordered_json content = read_json<ordered_json>(path(name), Sealed::required);
     if (study) {
-      json["format"] = "ekgine-study-1";
-      json.erase("inputs");
+      content["format"] = "ekgine-study-1";
+      content.erase("inputs");
     }
-    write_bytes(path(name), json.dump(2));
+    write_bytes(path(name), content.dump(2));
   };
   unseal("k/study.json", true);
   unseal("k/fold-1/result.json", false);

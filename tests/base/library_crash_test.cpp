@@ -40,7 +40,7 @@ int fill_stack(int depth) {
   return depth < 0 ? 0 : fill_stack(depth + digest[0] / 255) + digest[1];
 }
 
-constexpr const char* line = "^ekgine: libcrypto[^ ]* crashed: [^\n]*\n$";
+constexpr const char* one_line = "^ekgine: libcrypto[^ ]* crashed: [^\n]*\n$";
 
 TEST(LibraryCrash, IsOneLineAndTakesTemporaryFilesAlong) {
   const testing::TemporaryDirectory directory;
@@ -50,7 +50,7 @@ TEST(LibraryCrash, IsOneLineAndTakesTemporaryFilesAlong) {
     file.write("half");
     crash_in_library();
   };
-  EXPECT_EXIT(crash(), ExitedWithCode(1), line);
+  EXPECT_EXIT(crash(), ExitedWithCode(1), one_line);
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
@@ -59,7 +59,7 @@ TEST(LibraryCrash, BelowOneIsIts) {
     report_library_crashes();
     crash_below_library();
   };
-  EXPECT_EXIT(crash(), ExitedWithCode(1), line);
+  EXPECT_EXIT(crash(), ExitedWithCode(1), one_line);
 }
 
 TEST(LibraryCrash, OnAnotherThreadIsOneLine) {
@@ -67,7 +67,7 @@ TEST(LibraryCrash, OnAnotherThreadIsOneLine) {
     report_library_crashes();
     std::thread(crash_below_library).join();
   };
-  EXPECT_EXIT(crash(), ExitedWithCode(1), line);
+  EXPECT_EXIT(crash(), ExitedWithCode(1), one_line);
 }
 
 TEST(LibraryCrash, OfAFullStackIsOneLineWhereExpected) {
@@ -79,7 +79,7 @@ TEST(LibraryCrash, OfAFullStackIsOneLineWhereExpected) {
       fill_stack(0);
     }).join();
   };
-  EXPECT_EXIT(crash(), ExitedWithCode(1), line);
+  EXPECT_EXIT(crash(), ExitedWithCode(1), one_line);
 }
 
 TEST(LibraryCrash, OfTheProgramItselfIsACrash) {

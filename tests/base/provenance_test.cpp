@@ -27,11 +27,12 @@ TEST(Provenance, ComesBackFromJson) {
   const Provenance made{"ekgine 1.2.3 (commit 0123456789ab+)", "a \"GPU\"", "ekgine\ntrain"};
   EXPECT_EQ(provenance_from_json(to_json(made), "file"), made);
   for (const char* key : {"tool", "device", "command"}) {
-    nlohmann::ordered_json json = to_json(made);
-    json[key] = 3;
-    EXPECT_ERROR(provenance_from_json(json, "file"), std::string("file: '") + key + "'");
-    json.erase(key);
-    EXPECT_ERROR(provenance_from_json(json, "file"), std::string("file: '") + key + "' is missing");
+    nlohmann::ordered_json stored = to_json(made);
+    stored[key] = 3;
+    EXPECT_ERROR(provenance_from_json(stored, "file"), std::string("file: '") + key + "'");
+    stored.erase(key);
+    EXPECT_ERROR(provenance_from_json(stored, "file"),
+                 std::string("file: '") + key + "' is missing");
   }
   EXPECT_ERROR(provenance_from_json(4, "file"), "file: 'tool' is missing");
 }

@@ -11,6 +11,7 @@
 #include "engine/device.h"
 #include "tests/cases/random.h"
 #include "tests/support/cuda_case.h"
+#include "tests/support/small_device.h"
 
 namespace ekgine::testing {
 namespace {
@@ -44,8 +45,6 @@ class AdamWOnCuda : public ::testing::Test {
   }
 };
 
-constexpr Device::Options small{.activation_reserve = 1 << 21, .workspace_reserve = 1 << 21};
-
 // Weights after `steps` steps, gradients drawn anew for each.
 std::vector<double> train(Device& device, std::int64_t n, int steps) {
   Random random(31);
@@ -69,8 +68,9 @@ std::vector<double> train(Device& device, std::int64_t n, int steps) {
 }
 
 TEST_F(AdamWOnCuda, FollowsTheCpuThroughManySteps) {
-  Device exact = Device::cpu(DType::f64, small), single = Device::cpu(DType::f32, small);
-  Device cuda = Device::cuda(0, DType::f32, small);
+  Device exact = Device::cpu(DType::f64, small_device),
+         single = Device::cpu(DType::f32, small_device);
+  Device cuda = Device::cuda(0, DType::f32, small_device);
   for (const std::int64_t n : {1, 3, 4, 127, 1027}) {
     const std::vector<double> expected = train(exact, n, 30), on_cpu = train(single, n, 30),
                               found = train(cuda, n, 30);
@@ -87,7 +87,8 @@ TEST_F(AdamWOnCuda, FollowsTheCpuThroughManySteps) {
 
 // √(1 − β₂ᵗ)/(1 − β₁ᵗ) near t = 1 is a quotient of small differences, far out it is 1.
 TEST_F(AdamWOnCuda, CorrectsTheBiasAtTheFirstStepAndLateOnes) {
-  Device exact = Device::cpu(DType::f64, small), cuda = Device::cuda(0, DType::f32, small);
+  Device exact = Device::cpu(DType::f64, small_device),
+         cuda = Device::cuda(0, DType::f32, small_device);
   for (const int steps : {1, 2}) {
     const std::vector<double> expected = train(exact, 5, steps), found = train(cuda, 5, steps);
     for (std::size_t i = 0; i < expected.size(); ++i) {

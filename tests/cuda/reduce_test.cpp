@@ -25,7 +25,7 @@ struct Matrix {
   std::vector<float> values;
 };
 
-Matrix draw(std::int64_t rows, std::int64_t columns) {
+Matrix draw_matrix(std::int64_t rows, std::int64_t columns) {
   Random random(11);
   Matrix x{rows, columns, std::vector<float>(static_cast<std::size_t>(rows * columns))};
   for (float& v : x.values) v = static_cast<float>(random.normal());
@@ -49,7 +49,8 @@ class SumRowsOnCuda : public ::testing::Test {
 
 // Some of one range of rows, some of several that are added in a second launch.
 std::vector<Matrix> matrices() {
-  return {draw(1, 5), draw(31, 8), draw(200, 3), draw(1500, 64), draw(5000, 7), draw(9000, 4)};
+  return {draw_matrix(1, 5),     draw_matrix(31, 8),   draw_matrix(200, 3),
+          draw_matrix(1500, 64), draw_matrix(5000, 7), draw_matrix(9000, 4)};
 }
 
 TEST_F(SumRowsOnCuda, EqualsTheSums) {

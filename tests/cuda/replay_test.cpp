@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "tests/support/cuda_case.h"
+#include "tests/support/small_device.h"
 
 namespace ekgine::testing {
 namespace {
 
-constexpr Device::Options small{.activation_reserve = 1 << 21, .workspace_reserve = 1 << 21};
 constexpr const char* notice =
     "more than 64 shapes of work on the device: further ones are queued kernel by kernel, which is "
     "slower\n";
@@ -23,7 +23,7 @@ constexpr const char* notice =
 // time; that is said once, and changes nothing else.
 TEST(ReplayOnCuda, CallsWorkBeyondItsGraphsAndSaysSoOnce) {
   if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
-  Device device = Device::cuda(0, DType::f32, small);
+  Device device = Device::cuda(0, DType::f32, small_device);
   Tensor from, to;
   const std::unique_ptr<Memory> memory =
       device.allocate("copies", {{from, {100}, DType::f32}, {to, {100}, DType::f32}});

@@ -10,26 +10,25 @@
 #include "engine/ops.h"
 #include "tests/cases/random.h"
 #include "tests/support/cuda_case.h"
+#include "tests/support/small_device.h"
 
 namespace ekgine::testing {
 namespace {
 
-constexpr Device::Options small{.activation_reserve = 1 << 21, .workspace_reserve = 1 << 21};
-
-struct Step {
+struct LossStep {
   double loss;
   std::vector<float> probabilities;
   std::vector<std::int32_t> labels;
 };
 
-kernels::RunningLoss totals_after(Device& device, const std::vector<Step>& steps) {
+kernels::RunningLoss totals_after(Device& device, const std::vector<LossStep>& steps) {
   Tensor memory;
   const std::unique_ptr<Memory> totals_memory = device.allocate(
       "totals",
       {{memory, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32}});
   auto* const totals = reinterpret_cast<kernels::RunningLoss*>(memory.bytes());
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    const Step& step = steps[i];
+    const LossStep& step = steps[i];
     const auto rows = std::ssize(step.labels);
     Arena::Plan plan;
     Tape tape(device, Tape::Mode::training, plan, {1, static_cast<std::uint32_t>(i + 1), 0});
@@ -44,10 +43,10 @@ kernels::RunningLoss totals_after(Device& device, const std::vector<Step>& steps
   return found;
 }
 
-std::vector<Step> random_steps(std::int64_t rows, std::int64_t classes) {
+std::vector<LossStep> random_steps(std::int64_t rows, std::int64_t classes) {
   Random random(5);
-  std::vector<Step> steps(3);
-  for (Step& step : steps) {
+  std::vector<LossStep> steps(3);
+  for (LossStep& step : steps) {
     step.loss = static_cast<float>(random.uniform(0, 3));
     for (std::int64_t i = 0; i < rows * classes; ++i) {
       // Few values, so that some are equal.
@@ -75,21 +74,23 @@ class RunningLossOnCuda : public ::testing::Test {
 };
 
 TEST_F(RunningLossOnCuda, EqualsTheCpu) {
-  Device cpu = Device::cpu(DType::f32, small), cuda = Device::cuda(0, DType::f32, small);
+  Device cpu = Device::cpu(DType::f32, small_device),
+         cuda = Device::cuda(0, DType::f32, small_device);
   for (const std::int64_t rows : {1, 2, 31, 33, 128, 257}) {
     for (const std::int64_t classes : {1, 2, 5}) {
       SCOPED_TRACE(Shape({rows, classes}).text());
-      const std::vector<Step> steps = random_steps(rows, classes);
+      const std::vector<LossStep> steps = random_steps(rows, classes);
       expect_equal(totals_after(cuda, steps), totals_after(cpu, steps));
     }
   }
 }
 
 TEST_F(RunningLossOnCuda, StopsAtALossThatIsNotFinite) {
-  Device cpu = Device::cpu(DType::f32, small), cuda = Device::cuda(0, DType::f32, small);
+  Device cpu = Device::cpu(DType::f32, small_device),
+         cuda = Device::cuda(0, DType::f32, small_device);
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-    std::vector<Step> steps = random_steps(4, 5);
+    std::vector<LossStep> steps = random_steps(4, 5);
     steps[1].loss = bad;
     const kernels::RunningLoss found = totals_after(cuda, steps);
     expect_equal(found, totals_after(cpu, steps));

@@ -29,7 +29,7 @@ EvaluationFacts facts() {
   return given;
 }
 
-std::vector<RecordPredictions> two_records() {
+std::vector<RecordPredictions> scored_records() {
   return {{"207", {0.25F, 0.75F}, {1}, {3000}},
           {"101", {0.5F, 0.5F, 1, 0, 0.625F, 0.375F}, {0, 0, 1}, {370, 650, 940}}};
 }
@@ -46,7 +46,7 @@ TEST(Evaluation, LeavesEverythingInTheDirectory) {
   if (!testing::gnuplot_installed()) GTEST_SKIP() << "gnuplot is not installed";
   const TemporaryDirectory parent;
   const auto directory = parent / "made";
-  const auto records = two_records();
+  const auto records = scored_records();
   const Evaluation evaluation = write_evaluation(directory, facts(), records);
   EXPECT_THAT(evaluation.notes, IsEmpty());
   EXPECT_EQ(files(directory),
@@ -72,8 +72,8 @@ TEST(Evaluation, WithoutADirectoryHasTheSameMetrics) {
   const SearchPath nothing(empty.path());
   EvaluationFacts given = facts();
   given.notes = {"Said by the caller."};
-  const Evaluation written = write_evaluation(directory.path(), given, two_records());
-  const Evaluation evaluation = evaluate_predictions(given, two_records());
+  const Evaluation written = write_evaluation(directory.path(), given, scored_records());
+  const Evaluation evaluation = evaluate_predictions(given, scored_records());
   EXPECT_EQ(metrics_json(evaluation.metrics), metrics_json(written.metrics));
   ASSERT_EQ(evaluation.records.size(), 2);
   EXPECT_EQ(metrics_json(evaluation.records[1].metrics), metrics_json(written.records[1].metrics));
@@ -86,7 +86,7 @@ TEST(Evaluation, GoesOnWithoutGnuplotAndSaysSo) {
   const SearchPath nothing(empty.path());
   EvaluationFacts given = facts();
   given.notes = {"Said by the caller."};
-  const Evaluation evaluation = write_evaluation(directory.path(), given, two_records());
+  const Evaluation evaluation = write_evaluation(directory.path(), given, scored_records());
   EXPECT_THAT(evaluation.notes,
               ElementsAre("Said by the caller.", HasSubstr("gnuplot is not installed")));
   EXPECT_EQ(files(directory.path()),
@@ -98,13 +98,13 @@ TEST(Evaluation, GoesOnWithoutGnuplotAndSaysSo) {
 
 TEST(Evaluation, ChecksEverythingBeforeItWrites) {
   const TemporaryDirectory parent;
-  auto records = two_records();
+  auto records = scored_records();
   records[1].probabilities[0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_ERROR(write_evaluation(parent / "made", facts(), records),
                "record 101: sequence 0: the probability of class 0 is nan, expected 0 to 1");
   EvaluationFacts given = facts();
   given.class_descriptions = {"one"};
-  EXPECT_ERROR(write_evaluation(parent / "made", given, two_records()),
+  EXPECT_ERROR(write_evaluation(parent / "made", given, scored_records()),
                "report: 1 class descriptions, expected 2 as there are classes");
   EXPECT_THAT(files(parent.path()), IsEmpty());
 }
@@ -112,9 +112,9 @@ TEST(Evaluation, ChecksEverythingBeforeItWrites) {
 TEST(Evaluation, WantsADirectoryItCanWriteIn) {
   const TemporaryDirectory parent;
   write_file(parent / "file", "");
-  EXPECT_ERROR(write_evaluation(parent / "file", facts(), two_records()),
+  EXPECT_ERROR(write_evaluation(parent / "file", facts(), scored_records()),
                (parent / "file").string() + ": cannot create the folder");
-  EXPECT_ERROR(write_evaluation(parent / "file/below", facts(), two_records()),
+  EXPECT_ERROR(write_evaluation(parent / "file/below", facts(), scored_records()),
                (parent / "file/below").string() + ": cannot create the folder");
 }
 

@@ -20,7 +20,7 @@ namespace {
 
 using testing::Random;
 
-const std::vector<std::string> kClasses{"N", "S", "V", "F", "Q"};
+const std::vector<std::string> aami_classes{"N", "S", "V", "F", "Q"};
 
 struct Predictions {
   std::vector<float> probabilities;
@@ -46,7 +46,8 @@ Predictions random_predictions(std::int64_t n, int levels, std::uint64_t seed) {
 }
 
 Metrics metrics_of(const Predictions& made) {
-  return compute_metrics(made.probabilities, made.labels, std::span(kClasses).first(made.classes));
+  return compute_metrics(made.probabilities, made.labels,
+                         std::span(aami_classes).first(made.classes));
 }
 
 // Everything in `found` as in `expected`, numbers within 1e-12 of it.
@@ -107,7 +108,8 @@ TEST(Metrics, AreThoseTheReferencePublished) {
   EXPECT_NEAR(baseline.weighted_f1, results["weighted_f1"].get<double>(), 0.005);
   for (std::size_t c = 0; c < 5; ++c) {
     ASSERT_TRUE(baseline.classes[c].auc);
-    EXPECT_NEAR(*baseline.classes[c].auc, results["auc"][c].get<double>(), 0.5e-4) << kClasses[c];
+    EXPECT_NEAR(*baseline.classes[c].auc, results["auc"][c].get<double>(), 0.5e-4)
+        << aami_classes[c];
   }
   EXPECT_NEAR(majority_baseline(baseline).accuracy, 0.774, 0.0005);
 
@@ -195,21 +197,21 @@ TEST(Metrics, DoNotDependOnTheOrderOfSequences) {
 TEST(Metrics, ClipsTheLossAsKerasDoes) {
   const std::vector<float> probabilities{0.0F, 1.0F, 1.0F, 0.0F};
   const std::vector<std::int32_t> labels{0, 0};
-  const Metrics metrics = compute_metrics(probabilities, labels, std::span(kClasses).first(2));
+  const Metrics metrics = compute_metrics(probabilities, labels, std::span(aami_classes).first(2));
   EXPECT_DOUBLE_EQ(metrics.loss, 0.5 * (-std::log(1e-7) - std::log(1 - 1e-7)));
 }
 
 TEST(Metrics, TakesNegativeZeroAsZero) {
   const std::vector<float> probabilities{-0.0F, 1.0F, 0.0F, 1.0F};
   const std::vector<std::int32_t> labels{0, 1};
-  const Metrics metrics = compute_metrics(probabilities, labels, std::span(kClasses).first(2));
+  const Metrics metrics = compute_metrics(probabilities, labels, std::span(aami_classes).first(2));
   EXPECT_EQ(metrics.classes[0].auc, 0.5);
 }
 
 TEST(Metrics, OfOneSequence) {
   const std::vector<float> probabilities{0.1F, 0.6F, 0.1F, 0.1F, 0.1F};
   const std::vector<std::int32_t> labels{1};
-  const Metrics metrics = compute_metrics(probabilities, labels, kClasses);
+  const Metrics metrics = compute_metrics(probabilities, labels, aami_classes);
   EXPECT_EQ(metrics.accuracy, 1);
   EXPECT_EQ(metrics.macro_f1, 1) << "classes in neither labels nor predictions do not count";
   EXPECT_EQ(metrics.classes[1].auc, std::nullopt) << "there are no negatives";
@@ -229,7 +231,7 @@ TEST(Metrics, JsonKeepsNamesAndOrder) {
 }
 
 TEST(Metrics, RefusesWhatIsNoPrediction) {
-  const std::span two = std::span(kClasses).first(2);
+  const std::span two = std::span(aami_classes).first(2);
   const std::vector<std::int32_t> labels{0, 1, 1};
   const auto with = [&](float value) {
     return std::vector<float>{0.5F, 0.5F, 0.5F, value, 0.5F, 0.5F};
@@ -250,7 +252,7 @@ TEST(Metrics, RefusesWhatIsNoPrediction) {
   EXPECT_ERROR(compute_metrics(with(0.5F), std::vector<std::int32_t>{0, 0}, two),
                "6 probabilities, expected (n,C)=(2,2)");
   EXPECT_ERROR(compute_metrics({}, {}, two), "no sequences to evaluate");
-  EXPECT_ERROR(compute_metrics(with(0.5F), labels, std::span(kClasses).first(1)),
+  EXPECT_ERROR(compute_metrics(with(0.5F), labels, std::span(aami_classes).first(1)),
                "1 class names, expected 2 or more");
 }
 

@@ -55,7 +55,7 @@ std::map<std::string, ReadArray> read_npz(const std::filesystem::path& path) {
   return arrays;
 }
 
-std::vector<RecordPredictions> two_records() {
+std::vector<RecordPredictions> records_of_three_classes() {
   return {{"207", {0.25F, 0.5F, 0.25F}, {1}, {}},
           {"101",
            {0.25F, 0.375F, 0.375F, 1, 0, 0, 0.125F, 0.25F, 0.625F, 0.5F, 0, 0.5F},
@@ -65,7 +65,7 @@ std::vector<RecordPredictions> two_records() {
 
 TEST(Npz, HoldsAllSequencesOneRecordAfterAnother) {
   const TemporaryDirectory folder;
-  const auto records = two_records();
+  const auto records = records_of_three_classes();
   write_npz(folder / "a.npz", records, 3);
   const auto arrays = read_npz(folder / "a.npz");
   ASSERT_EQ(arrays.size(), 3u);
@@ -105,7 +105,7 @@ TEST(Npz, HoldsManySequences) {
 TEST(Npz, IsWholeOrNot) {
   const TemporaryDirectory folder;
   const std::string path = folder / "a.npz";
-  auto records = two_records();
+  auto records = records_of_three_classes();
   write_npz(path, records, 3);
   const std::string whole = read_file(path);
   {

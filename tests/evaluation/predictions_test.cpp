@@ -17,9 +17,9 @@ namespace {
 
 using testing::TemporaryDirectory;
 
-const std::vector<std::string> kClasses{"N", "V"};
+const std::vector<std::string> two_classes{"N", "V"};
 
-std::vector<RecordPredictions> two_records() {
+std::vector<RecordPredictions> records_of_two_classes() {
   return {{"207", {0.25F, 0.75F}, {1}, {3'000'000'000}},
           {"101", {0.5F, 0.5F, 1, 0, 0.125F, 0.875F}, {0, 0, 1}, {370, 650, 940}}};
 }
@@ -34,8 +34,8 @@ void expect_equal(const RecordPredictions& a, const RecordPredictions& b) {
 TEST(Predictions, AreReadAsWrittenInNameOrder) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  const auto written = two_records();
-  write_predictions(path, written, kClasses);
+  const auto written = records_of_two_classes();
+  write_predictions(path, written, two_classes);
   const auto read = read_predictions(path, 2);
   ASSERT_EQ(read.size(), 2);
   expect_equal(read[0], written[1]);
@@ -47,9 +47,9 @@ TEST(Predictions, AreReadAsWrittenInNameOrder) {
 TEST(Predictions, OfRecordsInFoldersAreGroupsOfTheRoot) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  auto written = two_records();
+  auto written = records_of_two_classes();
   written[0].record = "p1/s%1";
-  write_predictions(path, written, kClasses);
+  write_predictions(path, written, two_classes);
   EXPECT_TRUE(hdf5::File::open(path).exists("p1%2Fs%251/probabilities"));
   const auto read = read_predictions(path, 2);
   ASSERT_EQ(read.size(), 2);
@@ -59,9 +59,9 @@ TEST(Predictions, OfRecordsInFoldersAreGroupsOfTheRoot) {
 TEST(Predictions, WithoutRSamplesAreRead) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  auto written = two_records();
+  auto written = records_of_two_classes();
   for (RecordPredictions& record : written) record.r_samples.clear();
-  write_predictions(path, written, kClasses);
+  write_predictions(path, written, two_classes);
   EXPECT_FALSE(hdf5::File::open(path).exists("101/r_samples"));
   EXPECT_TRUE(read_predictions(path, 2)[0].r_samples.empty());
 }
@@ -69,25 +69,25 @@ TEST(Predictions, WithoutRSamplesAreRead) {
 TEST(Predictions, ThatAreWrongAreRefusedBeforeWriting) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  auto records = two_records();
-  const auto write = [&] { write_predictions(path, records, kClasses); };
+  auto records = records_of_two_classes();
+  const auto write = [&] { write_predictions(path, records, two_classes); };
 
   records[1].probabilities[3] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_ERROR(write(),
                "record 101: sequence 1: the probability of class 1 is nan, expected 0 to 1");
-  records = two_records();
+  records = records_of_two_classes();
   records[0].labels[0] = 2;
   EXPECT_ERROR(write(), "record 207: sequence 0: label 2, expected 0 to 1");
-  records = two_records();
+  records = records_of_two_classes();
   records[0] = {"207", {}, {}, {}};
   EXPECT_ERROR(write(), "record 207: no sequences to evaluate");
-  records = two_records();
+  records = records_of_two_classes();
   records[1].r_samples.pop_back();
   EXPECT_ERROR(write(), "record 101: 2 R samples, expected 3 as there are labels");
-  records = two_records();
+  records = records_of_two_classes();
   records[1].r_samples = {370, 940, 650};
   EXPECT_ERROR(write(), "record 101: R samples are not in the order of the signal");
-  records = two_records();
+  records = records_of_two_classes();
   records[1].record = "207";
   EXPECT_ERROR(write(), "record 207: given twice");
   for (const char* name : {"", ".", "../b"}) {
@@ -143,7 +143,7 @@ TEST(Predictions, ThatAreDamagedAreRefusedByFileAndPlace) {
   EXPECT_ERROR(read_predictions(path, 2),
                name + ": record 101: sequence 1: the probability of class 0 is 7, expected 0 to 1");
 
-  write_predictions(path, two_records(), kClasses);
+  write_predictions(path, records_of_two_classes(), two_classes);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
   EXPECT_ERROR(read_predictions(path, 2), name);
 }
@@ -151,14 +151,14 @@ TEST(Predictions, ThatAreDamagedAreRefusedByFileAndPlace) {
 TEST(Predictions, RefuseEveryFlippedBit) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  write_predictions(path, two_records(), kClasses);
+  write_predictions(path, records_of_two_classes(), two_classes);
   testing::expect_flips_refused(path, 200, [&] { read_predictions(path, 2); });
 }
 
 TEST(Predictions, WithoutASealAreReadWhereTheyMayHaveNone) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  write_predictions(path, two_records(), kClasses);
+  write_predictions(path, records_of_two_classes(), two_classes);
   const std::string sealed = read_file(path);
   const std::string unsealed = sealed.substr(sealed.find("\x89HDF"));
   testing::write_bytes(path, unsealed);
@@ -168,11 +168,11 @@ TEST(Predictions, WithoutASealAreReadWhereTheyMayHaveNone) {
 TEST(Predictions, SurviveADiskThatFillsUp) {
   const TemporaryDirectory directory;
   const auto path = directory / "predictions.h5";
-  write_predictions(path, two_records(), kClasses);
+  write_predictions(path, records_of_two_classes(), two_classes);
   const std::string before = read_file(path);
   {
     const testing::FileSizeLimit limit(512);
-    EXPECT_ERROR(write_predictions(path, two_records(), kClasses), "predictions.h5");
+    EXPECT_ERROR(write_predictions(path, records_of_two_classes(), two_classes), "predictions.h5");
   }
   EXPECT_EQ(read_file(path), before);
   EXPECT_FALSE(std::filesystem::exists(directory / "predictions.h5.partial"));

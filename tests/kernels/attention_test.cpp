@@ -15,7 +15,7 @@ namespace {
 
 using kernels::AttentionShape;
 
-constexpr RandomKey key{.seed = 77, .step = 5, .op = 2};
+constexpr RandomKey random_key{.seed = 77, .step = 5, .op = 2};
 
 std::size_t at(std::int64_t i) {
   return static_cast<std::size_t>(i);
@@ -41,7 +41,7 @@ Shape shape_of(AttentionShape s) {
 }
 
 std::vector<double> attend(const Inputs& in, double rate = 0,
-                           Tape::Mode mode = Tape::Mode::training, RandomKey random = key) {
+                           Tape::Mode mode = Tape::Mode::training, RandomKey random = random_key) {
   const Shape shape = shape_of(in.shape);
   return evaluate(
       mode, {{shape, in.query}, {shape, in.key}, {shape, in.value}},
@@ -73,7 +73,7 @@ std::vector<double> by_definition(const Inputs& in, double rate) {
         }
         for (std::int64_t j = 0; j < positions; ++j) {
           const std::int64_t element = ((n * heads + h) * positions + i) * positions + j;
-          const double word = random_word(key, static_cast<std::uint64_t>(element));
+          const double word = random_word(random_key, static_cast<std::uint64_t>(element));
           if (word < std::floor(rate * 4294967296.0)) continue;
           for (std::int64_t d = 0; d < width; ++d) {
             y[at(row(n, i, h) + d)] += static_cast<double>(weight[at(j)] / sum / (1 - rate)) *

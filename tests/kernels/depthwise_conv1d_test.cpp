@@ -10,7 +10,7 @@
 namespace ekgine::testing {
 namespace {
 
-Tensor convolve(Tape& tape, std::span<const Tensor> in) {
+Tensor convolve_depthwise(Tape& tape, std::span<const Tensor> in) {
   return depthwise_conv1d(tape, in[0], in[1], in[2]);
 }
 
@@ -53,7 +53,7 @@ TEST(DepthwiseConv1d, IsTheSumOfItsDefinition) {
       const auto expected = padded_and_slid(s, x, weight, bias);
       const auto found =
           evaluate(Tape::Mode::inference,
-                   {{{2, positions, 3}, x}, {{width, 3}, weight}, {{3}, bias}}, convolve);
+                   {{{2, positions, 3}, x}, {{width, 3}, weight}, {{3}, bias}}, convolve_depthwise);
       for (std::size_t i = 0; i < found.size(); ++i) {
         ASSERT_NEAR(found[i], expected[i], 1e-13) << "T " << positions << " K " << width;
       }
@@ -64,11 +64,12 @@ TEST(DepthwiseConv1d, IsTheSumOfItsDefinition) {
 // Keras pads an even filter by one more behind than in front: [0, 1] picks the next position.
 TEST(DepthwiseConv1d, PadsAnEvenFilterAsKerasDoes) {
   EXPECT_EQ(evaluate(Tape::Mode::inference, {{{1, 3, 1}, {1, 2, 3}}, {{2, 1}, {0, 1}}, {{1}, {0}}},
-                     convolve),
+                     convolve_depthwise),
             (std::vector<double>{2, 3, 0}));
-  EXPECT_EQ(evaluate(Tape::Mode::inference,
-                     {{{1, 3, 1}, {1, 2, 3}}, {{4, 1}, {1, 0, 0, 10}}, {{1}, {0.5}}}, convolve),
-            (std::vector<double>{30.5, 1.5, 2.5}));
+  EXPECT_EQ(
+      evaluate(Tape::Mode::inference,
+               {{{1, 3, 1}, {1, 2, 3}}, {{4, 1}, {1, 0, 0, 10}}, {{1}, {0.5}}}, convolve_depthwise),
+      (std::vector<double>{30.5, 1.5, 2.5}));
 }
 
 TEST(DepthwiseConv1d, GivesTheSameBitsAtAnyThreadCount) {
@@ -76,18 +77,18 @@ TEST(DepthwiseConv1d, GivesTheSameBitsAtAnyThreadCount) {
 }
 
 TEST(DepthwiseConv1d, NamesTheShapesItRefuses) {
-  expect_op_error({{3, 4}, {7, 4}, {4}}, convolve,
+  expect_op_error({{3, 4}, {7, 4}, {4}}, convolve_depthwise,
                   "depthwise_conv1d: x must be (N,T,C), got (3,4)");
-  expect_op_error({{2, 3, 4}, {7, 5}, {4}}, convolve,
+  expect_op_error({{2, 3, 4}, {7, 5}, {4}}, convolve_depthwise,
                   "depthwise_conv1d: weight must be (K,C)=(K,4) with K >= 1, got (7,5); x is "
                   "(N,T,C)=(2,3,4)");
-  expect_op_error({{2, 3, 4}, {0, 4}, {4}}, convolve,
+  expect_op_error({{2, 3, 4}, {0, 4}, {4}}, convolve_depthwise,
                   "depthwise_conv1d: weight must be (K,C)=(K,4) with K >= 1, got (0,4); x is "
                   "(N,T,C)=(2,3,4)");
-  expect_op_error({{2, 3, 4}, {7, 4, 1}, {4}}, convolve,
+  expect_op_error({{2, 3, 4}, {7, 4, 1}, {4}}, convolve_depthwise,
                   "depthwise_conv1d: weight must be (K,C)=(K,4) with K >= 1, got (7,4,1); x is "
                   "(N,T,C)=(2,3,4)");
-  expect_op_error({{2, 3, 4}, {7, 4}, {3}}, convolve,
+  expect_op_error({{2, 3, 4}, {7, 4}, {3}}, convolve_depthwise,
                   "depthwise_conv1d: bias must be (C)=(4), got (3); x is (N,T,C)=(2,3,4)");
 }
 

@@ -13,20 +13,21 @@
 namespace ekgine::testing {
 namespace {
 
-constexpr RandomKey key{.seed = 77, .step = 5, .op = 2};
-constexpr Step step{.seed = key.seed, .number = key.step};
+constexpr RandomKey dropout_key{.seed = 77, .step = 5, .op = 2};
+constexpr Step dropout_step{.seed = dropout_key.seed, .number = dropout_key.step};
 
 TEST(Dropout, KeepsWhatTheContractSays) {
-  const kernels::Dropout dropout{0.3, key.op};
+  const kernels::Dropout dropout{0.3, dropout_key.op};
   EXPECT_EQ(dropout.threshold(), 1288490188U);  // ⌊0.3·2³²⌋
   std::vector<double> factor(1003);
   // The last begins where the number of a block outgrows 32 bits, within one vector of blocks.
   for (const std::uint64_t first :
        std::initializer_list<std::uint64_t>{0, 1, 2, 3, 4, 1021, (std::uint64_t{1} << 34) - 7}) {
     for (const std::int64_t count : {1, 2, 5, 255, 256, 257, 1003}) {
-      kernels::dropout_factors(step, dropout, first, count, factor.data());
+      kernels::dropout_factors(dropout_step, dropout, first, count, factor.data());
       for (std::int64_t i = 0; i < count; ++i) {
-        const bool kept = random_word(key, first + static_cast<std::uint64_t>(i)) >= 1288490188U;
+        const bool kept =
+            random_word(dropout_key, first + static_cast<std::uint64_t>(i)) >= 1288490188U;
         ASSERT_EQ(factor[static_cast<std::size_t>(i)], kept ? 1 / (1 - 0.3) : 0)
             << "element " << i << " of " << count << " from " << first;
       }
@@ -35,11 +36,13 @@ TEST(Dropout, KeepsWhatTheContractSays) {
 }
 
 TEST(Dropout, KeepsAWordEqualToTheThreshold) {
-  const std::uint32_t word = random_word(key, 5);
+  const std::uint32_t word = random_word(dropout_key, 5);
   double factor = -1;
-  kernels::dropout_factors(step, kernels::Dropout{word * 0x1p-32, key.op}, 5, 1, &factor);
+  kernels::dropout_factors(dropout_step, kernels::Dropout{word * 0x1p-32, dropout_key.op}, 5, 1,
+                           &factor);
   EXPECT_GT(factor, 0);
-  kernels::dropout_factors(step, kernels::Dropout{(word + 1.0) * 0x1p-32, key.op}, 5, 1, &factor);
+  kernels::dropout_factors(dropout_step, kernels::Dropout{(word + 1.0) * 0x1p-32, dropout_key.op},
+                           5, 1, &factor);
   EXPECT_EQ(factor, 0);
 }
 
@@ -53,7 +56,8 @@ TEST(Dropout, DropsAtItsRateAndKeepsTheExpectation) {
   constexpr std::int64_t n = 1 << 18;
   std::vector<float> factor(n);
   for (const double rate : {0.1, 0.5, 0.9}) {
-    kernels::dropout_factors(step, kernels::Dropout{rate, key.op}, 0, n, factor.data());
+    kernels::dropout_factors(dropout_step, kernels::Dropout{rate, dropout_key.op}, 0, n,
+                             factor.data());
     const auto dropped = static_cast<double>(std::count(factor.begin(), factor.end(), 0.0F));
     // Four standard deviations of a binomial count.
     EXPECT_NEAR(dropped / n, rate, 4 * std::sqrt(rate * (1 - rate) / n)) << rate;
@@ -74,7 +78,7 @@ TEST(Dropout, DropsTheSameForwardAndBackward) {
   constexpr std::int64_t n = 20011;
   Device device = Device::cpu(DType::f32);
   Arena::Plan plan;
-  Tape tape(device, Tape::Mode::training, plan, key);
+  Tape tape(device, Tape::Mode::training, plan, dropout_key);
   std::vector<float> ones(n, 1), gradient(n);
   const Tensor x = tape.leaf(Tensor::view(ones.data(), {n}, DType::f32),
                              Tensor::view(gradient.data(), {n}, DType::f32));
@@ -88,7 +92,7 @@ TEST(Dropout, DropsTheSameForwardAndBackward) {
 TEST(Dropout, DrawsOtherElementsInTheNextOp) {
   Device device = Device::cpu(DType::f32);
   Arena::Plan plan;
-  Tape tape(device, Tape::Mode::training, plan, key);
+  Tape tape(device, Tape::Mode::training, plan, dropout_key);
   const std::vector<float> ones(64, 1);
   const Tensor x = tape.input({64}, std::span<const float>(ones));
   const Tensor a = dropout(tape, x, 0.5), b = dropout(tape, x, 0.5);
@@ -101,11 +105,12 @@ TEST(Dropout, GivesTheSameBitsAtAnyThreadCount) {
 
 TEST(Dropout, ZeroesEvenNaN) {
   Workspace workspace(1 << 16);
-  const Cpu cpu{workspace, step};
+  const Cpu cpu{workspace, dropout_step};
   const std::vector<double> x(256, std::numeric_limits<double>::quiet_NaN());
   std::vector<double> y(256), factor(256);
-  kernels::dropout_factors(step, kernels::Dropout{0.5, key.op}, 0, 256, factor.data());
-  kernels::dropout(cpu, 256, {0.5, key.op}, x.data(), Gradient<double>{y.data()});
+  kernels::dropout_factors(dropout_step, kernels::Dropout{0.5, dropout_key.op}, 0, 256,
+                           factor.data());
+  kernels::dropout(cpu, 256, {0.5, dropout_key.op}, x.data(), Gradient<double>{y.data()});
   for (std::size_t i = 0; i < 256; ++i) EXPECT_EQ(std::isnan(y[i]), factor[i] != 0) << i;
 }
 
@@ -114,13 +119,13 @@ TEST(Dropout, IsTheIdentityInInferenceAndAtRateZero) {
   const std::vector<float> values = {1, 2, 3};
   for (const auto mode : {Tape::Mode::training, Tape::Mode::inference}) {
     Arena::Plan plan;
-    Tape tape(device, mode, plan, key);
+    Tape tape(device, mode, plan, dropout_key);
     const Tensor x = tape.input({3}, std::span<const float>(values));
     EXPECT_EQ(dropout(tape, x, 0).data<float>(), x.data<float>());
     if (mode == Tape::Mode::inference) {
       EXPECT_EQ(dropout(tape, x, 0.5).data<float>(), x.data<float>());
     }
-    EXPECT_EQ(tape.next_draw(), key.op) << "no random bits were needed";
+    EXPECT_EQ(tape.next_draw(), dropout_key.op) << "no random bits were needed";
   }
 }
 

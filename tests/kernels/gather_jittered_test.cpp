@@ -12,11 +12,11 @@
 namespace ekgine::testing {
 namespace {
 
-constexpr Step step{.seed = 7, .number = 12};
+constexpr Step jitter_step{.seed = 7, .number = 12};
 
 // The factors that rows of ones get.
 std::vector<float> factors(const std::vector<std::int32_t>& ids, double deviation,
-                           const Step& at = step) {
+                           const Step& at = jitter_step) {
   Workspace workspace(1 << 16);
   const std::vector<float> ones(3, 1.0F);
   const std::vector<std::int32_t> index(ids.size(), 0);
@@ -54,7 +54,7 @@ TEST(GatherJittered, DependsOnTheIdNotOnThePlace) {
 
 TEST(GatherJittered, DrawsAnewForEveryStepAndSeed) {
   const std::vector<float> now = factors({1, 2}, 0.25);
-  Step next = step, other = step;
+  Step next = jitter_step, other = jitter_step;
   ++next.number;
   ++other.seed;
   EXPECT_NE(factors({1, 2}, 0.25, next), now);

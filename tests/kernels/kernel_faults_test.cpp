@@ -17,7 +17,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::int64_t n = 33;
+constexpr std::int64_t odd_length = 33;
 
 // What product() may get wrong.
 struct Mistakes {
@@ -76,7 +76,7 @@ Tensor product(Tape& tape, const Tensor& a, const Tensor& b, const Mistakes& wro
 std::vector<std::string> faults_of(const Mistakes& wrong) {
   return kernel_faults({
       .name = "product",
-      .inputs = {{.shape = {n}}, {.shape = {n}, .draw = normal(3, 0.5)}},
+      .inputs = {{.shape = {odd_length}}, {.shape = {odd_length}, .draw = normal(3, 0.5)}},
       .op = [wrong](Tape& tape,
                     std::span<const Tensor> in) { return product(tape, in[0], in[1], wrong); },
   });

@@ -19,8 +19,9 @@ TEST(Swish, GivesTheSameBitsAtAnyThreadCount) {
 }
 
 // Output and gradient of an op in double, at op number 2 of a fixed step.
-std::vector<std::vector<double>> step(const OpFunction& op, std::int64_t n, bool overwrite,
-                                      std::size_t* memory = nullptr) {
+std::vector<std::vector<double>> values_and_gradients(const OpFunction& op, std::int64_t n,
+                                                      bool overwrite,
+                                                      std::size_t* memory = nullptr) {
   Random random(17);
   std::vector<double> x(static_cast<std::size_t>(n)), dy(x.size()), dx(x.size());
   for (double& v : x) v = 3 * random.normal();
@@ -50,16 +51,17 @@ std::vector<std::vector<double>> step(const OpFunction& op, std::int64_t n, bool
 TEST(SwishDropout, IsTheComposition) {
   for (const std::int64_t n : {1, 3, 4, 255, 256, 257, 20011}) {
     for (const double rate : {0.0, 0.2, 0.7}) {
-      const auto expected = step(
+      const auto expected = values_and_gradients(
           [rate](Tape& tape, std::span<const Tensor> in) {
             return dropout(tape, swish(tape, in[0]), rate);
           },
           n, false);
       for (const bool overwrite : {false, true}) {
-        const auto found =
-            step([rate](Tape& tape,
-                        std::span<const Tensor> in) { return swish_dropout(tape, in[0], rate); },
-                 n, overwrite);
+        const auto found = values_and_gradients(
+            [rate](Tape& tape, std::span<const Tensor> in) {
+              return swish_dropout(tape, in[0], rate);
+            },
+            n, overwrite);
         for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
           ASSERT_DOUBLE_EQ(found[0][i], expected[0][i]) << "y at " << i << " of " << n;
           ASSERT_DOUBLE_EQ(found[1][i], expected[1][i]) << "dx at " << i << " of " << n;
@@ -80,9 +82,10 @@ TEST(SwishDropout, IsTheComposition) {
 TEST(SwishDropout, KeepsNothingButItsInput) {
   constexpr std::int64_t n = 1 << 15;
   std::size_t fused = 0, composed = 0;
-  step([](Tape& tape, std::span<const Tensor> in) { return swish_dropout(tape, in[0], 0.2); }, n,
-       true, &fused);
-  step(
+  values_and_gradients(
+      [](Tape& tape, std::span<const Tensor> in) { return swish_dropout(tape, in[0], 0.2); }, n,
+      true, &fused);
+  values_and_gradients(
       [](Tape& tape, std::span<const Tensor> in) { return dropout(tape, swish(tape, in[0]), 0.2); },
       n, true, &composed);
   EXPECT_LE(fused + n * sizeof(double), composed);

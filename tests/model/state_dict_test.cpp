@@ -15,11 +15,11 @@ NamedArray ones(std::vector<std::int64_t> shape) {
   return {std::move(shape), std::vector<float>(count, 1)};
 }
 
-const StateDict state = {{"features.norm1.weight", ones({32})},
-                         {"features.norm1.running_mean", ones({32})},
-                         {"features.norm1.running_variance", ones({32})},
-                         {"classifier.weight", ones({128, 5})},
-                         {"normalisation.mean", ones({187})}};
+const StateDict three_arrays = {{"features.norm1.weight", ones({32})},
+                                {"features.norm1.running_mean", ones({32})},
+                                {"features.norm1.running_variance", ones({32})},
+                                {"classifier.weight", ones({128, 5})},
+                                {"normalisation.mean", ones({187})}};
 
 TEST(StateDict, ShapesAsText) {
   EXPECT_EQ(shape_text({}), "()");
@@ -28,12 +28,12 @@ TEST(StateDict, ShapesAsText) {
 }
 
 TEST(StateDict, CountsWhatTrainingChangesByGradients) {
-  EXPECT_EQ(count_trainable(state), 32 + 128 * 5);
+  EXPECT_EQ(count_trainable(three_arrays), 32 + 128 * 5);
   EXPECT_EQ(count_trainable({}), 0);
 }
 
 TEST(StateDict, Describe) {
-  EXPECT_EQ(describe(state),
+  EXPECT_EQ(describe(three_arrays),
             "name                             shape        size\n"
             "classifier.weight                (128,5)       640\n"
             "features.norm1.running_mean      (32)           32\n"
@@ -44,12 +44,12 @@ TEST(StateDict, Describe) {
 }
 
 TEST(StateDict, FindsWhatIsNotFinite) {
-  EXPECT_NO_THROW(check_finite(state, "w"));
-  StateDict bad = state;
+  EXPECT_NO_THROW(check_finite(three_arrays, "w"));
+  StateDict bad = three_arrays;
   bad["classifier.weight"].values[639] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_ERROR(check_finite(bad, "w"),
                "w: classifier.weight holds nan at element 639, expected finite numbers");
-  bad = state;
+  bad = three_arrays;
   bad["normalisation.mean"].values[0] = -std::numeric_limits<float>::infinity();
   EXPECT_ERROR(check_finite(bad, "w"), "w: normalisation.mean holds -inf at element 0");
 }

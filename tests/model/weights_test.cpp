@@ -29,7 +29,7 @@ StateDict state_of(const ModelConfig& config) {
 }
 
 const ModelConfig baseline_config = {.name = "Baseline_Model"};
-const StateDict state = state_of(baseline_config);
+const StateDict baseline_state = state_of(baseline_config);
 constexpr const char* baseline =
     R"({"name": "Baseline_Model", "sequence_length": 3, "embed_dim": 128})";
 
@@ -46,14 +46,15 @@ TEST(ModelWeights, SurviveAFile) {
   EXPECT_EQ(weights.made, made);
   EXPECT_EQ(weights.state.size(), state_of(config).size());
   EXPECT_EQ(weights.state.at("classifier.bias").shape, (std::vector<std::int64_t>{5}));
-  EXPECT_EQ(weights.state.at("classifier.bias").values, state.at("classifier.bias").values);
+  EXPECT_EQ(weights.state.at("classifier.bias").values,
+            baseline_state.at("classifier.bias").values);
 }
 
 TEST(ModelWeights, FilesOfOthersAreRefused) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
   const auto load = [&](const Metadata& metadata) {
-    write_safetensors(path, state, metadata);
+    write_safetensors(path, baseline_state, metadata);
     load_model_weights(path);
   };
   EXPECT_NO_THROW(load({{"format", "ekgine-weights-2"}, {"model", baseline}}));
@@ -72,7 +73,7 @@ TEST(ModelWeights, FilesOfOthersAreRefused) {
 TEST(ModelWeights, RefuseEveryFlippedBit) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
-  save_model_weights(path, {baseline_config, state, "reference"});
+  save_model_weights(path, {baseline_config, baseline_state, "reference"});
   testing::expect_flips_refused(path, 400, [&] { load_model_weights(path); });
 }
 
@@ -81,7 +82,7 @@ TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
   const auto load = [&](const char* format) {
-    save_model_weights(path, {baseline_config, state, "reference"});
+    save_model_weights(path, {baseline_config, baseline_state, "reference"});
     std::string content = read_file(path);
     // The same length, so that the header's stays.
     content.replace(content.find("\"sha256\""), 8, "\"sha-no\"");
@@ -89,7 +90,7 @@ TEST(ModelWeights, WithoutASealAreReadWhereTheyMayHaveNone) {
     testing::write_bytes(path, content);
     return load_model_weights(path).state.size();
   };
-  EXPECT_EQ(load("ekgine-weights-1"), state.size());
+  EXPECT_EQ(load("ekgine-weights-1"), baseline_state.size());
   EXPECT_ERROR(load("ekgine-weights-2"), path + ": is damaged: its checksum is missing");
 }
 
@@ -104,7 +105,7 @@ TEST(ModelWeights, ArraysThatDoNotFitAreRefused) {
   save_model_weights(path, {large, {}, ""});
   EXPECT_ERROR(load_model_weights(path),
                path + ": weights do not fit Main_Model — missing: features.conv1.weight, ");
-  StateDict changed = state;
+  StateDict changed = baseline_state;
   changed.erase("features.norm1.bias");
   changed["x"] = {{1}, {1}};
   changed["classifier.bias"] = {{4}, {1, 2, 3, 4}};
@@ -118,7 +119,7 @@ TEST(ModelWeights, ArraysThatDoNotFitAreRefused) {
 TEST(ModelWeights, NotFiniteIsRefused) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";
-  StateDict bad = state;
+  StateDict bad = baseline_state;
   bad.at("classifier.bias").values[2] = std::numeric_limits<float>::quiet_NaN();
   save_model_weights(path, {baseline_config, bad, ""});
   EXPECT_ERROR(load_model_weights(path), path + ": classifier.bias holds nan at element 2");

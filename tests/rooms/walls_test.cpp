@@ -37,15 +37,15 @@ std::map<std::string, std::set<std::string>> rooms() {
   return found;
 }
 
-// What the room's own files are compiled with, of the first of them; of the preprocessor only.
+// What the room's own files are compiled with, the first of them; of the preprocessor only.
 std::string preprocessor_of(const std::string& room) {
-  const std::string folder = fs::path(EKGINE_SOURCE_DIR) / room / "";
+  const std::string object = " -o CMakeFiles/ekgine_" + room + ".dir/";
   for (const auto& entry : parse_json(read_file(EKGINE_COMPILE_COMMANDS), "commands")) {
-    const auto file = entry["file"].get<std::string>();
-    if (!file.starts_with(folder) || !file.ends_with(".cpp")) continue;
     const auto command = entry["command"].get<std::string>();
-    return "cd '" + entry["directory"].get<std::string>() + "' && " +
-           command.substr(0, command.find(" -o ")) + " -E -o /dev/null -x c++ ";
+    const std::size_t output = command.find(object);
+    if (output == std::string::npos || entry["file"].get<std::string>().ends_with(".cu")) continue;
+    return "cd '" + entry["directory"].get<std::string>() + "' && " + command.substr(0, output) +
+           " -E -o /dev/null -x c++ ";
   }
   ADD_FAILURE() << "no file of " << room << " is compiled";
   return "false ";
