@@ -12,7 +12,7 @@
 namespace ekgine::emulation {
 namespace {
 
-class Counters : public testing::Test {
+class Counters : public ::testing::Test {
  protected:
   void SetUp() override {
     if (!checks_accesses()) GTEST_SKIP() << "these kernels are not compiled for the checker";
@@ -21,7 +21,7 @@ class Counters : public testing::Test {
   ~Counters() override {
     count_accesses(false);
     take_counters();
-    EXPECT_THAT(take_faults(), testing::IsEmpty());
+    EXPECT_THAT(take_faults(), ::testing::IsEmpty());
   }
   KernelCounters of(const std::string& kernel) {
     EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
@@ -130,7 +130,7 @@ TEST_F(Counters, CountNothingWhenOff) {
   count_accesses(false);
   ASSERT_EQ(probe_load(in_.data(), out_.data(), 1, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  EXPECT_THAT(take_counters(), testing::IsEmpty());
+  EXPECT_THAT(take_counters(), ::testing::IsEmpty());
 }
 
 }  // namespace

@@ -206,7 +206,7 @@ TEST(CublasLt, UsesItsWorkspace) {
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
-struct Mistake {
+struct CublasLtMistake {
   std::function<void(Product&)> make;
   cublasStatus_t status;
   std::string fault;
@@ -215,7 +215,7 @@ struct Mistake {
 TEST(CublasLt, RefusesWrongArguments) {
   float on_host[16] = {};
   const CudaArray<float> shared(std::vector<float>(9));
-  const std::vector<Mistake> mistakes{
+  const std::vector<CublasLtMistake> mistakes{
       // Of the layouts.
       {[](Product& p) { p.a_leading = 1; }, CUBLAS_STATUS_INVALID_VALUE,
        "cublasLtMatmulAlgoGetHeuristic: leading dimension of A is 1, less than its 2 rows (it is "
@@ -282,7 +282,7 @@ TEST(CublasLt, RefusesWrongArguments) {
       {[](Product& p) { p.handle = nullptr; }, CUBLAS_STATUS_NOT_INITIALIZED,
        "the handle was not created"},
   };
-  for (const Mistake& mistake : mistakes) {
+  for (const CublasLtMistake& mistake : mistakes) {
     SCOPED_TRACE(mistake.fault);
     Product p;
     mistake.make(p);

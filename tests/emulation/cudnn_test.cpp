@@ -199,7 +199,7 @@ TEST(Cudnn, ListsAlgorithmsToPassOver) {
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
-struct Mistake {
+struct CudnnMistake {
   std::function<void(Convolution&)> make;
   cudnnStatus_t status;
   std::string fault;
@@ -207,7 +207,7 @@ struct Mistake {
 
 TEST(Cudnn, RefusesWrongArguments) {
   float on_host[16] = {};
-  const std::vector<Mistake> mistakes{
+  const std::vector<CudnnMistake> mistakes{
       // Of the descriptors.
       {[](Convolution& s) { s.y_w = 2; }, CUDNN_STATUS_BAD_PARAM,
        "cudnnConvolutionForward: y (N,H,W,C)=(1,2,2,1) should be (1,2,3,1), called at "},
@@ -244,7 +244,7 @@ TEST(Cudnn, RefusesWrongArguments) {
       {[](Convolution& s) { s.alpha = s.x.data(); }, CUDNN_STATUS_BAD_PARAM,
        "is device memory, a host pointer is expected"},
   };
-  for (const Mistake& mistake : mistakes) {
+  for (const CudnnMistake& mistake : mistakes) {
     SCOPED_TRACE(mistake.fault);
     Convolution s;
     mistake.make(s);

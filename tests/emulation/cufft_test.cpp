@@ -86,14 +86,14 @@ TEST(Cufft, TransformsThereAndBack) {
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
-struct Mistake {
+struct CufftMistake {
   std::function<cufftResult()> call;
   cufftResult status;
   std::string fault;
 };
 
-void expect_refused(const std::vector<Mistake>& mistakes) {
-  for (const Mistake& mistake : mistakes) {
+void expect_refused(const std::vector<CufftMistake>& mistakes) {
+  for (const CufftMistake& mistake : mistakes) {
     SCOPED_TRACE(mistake.fault);
     EXPECT_EQ(mistake.call(), mistake.status);
     const std::vector<std::string> faults = take_faults();

@@ -18,12 +18,12 @@
 namespace ekgine::emulation {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::SizeIs;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
-class Execution : public testing::Test {
+class Execution : public ::testing::Test {
  protected:
   ~Execution() override {
     EXPECT_THAT(take_faults(), IsEmpty());
@@ -170,7 +170,7 @@ TEST_F(Execution, SharedMemoryIsWhatTheArchitectureHas) {
   // 1024 bytes of it are static.
   EXPECT_EQ(probe_shared_memory(out.data(), 162U << 10U, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  EXPECT_THAT(out.host(), testing::Each(3.0F));
+  EXPECT_THAT(out.host(), ::testing::Each(3.0F));
   EXPECT_EQ(probe_shared_memory(out.data(), 164U << 10U, nullptr), cudaErrorInvalidConfiguration);
   EXPECT_EQ(probe_shared_memory(out.data(), (162U << 10U) + 16, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaErrorLaunchOutOfResources);

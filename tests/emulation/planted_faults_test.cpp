@@ -14,9 +14,9 @@
 namespace ekgine::emulation {
 namespace {
 
-using testing::Contains;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 // "tests/emulation/FILE:LINE" of the line that ends with "// planted: NAME".
 std::string planted_line(const std::string& file, const std::string& name) {
@@ -80,7 +80,7 @@ bool is_found_by_checker(const std::string& kind) {
   return true;
 }
 
-class PlantedFault : public testing::TestWithParam<Expected> {};
+class PlantedFault : public ::testing::TestWithParam<Expected> {};
 
 TEST_P(PlantedFault, IsReportedWithKernelAndLine) {
   const Expected& expected = GetParam();
@@ -91,8 +91,8 @@ TEST_P(PlantedFault, IsReportedWithKernelAndLine) {
     set_seed(seed);
     ASSERT_EQ(launch_planted(expected.name, true, device.arguments(), nullptr), cudaSuccess);
     EXPECT_EQ(cudaDeviceSynchronize(), expected.error);
-    EXPECT_THAT(take_faults(), Contains(testing::AllOf(
-                                   testing::StartsWith(expected.kind),
+    EXPECT_THAT(take_faults(), Contains(::testing::AllOf(
+                                   ::testing::StartsWith(expected.kind),
                                    HasSubstr("kernel " + std::string(expected.name)),
                                    HasSubstr(planted_line("faulty_kernels.cu", expected.name)))));
   }
@@ -111,30 +111,29 @@ TEST_P(PlantedFault, IsNotReportedWhereThereIsNone) {
 
 INSTANTIATE_TEST_SUITE_P(
     Checker, PlantedFault,
-    testing::Values(Expected{"read_after_write", "race: "}, Expected{"write_after_read", "race: "},
-                    Expected{"scratch_in_use", "race: "}, Expected{"global_exchange", "race: "},
-                    Expected{"warp_synchrony", "race within a warp: "},
-                    Expected{"part_of_a_warp", "race within a warp: "},
-                    Expected{"between_blocks", "race between blocks: "},
-                    Expected{"atomic_and_plain", "race"}, Expected{"halves", "race"},
-                    Expected{"halves_and_word", "race"},
-                    Expected{"global_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-                    Expected{"global_read_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-                    Expected{"shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-                    Expected{"dynamic_shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
-                    Expected{"misaligned_vector",
-                             "misaligned access: ", cudaErrorMisalignedAddress},
-                    Expected{"uninitialised_shared", "uninitialised read: "},
-                    Expected{"local_of_another_thread", "bad address: ", cudaErrorIllegalAddress},
-                    Expected{"divergent_barrier", "divergent barrier: "},
-                    Expected{"left_before_barrier", "divergent barrier: "},
-                    Expected{"never_meet", "divergent barrier: ", cudaErrorLaunchTimeout},
-                    Expected{"lane_outside_its_mask", "wrong mask: ", cudaErrorLaunchFailure},
-                    Expected{"different_masks", "wrong mask: ", cudaErrorLaunchFailure},
-                    Expected{"source_outside_the_mask", "wrong mask: "},
-                    Expected{"divergent_shuffle", "divergent warp: ", cudaErrorLaunchFailure},
-                    Expected{"incomplete_matrix_warp", "divergent warp: ", cudaErrorLaunchFailure},
-                    Expected{"trap", "trap: ", cudaErrorLaunchFailure}),
+    ::testing::Values(
+        Expected{"read_after_write", "race: "}, Expected{"write_after_read", "race: "},
+        Expected{"scratch_in_use", "race: "}, Expected{"global_exchange", "race: "},
+        Expected{"warp_synchrony", "race within a warp: "},
+        Expected{"part_of_a_warp", "race within a warp: "},
+        Expected{"between_blocks", "race between blocks: "}, Expected{"atomic_and_plain", "race"},
+        Expected{"halves", "race"}, Expected{"halves_and_word", "race"},
+        Expected{"global_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+        Expected{"global_read_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+        Expected{"shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+        Expected{"dynamic_shared_bounds", "out of bounds: ", cudaErrorIllegalAddress},
+        Expected{"misaligned_vector", "misaligned access: ", cudaErrorMisalignedAddress},
+        Expected{"uninitialised_shared", "uninitialised read: "},
+        Expected{"local_of_another_thread", "bad address: ", cudaErrorIllegalAddress},
+        Expected{"divergent_barrier", "divergent barrier: "},
+        Expected{"left_before_barrier", "divergent barrier: "},
+        Expected{"never_meet", "divergent barrier: ", cudaErrorLaunchTimeout},
+        Expected{"lane_outside_its_mask", "wrong mask: ", cudaErrorLaunchFailure},
+        Expected{"different_masks", "wrong mask: ", cudaErrorLaunchFailure},
+        Expected{"source_outside_the_mask", "wrong mask: "},
+        Expected{"divergent_shuffle", "divergent warp: ", cudaErrorLaunchFailure},
+        Expected{"incomplete_matrix_warp", "divergent warp: ", cudaErrorLaunchFailure},
+        Expected{"trap", "trap: ", cudaErrorLaunchFailure}),
     [](const auto& test) { return std::string(test.param.name); });
 
 // --------------------------------------------------- faults that lie in what the host passes along
@@ -144,9 +143,9 @@ void expect_fault(const Planted& arguments, const std::string& name, const std::
   ASSERT_EQ(launch_planted(name, true, arguments, nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), error);
   EXPECT_THAT(take_faults(),
-              Contains(testing::AllOf(testing::StartsWith(kind), HasSubstr("kernel " + name),
-                                      HasSubstr(planted_line("faulty_kernels.cu", name)),
-                                      HasSubstr(detail))));
+              Contains(::testing::AllOf(::testing::StartsWith(kind), HasSubstr("kernel " + name),
+                                        HasSubstr(planted_line("faulty_kernels.cu", name)),
+                                        HasSubstr(detail))));
 }
 
 TEST(ForeignMemory, OfTheHostIsReported) {
@@ -234,7 +233,7 @@ TEST(BadAddress, StopsTheDeviceUntilItIsReset) {
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
   EXPECT_EQ(launch_planted("global_bounds", false, device.arguments(), nullptr), cudaSuccess);
   EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
-  EXPECT_THAT(take_faults(), testing::SizeIs(1));
+  EXPECT_THAT(take_faults(), ::testing::SizeIs(1));
 }
 
 #ifdef __SANITIZE_ADDRESS__
@@ -264,11 +263,11 @@ TEST(Leak, IsReportedWithItsLine) {
   const auto line = [](const char* name) {
     return HasSubstr(planted_line("planted_faults_test.cpp", name));
   };
-  EXPECT_THAT(leaks(), testing::UnorderedElementsAre(
-                           testing::AllOf(HasSubstr("100 bytes of device memory"), line("leak")),
-                           testing::AllOf(HasSubstr("page-locked"), line("pinned leak")),
-                           testing::AllOf(HasSubstr("a stream"), line("stream leak")),
-                           testing::AllOf(HasSubstr("an event"), line("event leak"))));
+  EXPECT_THAT(leaks(), ::testing::UnorderedElementsAre(
+                           ::testing::AllOf(HasSubstr("100 bytes of device memory"), line("leak")),
+                           ::testing::AllOf(HasSubstr("page-locked"), line("pinned leak")),
+                           ::testing::AllOf(HasSubstr("a stream"), line("stream leak")),
+                           ::testing::AllOf(HasSubstr("an event"), line("event leak"))));
   EXPECT_EQ(cudaFree(leaked), cudaSuccess);
   EXPECT_EQ(cudaFreeHost(pinned), cudaSuccess);
   EXPECT_EQ(cudaStreamDestroy(stream), cudaSuccess);

@@ -16,12 +16,12 @@
 namespace ekgine::emulation {
 namespace {
 
-using testing::AllOf;
-using testing::Contains;
-using testing::Each;
-using testing::HasSubstr;
-using testing::IsEmpty;
-using testing::StartsWith;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 constexpr int n = 64;
 constexpr std::size_t bytes = n * sizeof(float);
@@ -37,7 +37,7 @@ std::string line_marked(const std::string& name) {
   return "no line marked " + name;
 }
 
-class Streams : public testing::Test {
+class Streams : public ::testing::Test {
  protected:
   Streams() {
     EXPECT_EQ(cudaStreamCreateWithFlags(&a_, cudaStreamNonBlocking), cudaSuccess);

@@ -9,15 +9,15 @@
 namespace ekgine::emulation {
 namespace {
 
-class FailOnFaults : public testing::EmptyTestEventListener {
-  void OnTestEnd(const testing::TestInfo& /*test*/) override {
+class FailOnFaults : public ::testing::EmptyTestEventListener {
+  void OnTestEnd(const ::testing::TestInfo& /*test*/) override {
     for (const std::string& fault : take_faults()) ADD_FAILURE() << fault;
   }
 };
 
 // Listeners of a test's end are called last one first: this one before the printer.
 const bool registered = [] {
-  testing::UnitTest::GetInstance()->listeners().Append(new FailOnFaults);
+  ::testing::UnitTest::GetInstance()->listeners().Append(new FailOnFaults);
   return true;
 }();
 
