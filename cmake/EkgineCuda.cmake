@@ -5,21 +5,62 @@
 #   EMULATED  .cu is C++: g++, with its thread instrumentation calling the checker of emulation/,
 #             which also stands in for the CUDA libraries. Only CUDA's headers are needed.
 #             With EKGINE_SANITIZE, those sanitizers take the checker's place.
-find_package(CUDAToolkit REQUIRED)
+
+# ekgine_need_of_cuda(WHAT APT CONDA)   ends with a line that says what is missing and who has it
+function(ekgine_need_of_cuda what apt conda)
+  if(DEFINED ENV{CONDA_PREFIX})
+    set(how "conda install -c conda-forge ${conda}")
+  else()
+    set(how "apt-get install ${apt} from NVIDIA's repository, or conda-forge's ${conda}")
+  endif()
+  message(FATAL_ERROR " ekgine: ${what}: ${how} (-DEKGINE_CUDA=OFF builds for the CPU)")
+endfunction()
+
+find_package(CUDAToolkit QUIET)
+if(NOT CUDAToolkit_FOUND)
+  ekgine_need_of_cuda("the CUDA Toolkit is missing" cuda-toolkit cuda-toolkit)
+elseif(CUDAToolkit_VERSION VERSION_LESS 12.4)
+  ekgine_need_of_cuda("the CUDA Toolkit ${CUDAToolkit_VERSION} is too old, expected 12.4 or later"
+    cuda-toolkit cuda-toolkit)
+endif()
+# Where it is not beside the toolkit, CUDNN_PATH in the environment says where; pip's wheels have
+# the library without the link that others make.
+find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ENV CUDNN_PATH ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES include)
+set(cudnn_version "")
+if(EXISTS "${CUDNN_INCLUDE_DIR}/cudnn_version.h")
+  file(STRINGS "${CUDNN_INCLUDE_DIR}/cudnn_version.h" cudnn_version REGEX "^#define CUDNN_MAJOR [0-9]+")
+  string(REGEX REPLACE "[^0-9]" "" cudnn_version "${cudnn_version}")
+endif()
+if(cudnn_version STREQUAL "")
+  ekgine_need_of_cuda("cuDNN is missing beside the CUDA Toolkit" cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+elseif(cudnn_version LESS 9)
+  ekgine_need_of_cuda("cuDNN ${cudnn_version} is too old, expected 9 or later"
+    cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+endif()
 
 if(EKGINE_CUDA STREQUAL "NVCC")
+  if(NOT CUDAToolkit_NVCC_EXECUTABLE)
+    ekgine_need_of_cuda("nvcc is missing" cuda-toolkit cuda-nvcc)
+  endif()
   # The runtime that the host code links, too: two in one program would not know of each other.
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90-real 100-real 120)
+    if(CUDAToolkit_VERSION VERSION_LESS 12.8)  # which does not know Blackwell
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 86-real 89-real 90)
+    endif()
   endif()
   enable_language(CUDA)
   # CMake 3.25 does not know that nvcc has C++20.
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_EXTENSIONS OFF)
-  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
-  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} REQUIRED)
+  find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9
+    HINTS ENV CUDNN_PATH ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
+  if(NOT CUDNN_LIBRARY)
+    ekgine_need_of_cuda("the library of cuDNN is missing, though its header is in ${CUDNN_INCLUDE_DIR}"
+      cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+  endif()
 
   set(EKGINE_NVCC_FLAGS --expt-relaxed-constexpr -Werror=all-warnings
     -Xptxas=-warn-spills,-warn-lmem-usage,-Werror
@@ -37,9 +78,11 @@ if(EKGINE_CUDA STREQUAL "NVCC")
       "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${OpenMP_CXX_FLAGS},${host_warnings}>")
   endfunction()
 elseif(EKGINE_CUDA STREQUAL "EMULATED")
-  find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS} REQUIRED)
-  find_package(Boost REQUIRED COMPONENTS context)
-  find_library(DW_LIBRARY dw REQUIRED)
+  ekgine_package(Boost "" "Boost.Context" libboost-context-dev libboost-devel COMPONENTS context)
+  find_library(DW_LIBRARY dw)
+  if(NOT DW_LIBRARY)
+    ekgine_need("libdw is missing" libdw-dev elfutils)
+  endif()
 
   file(GLOB emulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emulation/*.cpp)
   add_library(ekgine_emulation OBJECT ${emulation_sources})
