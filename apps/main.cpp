@@ -16,6 +16,7 @@
 
 #include "apps/command.h"
 #include "apps/config_file.h"
+#include "apps/manual.h"
 #include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
@@ -169,6 +170,9 @@ int run(int argc, char** argv) {
       "Trains and evaluates neural networks that classify the heartbeats of ECG recordings.");
   program.name("ekgine");
   program.set_version_flag("--version", program_name());
+  bool manual = false, completion = false;
+  program.add_flag("--manual", manual, "Print this help of all commands as a manual page");
+  program.add_flag("--completion", completion, "Print a script that completes commands in bash");
   program.set_config(
       "--config", "",
       "Read options from a TOML file: a section [SUBCOMMAND] of its options by name");
@@ -190,6 +194,9 @@ int run(int argc, char** argv) {
   add_devices(program);
   try {
     program.parse(argc, argv);
+    if (manual) print_result(manual_page(program, program_name()));
+    if (completion) print_result(completion_script(program));
+    if (manual || completion) return 0;
     // Not left to CLI11, which would hide a misspelt subcommand behind this.
     if (program.get_subcommands().empty()) throw CLI::RequiredError("a subcommand");
   } catch (const CLI::ParseError& error) {
