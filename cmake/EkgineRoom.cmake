@@ -10,7 +10,8 @@ function(ekgine_include_root target scope folder)
   cmake_path(GET folder PARENT_PATH parent)
   file(MAKE_DIRECTORY ${root}/${parent})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
-  target_include_directories(${target} ${scope} ${root})
+  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${root}>
+    $<INSTALL_INTERFACE:include/ekgine>)
 endfunction()
 
 # ekgine_unity(TARGET)
