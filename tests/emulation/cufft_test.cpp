@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "emulation/emulation.h"
+#include "tests/support/at.h"
 #include "tests/support/cuda_array.h"
 
 namespace ekgine::emulation {
@@ -45,9 +46,9 @@ class Plan {
 };
 
 std::vector<float> wave(int n, int batch) {
-  std::vector<float> x;
+  std::vector<float> x(at(n * batch));
   for (int i = 0; i < n * batch; ++i) {
-    x.push_back(static_cast<float>(std::sin(0.7 * i) + 0.01 * (i % 5)));
+    x[at(i)] = static_cast<float>(std::sin(0.7 * i) + 0.01 * (i % 5));
   }
   return x;
 }
@@ -57,7 +58,7 @@ TEST(Cufft, TransformsThereAndBack) {
     const int batch = 3, half = n / 2 + 1;
     const std::vector<float> x = wave(n, batch);
     CudaArray<float> in(x), back(x.size());
-    CudaArray<float2> spectrum(static_cast<std::size_t>(batch * half));
+    CudaArray<float2> spectrum(at(batch * half));
     const Plan forward(n, CUFFT_R2C, batch), inverse(n, CUFFT_C2R, batch);
     ASSERT_EQ(cufftExecR2C(forward.handle, in.data(), spectrum.data()), CUFFT_SUCCESS);
     const std::vector<float2> found = spectrum.values();
@@ -66,11 +67,11 @@ TEST(Cufft, TransformsThereAndBack) {
         double re = 0, im = 0;
         for (int t = 0; t < n; ++t) {
           const double angle = -2 * std::numbers::pi * f * t / n;
-          const double value = x[static_cast<std::size_t>(b * n + t)];
+          const double value = x[at(b * n + t)];
           re += value * std::cos(angle);
           im += value * std::sin(angle);
         }
-        const float2 y = found[static_cast<std::size_t>(b * half + f)];
+        const float2 y = found[at(b * half + f)];
         EXPECT_NEAR(y.x, re, 1e-4) << n << " " << b << " " << f;
         EXPECT_NEAR(y.y, im, 1e-4) << n << " " << b << " " << f;
       }

@@ -14,6 +14,7 @@
 #include "emulation/device_memory.h"
 #include "emulation/emulation.h"
 #include "tests/emulation/probe_kernels.h"
+#include "tests/support/at.h"
 
 namespace ekgine::emulation {
 namespace {
@@ -40,18 +41,16 @@ TEST_F(Execution, ShufflesReadTheLaneThatCudaSays) {
     ASSERT_EQ(probe_shuffles(out.data(), nullptr), cudaSuccess);
     const std::vector<int> got = out.host();
     for (int lane = 0; lane < 32; ++lane) {
-      const auto at = [&](int shuffle) {
-        return got[static_cast<std::size_t>(32 * shuffle + lane)];
-      };
-      EXPECT_EQ(at(0), 5) << lane;
-      EXPECT_EQ(at(1), lane / 8 * 8 + (lane + 3) % 8) << lane;
-      EXPECT_EQ(at(2), lane < 2 ? lane : lane - 2) << lane;
-      EXPECT_EQ(at(3), lane % 8 < 2 ? lane : lane - 2) << lane;
-      EXPECT_EQ(at(4), lane > 28 ? lane : lane + 3) << lane;
-      EXPECT_EQ(at(5), lane % 16 > 12 ? lane : lane + 3) << lane;
-      EXPECT_EQ(at(6), lane ^ 1) << lane;
+      const auto shuffled = [&](int shuffle) { return got[at(32 * shuffle + lane)]; };
+      EXPECT_EQ(shuffled(0), 5) << lane;
+      EXPECT_EQ(shuffled(1), lane / 8 * 8 + (lane + 3) % 8) << lane;
+      EXPECT_EQ(shuffled(2), lane < 2 ? lane : lane - 2) << lane;
+      EXPECT_EQ(shuffled(3), lane % 8 < 2 ? lane : lane - 2) << lane;
+      EXPECT_EQ(shuffled(4), lane > 28 ? lane : lane + 3) << lane;
+      EXPECT_EQ(shuffled(5), lane % 16 > 12 ? lane : lane + 3) << lane;
+      EXPECT_EQ(shuffled(6), lane ^ 1) << lane;
       // Lanes of earlier groups can be read, those of later ones not.
-      EXPECT_EQ(at(7), (lane ^ 12) / 8 > lane / 8 ? lane : lane ^ 12) << lane;
+      EXPECT_EQ(shuffled(7), (lane ^ 12) / 8 > lane / 8 ? lane : lane ^ 12) << lane;
     }
   }
 }
@@ -79,7 +78,7 @@ TEST_F(Execution, MatrixInstructionsMultiply) {
   std::mt19937 random(3);
   for (const int k : {16, 8}) {
     // Integers up to 15 are exact in both formats, and so are their sums of products.
-    std::vector<float> a(static_cast<std::size_t>(16 * k)), b(static_cast<std::size_t>(k * 8));
+    std::vector<float> a(at(16 * k)), b(at(k * 8));
     for (float& x : a) x = static_cast<float>(random() % 31) - 15;
     for (float& x : b) x = static_cast<float>(random() % 31) - 15;
     const DeviceArray<float> da(a), db(b), dc(16 * 8);
@@ -89,11 +88,9 @@ TEST_F(Execution, MatrixInstructionsMultiply) {
       for (int column = 0; column < 8; ++column) {
         float sum = 0;
         for (int i = 0; i < k; ++i) {
-          sum += a[static_cast<std::size_t>(row * k + i)] *
-                 b[static_cast<std::size_t>(i * 8 + column)];
+          sum += a[at(row * k + i)] * b[at(i * 8 + column)];
         }
-        EXPECT_EQ(c[static_cast<std::size_t>(row * 8 + column)], sum)
-            << k << ' ' << row << ' ' << column;
+        EXPECT_EQ(c[at(row * 8 + column)], sum) << k << ' ' << row << ' ' << column;
       }
     }
   }

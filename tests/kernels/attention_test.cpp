@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/cases/ops/attention.h"
+#include "tests/support/at.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -16,10 +17,6 @@ namespace {
 using kernels::AttentionShape;
 
 constexpr RandomKey random_key{.seed = 77, .step = 5, .op = 2};
-
-std::size_t at(std::int64_t i) {
-  return static_cast<std::size_t>(i);
-}
 
 struct Inputs {
   AttentionShape shape;

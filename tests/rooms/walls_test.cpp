@@ -39,11 +39,12 @@ std::map<std::string, std::set<std::string>> rooms() {
 
 // What the room's own files are compiled with, the first of them; of the preprocessor only.
 std::string preprocessor_of(const std::string& room) {
-  const std::string object = " -o CMakeFiles/ekgine_" + room + ".dir/";
+  const std::string objects = "/ekgine_" + fs::path(room).filename().string() + ".dir/";
   for (const auto& entry : parse_json(read_file(EKGINE_COMPILE_COMMANDS), "commands")) {
     const auto command = entry["command"].get<std::string>();
-    const std::size_t output = command.find(object);
-    if (output == std::string::npos || entry["file"].get<std::string>().ends_with(".cu")) continue;
+    const std::size_t output = command.find(" -o ");
+    if (command.find(objects, output) == std::string::npos) continue;
+    if (entry["file"].get<std::string>().ends_with(".cu")) continue;
     return "cd '" + entry["directory"].get<std::string>() + "' && " + command.substr(0, output) +
            " -E -o /dev/null -x c++ ";
   }
