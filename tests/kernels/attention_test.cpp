@@ -50,7 +50,9 @@ std::vector<double> attend(const Inputs& in, double rate = 0,
 
 // The definition, with the whole T×T matrix and dropout word by word.
 std::vector<double> by_definition(const Inputs& in, double rate) {
-  const auto [sequences, positions, heads, width] = in.shape;
+  // Named one by one: clang 16 captures no structured binding where OpenMP is on.
+  const std::int64_t sequences = in.shape.sequences, positions = in.shape.positions,
+                     heads = in.shape.heads, width = in.shape.width;
   std::vector<double> y(in.query.size());
   const auto row = [&](std::int64_t n, std::int64_t t, std::int64_t h) {
     return ((n * positions + t) * heads + h) * width;

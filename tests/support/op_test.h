@@ -96,6 +96,7 @@ inline std::vector<double> evaluate(
   Arena::Plan plan;
   Tape tape(device, mode, plan, key);
   std::vector<Tensor> tensors;
+  tensors.reserve(inputs.size());
   for (const auto& [shape, values] : inputs)
     tensors.push_back(tape.input(shape, std::span<const double>(values)));
   const Tensor y = op(tape, tensors);
