@@ -5,10 +5,19 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iterator>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/atomic_file.h"
+#include "base/error.h"
+#include "base/json_file.h"
 #include "bench/roofline.h"
 #include "bench/workload.h"
 #include "tests/cases/op_cases.h"
@@ -54,9 +63,49 @@ class Timed {
   StatedCosts costs_;
 };
 
+// Milliseconds of the rows of an earlier run, by name.
+using Before = std::map<std::string, double>;
+
+// Errors: not what ekgine_bench --json prints.
+Before read_before(const std::filesystem::path& path) {
+  if (path.empty()) return {};
+  const auto report = parse_json(read_file(path), path.string());
+  Before before;
+  try {
+    for (const auto& row : report.at("benchmarks")) {
+      const auto name =
+          row.at("name").get<std::string>();  // "relu (2,3) forward/min_time:0.200/..."
+      before[name.substr(0, name.find('/'))] = row.at("median_ms").get<double>();
+    }
+  } catch (const nlohmann::json::exception&) {
+    fail("{}: is not what ekgine_bench --json prints", path.string());
+  }
+  return before;
+}
+
+// The options as Google Benchmark takes them. Its filter is a regular expression.
+std::vector<std::string> google_arguments(const BenchmarkOptions& options) {
+  std::vector<std::string> arguments;
+  if (!options.filter.empty()) {
+    std::string filter = "--benchmark_filter=";
+    for (const char c : options.filter) {
+      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) filter += '\\';
+      filter += c;
+    }
+    arguments.push_back(filter);
+  }
+  if (options.list) arguments.emplace_back("--benchmark_list_tests=true");
+  if (options.format == BenchmarkOptions::Format::json) {
+    arguments.emplace_back("--benchmark_format=json");
+  } else if (options.format == BenchmarkOptions::Format::csv) {
+    arguments.emplace_back("--benchmark_format=csv");
+  }
+  return arguments;
+}
+
 // Google Benchmark's loop around one direction of a case; the other direction is not timed.
 void time_case(benchmark::State& state, const KernelCase& c, Direction direction, DType type,
-               const Roofline& roofline) {
+               const Roofline& roofline, std::optional<double> before) {
   Timed timed(c, type);
   const StatedCosts& costs = timed.costs();
   const Cost& cost = direction == Direction::forward ? costs.forward : costs.backward;
@@ -72,6 +121,7 @@ void time_case(benchmark::State& state, const KernelCase& c, Direction direction
   state.counters["GFLOP/s"] = cost.flops / median / 1e9;
   state.counters["GB/s"] = cost.bytes / median / 1e9;
   state.counters["%roof"] = 100 * roofline_seconds(roofline, cost) / median;
+  if (before) state.counters["x_before"] = median * 1e3 / *before;
   state.SetLabel(bound(roofline, cost));
 }
 
@@ -85,19 +135,30 @@ std::vector<KernelCase> model_cases() {
 
 }  // namespace
 
-int benchmark_cpu(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  const Roofline roofline = measure_roofline();
+int benchmark_cpu(const BenchmarkOptions& options, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = google_arguments(options);
+  all.insert(all.begin(), "ekgine_bench");
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  argv.reserve(all.size());
+  for (std::string& argument : all) argv.push_back(argument.data());
+  auto argc = static_cast<int>(argv.size());
+  benchmark::Initialize(&argc, argv.data());
+  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) return 2;
+  const Before before = read_before(options.before);
+  const Roofline roofline = options.list ? Roofline() : measure_roofline();
   benchmark::AddCustomContext("fma_gflops", fmt::format("{:.0f}", roofline.flops / 1e9));
   benchmark::AddCustomContext("copy_gb_per_s", fmt::format("{:.1f}", roofline.bytes / 1e9));
   const std::vector<KernelCase> cases = model_cases();
   const auto add = [&](const KernelCase& c, Direction direction, DType type) {
-    benchmark::RegisterBenchmark((c.name + (type == DType::bf16 ? " bf16" : "") +
-                                  (direction == Direction::forward ? " forward" : " backward"))
-                                     .c_str(),
-                                 [&c, direction, type, &roofline](benchmark::State& state) {
-                                   time_case(state, c, direction, type, roofline);
+    const std::string name = c.name + (type == DType::bf16 ? " bf16" : "") +
+                             (direction == Direction::forward ? " forward" : " backward");
+    const auto earlier = before.find(name);
+    const std::optional<double> was =
+        earlier == before.end() ? std::nullopt : std::optional(earlier->second);
+    benchmark::RegisterBenchmark(name.c_str(),
+                                 [&c, direction, type, &roofline, was](benchmark::State& state) {
+                                   time_case(state, c, direction, type, roofline, was);
                                  })
         ->UseManualTime()
         ->MinTime(0.2)

@@ -1,9 +1,11 @@
 // Microbenchmarks of every kernel.
 //
-//   ekgine_bench [--benchmark_filter=conv2d] [--benchmark_format=json] ...     on the CPU
-//   ekgine_bench --device cuda [--filter TEXT] [--json]                        on GPU 0
+//   ekgine_bench [--filter TEXT] [--list | --json | --csv] [--compare FILE]
+//                [--benchmark_... of Google Benchmark]                         on the CPU
+//   ekgine_bench --device cuda [--filter TEXT] [--list | --json | --csv] [--compare FILE]
+//                                                                              on GPU 0
 //
-// See bench/cpu_benchmark.h and bench/cuda/benchmark.h.
+// See bench/benchmark_options.h, bench/cpu_benchmark.h and bench/cuda/benchmark.h.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -11,8 +13,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "bench/benchmark_options.h"
 #include "bench/cpu_benchmark.h"
 #if EKGINE_HAS_CUDA
 #include "bench/cuda/benchmark.h"
@@ -23,28 +27,49 @@ namespace {
 using namespace ekgine;
 
 constexpr const char* usage =
-    "usage: ekgine_bench [--benchmark_... of Google Benchmark] | "
-    "ekgine_bench --device cuda [--filter TEXT] [--json]\n";
+    "usage: ekgine_bench [--device cpu|cuda] [--filter TEXT] [--list | --json | --csv] "
+    "[--compare FILE] [--benchmark_... of Google Benchmark, on the CPU]\n";
 
-// The arguments after "--device cuda".
-int on_cuda(std::span<char*> arguments) {
-#if EKGINE_HAS_CUDA
-  CudaBenchmark options;
+struct Arguments {
+  bool cuda = false;
+  BenchmarkOptions options;
+  std::vector<std::string> others;  // Google Benchmark's
+};
+
+// False where they are wrong.
+bool parse(std::span<char*> arguments, Arguments& parsed) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
-    if (argument == "--json") {
-      options.json = true;
-    } else if (argument == "--filter" && i + 1 < arguments.size()) {
-      options.filter = arguments[++i];
+    const bool takes_value =
+        argument == "--device" || argument == "--filter" || argument == "--compare";
+    if (takes_value && i + 1 == arguments.size()) return false;
+    if (argument == "--device") {
+      const std::string_view device = arguments[++i];
+      if (device != "cpu" && device != "cuda") return false;
+      parsed.cuda = device == "cuda";
+    } else if (argument == "--filter") {
+      parsed.options.filter = arguments[++i];
+    } else if (argument == "--compare") {
+      parsed.options.before = arguments[++i];
+    } else if (argument == "--list") {
+      parsed.options.list = true;
+    } else if (argument == "--json") {
+      parsed.options.format = BenchmarkOptions::Format::json;
+    } else if (argument == "--csv") {
+      parsed.options.format = BenchmarkOptions::Format::csv;
     } else {
-      fmt::print(stderr, "{}", usage);
-      return 2;
+      parsed.others.emplace_back(argument);
     }
   }
+  return !parsed.cuda || parsed.others.empty();
+}
+
+int on_cuda(const BenchmarkOptions& options) {
+#if EKGINE_HAS_CUDA
   benchmark_cuda(options);
   return 0;
 #else
-  static_cast<void>(arguments);
+  static_cast<void>(options);
   fail(
       "--device cuda: this build has no CUDA back end; use cmake --preset cuda, or, without a GPU, "
       "cmake --preset emulated, which counts what the kernels do to memory");
@@ -54,15 +79,18 @@ int on_cuda(std::span<char*> arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::span<char*> arguments(argv + 1, argv + argc);
   try {
-    if (arguments.size() >= 2 && std::string_view(arguments[0]) == "--device") {
-      const std::string_view device = arguments[1];
-      if (device == "cuda") return on_cuda(arguments.subspan(2));
+    Arguments arguments;
+    if (argc == 2 && std::string_view(argv[1]) == "--help") {
+      fmt::print("{}", usage);
+      return 0;
+    }
+    if (!parse({argv + 1, argv + argc}, arguments)) {
       fmt::print(stderr, "{}", usage);
       return 2;
     }
-    return benchmark_cpu(argc, argv);
+    return arguments.cuda ? on_cuda(arguments.options)
+                          : benchmark_cpu(arguments.options, arguments.others);
   } catch (const std::exception& error) {
     fmt::print(stderr, "ekgine_bench: {}\n", error.what());
     return 1;

@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/json_file.h"
 #include "bench/cuda/cases.h"
 #include "bench/cuda/peaks.h"
 #include "bench/cuda/timing.h"
@@ -50,6 +54,54 @@ struct Row {
   double ratio = 1;       // time over the time of ours
   double difference = 0;  // of a rival's results from ours, relative
 };
+
+// What an earlier run came to.
+class Before {
+ public:
+  Before() = default;
+  // Errors: not what ekgine_bench --device cuda --json prints.
+  explicit Before(const std::filesystem::path& path) {
+    const auto report = parse_json(read_file(path), path.string());
+    try {
+      device_ = report.at("device").get<std::string>();
+      for (const auto& row : report.at("rows")) {
+        if (row.contains("error")) continue;
+        seconds_[{row.at("op"), row.at("precision"), row.at("by")}] =
+            row.at("us").get<double>() / 1e6;
+      }
+    } catch (const nlohmann::json::exception&) {
+      fail("{}: is not what ekgine_bench --device cuda --json prints", path.string());
+    }
+  }
+
+  const std::string& device() const { return device_; }  // "" where there is no earlier run
+  // Of the same row; nothing where it had none.
+  std::optional<double> seconds(const Row& row, const Precision& precision) const {
+    const auto found = seconds_.find({row.name, precision.name, row.by});
+    return found == seconds_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  std::string device_;
+  std::map<std::array<std::string, 3>, double> seconds_;  // by op, precision and whose kernels
+};
+
+// As a field of CSV (RFC 4180): text in quotes, nothing for null.
+std::string csv_field(const ordered_json& value) {
+  if (!value.is_string()) return value.is_null() ? "" : value.dump();
+  std::string field = "\"";
+  for (const char c : value.get<std::string>()) field += c == '"' ? "\"\"" : std::string(1, c);
+  return field + '"';
+}
+constexpr const char* csv_columns[] = {"op",           "precision",
+                                       "by",           "rival",
+                                       "us",           "spread",
+                                       "gb_per_s",     "percent_of_copy",
+                                       "gflops",       "percent_of_product",
+                                       "bound",        "launches",
+                                       "passes",       "times_ours",
+                                       "same_result",  "difference",
+                                       "times_before", "error"};
 
 // sqrt(Σ(a−b)²/Σb²), the largest of all arrays; infinite where they are not of the same number.
 double difference(const std::vector<std::vector<float>>& found,
@@ -94,7 +146,9 @@ double allowed_difference(DType type) {
 
 class Report {
  public:
-  Report(bool as_json, const std::string& device, const CudaPeaks& peaks) : as_json_(as_json) {
+  Report(BenchmarkOptions::Format format, const std::string& device, const CudaPeaks& peaks,
+         const Before& before)
+      : format_(format), before_(before) {
     json_["device"] = device;
     json_["emulated"] = emulated;
     json_["peaks"] = {{"copy_gb_per_s", peaks.copy / 1e9},
@@ -102,11 +156,14 @@ class Report {
                       {"tf32_gflops", peaks.tf32 / 1e9},
                       {"bf16_gflops", peaks.bf16 / 1e9},
                       {"launch_us", peaks.launch * 1e6}};
+    if (!before.device().empty()) json_["before"] = before.device();
     json_["rows"] = ordered_json::array();
-    if (as_json_) return;
+    if (format_ == Format::csv) fmt::print("{}\n", fmt::join(csv_columns, ","));
+    if (format_ != Format::table) return;
     fmt::print("{}{}\n\n",
                emulated ? "The device is emulated: times mean nothing and are left out.\n\n" : "",
                device);
+    if (!before.device().empty()) fmt::print("Before: {}\n\n", before.device());
     if (emulated) return;
     fmt::print("| peak, measured | |\n|---|--:|\n");
     fmt::print("| copy kernel | {:.0f} GB/s |\n", peaks.copy / 1e9);
@@ -123,12 +180,13 @@ class Report {
 
   void begin(const Precision& precision) {
     precision_ = precision;
-    if (as_json_) return;
+    if (format_ != Format::table) return;
     fmt::print(
         "\n## {}\n\n| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} "
-        "| {:>8} |\n|---|---|--:|--:|--:|--:|--:|--:|---|--:|\n",
+        "| {:>8} |{}\n|---|---|--:|--:|--:|--:|--:|--:|---|--:|{}\n",
         precision_.name, "op, shape, direction", "by", "µs", "× ours", "GB/s", "% copy", "GFLOP/s",
-        "% prod.", "bound", "launches");
+        "% prod.", "bound", "launches", before_.device().empty() ? "" : " × before |",
+        before_.device().empty() ? "" : "--:|");
   }
 
   void add(const Row& row, const Roof& roof) {
@@ -154,27 +212,38 @@ class Report {
       json["same_result"] = same;
       json["difference"] = row.difference;
     }
+    const std::optional<double> earlier = before_.seconds(row, precision_);
+    if (earlier) json["times_before"] = time / *earlier;
+    print_csv(json);
     json_["rows"].push_back(std::move(json));
-    if (as_json_) return;
+    if (format_ != Format::table) return;
     const auto timed = [](const char* format, double value) {
       return emulated ? "" : fmt::format(fmt::runtime(format), value);
     };
     fmt::print(
-        "| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} | {:>8} |\n",
+        "| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} | {:>8} |{}\n",
         row.rival ? "" : row.name,
         row.by + (same ? "" : fmt::format(" (differs by {:.1e})", row.difference)),
         timed("{:.2f}", time * 1e6), row.rival ? timed("{:.2f}", row.ratio) : "",
         timed("{:.1f}", row.cost.bytes / time / 1e9), timed("{:.1f}", copy),
         timed("{:.1f}", row.cost.flops / time / 1e9), timed("{:.1f}", product),
-        emulated ? "" : roof.bound(row), row.timing.launches);
+        emulated ? "" : roof.bound(row), row.timing.launches,
+        before_.device().empty()
+            ? ""
+            : fmt::format(" {:>8} |",
+                          earlier ? timed("{:.2f}", time / *earlier) : std::string("new")));
     std::fflush(stdout);
   }
 
   // What could not be timed, and why.
   void refuse(const std::string& name, const std::string& by, const std::string& why) {
-    json_["rows"].push_back(
-        {{"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}});
-    if (!as_json_) fmt::print("| {} | {}: {} | | | | | | | | |\n", name, by, why);
+    const ordered_json row = {
+        {"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}};
+    print_csv(row);
+    json_["rows"].push_back(row);
+    if (format_ != Format::table) return;
+    fmt::print("| {} | {}: {} | | | | | | | | |{}\n", name, by, why,
+               before_.device().empty() ? "" : " |");
   }
 
   // Of an op of ours; a rival may well be unable to do something.
@@ -183,11 +252,25 @@ class Report {
 
   ordered_json& json() { return json_; }
   void finish() const {
-    if (as_json_) fmt::print("{}\n", json_.dump(2));
+    if (format_ == Format::json) fmt::print("{}\n", json_.dump(2));
   }
 
  private:
-  bool as_json_;
+  using Format = BenchmarkOptions::Format;
+
+  void print_csv(const ordered_json& row) const {
+    if (format_ != Format::csv) return;
+    std::string line;
+    for (const char* column : csv_columns) {
+      if (column != csv_columns[0]) line += ',';
+      line += csv_field(row.value(column, ordered_json()));
+    }
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  }
+
+  Format format_;
+  const Before& before_;
   Precision precision_ = precisions[0];
   ordered_json json_ = ordered_json::object();
   int failures_ = 0;
@@ -244,7 +327,7 @@ void time_with_rivals(Device& device, const KernelCase& c, const CudaEffort& eff
 
 }  // namespace
 
-void benchmark_cuda(const CudaBenchmark& options) {
+void benchmark_cuda(const BenchmarkOptions& options) {
   if (const std::string reason = CudaDevice::unusable(0); !reason.empty()) {
     fail(
         "{}; without a GPU, the emulated build counts what the kernels do to memory: "
@@ -257,6 +340,11 @@ void benchmark_cuda(const CudaBenchmark& options) {
   std::erase_if(
       cases, [&](const KernelCase& c) { return c.name.find(options.filter) == std::string::npos; });
   if (cases.empty()) fail("--filter {}: no op has that in its name and shape", options.filter);
+  if (options.list) {
+    for (const KernelCase& c : cases) fmt::print("{}\n", c.name);
+    return;
+  }
+  const Before before = options.before.empty() ? Before() : Before(options.before);
 
   std::optional<CudaPeaks> peaks;
   std::optional<Report> report;
@@ -268,7 +356,7 @@ void benchmark_cuda(const CudaBenchmark& options) {
                       .tf32 = precision.tf32});
     if (!peaks) {
       peaks = measure_cuda_peaks(device, effort);
-      report.emplace(options.json, CudaDevice::describe(0), *peaks);
+      report.emplace(options.format, CudaDevice::describe(0), *peaks, before);
     }
     const double product = *peaks.*precision.peak;
     if (product == 0) continue;  // not on this GPU
@@ -287,7 +375,9 @@ void benchmark_cuda(const CudaBenchmark& options) {
     fail("{} faults on the emulated device, the first: {}", faults.size(), faults[0]);
   }
   const std::vector<MemoryCount> counts = count_memory({options.filter});
-  if (options.json) {
+  if (options.format == BenchmarkOptions::Format::csv) {
+    // Nothing: one table to a file.
+  } else if (options.format == BenchmarkOptions::Format::json) {
     report->json()["memory"] = as_json(counts);
   } else {
     fmt::print(

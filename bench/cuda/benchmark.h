@@ -2,19 +2,16 @@
 // other ways to the same result, in one run.
 #pragma once
 
-#include <string>
+#include "bench/benchmark_options.h"
 
 namespace ekgine {
 
-struct CudaBenchmark {
-  std::string filter;  // only ops whose name and shape contain this text
-  bool json = false;   // one JSON object on stdout instead of tables
-};
-
-// Prints Markdown tables on stdout as they come; docs/measuring.md says how to read them. On the
+// Prints on stdout; docs/measuring.md says how to read the tables. With `before`, each row that is
+// there, too, has its time over that one's, and tables begin with the device it is of. On the
 // emulated device, shapes are tiny, tables have no times, as those mean nothing (the JSON has
 // them, and says "emulated": true), and what the kernels do to memory follows, counted. Errors: no
-// usable device, nothing matches the filter, and, when all the rest is printed, an op that failed.
-void benchmark_cuda(const CudaBenchmark& options);
+// usable device, nothing matches the filter, `before` is no such file, and, when all the rest is
+// printed, an op that failed.
+void benchmark_cuda(const BenchmarkOptions& options);
 
 }  // namespace ekgine

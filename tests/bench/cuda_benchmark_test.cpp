@@ -5,19 +5,27 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "tests/cases/op_cases.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/process.h"
+#include "tests/support/temporary_directory.h"
 
 namespace ekgine::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::ContainerEq;
+using ::testing::Contains;
+using ::testing::Each;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 ProcessResult bench(const std::vector<std::string>& arguments, const ProcessOptions& options = {}) {
@@ -124,6 +132,99 @@ TEST_F(CudaBenchmark, PrintsTables) {
   }
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST_F(CudaBenchmark, ListsWhatItTimes) {
+  const ProcessResult all = bench({"--device", "cuda", "--list"});
+  ASSERT_EQ(all.status, 0) << all.err;
+  EXPECT_THAT(lines_of(all.out), Contains(StartsWith("conv2d (")));
+  const ProcessResult some = bench({"--device", "cuda", "--list", "--filter", "glu"});
+  EXPECT_THAT(lines_of(some.out), AllOf(Not(IsEmpty()), Each(StartsWith("glu ("))));
+}
+
+TEST_F(CudaBenchmark, WritesALinePerRowAsCsv) {
+  const ProcessResult result = bench({"--device", "cuda", "--csv", "--filter", "swish_dropout"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::vector<std::string> lines = lines_of(result.out);
+  ASSERT_GT(lines.size(), 4U);
+  EXPECT_THAT(lines[0], StartsWith("op,precision,by,rival,us,"));
+  const auto commas = [](const std::string& line) {
+    bool quoted = false;
+    return std::ranges::count_if(line, [&](char c) {
+      quoted ^= c == '"';
+      return c == ',' && !quoted;
+    });
+  };
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    EXPECT_THAT(lines[i], StartsWith("\"swish_dropout ("));
+    EXPECT_EQ(commas(lines[i]), commas(lines[0])) << lines[i];
+  }
+}
+
+TEST_F(CudaBenchmark, ComparesWithAnEarlierRun) {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "old.json";
+  const std::vector<std::string> glu = {"--device", "cuda", "--filter", "glu"};
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = glu;
+    all.insert(all.end(), more.begin(), more.end());
+    return bench(all);
+  };
+  json old = json::parse(with({"--json"}).out);
+  // Twice as fast then, and a row that was not there.
+  ASSERT_GE(old.at("rows").size(), 2U);
+  old["rows"].erase(0);
+  for (json& row : old["rows"]) row["us"] = row.at("us").get<double>() / 2;
+  write_bytes(path, old.dump());
+  const ProcessResult result = with({"--json", "--compare", path});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json found = json::parse(result.out);
+  EXPECT_EQ(found.at("before"), old.at("device"));
+  EXPECT_FALSE(found.at("rows")[0].contains("times_before"));
+  for (std::size_t i = 1; i < found.at("rows").size(); ++i) {
+    const json& row = found.at("rows")[i];
+    EXPECT_DOUBLE_EQ(row.at("times_before"),
+                     row.at("us").get<double>() / old.at("rows")[i - 1].at("us").get<double>());
+  }
+  const ProcessResult table = with({"--compare", path});
+  EXPECT_THAT(table.out, HasSubstr("\nBefore: " + old.at("device").get<std::string>() + "\n"));
+  EXPECT_THAT(table.out, HasSubstr("| × before |\n"));
+  EXPECT_THAT(table.out, HasSubstr("|      new |\n"));
+
+  write_bytes(path, R"({"device": "a", "rows": [{"op": 1}]})");
+  const ProcessResult refused = with({"--compare", path});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_EQ(refused.err,
+            "ekgine_bench: " + path + ": is not what ekgine_bench --device cuda --json prints\n");
+}
+
+TEST(CpuBenchmark, ListsAndComparesWithAnEarlierRun) {
+  const ProcessResult list = bench({"--list", "--filter", "glu ("});
+  ASSERT_EQ(list.status, 0) << list.err;
+  const std::vector<std::string> names = lines_of(list.out);
+  ASSERT_THAT(names, AllOf(SizeIs(2), Each(StartsWith("glu ("))));
+
+  const TemporaryDirectory directory;
+  const std::string path = directory / "old.json";
+  const std::string forward = names[0].substr(0, names[0].find('/'));
+  write_bytes(path, json({{"benchmarks", {{{"name", forward}, {"median_ms", 0.5}}}}}).dump());
+  const ProcessResult result = bench({"--filter", "glu (", "--json", "--compare", path});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json rows = json::parse(result.out).at("benchmarks");
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_DOUBLE_EQ(rows[0].at("x_before"), rows[0].at("median_ms").get<double>() / 0.5);
+  EXPECT_FALSE(rows[1].contains("x_before"));
+
+  write_bytes(path, "{}");
+  EXPECT_EQ(bench({"--compare", path}).err,
+            "ekgine_bench: " + path + ": is not what ekgine_bench --json prints\n");
+}
+
 TEST_F(CudaBenchmark, RefusesWhatMatchesNothing) {
   const ProcessResult result = bench({"--device", "cuda", "--filter", "no such op"});
   EXPECT_EQ(result.status, 1);
@@ -165,15 +266,11 @@ TEST(CudaBenchmarkUsage, SaysWhereThereIsNoGpu) {
 }
 
 TEST(CudaBenchmarkUsage, UnknownOptions) {
-  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--device"},
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--compare"},
                                                 {"--device", "gpu"},
                                                 {"--device", "cuda", "--fast"},
                                                 {"--device", "cuda", "--filter"}}) {
     const ProcessResult result = bench(wrong);
-    if (wrong.size() == 1) {
-      EXPECT_NE(result.status, 0);  // Google Benchmark's to refuse
-      continue;
-    }
     EXPECT_EQ(result.status, 2) << ::testing::PrintToString(wrong);
     EXPECT_THAT(result.err, StartsWith("usage: ekgine_bench "));
   }
