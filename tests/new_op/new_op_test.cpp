@@ -104,7 +104,7 @@ class Build {
   // The program of this build, with the files: the list of ops among them takes the place of the
   // library's.
   fs::path link(const std::string& program) const {
-    const fs::path linked = copy_.path() / program;
+    fs::path linked = copy_.path() / program;
     const ProcessResult all = shell("ninja -C '" EKGINE_BUILD_DIR "' -t commands " + program);
     std::string command = all.out.substr(all.out.rfind('\n', all.out.size() - 2) + 1);
     const std::string output = " -o " + program + " ";
