@@ -40,7 +40,7 @@ endforeach()
 
 set(rooms base kernels engine)
 install(TARGETS ekgine_options ekgine_base ekgine_kernels ekgine_engine EXPORT ekgine
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${EKGINE_INSTALL_HEADERS})
 foreach(room ${rooms})
   set_target_properties(ekgine_${room} PROPERTIES EXPORT_NAME ${room})
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/${room}/*.h)

@@ -10,8 +10,7 @@ function(ekgine_include_root target scope folder)
   cmake_path(GET folder PARENT_PATH parent)
   file(MAKE_DIRECTORY ${root}/${parent})
   file(CREATE_LINK ${CMAKE_SOURCE_DIR}/${folder} ${root}/${folder} SYMBOLIC)
-  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${root}>
-    $<INSTALL_INTERFACE:include/ekgine>)
+  target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${root}>)
 endfunction()
 
 # ekgine_unity(TARGET)

@@ -375,11 +375,9 @@ void benchmark_cuda(const BenchmarkOptions& options) {
     fail("{} faults on the emulated device, the first: {}", faults.size(), faults[0]);
   }
   const std::vector<MemoryCount> counts = count_memory({options.filter});
-  if (options.format == BenchmarkOptions::Format::csv) {
-    // Nothing: one table to a file.
-  } else if (options.format == BenchmarkOptions::Format::json) {
+  if (options.format == BenchmarkOptions::Format::json) {
     report->json()["memory"] = as_json(counts);
-  } else {
+  } else if (options.format == BenchmarkOptions::Format::table) {
     fmt::print(
         "\nNo clock in what follows: counted, the same on every machine (bench/cuda_memory.md "
         "has more of it).\n");

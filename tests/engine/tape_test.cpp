@@ -12,6 +12,7 @@
 #include "engine/back_end.h"
 #include "engine/ops.h"
 #include "tests/cases/random.h"
+#include "tests/support/at.h"
 #include "tests/support/expect_error.h"
 
 namespace ekgine::testing {
@@ -446,7 +447,6 @@ class Model {
     std::vector<float> values, gradient;
     Parameter parameter;
   };
-  static std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
   std::int64_t channels_;
   Random random_{11};
