@@ -13,6 +13,7 @@
 #include "base/suggestion.h"
 #include "data/splits.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/threads.h"
 
 namespace ekgine {
@@ -83,6 +84,7 @@ std::int64_t apply(const CommonOptions& common) {
   }
 #endif
   const std::int64_t threads = common.threads > 0 ? common.threads : available_cores();
+  check_instruction_set();
   start_threads(static_cast<int>(threads));
   set_thread_count(static_cast<int>(threads));
   return threads;

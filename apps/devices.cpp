@@ -10,6 +10,7 @@
 #include "apps/command.h"
 #include "base/console.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/processor.h"
 #if EKGINE_HAS_CUDA
 #include <cuda_runtime_api.h>
@@ -22,11 +23,12 @@ namespace ekgine {
 
 namespace {
 
-// Vector instructions of this machine that the build or oneDNN may use.
+// Vector instructions of this machine beyond the baseline's that kernels or oneDNN may use.
 std::vector<std::string> instruction_sets() {
   std::vector<std::string> names;
-  if (__builtin_cpu_supports("avx2")) names.emplace_back("AVX2");
-  if (__builtin_cpu_supports("avx512f")) names.emplace_back("AVX-512");
+  for (const InstructionSet set : {InstructionSet::avx2, InstructionSet::avx512}) {
+    if (supported(set)) names.push_back(label(set));
+  }
   if (__builtin_cpu_supports("avx512bf16")) names.emplace_back("AVX512-BF16");
   return names;
 }
@@ -93,7 +95,8 @@ void run(CommonOptions& common) {
                                        {"name", processor_name()},
                                        {"threads", threads},
                                        {"memory_gb", memory},
-                                       {"instruction_sets", instruction_sets()}}};
+                                       {"instruction_sets", instruction_sets()},
+                                       {"kernels", choice_name(instruction_set())}}};
     for (const Gpu& gpu : cuda.gpus) {
       devices.push_back({{"device", "cuda"},
                          {"name", gpu.name},
@@ -115,8 +118,9 @@ void run(CommonOptions& common) {
   }
   std::string sets;
   for (const std::string& name : instruction_sets()) sets += (sets.empty() ? "" : ", ") + name;
-  std::string text = fmt::format("cpu   {}, {} threads, {:.1f} GB, {}\n", processor_name(), threads,
-                                 memory, sets.empty() ? "no AVX2" : sets);
+  std::string text =
+      fmt::format("cpu   {}, {} threads, {:.1f} GB, {}; kernels for {}\n", processor_name(),
+                  threads, memory, sets.empty() ? "no AVX2" : sets, label(instruction_set()));
   for (const Gpu& gpu : cuda.gpus) {
     text +=
         fmt::format("cuda  {}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n",

@@ -11,6 +11,7 @@
 #include "base/option_error.h"
 #include "engine/back_end.h"
 #include "kernels/runtime/cpu.h"
+#include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/processor.h"
 #if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_device.h"
@@ -182,7 +183,8 @@ std::string Device::description() const {
   if (!on_host()) return cuda_->description();
 #endif
   const int threads = thread_count();
-  return fmt::format("{}, {} thread{}", processor_name(), threads, threads == 1 ? "" : "s");
+  return fmt::format("{}, {}, {} thread{}", processor_name(), label(instruction_set()), threads,
+                     threads == 1 ? "" : "s");
 }
 
 void Device::wait() const {

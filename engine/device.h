@@ -79,7 +79,7 @@ class Device {
   }
   // Whether tensors lie in host memory.
   bool on_host() const { return cuda_ == nullptr; }
-  // "AMD EPYC 7R13 Processor, 2 threads", "NVIDIA H200 (sm_90, 140 GiB)"
+  // "AMD EPYC 7R13 Processor, AVX2, 2 threads", "NVIDIA H200 (sm_90, 140 GiB)"
   std::string description() const;
   // Gives the activations the memory that has been planned, if they have none yet. Before a step
   // that is not dry.

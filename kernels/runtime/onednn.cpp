@@ -1,9 +1,26 @@
 #include "kernels/runtime/onednn.h"
 
+#include "kernels/runtime/instruction_set.h"
+
 namespace ekgine::onednn {
 
+namespace {
+
+dnnl::cpu_isa isa_of(InstructionSet set) {
+  if (set == InstructionSet::baseline) return dnnl::cpu_isa::sse41;  // its lowest
+  return set == InstructionSet::avx2 ? dnnl::cpu_isa::avx2 : dnnl::cpu_isa::avx512_core;
+}
+
+// Left alone it takes the best there is.
+dnnl::engine make_engine() {
+  if (instruction_set_was_asked_for()) dnnl::set_max_cpu_isa(isa_of(instruction_set()));
+  return {dnnl::engine::kind::cpu, 0};
+}
+
+}  // namespace
+
 const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine cpu = make_engine();
   return cpu;
 }
 

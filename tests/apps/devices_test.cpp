@@ -28,6 +28,20 @@ TEST(Devices, AsJson) {
   EXPECT_EQ(cpu.at("device"), "cpu");
   EXPECT_EQ(cpu.at("threads"), 3);
   EXPECT_GT(cpu.at("memory_gb"), 0);
+  EXPECT_THAT(cpu.at("kernels"), ::testing::AnyOf("baseline", "avx2", "avx512"));
+}
+
+// Every build has code for the set that it takes by itself.
+TEST(Devices, KernelsAreThoseOfTheInstructionsAskedFor) {
+  const auto printed = nlohmann::json::parse(ekgine({"devices", "--json"}).out);
+  const std::string own = printed.at("devices")[0].at("kernels");
+  const ProcessResult same =
+      ekgine({"devices", "--json"}, {.environment = {{"EKGINE_INSTRUCTIONS", own}}});
+  expect_success(same);
+  EXPECT_EQ(nlohmann::json::parse(same.out), printed);
+  expect_one_line(ekgine({"devices"}, {.environment = {{"EKGINE_INSTRUCTIONS", "avx9"}}}), 1,
+                  "EKGINE_INSTRUCTIONS='avx9' is none of baseline, avx2, avx512");
+  expect_success(ekgine({"devices"}, {.environment = {{"EKGINE_INSTRUCTIONS", ""}}}));
 }
 
 }  // namespace
