@@ -2,53 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <vector>
 
 #include "base/error.h"
+#include "kernels/order_statistics.h"
 
 namespace ekgine {
 
 namespace {
-
-// A float, finite, as an integer of the same order; both zeros are one. Integers are compared,
-// counted and reduced eight at a time, which an order-preserving float minimum is not.
-std::int32_t key_of(float x) {
-  const auto bits = std::bit_cast<std::int32_t>(x + 0.0F);
-  return bits ^ (bits >> 31 & std::numeric_limits<std::int32_t>::max());
-}
-
-float value_of(std::int32_t key) {
-  return std::bit_cast<float>(key ^ (key >> 31 & std::numeric_limits<std::int32_t>::max()));
-}
-
-std::int32_t count_below(std::span<const std::int32_t> keys, std::int32_t bound) {
-  std::int32_t count = 0;
-  for (const std::int32_t key : keys) count += key < bound ? 1 : 0;
-  return count;
-}
-
-// Of one key or more. Bit after bit of the answer, by how many keys are below it: 32 passes without
-// a branch are faster than partitioning, half of whose branches are guessed wrong.
-float median(std::span<const std::int32_t> keys) {
-  const auto half = static_cast<std::int32_t>(keys.size() / 2);
-  std::int32_t middle = std::numeric_limits<std::int32_t>::min();
-  for (std::uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
-    const auto above = static_cast<std::int32_t>(static_cast<std::uint32_t>(middle) + bit);
-    if (count_below(keys, above) <= half) middle = above;
-  }
-  if (keys.size() % 2 == 1) return value_of(middle);
-  // The one before it: another such value, or the largest of those below.
-  std::int32_t before = middle;
-  if (count_below(keys, middle) == half) {
-    before = std::numeric_limits<std::int32_t>::min();
-    for (const std::int32_t key : keys) before = std::max(before, key < middle ? key : before);
-  }
-  return (value_of(before) + value_of(middle)) / 2;
-}
 
 struct BeatMeasures {
   std::vector<float> offsets;       // medians
@@ -59,14 +22,9 @@ BeatMeasures measures_of(const RecordBeats& record) {
   BeatMeasures measures;
   std::array<std::int32_t, beat_samples> keys{};
   for (std::int64_t i = 0; i < record.size(); ++i) {
-    std::ranges::transform(record.beat(i), keys.begin(), key_of);
-    std::int32_t low = keys.front(), high = low;
-    for (const std::int32_t key : keys) {
-      low = std::min(low, key);
-      high = std::max(high, key);
-    }
-    measures.offsets.push_back(median(keys));
-    measures.sizes.push_back(key_of(value_of(high) - value_of(low)));
+    kernels::order_keys(beat_samples, record.beat(i).data(), keys.data());
+    measures.offsets.push_back(kernels::median_of_keys(beat_samples, keys.data()));
+    measures.sizes.push_back(kernels::order_key(kernels::range_of_keys(beat_samples, keys.data())));
   }
   return measures;
 }
@@ -84,13 +42,12 @@ void subtract_typical_beat(RecordBeats& record) {
     };
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t k = 0; k < samples; ++k) {
-        columns[static_cast<std::size_t>(k * n + i)] = key_of(at(i, k));
+        columns[static_cast<std::size_t>(k * n + i)] = kernels::order_key(at(i, k));
       }
     }
     std::array<float, width> typical{};
     for (std::int64_t k = 0; k < samples; ++k) {
-      typical[static_cast<std::size_t>(k)] = median(
-          std::span(columns).subspan(static_cast<std::size_t>(k * n), static_cast<std::size_t>(n)));
+      typical[static_cast<std::size_t>(k)] = kernels::median_of_keys(n, columns.data() + k * n);
     }
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t k = 0; k < samples; ++k) at(i, k) -= typical[static_cast<std::size_t>(k)];
@@ -111,7 +68,8 @@ void measure_in(BeatUnit unit, RecordBeats& record) {
     return;
   }
   const BeatMeasures measures = measures_of(record);
-  const float size = unit == BeatUnit::centred ? 1 : median(measures.sizes);
+  const float size =
+      unit == BeatUnit::centred ? 1 : kernels::median_of_keys(record.size(), measures.sizes.data());
   if (!(size > 0)) fail("record {}: its beats are flat, so nothing measures them", record.name);
   for (std::int64_t i = 0; i < record.size(); ++i) {
     const float offset = measures.offsets[static_cast<std::size_t>(i)];

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "data/scalogram.h"
+#include "kernels/column_moments.h"
 
 namespace ekgine {
 
@@ -22,17 +23,9 @@ Moments block_moments(const Cpu& cpu, std::span<const float> beats) {
   scalograms.resize(beats.size() * scalogram_scales);
   compute_scalograms(cpu, beats, scalograms);
   Moments m;
-  m.count = static_cast<double>(scalograms.size() / beat_samples);
-  for (std::size_t row = 0; row < scalograms.size(); row += beat_samples) {
-    for (std::size_t t = 0; t < beat_samples; ++t) m.mean[t] += scalograms[row + t];
-  }
-  for (double& mean : m.mean) mean /= m.count;
-  for (std::size_t row = 0; row < scalograms.size(); row += beat_samples) {
-    for (std::size_t t = 0; t < beat_samples; ++t) {
-      const double deviation = scalograms[row + t] - m.mean[t];
-      m.squares[t] += deviation * deviation;
-    }
-  }
+  const std::int64_t rows = std::ssize(scalograms) / beat_samples;
+  m.count = static_cast<double>(rows);
+  kernels::column_moments(rows, beat_samples, scalograms.data(), m.mean.data(), m.squares.data());
   return m;
 }
 
