@@ -1,26 +1,26 @@
 #include "kernels/order_statistics.h"
 
 #include <algorithm>
+#include <type_traits>
+
+#include "base/beat.h"
 
 namespace ekgine::kernels {
 
 namespace {
 
-std::int32_t count_below(std::int64_t n, const std::int32_t* keys, std::int32_t bound) {
+// Size: std::int64_t, or a constant of that type, for which loops become straight.
+template <class Size>
+std::int32_t count_below(Size n, const std::int32_t* keys, std::int32_t bound) {
   std::int32_t count = 0;
   for (std::int64_t i = 0; i < n; ++i) count += keys[i] < bound ? 1 : 0;
   return count;
 }
 
-}  // namespace
-
-void order_keys(std::int64_t n, const float* x, std::int32_t* keys) {
-  for (std::int64_t i = 0; i < n; ++i) keys[i] = order_key(x[i]);
-}
-
 // Bit after bit of the answer, by how many keys are below it: 32 passes without a branch are faster
 // than partitioning, half of whose branches are guessed wrong.
-float median_of_keys(std::int64_t n, const std::int32_t* keys) {
+template <class Size>
+float median(Size n, const std::int32_t* keys) {
   const auto half = static_cast<std::int32_t>(n / 2);
   std::int32_t middle = std::numeric_limits<std::int32_t>::min();
   for (std::uint32_t bit = 1U << 31; bit != 0; bit >>= 1) {
@@ -37,6 +37,17 @@ float median_of_keys(std::int64_t n, const std::int32_t* keys) {
     }
   }
   return (value_of_key(before) + value_of_key(middle)) / 2;
+}
+
+}  // namespace
+
+void order_keys(std::int64_t n, const float* x, std::int32_t* keys) {
+  for (std::int64_t i = 0; i < n; ++i) keys[i] = order_key(x[i]);
+}
+
+float median_of_keys(std::int64_t n, const std::int32_t* keys) {
+  if (n == beat_samples) return median(std::integral_constant<std::int64_t, beat_samples>(), keys);
+  return median(n, keys);
 }
 
 float range_of_keys(std::int64_t n, const std::int32_t* keys) {
