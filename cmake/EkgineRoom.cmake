@@ -22,6 +22,16 @@ function(ekgine_unity target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${EKGINE_UNITY} UNITY_BUILD_BATCH_SIZE 16)
 endfunction()
 
+# ekgine_lightly_optimised(TARGET)
+#
+# For targets that only tell others what to do. Two thirds of the time that they take to compile is
+# the optimising of JSON and options; -O1 spares two fifths of it, and nothing that takes time runs
+# there.
+function(ekgine_lightly_optimised target)
+  target_compile_options(${target} PRIVATE
+    "$<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>")
+endfunction()
+
 # ekgine_room(NAME [ROOMS room...] [LIBRARIES lib...] [PRIVATE_LIBRARIES lib...])
 #
 # One folder of the project as one static library `ekgine_NAME`, made of every .cpp in it and, in a
