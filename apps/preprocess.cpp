@@ -47,19 +47,29 @@ void run(PreprocessArguments& o) {
     text += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
   }
   if (o.common.json) {
-    print_json({{"store", o.preprocess.output.string()},
-                {"records", info.records.size()},
-                {"beats", beats},
-                {"classes", classes},
-                {"unannotated_records", summary.unannotated},
-                {"unmeasured_beats", summary.unmeasured},
-                {"repeated_annotations", summary.repeated},
-                {"seconds", seconds}});
+    nlohmann::ordered_json json = {{"store", o.preprocess.output.string()},
+                                   {"records", info.records.size()},
+                                   {"beats", beats},
+                                   {"classes", classes},
+                                   {"unannotated_records", summary.unannotated},
+                                   {"unmeasured_beats", summary.unmeasured},
+                                   {"repeated_annotations", summary.repeated}};
+    if (info.marks == BeatMarks::detected) {
+      json["missed_beats"] = summary.missed;
+      json["extra_beats"] = summary.extra;
+    }
+    json["seconds"] = seconds;
+    print_json(json);
     return;
   }
   say(o.common,
       fmt::format("{}: {} records, {} beats ({}) in {:.1f} s", o.preprocess.output.string(),
                   info.records.size(), beats, text, seconds));
+  if (info.marks == BeatMarks::detected) {
+    say(o.common,
+        fmt::format("Annotated but not detected: {} beats; detected but not annotated: {}",
+                    summary.missed, summary.extra));
+  }
 }
 
 }  // namespace
@@ -79,6 +89,8 @@ void add_preprocess(CLI::App& program) {
   command
       ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
       ->required();
+  add_choice(*command, "--marks", o->preprocess.marks,
+             "Where beats are: where they are annotated, or where the detector finds them");
   add_records_option(*command, "--records", o->preprocess.records,
                      "Only these records: 100,101,...");
   command

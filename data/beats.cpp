@@ -66,7 +66,7 @@ RecordBeats cut_beats(std::string name, std::span<const double> signal,
 }
 
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
-                              const LabelMap& map) {
+                              const LabelMap& map, BeatMarks marks) {
   const WfdbHeader header = read_wfdb_header(database / (name + ".hea"));
   if (header.sampling_frequency != beat_frequency) {
     fail("{}: the sampling frequency is {} Hz, expected {} Hz", header.path.string(),
@@ -74,15 +74,21 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
   }
   const std::vector<double> signal = read_wfdb_millivolts(header, 0);
   const std::filesystem::path atr = database / (name + ".atr");
-  const std::vector<WfdbAnnotation> annotations =
-      read_wfdb_annotations(atr, header.sampling_frequency);
+  std::vector<WfdbAnnotation> annotations = read_wfdb_annotations(atr, header.sampling_frequency);
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     if (annotations[i].sample >= std::ssize(signal)) {
       fail("{}: annotation {} ('{}') is at sample {}, beyond the signal's {} samples", atr.string(),
            i, annotations[i].symbol, annotations[i].sample, signal.size());
     }
   }
+  MovedMarks moved;
+  if (marks == BeatMarks::detected) {
+    moved = move_marks(detected_positions(signal), annotations, map);
+    annotations = std::move(moved.annotations);
+  }
   RecordBeats record = cut_beats(name, signal, annotations, map);
+  record.missed = moved.missed;
+  record.extra = moved.extra;
   record.lead = header.signals[0].description;
   if (record.size() < 3) {
     const std::string others =

@@ -18,6 +18,7 @@
 
 #include "base/beat.h"
 #include "data/labels.h"
+#include "data/marks.h"
 #include "data/wfdb_annotations.h"
 
 namespace ekgine {
@@ -39,8 +40,9 @@ struct RecordBeats {
   std::vector<char> symbols;             // (n) annotation symbols
   std::vector<std::int64_t> r_samples;   // (n) positions of R in the record
   // Left out when they were cut; 0 when read from a store.
-  std::int64_t unmeasured = 0;  // beats with a sample in their window that was not measured
-  std::int64_t repeated = 0;    // annotations of a beat that another one marks
+  std::int64_t unmeasured = 0;         // beats with a sample in their window that was not measured
+  std::int64_t repeated = 0;           // annotations of a beat that another one marks
+  std::int64_t missed = 0, extra = 0;  // as in MovedMarks
 
   std::int64_t size() const { return std::ssize(labels); }
   std::span<const float> beat(std::int64_t i) const {
@@ -53,10 +55,10 @@ struct RecordBeats {
 RecordBeats cut_beats(std::string name, std::span<const double> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 
-// Reads the first signal and the annotations of record `name` in `database` and cuts its beats.
-// Errors (see the WFDB readers), and: an annotation beyond the signal; a sampling frequency other
-// than 360 Hz; fewer than three beats.
+// Reads the first signal and the annotations of record `name` in `database` and cuts its beats,
+// where `marks` says. Errors (see the WFDB readers), and: an annotation beyond the signal; a
+// sampling frequency other than 360 Hz; fewer than three beats.
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
-                              const LabelMap& map);
+                              const LabelMap& map, BeatMarks marks = BeatMarks::annotated);
 
 }  // namespace ekgine

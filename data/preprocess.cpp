@@ -58,7 +58,7 @@ std::vector<std::string> take_unannotated(const fs::path& database,
 }
 
 struct LeftOut {
-  std::int64_t unmeasured = 0, repeated = 0;  // as in RecordBeats
+  std::int64_t unmeasured = 0, repeated = 0, missed = 0, extra = 0;  // as in RecordBeats
 };
 
 void tell(const std::string& record, const LeftOut& left_out) {
@@ -124,6 +124,7 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   info.label_map = map.name();
   info.source = options.database.string();
   info.tool = options.tool;
+  info.marks = options.marks;
   info.scalograms = options.scalograms;
   info.records.resize(names.size());
 
@@ -133,14 +134,14 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   std::int64_t done = 0;
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
     const auto at = static_cast<std::size_t>(i);
-    const RecordBeats record = read_record_beats(options.database, names[at], map);
+    const RecordBeats record = read_record_beats(options.database, names[at], map, options.marks);
     std::vector<float> scalograms;
     if (options.scalograms) {
       scalograms.resize(static_cast<std::size_t>(record.size() * scalogram_size));
       compute_scalograms(cpu, record.beats, scalograms);
     }
     writer.add(record, scalograms, usual_moments(cpu, record));
-    left_out[at] = {record.unmeasured, record.repeated};
+    left_out[at] = {record.unmeasured, record.repeated, record.missed, record.extra};
     info.records[at].name = record.name;
     for (const std::int32_t label : record.labels) {
       ++info.records[at].counts[static_cast<std::size_t>(label)];
@@ -154,6 +155,8 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
     tell(names[i], left_out[i]);
     summary.unmeasured += left_out[i].unmeasured;
     summary.repeated += left_out[i].repeated;
+    summary.missed += left_out[i].missed;
+    summary.extra += left_out[i].extra;
   }
   return summary;
 }

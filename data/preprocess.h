@@ -19,6 +19,7 @@ struct PreprocessOptions {
   std::string label_map = "reference";
   std::string tool = "ekgine";  // noted in the store
   bool scalograms = false;      // also write them, for other tools; training computes its own
+  BeatMarks marks = BeatMarks::annotated;
 };
 
 // Called after every record, one call at a time, from any thread.
@@ -26,10 +27,11 @@ using PreprocessProgress = std::function<void(std::int64_t done, std::int64_t to
 
 struct PreprocessSummary {
   StoreInfo store;  // what was written
-  // Left out, each with a notice():
+  // Left out, with a notice() of each record unless said otherwise:
   std::vector<std::string> unannotated;  // records that were not named and have no .atr file
   std::int64_t unmeasured = 0;           // beats with a sample that was not measured
   std::int64_t repeated = 0;             // annotations of a beat that another one marks
+  std::int64_t missed = 0, extra = 0;    // as in MovedMarks, without a notice
 };
 
 // Cuts the beats of all records, on as many threads as kernels use, and writes the store whole or

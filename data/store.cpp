@@ -246,9 +246,15 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
   }
   check_keys(path, json,
              {"format", "version", "tool", "source", "label_map", "classes", "sampling_frequency",
-              "beat_samples", "units", "scalograms", "records"});
+              "beat_samples", "units", "marks", "scalograms", "records"});
   label_map_in_file_ = json_value<std::string>(path, json, "label_map", "a text");
   info_.label_map = label_map_name(label_map_in_file_);
+  if (json.contains("marks")) {
+    const auto name = json_value<std::string>(path, json, "marks", "a text");
+    const std::optional<BeatMarks> marks = choice_named<BeatMarks>(name);
+    if (!marks) fail("{}: the marks are '{}', expected annotated or detected", file, name);
+    info_.marks = *marks;
+  }
   info_.source = json_value<std::string>(path, json, "source", "a text");
   info_.tool = json_value<std::string>(path, json, "tool", "a text");
   info_.scalograms = json_value<bool>(path, json, "scalograms", "true or false");
@@ -484,6 +490,8 @@ void StoreWriter::commit(const StoreInfo& info) {
   json["sampling_frequency"] = beat_frequency;
   json["beat_samples"] = beat_samples;
   json["units"] = beat_unit_name(stored_unit);
+  // Not where it is what programs that know no marks take for granted.
+  if (info.marks != BeatMarks::annotated) json["marks"] = choice_name(info.marks);
   json["scalograms"] = info.scalograms;
   // One key, and one record, a line: for people too.
   std::string text = "{\n";

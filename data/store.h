@@ -52,6 +52,7 @@ struct StoreInfo {
   // In the order of the database's RECORDS. A writer finds out their seals itself.
   std::vector<StoreRecord> records;
   std::int64_t version = store_version;
+  BeatMarks marks = BeatMarks::annotated;
 };
 
 class Store {

@@ -1,0 +1,44 @@
+// Where beats are said to be: where somebody marked them, or where the detector finds them.
+//
+// A model that is to label recordings without annotations sees beats where the detector puts them.
+// Trained on these, it sees then what it was trained on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/choice.h"
+#include "data/labels.h"
+#include "data/wfdb_annotations.h"
+
+namespace ekgine {
+
+enum class BeatMarks {
+  annotated,  // the annotations' own
+  detected,   // detection/qrs_detector.h's, with the annotations' symbols
+};
+constexpr auto choices_of(BeatMarks) {
+  return std::to_array<Choice<BeatMarks>>(
+      {{BeatMarks::annotated, "annotated"}, {BeatMarks::detected, "detected"}});
+}
+
+// Positions of the beats in a signal in mV at 360 Hz, NaN where not measured, ascending. Gaps of up
+// to 0.2 s are bridged by a line; longer ones part the signal into pieces, and pieces shorter than
+// a second have no beats.
+std::vector<std::int64_t> detected_positions(std::span<const double> signal);
+
+struct MovedMarks {
+  std::vector<WfdbAnnotation> annotations;  // in time order
+  std::int64_t missed = 0;                  // annotated beats without a detected one: left out
+  std::int64_t extra = 0;                   // detected beats without an annotated one: likewise
+};
+
+// Moves the annotations of beats (those with a label in `map`) to the detected positions, each to
+// the nearest that is within 150 ms and no other's; where two want one, the nearer gets it. Others
+// stay.
+MovedMarks move_marks(std::span<const std::int64_t> positions,
+                      std::span<const WfdbAnnotation> annotations, const LabelMap& map);
+
+}  // namespace ekgine
