@@ -6,41 +6,53 @@
 #             which also stands in for the CUDA libraries. Only CUDA's headers are needed.
 #             With EKGINE_SANITIZE, those sanitizers take the checker's place.
 
-# ekgine_need_of_cuda(WHAT APT CONDA)   ends with a line that says what is missing and who has it
-function(ekgine_need_of_cuda what apt conda)
-  if(DEFINED ENV{CONDA_PREFIX})
-    set(how "conda install -c conda-forge ${conda}")
-  else()
-    set(how "apt-get install ${apt} from NVIDIA's repository, or conda-forge's ${conda}")
-  endif()
-  message(FATAL_ERROR " ekgine: ${what}: ${how} (-DEKGINE_CUDA=OFF builds for the CPU)")
-endfunction()
-
+include(EkgineCudaToolkit)
+ekgine_cuda_toolkit()
 find_package(CUDAToolkit QUIET)
 if(NOT CUDAToolkit_FOUND)
-  ekgine_need_of_cuda("the CUDA Toolkit is missing" cuda-toolkit cuda-toolkit)
+  ekgine_need_of_cuda("the CUDA Toolkit is missing" cuda-toolkit cuda-toolkit ${EKGINE_CUDA_WHEELS})
 elseif(CUDAToolkit_VERSION VERSION_LESS 12.4)
   ekgine_need_of_cuda("the CUDA Toolkit ${CUDAToolkit_VERSION} is too old, expected 12.4 or later"
-    cuda-toolkit cuda-toolkit)
+    cuda-toolkit cuda-toolkit ${EKGINE_CUDA_WHEELS})
 endif()
-# Where it is not beside the toolkit, CUDNN_PATH in the environment says where; pip's wheels have
-# the library without the link that others make.
-find_path(CUDNN_INCLUDE_DIR cudnn.h HINTS ENV CUDNN_PATH ${CUDAToolkit_INCLUDE_DIRS} PATH_SUFFIXES include)
+set(cuda_major ${CUDAToolkit_VERSION_MAJOR})
+set(cudnn_packages cudnn9-cuda-${cuda_major} cudnn nvidia-cudnn-cu${cuda_major})
+# Where it is not beside the toolkit, CUDNN_PATH in the environment says where, or pip has it for the
+# active Python: as a package for CUDA 12 or 13, with the library but not the link that others make.
+set(cudnn_wheels "")
+ekgine_python_packages(packages)
+foreach(folder IN LISTS packages)
+  file(GLOB wheel ${folder}/nvidia_cudnn_cu${cuda_major}-*)
+  if(wheel)
+    list(APPEND cudnn_wheels ${folder}/nvidia/cudnn)
+  endif()
+endforeach()
+find_path(CUDNN_INCLUDE_DIR cudnn.h
+  HINTS ENV CUDNN_PATH ${CUDAToolkit_INCLUDE_DIRS} ${cudnn_wheels} PATH_SUFFIXES include)
 set(cudnn_version "")
 if(EXISTS "${CUDNN_INCLUDE_DIR}/cudnn_version.h")
   file(STRINGS "${CUDNN_INCLUDE_DIR}/cudnn_version.h" cudnn_version REGEX "^#define CUDNN_MAJOR [0-9]+")
   string(REGEX REPLACE "[^0-9]" "" cudnn_version "${cudnn_version}")
 endif()
 if(cudnn_version STREQUAL "")
-  ekgine_need_of_cuda("cuDNN is missing beside the CUDA Toolkit" cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+  ekgine_need_of_cuda("cuDNN is missing beside the CUDA Toolkit" ${cudnn_packages})
 elseif(cudnn_version LESS 9)
-  ekgine_need_of_cuda("cuDNN ${cudnn_version} is too old, expected 9 or later"
-    cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+  ekgine_need_of_cuda("cuDNN ${cudnn_version} is too old, expected 9 or later" ${cudnn_packages})
 endif()
 
 if(EKGINE_CUDA STREQUAL "NVCC")
   if(NOT CUDAToolkit_NVCC_EXECUTABLE)
-    ekgine_need_of_cuda("nvcc is missing" cuda-toolkit cuda-nvcc)
+    ekgine_need_of_cuda("nvcc is missing" cuda-toolkit cuda-nvcc ${EKGINE_CUDA_WHEELS})
+  endif()
+  foreach(library cudart cublasLt cufft)
+    if(NOT TARGET CUDA::${library})
+      ekgine_need_of_cuda("lib${library} is missing in the CUDA Toolkit in ${CUDAToolkit_BIN_DIR}"
+        cuda-toolkit cuda-toolkit ${EKGINE_CUDA_WHEELS})
+    endif()
+    ekgine_unlink_wheel(CUDA::${library})
+  endforeach()
+  if(NOT CMAKE_CUDA_COMPILER)
+    set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
   endif()
   # The runtime that the host code links, too: two in one program would not know of each other.
   set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)
@@ -56,11 +68,13 @@ if(EKGINE_CUDA STREQUAL "NVCC")
   set(CMAKE_CUDA_STANDARD 20)
   set(CMAKE_CUDA_EXTENSIONS OFF)
   find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9
-    HINTS ENV CUDNN_PATH ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
+    HINTS ENV CUDNN_PATH ${CUDAToolkit_LIBRARY_DIR} ${cudnn_wheels} PATH_SUFFIXES lib lib64)
   if(NOT CUDNN_LIBRARY)
     ekgine_need_of_cuda("the library of cuDNN is missing, though its header is in ${CUDNN_INCLUDE_DIR}"
-      cudnn9-cuda-${CUDAToolkit_VERSION_MAJOR} cudnn)
+      ${cudnn_packages})
   endif()
+  message(STATUS
+    "CUDA ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}, cuDNN ${cudnn_version} in ${CUDNN_INCLUDE_DIR}, for ${CMAKE_CUDA_ARCHITECTURES}")
 
   set(EKGINE_NVCC_FLAGS --expt-relaxed-constexpr -Werror=all-warnings
     -Xptxas=-warn-spills,-warn-lmem-usage,-Werror
