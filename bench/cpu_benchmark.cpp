@@ -2,6 +2,7 @@
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,13 +12,13 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "bench/choice.h"
 #include "bench/roofline.h"
 #include "bench/workload.h"
 #include "tests/cases/op_cases.h"
@@ -64,7 +65,10 @@ class Timed {
 };
 
 // Milliseconds of the rows of an earlier run, by name.
-using Before = std::map<std::string, double>;
+struct Before {
+  std::string device;
+  std::map<std::string, double> times;
+};
 
 // Errors: not what ekgine_bench --json prints.
 Before read_before(const std::filesystem::path& path) {
@@ -72,10 +76,11 @@ Before read_before(const std::filesystem::path& path) {
   const auto report = parse_json(read_file(path), path.string());
   Before before;
   try {
+    before.device = report.at("context").value("device", "");
     for (const auto& row : report.at("benchmarks")) {
       const auto name =
           row.at("name").get<std::string>();  // "relu (2,3) forward/min_time:0.200/..."
-      before[name.substr(0, name.find('/'))] = row.at("median_ms").get<double>();
+      before.times[name.substr(0, name.find('/'))] = row.at("median_ms").get<double>();
     }
   } catch (const nlohmann::json::exception&) {
     fail("{}: is not what ekgine_bench --json prints", path.string());
@@ -83,18 +88,9 @@ Before read_before(const std::filesystem::path& path) {
   return before;
 }
 
-// The options as Google Benchmark takes them. Its filter is a regular expression.
+// The options as Google Benchmark takes them.
 std::vector<std::string> google_arguments(const BenchmarkOptions& options) {
   std::vector<std::string> arguments;
-  if (!options.filter.empty()) {
-    std::string filter = "--benchmark_filter=";
-    for (const char c : options.filter) {
-      if (std::string_view("\\^$.|?*+()[]{}").find(c) != std::string_view::npos) filter += '\\';
-      filter += c;
-    }
-    arguments.push_back(filter);
-  }
-  if (options.list) arguments.emplace_back("--benchmark_list_tests=true");
   if (options.format == BenchmarkOptions::Format::json) {
     arguments.emplace_back("--benchmark_format=json");
   } else if (options.format == BenchmarkOptions::Format::csv) {
@@ -125,37 +121,27 @@ void time_case(benchmark::State& state, const KernelCase& c, Direction direction
   state.SetLabel(bound(roofline, cost));
 }
 
-std::vector<KernelCase> model_cases() {
-  std::vector<KernelCase> cases;
+Timeable all_timeable() {
+  Timeable all;
   for (const testing::OpCases& op : testing::all_ops()) {
-    std::ranges::copy(op.model, std::back_inserter(cases));
+    std::ranges::copy(op.model, std::back_inserter(all.cases));
+    std::ranges::copy(op.shaped, std::back_inserter(all.shaped));
   }
-  return cases;
+  return all;
 }
 
-}  // namespace
+double bytes_of_machine() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
 
-int benchmark_cpu(const BenchmarkOptions& options, const std::vector<std::string>& arguments) {
-  std::vector<std::string> all = google_arguments(options);
-  all.insert(all.begin(), "ekgine_bench");
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  argv.reserve(all.size());
-  for (std::string& argument : all) argv.push_back(argument.data());
-  auto argc = static_cast<int>(argv.size());
-  benchmark::Initialize(&argc, argv.data());
-  if (benchmark::ReportUnrecognizedArguments(argc, argv.data())) return 2;
-  const Before before = read_before(options.before);
-  const Roofline roofline = options.list ? Roofline() : measure_roofline();
-  benchmark::AddCustomContext("fma_gflops", fmt::format("{:.0f}", roofline.flops / 1e9));
-  benchmark::AddCustomContext("copy_gb_per_s", fmt::format("{:.1f}", roofline.bytes / 1e9));
-  const std::vector<KernelCase> cases = model_cases();
-  const auto add = [&](const KernelCase& c, Direction direction, DType type) {
+// Rows of a case: image types, directions.
+void add_rows(const KernelCase& c, const Roofline& roofline, const Before& before) {
+  const auto add = [&](Direction direction, DType type) {
     const std::string name = c.name + (type == DType::bf16 ? " bf16" : "") +
                              (direction == Direction::forward ? " forward" : " backward");
-    const auto earlier = before.find(name);
+    const auto earlier = before.times.find(name);
     const std::optional<double> was =
-        earlier == before.end() ? std::nullopt : std::optional(earlier->second);
+        earlier == before.times.end() ? std::nullopt : std::optional(earlier->second);
     benchmark::RegisterBenchmark(name.c_str(),
                                  [&c, direction, type, &roofline, was](benchmark::State& state) {
                                    time_case(state, c, direction, type, roofline, was);
@@ -164,16 +150,54 @@ int benchmark_cpu(const BenchmarkOptions& options, const std::vector<std::string
         ->MinTime(0.2)
         ->Unit(benchmark::kMillisecond);
   };
-  for (const KernelCase& c : cases) {
-    const bool images = std::ranges::any_of(c.inputs, &testing::KernelInput::image);
-    // Not of data alone.
-    const bool backward = std::ranges::count(differentiable_inputs(c), true) > 0;
-    for (const DType type : {DType::f32, DType::bf16}) {
-      if (type == DType::bf16 && !images) continue;
-      add(c, Direction::forward, type);
-      if (backward) add(c, Direction::backward, type);
+  const bool images = std::ranges::any_of(c.inputs, &testing::KernelInput::image);
+  // Not of data alone.
+  const bool backward = std::ranges::count(differentiable_inputs(c), true) > 0;
+  for (const DType type : {DType::f32, DType::bf16}) {
+    if (type == DType::bf16 && !images) continue;
+    add(Direction::forward, type);
+    if (backward) add(Direction::backward, type);
+  }
+}
+
+// Google Benchmark's arguments: false where it does not know one.
+bool initialise(const BenchmarkOptions& options, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = google_arguments(options);
+  all.insert(all.begin(), "ekgine_bench");
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  std::vector<char*> argv;
+  argv.reserve(all.size());
+  for (std::string& argument : all) argv.push_back(argument.data());
+  auto argc = static_cast<int>(argv.size());
+  benchmark::Initialize(&argc, argv.data());
+  return !benchmark::ReportUnrecognizedArguments(argc, argv.data());
+}
+
+}  // namespace
+
+int benchmark_cpu(const BenchmarkOptions& options, const std::vector<std::string>& arguments) {
+  if (!initialise(options, arguments)) return 2;
+  const Timeable all = all_timeable();
+  if (options.list) {
+    fmt::print("{}", all.list(options.filter));
+    return 0;
+  }
+  const std::vector<KernelCase> cases = all.chosen(options);
+  std::string name;
+  {
+    Device device = Device::cpu(DType::f32);
+    name = device.description();
+    if (!options.shape.empty()) {
+      check_shape(device, cases.front(), options.shape, bytes_of_machine());
     }
   }
+  const Before before = read_before(options.before);
+  if (!options.before.empty()) tell_other_device(options, before.device, name);
+  const Roofline roofline = measure_roofline();
+  benchmark::AddCustomContext("device", name);
+  benchmark::AddCustomContext("fma_gflops", fmt::format("{:.0f}", roofline.flops / 1e9));
+  benchmark::AddCustomContext("copy_gb_per_s", fmt::format("{:.1f}", roofline.bytes / 1e9));
+  for (const KernelCase& c : cases) add_rows(c, roofline, before);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();
   return 0;

@@ -13,7 +13,7 @@ namespace ekgine {
 // Cases are those of all ops (tests/cases). The memory plan is the one of training, so no page is
 // touched for the first time while the clock runs. `arguments` are Google Benchmark's, such as
 // --benchmark_repetitions=5; returns the exit status. Errors: `before` is not what this has
-// printed.
+// printed, those of choice.h.
 int benchmark_cpu(const BenchmarkOptions& options, const std::vector<std::string>& arguments);
 
 }  // namespace ekgine

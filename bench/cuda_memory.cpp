@@ -51,14 +51,6 @@ double ratio(std::uint64_t sectors, std::uint64_t ideal) {
   return ideal == 0 ? 1 : static_cast<double>(sectors) / static_cast<double>(ideal);
 }
 
-std::vector<KernelCase> counted_cases() {
-  std::vector<KernelCase> cases;
-  for (const testing::OpCases& op : testing::all_ops()) {
-    std::ranges::copy(op.counted, std::back_inserter(cases));
-  }
-  return cases;
-}
-
 MemoryCount summarise(const std::string& op, DType type, Counters kernels, const Cost& cost) {
   std::uint64_t bytes = 0;
   for (const auto& [name, k] : kernels) bytes += k.loads.bytes + k.stores.bytes;
@@ -67,18 +59,25 @@ MemoryCount summarise(const std::string& op, DType type, Counters kernels, const
 
 }  // namespace
 
-std::vector<MemoryCount> count_memory(const std::vector<std::string>& names) {
+std::vector<KernelCase> counted_cases(const std::vector<std::string>& names) {
+  std::vector<KernelCase> cases;
+  for (const testing::OpCases& op : testing::all_ops()) {
+    std::ranges::copy_if(op.counted, std::back_inserter(cases), [&](const KernelCase& c) {
+      return names.empty() || std::ranges::any_of(names, [&](const std::string& name) {
+               return c.name.find(name) != std::string::npos;
+             });
+    });
+  }
+  return cases;
+}
+
+std::vector<MemoryCount> count_memory(const std::vector<KernelCase>& cases) {
   std::vector<MemoryCount> counts;
   emulation::count_accesses(true);
   for (const DType type : {DType::f32, DType::bf16}) {
     Device device =
         Device::cuda(0, type, {.activation_reserve = 1 << 26, .workspace_reserve = 1 << 26});
-    for (const KernelCase& c : counted_cases()) {
-      if (!names.empty() && std::ranges::none_of(names, [&](const std::string& name) {
-            return c.name.find(name) != std::string::npos;
-          })) {
-        continue;
-      }
+    for (const KernelCase& c : cases) {
       Counted counted = count(device, c);
       counts.push_back(
           summarise(c.name + " forward", type, std::move(counted.forward), counted.costs.forward));

@@ -10,6 +10,7 @@
 
 #include "emulation/emulation.h"
 #include "engine/tensor.h"
+#include "tests/cases/kernel_case.h"
 
 namespace ekgine {
 
@@ -23,9 +24,11 @@ struct MemoryCount {
   double bytes_over_minimum;
 };
 
-// Ops whose name and shape contain one of the names, or all for none. Shapes are aligned as in
+// The ops whose name and shape contain one of the names, or all for none. Shapes are aligned as in
 // Main_Model, with fewer beats.
-std::vector<MemoryCount> count_memory(const std::vector<std::string>& names);
+std::vector<testing::KernelCase> counted_cases(const std::vector<std::string>& names);
+
+std::vector<MemoryCount> count_memory(const std::vector<testing::KernelCase>& cases);
 
 // Markdown on stdout; bench/cuda_memory.md says what the columns are.
 void print_memory(const std::vector<MemoryCount>& counts);

@@ -9,6 +9,6 @@
 
 int main(int argc, char** argv) {
   using namespace ekgine;
-  print_memory(count_memory({argv + 1, argv + argc}));
+  print_memory(count_memory(counted_cases({argv + 1, argv + argc})));
   for (const std::string& fault : emulation::take_faults()) fmt::print(stderr, "{}\n", fault);
 }

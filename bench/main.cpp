@@ -1,14 +1,17 @@
 // Microbenchmarks of every kernel.
 //
-//   ekgine_bench [--filter TEXT] [--list | --json | --csv] [--compare FILE]
+//   ekgine_bench [--filter TEXT] [--shape N,...] [--list | --json | --csv] [--compare FILE]
 //                [--benchmark_... of Google Benchmark]                         on the CPU
-//   ekgine_bench --device cuda [--filter TEXT] [--list | --json | --csv] [--compare FILE]
-//                                                                              on GPU 0
+//   ekgine_bench --device cuda [--filter TEXT] [--shape N,...] [--list | --json | --csv]
+//                [--compare FILE]                                              on GPU 0
 //
-// See bench/benchmark_options.h, bench/cpu_benchmark.h and bench/cuda/benchmark.h.
+// See bench/benchmark_options.h, bench/choice.h, bench/cpu_benchmark.h and bench/cuda/benchmark.h.
+// Exit status: 2 for what was asked wrongly, 1 for all else that fails.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <span>
 #include <string>
@@ -27,8 +30,14 @@ namespace {
 using namespace ekgine;
 
 constexpr const char* usage =
-    "usage: ekgine_bench [--device cpu|cuda] [--filter TEXT] [--list | --json | --csv] "
-    "[--compare FILE] [--benchmark_... of Google Benchmark, on the CPU]\n";
+    "usage: ekgine_bench [--device cpu|cuda] [--filter TEXT] [--shape N,...] "
+    "[--list | --json | --csv] [--compare FILE] [--benchmark_... of Google Benchmark, on the CPU]\n"
+    "  --list           what --filter chooses from, and what the numbers of a shape are\n"
+    "  --filter TEXT    only ops whose name and shape have the text in them\n"
+    "  --shape N,...    the one op that --filter names, at that shape: "
+    "--filter attention --shape 1,1024,8,128\n"
+    "  --json, --csv    one object, or a line per row, instead of tables\n"
+    "  --compare FILE   times over those of an earlier --json >FILE\n";
 
 struct Arguments {
   bool cuda = false;
@@ -40,8 +49,8 @@ struct Arguments {
 bool parse(std::span<char*> arguments, Arguments& parsed) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
-    const bool takes_value =
-        argument == "--device" || argument == "--filter" || argument == "--compare";
+    const bool takes_value = argument == "--device" || argument == "--filter" ||
+                             argument == "--shape" || argument == "--compare";
     if (takes_value && i + 1 == arguments.size()) return false;
     if (argument == "--device") {
       const std::string_view device = arguments[++i];
@@ -49,6 +58,9 @@ bool parse(std::span<char*> arguments, Arguments& parsed) {
       parsed.cuda = device == "cuda";
     } else if (argument == "--filter") {
       parsed.options.filter = arguments[++i];
+    } else if (argument == "--shape") {
+      parsed.options.shape = arguments[++i];
+      if (parsed.options.shape.empty()) return false;
     } else if (argument == "--compare") {
       parsed.options.before = arguments[++i];
     } else if (argument == "--list") {
@@ -89,8 +101,15 @@ int main(int argc, char** argv) {
       fmt::print(stderr, "{}", usage);
       return 2;
     }
-    return arguments.cuda ? on_cuda(arguments.options)
-                          : benchmark_cpu(arguments.options, arguments.others);
+    const int status = arguments.cuda ? on_cuda(arguments.options)
+                                      : benchmark_cpu(arguments.options, arguments.others);
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      fail("what was measured cannot be written to stdout: {}", std::strerror(errno));
+    }
+    return status;
+  } catch (const UsageError& error) {
+    fmt::print(stderr, "ekgine_bench: {}\n", error.what());
+    return 2;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ekgine_bench: {}\n", error.what());
     return 1;

@@ -15,6 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/json_file.h"
+#include "bench/choice.h"
 #include "bench/cuda/cases.h"
 #include "bench/cuda/peaks.h"
 #include "bench/cuda/timing.h"
@@ -336,15 +337,16 @@ void benchmark_cuda(const BenchmarkOptions& options) {
   }
   const CudaEffort effort = emulated ? CudaEffort::emulated() : CudaEffort::of_device(0);
   const auto cudnn = std::make_shared<CudnnOps>();
-  std::vector<KernelCase> cases = cuda_cases(emulated, cudnn);
-  std::erase_if(
-      cases, [&](const KernelCase& c) { return c.name.find(options.filter) == std::string::npos; });
-  if (cases.empty()) fail("--filter {}: no op has that in its name and shape", options.filter);
+  const Timeable all = cuda_timeable(emulated, cudnn);
   if (options.list) {
-    for (const KernelCase& c : cases) fmt::print("{}\n", c.name);
+    fmt::print("{}", all.list(options.filter));
     return;
   }
+  const std::vector<KernelCase> cases = all.chosen(options);
   const Before before = options.before.empty() ? Before() : Before(options.before);
+  if (!options.before.empty()) {
+    tell_other_device(options, before.device(), CudaDevice::describe(0));
+  }
 
   std::optional<CudaPeaks> peaks;
   std::optional<Report> report;
@@ -355,6 +357,9 @@ void benchmark_cuda(const BenchmarkOptions& options) {
                       .workspace_reserve = emulated ? std::size_t{1} << 22 : Device::cuda_workspace,
                       .tf32 = precision.tf32});
     if (!peaks) {
+      if (!options.shape.empty()) {
+        check_shape(device, cases.front(), options.shape, static_cast<double>(effort.memory));
+      }
       peaks = measure_cuda_peaks(device, effort);
       report.emplace(options.format, CudaDevice::describe(0), *peaks, before);
     }
@@ -374,7 +379,8 @@ void benchmark_cuda(const BenchmarkOptions& options) {
   if (!faults.empty()) {
     fail("{} faults on the emulated device, the first: {}", faults.size(), faults[0]);
   }
-  const std::vector<MemoryCount> counts = count_memory({options.filter});
+  const std::vector<MemoryCount> counts =
+      count_memory(options.shape.empty() ? counted_cases({options.filter}) : cases);
   if (options.format == BenchmarkOptions::Format::json) {
     report->json()["memory"] = as_json(counts);
   } else if (options.format == BenchmarkOptions::Format::table) {

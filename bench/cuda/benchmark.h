@@ -10,8 +10,8 @@ namespace ekgine {
 // there, too, has its time over that one's, and tables begin with the device it is of. On the
 // emulated device, shapes are tiny, tables have no times, as those mean nothing (the JSON has
 // them, and says "emulated": true), and what the kernels do to memory follows, counted. Errors: no
-// usable device, nothing matches the filter, `before` is no such file, and, when all the rest is
-// printed, an op that failed.
+// usable device, `before` is no such file, those of choice.h, and, when all the rest is printed, an
+// op that failed.
 void benchmark_cuda(const BenchmarkOptions& options);
 
 }  // namespace ekgine

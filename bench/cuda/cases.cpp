@@ -14,9 +14,11 @@ namespace ekgine {
 namespace {
 
 using testing::CudnnRival;
+using testing::Extents;
 using testing::KernelCase;
 using testing::OpCases;
 using testing::OpFunction;
+using testing::ShapedOp;
 using Inputs = std::span<const Tensor>;
 
 // Empty where cuDNN has none.
@@ -90,14 +92,20 @@ KernelCase adamw_case(std::int64_t n) {
 
 }  // namespace
 
-std::vector<KernelCase> cuda_cases(bool tiny, const std::shared_ptr<CudnnOps>& cudnn) {
-  std::vector<KernelCase> cases;
+Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn) {
+  Timeable all;
   for (const OpCases& op : testing::all_ops()) {
     if (op.composed_on_cuda) continue;
-    for (const KernelCase& c : tiny ? op.tiny : op.model) cases.push_back(complete(c, cudnn));
+    for (const KernelCase& c : tiny ? op.tiny : op.model) all.cases.push_back(complete(c, cudnn));
+    for (ShapedOp shaped : op.shaped) {
+      shaped.at = [at = shaped.at, cudnn](Extents e) { return complete(at(e), cudnn); };
+      all.shaped.push_back(std::move(shaped));
+    }
   }
-  cases.push_back(adamw_case(tiny ? 100 : 1 << 20));  // no op, but a kernel of every step
-  return cases;
+  // No op, but a kernel of every step.
+  all.cases.push_back(adamw_case(tiny ? 100 : 1 << 20));
+  all.shaped.push_back({"adamw", {"weights"}, [](Extents e) { return adamw_case(e[0]); }});
+  return all;
 }
 
 }  // namespace ekgine

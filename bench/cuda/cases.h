@@ -2,15 +2,14 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
+#include "bench/choice.h"
 #include "bench/cuda/cudnn_ops.h"
-#include "tests/cases/kernel_case.h"
 
 namespace ekgine {
 
 // Every kernel at the shapes of Main_Model with batches of 128 sequences, or, `tiny`, at shapes
 // that the emulated device gets through. Rivals of cuDNN are among the rivals of each.
-std::vector<testing::KernelCase> cuda_cases(bool tiny, const std::shared_ptr<CudnnOps>& cudnn);
+Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn);
 
 }  // namespace ekgine

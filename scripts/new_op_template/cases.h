@@ -22,6 +22,11 @@ inline OpCases new_op_cases() {
       .model = {new_op_case({384, 512}, 0.5)},
       .tiny = {new_op_case({6, 16}, 0.5)},
       .counted = {new_op_case({65536}, 0.5)},
+      .shaped = {{"new_op",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return new_op_case({e[0], e[1]}, 0.5);
+                  }}},
   };
   for (const std::int64_t n : {1, 2, 3, 31, 32, 33, 127, 129, 187, 40000}) {
     op.tests.push_back(new_op_case({n}, 0.5));

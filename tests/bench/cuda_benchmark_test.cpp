@@ -1,4 +1,5 @@
-// ekgine_bench --device cuda, on the emulated device: rows and JSON, not times.
+// ekgine_bench, with --device cuda on the emulated device: rows and JSON, not times.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,11 +22,10 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ContainerEq;
 using ::testing::Contains;
-using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 ProcessResult bench(const std::vector<std::string>& arguments, const ProcessOptions& options = {}) {
@@ -112,7 +112,9 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
 TEST_F(CudaBenchmark, CountsLaunches) {
   const ProcessResult result = bench({"--device", "cuda", "--json", "--filter", "swish_dropout"});
   ASSERT_EQ(result.status, 0) << result.err;
-  for (const json& row : json::parse(result.out).at("rows")) {
+  const json report = json::parse(result.out);  // not in the loop's head: it would be gone
+  ASSERT_EQ(report.at("rows").size(), 8U);      // two precisions, two directions, ours and a rival
+  for (const json& row : report.at("rows")) {
     EXPECT_EQ(row.at("launches"), row.at("rival") ? 2 : 1) << row;
   }
 }
@@ -142,9 +144,54 @@ std::vector<std::string> lines_of(const std::string& text) {
 TEST_F(CudaBenchmark, ListsWhatItTimes) {
   const ProcessResult all = bench({"--device", "cuda", "--list"});
   ASSERT_EQ(all.status, 0) << all.err;
-  EXPECT_THAT(lines_of(all.out), Contains(StartsWith("conv2d (")));
+  EXPECT_THAT(lines_of(all.out),
+              AllOf(Contains(StartsWith("  conv2d (")),
+                    Contains("attention --shape sequences,positions,heads,width"),
+                    Contains("adamw --shape weights")));
   const ProcessResult some = bench({"--device", "cuda", "--list", "--filter", "glu"});
-  EXPECT_THAT(lines_of(some.out), AllOf(Not(IsEmpty()), Each(StartsWith("glu ("))));
+  EXPECT_THAT(lines_of(some.out),
+              ElementsAre("glu --shape rows,output_channels", StartsWith("  glu (")));
+}
+
+// At the shape that was asked for, with its rivals and its traffic, and nothing else.
+TEST_F(CudaBenchmark, TimesAnOpAtAnyShape) {
+  const ProcessResult result =
+      bench({"--device", "cuda", "--filter", "swish_dropout", "--shape", "3,40", "--json"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json report = json::parse(result.out);
+  std::set<std::string> rows;
+  for (const json& row : report.at("rows")) {
+    EXPECT_FALSE(row.contains("error")) << row;
+    rows.insert(row.at("op").get<std::string>() + " by " + row.at("by").get<std::string>());
+  }
+  EXPECT_THAT(rows,
+              ElementsAre("swish_dropout (3,40) rate 0.2 backward by composition: swish, dropout",
+                          "swish_dropout (3,40) rate 0.2 backward by ekgine",
+                          "swish_dropout (3,40) rate 0.2 forward by composition: swish, dropout",
+                          "swish_dropout (3,40) rate 0.2 forward by ekgine"));
+  if (report.at("emulated")) {
+    ASSERT_FALSE(report.at("memory").empty());
+    for (const json& op : report.at("memory")) {
+      EXPECT_THAT(op.at("op").get<std::string>(), StartsWith("swish_dropout (3,40) "));
+    }
+  }
+}
+
+TEST_F(CudaBenchmark, RefusesShapesThatTheDeviceDoes) {
+  const auto refusal = [](const std::string& shape) {
+    const ProcessResult result =
+        bench({"--device", "cuda", "--filter", "attention", "--shape", shape});
+    EXPECT_EQ(result.status, 2) << shape;
+    EXPECT_EQ(result.out, "") << shape;
+    return result.err;
+  };
+  EXPECT_EQ(refusal("1,3,2,129"),
+            "ekgine_bench: --shape 1,3,2,129: attention: on CUDA D must be at most 128; query is "
+            "(N,T,H,D)=(1,3,2,129)\n");
+  EXPECT_THAT(refusal("1000000,1000,8,128"),
+              AllOf(StartsWith("ekgine_bench: --shape 1000000,1000,8,128: attention "
+                               "(1000000,1000,8,128) dropout 0.2 takes 1.23e+04 GB or more"),
+                    EndsWith("\n")));
 }
 
 TEST_F(CudaBenchmark, WritesALinePerRowAsCsv) {
@@ -183,6 +230,7 @@ TEST_F(CudaBenchmark, ComparesWithAnEarlierRun) {
   write_bytes(path, old.dump());
   const ProcessResult result = with({"--json", "--compare", path});
   ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(result.err, "");
   const json found = json::parse(result.out);
   EXPECT_EQ(found.at("before"), old.at("device"));
   EXPECT_FALSE(found.at("rows")[0].contains("times_before"));
@@ -196,6 +244,12 @@ TEST_F(CudaBenchmark, ComparesWithAnEarlierRun) {
   EXPECT_THAT(table.out, HasSubstr("| × before |\n"));
   EXPECT_THAT(table.out, HasSubstr("|      new |\n"));
 
+  old["device"] = "a faster one";
+  write_bytes(path, old.dump());
+  EXPECT_EQ(with({"--compare", path}).err,
+            "ekgine_bench: --compare " + path + ": is of a faster one, this is " +
+                found.at("device").get<std::string>() + ": the ratios compare devices\n");
+
   write_bytes(path, R"({"device": "a", "rows": [{"op": 1}]})");
   const ProcessResult refused = with({"--compare", path});
   EXPECT_EQ(refused.status, 1);
@@ -206,28 +260,99 @@ TEST_F(CudaBenchmark, ComparesWithAnEarlierRun) {
 TEST(CpuBenchmark, ListsAndComparesWithAnEarlierRun) {
   const ProcessResult list = bench({"--list", "--filter", "glu ("});
   ASSERT_EQ(list.status, 0) << list.err;
-  const std::vector<std::string> names = lines_of(list.out);
-  ASSERT_THAT(names, AllOf(SizeIs(2), Each(StartsWith("glu ("))));
+  EXPECT_EQ(list.out, "glu --shape rows,output_channels\n  glu (384,256)\n");
 
   const TemporaryDirectory directory;
   const std::string path = directory / "old.json";
-  const std::string forward = names[0].substr(0, names[0].find('/'));
-  write_bytes(path, json({{"benchmarks", {{{"name", forward}, {"median_ms", 0.5}}}}}).dump());
+  json old = {{"context", json::object()},
+              {"benchmarks", {{{"name", "glu (384,256) forward"}, {"median_ms", 0.5}}}}};
+  write_bytes(path, old.dump());
   const ProcessResult result = bench({"--filter", "glu (", "--json", "--compare", path});
   ASSERT_EQ(result.status, 0) << result.err;
-  const json rows = json::parse(result.out).at("benchmarks");
+  EXPECT_THAT(result.err, StartsWith("ekgine_bench: --compare " + path +
+                                     ": is of a device that it does not name, this is "));
+  const json report = json::parse(result.out);
+  const json& rows = report.at("benchmarks");
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_DOUBLE_EQ(rows[0].at("x_before"), rows[0].at("median_ms").get<double>() / 0.5);
   EXPECT_FALSE(rows[1].contains("x_before"));
+
+  old["context"]["device"] = report.at("context").at("device");
+  write_bytes(path, old.dump());
+  EXPECT_THAT(bench({"--filter", "glu (", "--json", "--compare", path}).err,
+              Not(HasSubstr("compare devices")));
 
   write_bytes(path, "{}");
   EXPECT_EQ(bench({"--compare", path}).err,
             "ekgine_bench: " + path + ": is not what ekgine_bench --json prints\n");
 }
 
+TEST(CpuBenchmark, TimesAnOpAtAnyShape) {
+  const ProcessResult result = bench({"--filter", "max_pool2d", "--shape", "2,6,4,3", "--json"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  std::vector<std::string> names;
+  const json report = json::parse(result.out);
+  for (const json& row : report.at("benchmarks")) {
+    EXPECT_GT(row.at("median_ms"), 0) << row;
+    const std::string name = row.at("name");
+    names.push_back(name.substr(0, name.find('/')));
+  }
+  EXPECT_THAT(names, ElementsAre("max_pool2d (2,6,4,3) forward", "max_pool2d (2,6,4,3) backward"));
+}
+
+// One line that says what was found and expected, and nothing is timed.
+TEST(CpuBenchmark, RefusesShapes) {
+  const auto refusal = [](const std::string& filter, const std::string& shape) {
+    const ProcessResult result = bench({"--filter", filter, "--shape", shape});
+    EXPECT_EQ(result.status, 2) << shape;
+    EXPECT_EQ(result.out, "") << shape;
+    EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
+    return result.err;
+  };
+  for (const char* word : {"0", "-4", "x", "", "2.5", "1e3", " 2", "0x10", "NaN"}) {
+    const std::string shape = fmt::format("1,{},8,8", word);
+    EXPECT_EQ(
+        refusal("attention", shape),
+        fmt::format("ekgine_bench: --shape {}: '{}' is no number of 1 or more\n", shape, word));
+  }
+  EXPECT_EQ(refusal("attention", "1,2,8"),
+            "ekgine_bench: --shape 1,2,8: attention takes 4 numbers "
+            "(sequences,positions,heads,width), got 3\n");
+  EXPECT_EQ(refusal("relu", "2,3"),
+            "ekgine_bench: --shape 2,3: relu takes 1 number (elements), got 2\n");
+  for (const char* large : {"1073741825", "99999999999999999999"}) {
+    EXPECT_EQ(
+        refusal("relu", large),
+        fmt::format("ekgine_bench: --shape {0}: '{0}' is too large, expected 1 to 1073741824\n",
+                    large));
+  }
+  EXPECT_THAT(
+      refusal("gather", "1000,128,1000000,1000000"),
+      HasSubstr("is too large, its numbers multiply to 1.3e+17, expected at most 9.0e+15\n"));
+  EXPECT_THAT(refusal("gather", "1,1,100000000,10000000"),  // 4 PB of indices
+              HasSubstr("gather does not fit into the memory of this machine\n"));
+  EXPECT_THAT(refusal("lstm", "1,1,1000000000"),
+              HasSubstr(" takes 1.6e+10 GB or more, there are "));
+  EXPECT_THAT(refusal("atention", "1"),
+              HasSubstr("--filter atention: with --shape it is the name of an op; did you mean "
+                        "attention? (--list has them)\n"));
+  EXPECT_THAT(refusal("glu (384,256)", "1"), HasSubstr("with --shape it is the name of an op"));
+  EXPECT_EQ(bench({"--shape", "1"}).err,
+            "ekgine_bench: --shape: needs --filter with the name of an op, such as add_position\n");
+}
+
+TEST(CpuBenchmark, SaysWhereItCannotWrite) {
+  Process process("/bin/sh", {"-c", EKGINE_BENCH " --list >/dev/full"});
+  const ProcessResult result = process.wait();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(
+      result.err,
+      "ekgine_bench: what was measured cannot be written to stdout: No space left on device\n");
+}
+
 TEST_F(CudaBenchmark, RefusesWhatMatchesNothing) {
   const ProcessResult result = bench({"--device", "cuda", "--filter", "no such op"});
-  EXPECT_EQ(result.status, 1);
+  EXPECT_EQ(result.status, 2);
   EXPECT_EQ(result.out, "");
   EXPECT_EQ(result.err,
             "ekgine_bench: --filter no such op: no op has that in its name and shape\n");
@@ -267,6 +392,8 @@ TEST(CudaBenchmarkUsage, SaysWhereThereIsNoGpu) {
 
 TEST(CudaBenchmarkUsage, UnknownOptions) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--compare"},
+                                                {"--filter", "relu", "--shape"},
+                                                {"--filter", "relu", "--shape", ""},
                                                 {"--device", "gpu"},
                                                 {"--device", "cuda", "--fast"},
                                                 {"--device", "cuda", "--filter"}}) {

@@ -6,12 +6,25 @@
 // in engine/ops.h has cases of every kind.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "tests/cases/kernel_case.h"
 
 namespace ekgine::testing {
+
+// The numbers of a shape, one per dimension.
+using Extents = std::span<const std::int64_t>;
+
+// An op at whatever shape somebody asks for.
+struct ShapedOp {
+  std::string op;                         // as engine/ops.h calls it
+  std::vector<std::string> dimensions;    // what the numbers are: "sequences", "positions"
+  std::function<KernelCase(Extents)> at;  // of numbers that are at least 1
+};
 
 struct OpCases {
   std::string name = {};  // of the file; all_ops() sets it
@@ -30,6 +43,8 @@ struct OpCases {
   // beats, since counting takes a while and what is counted per row does not depend on their
   // number. Empty where none of the kernels are ours.
   std::vector<KernelCase> counted = {};
+  // Timed at a shape that is asked for, all else as in `model`: one for every op in there.
+  std::vector<ShapedOp> shaped = {};
 
   // On CUDA a composition of other ops: checked there in float alone, as bfloat16 rounds what is
   // between them, and not timed.

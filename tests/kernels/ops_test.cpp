@@ -60,6 +60,25 @@ TEST_P(Ops, AreCountedWhereTheyAreOurs) {
   EXPECT_EQ(op.counted.empty(), !ours);
 }
 
+// At the shape that is asked for: it runs, and every number counts.
+TEST_P(Ops, AreTimedAtAnyShape) {
+  for (const ShapedOp& op : GetParam().shaped) {
+    std::vector<std::int64_t> extents;
+    for (std::size_t i = 0; i < op.dimensions.size(); ++i) {
+      extents.push_back(4 + static_cast<std::int64_t>(i));
+    }
+    const KernelCase c = op.at(extents);
+    EXPECT_EQ(c.op_name(), op.op);
+    TestDevice& cpu = guarded_cpu(DType::f32);
+    run_kernel(cpu, {.c = c, .values = draw_inputs(c), .wanted = differentiable_inputs(c)});
+    for (std::size_t i = 0; i < extents.size(); ++i) {
+      std::vector<std::int64_t> other = extents;
+      ++other[i];
+      EXPECT_NE(op.at(other).name, c.name) << op.dimensions[i];
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Ops, ::testing::ValuesIn(all_ops()),
                          [](const auto& test) { return test.param.name; });
 
@@ -87,6 +106,11 @@ TEST(OpList, HasCasesOfEveryKindForEveryOp) {
                                                   : kind == &OpCases::model ? "model"
                                                                             : "tiny");
   }
+  std::multiset<std::string> shaped;
+  for (const OpCases& op : all_ops()) {
+    for (const ShapedOp& one : op.shaped) shaped.insert(one.op);
+  }
+  EXPECT_THAT(shaped, ContainerEq(std::multiset<std::string>(declared.begin(), declared.end())));
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ inline OpCases add_position_cases() {
       .model = {add_position_case(128, 3, 128, 3)},
       .tiny = {add_position_case(2, 3, 8, 3)},
       .counted = {add_position_case(128, 3, 128, 3)},
+      .shaped = {{"add_position",
+                  {"sequences", "positions", "channels"},
+                  [](Extents e) { return add_position_case(e[0], e[1], e[2], e[1]); }}},
   };
   for (const std::int64_t sequences : {1, 2, 17}) {
     for (const std::int64_t positions : {1, 3, 31}) {

@@ -22,6 +22,11 @@ inline OpCases add_scaled_cases() {
       .model = {add_scaled_case({128, 3, 128}, 0.5)},
       .tiny = {add_scaled_case({6, 16}, 0.5)},
       .counted = {add_scaled_case({65536}, 0.5)},
+      .shaped = {{"add_scaled",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return add_scaled_case({e[0], e[1]}, 0.5);
+                  }}},
   };
   for (const std::int64_t n : {1, 2, 3, 31, 32, 33, 127, 129, 187}) {
     op.tests.push_back(add_scaled_case({n}, 0.5));

@@ -42,6 +42,9 @@ inline OpCases attention_cases() {
                 attention_case(1, 1024, 8, 128, 0.2)},
       .tiny = {attention_case(2, 3, 2, 8, 0.2)},
       .counted = {attention_case(8, 3, 8, 128, 0.2), attention_case(1, 128, 2, 64, 0.2)},
+      .shaped = {{"attention",
+                  {"sequences", "positions", "heads", "width"},
+                  [](Extents e) { return attention_case(e[0], e[1], e[2], e[3], 0.2); }}},
   };
   for (const std::int64_t positions : {1, 2, 3, 31, 32, 33}) {
     op.tests.push_back(attention_case(2, positions, 3, 5));

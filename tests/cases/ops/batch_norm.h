@@ -44,6 +44,11 @@ inline OpCases batch_norm_cases() {
       .model = {batch_norm_case({128, 3, 128}), batch_norm_case({384, 32, 187, 32})},
       .tiny = {batch_norm_case({4, 3, 8})},
       .counted = {batch_norm_case({4096, 64})},
+      .shaped = {{"batch_norm",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return batch_norm_case({e[0], e[1]});
+                  }}},
   };
   for (const std::int64_t rows : {1, 2, 3, 33}) {
     for (const std::int64_t c : {1, 2, 31, 32, 33, 129}) {

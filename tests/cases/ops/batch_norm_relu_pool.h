@@ -50,6 +50,16 @@ inline OpCases batch_norm_relu_pool_cases() {
                batch_norm_relu_pool_case(Pool::average, {2, 2, 3, 8})},
       .counted = {batch_norm_relu_pool_case(Pool::max, {4, 32, 187, 32}),
                   batch_norm_relu_pool_case(Pool::average, {4, 8, 46, 128})},
+      .shaped = {{"batch_norm_relu_max_pool2d",
+                  {"images", "height", "width", "channels"},
+                  [](Extents e) {
+                    return batch_norm_relu_pool_case(Pool::max, {e[0], e[1], e[2], e[3]});
+                  }},
+                 {"batch_norm_relu_global_avg_pool",
+                  {"images", "height", "width", "channels"},
+                  [](Extents e) {
+                    return batch_norm_relu_pool_case(Pool::average, {e[0], e[1], e[2], e[3]});
+                  }}},
   };
   for (const Pool pool : {Pool::max, Pool::average}) {
     const auto add = [&](std::int64_t n, std::int64_t h, std::int64_t w, std::int64_t c,

@@ -27,6 +27,13 @@ inline OpCases conv2d_cases() {
                 conv2d_case({384, 16, 93, 32, 3, 3, 64}), conv2d_case({384, 8, 46, 64, 3, 3, 128})},
       .tiny = {conv2d_case({2, 4, 6, 1, 3, 3, 4}, false), conv2d_case({2, 4, 6, 2, 3, 3, 4})},
       .counted = {conv2d_case({4, 32, 187, 1, 3, 3, 32}, false)},
+      // Images of one channel are data.
+      .shaped = {{"conv2d",
+                  {"images", "height", "width", "channels", "kernel_height", "kernel_width",
+                   "filters"},
+                  [](Extents e) {
+                    return conv2d_case({e[0], e[1], e[2], e[3], e[4], e[5], e[6]}, e[3] > 1);
+                  }}},
   };
   // The model's channels, and ones that fill no vector.
   for (const auto& [c, o] : {std::pair{1, 32}, {32, 64}, {64, 128}, {1, 1}, {3, 5}, {17, 33}}) {

@@ -29,6 +29,9 @@ inline OpCases depthwise_conv1d_cases() {
       .model = {depthwise_conv1d_case(128, 3, 128, 11), depthwise_conv1d_case(8, 128, 128, 11)},
       .tiny = {depthwise_conv1d_case(2, 3, 8, 5)},
       .counted = {depthwise_conv1d_case(32, 3, 128, 11), depthwise_conv1d_case(2, 128, 128, 11)},
+      .shaped = {{"depthwise_conv1d",
+                  {"sequences", "positions", "channels", "kernel_width"},
+                  [](Extents e) { return depthwise_conv1d_case(e[0], e[1], e[2], e[3]); }}},
   };
   for (const std::int64_t positions : {1, 2, 3, 31, 32, 33, 187}) {
     for (const std::int64_t width : {1, 2, 7, 11}) {

@@ -22,6 +22,11 @@ inline OpCases dropout_cases() {
       .model = {dropout_case({384, 512}, 0.2), dropout_case({384, 128}, 0.2)},
       .tiny = {dropout_case({6, 16}, 0.2)},
       .counted = {dropout_case({65536}, 0.2)},
+      .shaped = {{"dropout",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return dropout_case({e[0], e[1]}, 0.2);
+                  }}},
   };
   for (const std::int64_t n : {1, 2, 3, 31, 32, 33, 127, 129, 187}) {
     op.tests.push_back(dropout_case({n}, 0.3));

@@ -45,6 +45,9 @@ inline OpCases gather_cases() {
       .model = {gather_windows_case(128, 128, 3)},
       .tiny = {gather_windows_case(8, 4, 3)},
       .counted = {gather_windows_case(128, 128, 3)},
+      .shaped = {{"gather",
+                  {"rows", "channels", "sequences", "positions"},
+                  [](Extents e) { return gather_case(e[0], e[1], e[2], e[3]); }}},
   };
   for (const std::int64_t rows : {1, 2, 33}) {
     for (const std::int64_t channels : {1, 3, 32, 129}) {

@@ -36,6 +36,9 @@ inline OpCases gather_jittered_cases() {
       .model = {gather_jittered_case(20'000, 187, 144, 0.25)},
       .tiny = {gather_jittered_case(12, 33, 6, 0.25)},
       .counted = {gather_jittered_case(1'000, 187, 144, 0.25)},
+      .shaped = {{"gather_jittered",
+                  {"rows", "channels", "picks"},
+                  [](Extents e) { return gather_jittered_case(e[0], e[1], e[2], 0.25); }}},
   };
   for (const std::int64_t channels : {1, 3, 32, 33, 187}) {
     op.tests.push_back(gather_jittered_case(5, channels, 9, 0.25));

@@ -19,6 +19,11 @@ inline OpCases global_avg_pool_cases() {
       .model = {global_avg_pool_case({128, 3, 128})},  // over the beats of a sequence
       .tiny = {global_avg_pool_case({4, 3, 8})},
       .counted = {global_avg_pool_case({64, 8, 128})},
+      .shaped = {{"global_avg_pool",
+                  {"rows", "positions", "channels"},
+                  [](Extents e) {
+                    return global_avg_pool_case({e[0], e[1], e[2]});
+                  }}},
   };
   for (const std::int64_t c : {1, 2, 31, 32, 33, 127, 129}) {
     op.tests.push_back(global_avg_pool_case({3, 5, c}));

@@ -30,6 +30,9 @@ inline OpCases glu_cases() {
       .model = {glu_case(384, 128)},
       .tiny = {glu_case(6, 8)},
       .counted = {glu_case(384, 128)},
+      .shaped = {{"glu",
+                  {"rows", "output_channels"},
+                  [](Extents e) { return glu_case(e[0], e[1]); }}},
   };
   for (const std::int64_t rows : {1, 3, 33}) {
     for (const std::int64_t channels : {1, 2, 3, 31, 32, 33, 127, 129}) {

@@ -60,6 +60,12 @@ inline OpCases layer_norm_cases() {
       .model = {layer_norm_case(384, 128), add_layer_norm_alone_case(384, 128, 0.5)},
       .tiny = {layer_norm_case(6, 16), add_layer_norm_alone_case(6, 16, 0.5)},
       .counted = {layer_norm_case(384, 128), add_layer_norm_case(384, 128, 0.5)},
+      .shaped = {{"layer_norm",
+                  {"rows", "channels"},
+                  [](Extents e) { return layer_norm_case(e[0], e[1]); }},
+                 {"add_layer_norm",
+                  {"rows", "channels"},
+                  [](Extents e) { return add_layer_norm_alone_case(e[0], e[1], 0.5); }}},
   };
   for (const std::int64_t rows : {1, 3, 33}) {
     for (const std::int64_t channels : {1, 2, 3, 31, 32, 33, 127, 129}) {

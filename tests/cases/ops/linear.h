@@ -30,6 +30,9 @@ inline OpCases linear_cases() {
                 linear_case(384, 128, 512), linear_case(384, 512, 128), linear_case(384, 128, 256),
                 linear_case(384, 128, 128), linear_case(128, 128, 5)},
       .tiny = {linear_case(6, 8, 16)},
+      .shaped = {{"linear",
+                  {"rows", "inputs", "outputs"},
+                  [](Extents e) { return linear_case(e[0], e[1], e[2]); }}},
   };
   for (const std::int64_t rows : {1, 3, 33}) {
     for (const auto& [in, out] :

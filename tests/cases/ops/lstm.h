@@ -36,6 +36,9 @@ inline OpCases lstm_cases() {
       .model = {lstm_case(128, 3, 128), lstm_case(8, 128, 128)},
       .tiny = {lstm_case(3, 3, 8)},
       .counted = {lstm_case(128, 3, 128)},
+      .shaped = {{"lstm",
+                  {"sequences", "positions", "units"},
+                  [](Extents e) { return lstm_case(e[0], e[1], e[2]); }}},
   };
   for (const std::int64_t positions : {1, 2, 3, 31, 33}) {
     op.tests.push_back(lstm_case(3, positions, 5));

@@ -20,6 +20,11 @@ inline OpCases max_pool2d_cases() {
       .model = {max_pool2d_case({384, 32, 187, 32})},  // the first pooling, were it not fused
       .tiny = {max_pool2d_case({2, 4, 7, 8})},
       .counted = {max_pool2d_case({2, 32, 188, 32})},
+      .shaped = {{"max_pool2d",
+                  {"images", "height", "width", "channels"},
+                  [](Extents e) {
+                    return max_pool2d_case({e[0], e[1], e[2], e[3]});
+                  }}},
   };
   for (const std::int64_t c : {1, 3, 31, 32, 33}) op.tests.push_back(max_pool2d_case({2, 4, 6, c}));
   for (const auto& [h, w] : {std::pair{2, 2}, {3, 3}, {2, 3}, {5, 2}, {2, 187}, {33, 3}}) {

@@ -54,6 +54,9 @@ inline OpCases morlet_cwt_cases() {
       .model = {morlet_cwt_case(384, 187, 32)},
       .tiny = {morlet_cwt_case(2, 33, 4)},
       .counted = {morlet_cwt_case(4, 187, 32)},
+      .shaped = {{"morlet_cwt",
+                  {"signals", "samples", "scales"},
+                  [](Extents e) { return morlet_cwt_case(e[0], e[1], e[2]); }}},
   };
   for (const std::int64_t length : {1, 2, 3, 31, 32, 33, 127, 129, 187}) {
     op.tests.push_back(morlet_cwt_case(3, length, 5));

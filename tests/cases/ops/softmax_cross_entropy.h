@@ -45,6 +45,14 @@ inline OpCases softmax_cross_entropy_cases() {
       .model = {softmax_cross_entropy_case(128, 5), softmax_case({128, 5})},
       .tiny = {softmax_cross_entropy_case(6, 5), softmax_case({6, 5})},
       .counted = {softmax_cross_entropy_case(1024, 5), softmax_case({1024, 5})},
+      .shaped = {{"softmax_cross_entropy",
+                  {"rows", "classes"},
+                  [](Extents e) { return softmax_cross_entropy_case(e[0], e[1]); }},
+                 {"softmax",
+                  {"rows", "classes"},
+                  [](Extents e) {
+                    return softmax_case({e[0], e[1]});
+                  }}},
   };
   for (const std::int64_t rows : {1, 2, 3, 33}) {
     for (const std::int64_t classes : {2, 3, 5, 31, 32, 33, 127, 129}) {

@@ -37,6 +37,11 @@ inline OpCases stem_cases() {
   OpCases op{
       .model = {stem_case({384, 32, 187, 32})},
       .tiny = {stem_case({2, 4, 6, 8})},
+      .shaped = {{"stem",
+                  {"images", "height", "width", "filters"},
+                  [](Extents e) {
+                    return stem_case({e[0], e[1], e[2], e[3]});
+                  }}},
       .composed_on_cuda = true,
   };
   for (const std::int64_t c : {1, 2, 31, 32, 33}) op.tests.push_back(stem_case({2, 4, 6, c}));

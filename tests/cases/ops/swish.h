@@ -59,6 +59,16 @@ inline OpCases swish_cases() {
                 swish_dropout_case({384, 512}, 0.2)},
       .tiny = {swish_case({6, 16}), swish_dropout_case({6, 16}, 0.2)},
       .counted = {swish_case({65536}), swish_dropout_case({65536}, 0.2)},
+      .shaped = {{"swish",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return swish_case({e[0], e[1]});
+                  }},
+                 {"swish_dropout",
+                  {"rows", "channels"},
+                  [](Extents e) {
+                    return swish_dropout_case({e[0], e[1]}, 0.2);
+                  }}},
   };
   for (const std::int64_t n : {1, 2, 3, 31, 32, 33, 127, 129, 187}) {
     op.tests.push_back(swish_case({n}));
