@@ -63,7 +63,7 @@ const ShapedOp& op_named(const std::vector<ShapedOp>& ops, const std::string& na
   const auto found = std::ranges::find(ops, name, &ShapedOp::op);
   if (found != ops.end()) return *found;
   std::vector<std::string> names;
-  for (const ShapedOp& op : ops) names.push_back(op.op);
+  std::ranges::transform(ops, std::back_inserter(names), &ShapedOp::op);
   if (name.empty()) refuse("--shape: needs --filter with the name of an op, such as {}", names[0]);
   refuse("--filter {}: with --shape it is the name of an op{} (--list has them)", name,
          did_you_mean(name, names));

@@ -219,7 +219,7 @@ TEST(NewOp, IsFoundByTheTests) {
   build.compile(copy.path() / "tests/kernels/scaled_square_test.cpp", "kernels_tests");
   build.finish();
   if (HasFatalFailure()) return;
-  expect_passes(build.link("kernels_tests"), "ScaledSquare.*:*/scaled_square", 6);
+  expect_passes(build.link("kernels_tests"), "ScaledSquare.*:*/scaled_square", 7);
 }
 #endif
 
