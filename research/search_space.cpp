@@ -30,6 +30,15 @@ std::vector<std::string> searchable() {
   return names;
 }
 
+// What an option that was called `name` is called now.
+std::string todays_name(const std::string& name) {
+  std::string found = name;
+  for_each_training_option(TrainOptions(), [&](const auto& option, const auto&) {
+    if (option.older != nullptr && name == option.older) found = option.name;
+  });
+  return found;
+}
+
 // Reads one parameter; what is wrong with it is told with its place.
 class ParameterReader {
  public:
@@ -163,7 +172,12 @@ SearchSpace SearchSpace::parse(std::string_view text, const std::string& source)
   }
   SearchSpace space;
   for (const auto& [key, node] : document) {
-    space.parameters_.push_back(ParameterReader(source, std::string(key.str()), node).read());
+    const std::string name = todays_name(std::string(key.str()));
+    if (std::ranges::count(space.parameters_, name, &SearchParameter::name) > 0) {
+      fail("{}:{}: '{}' is there already, by its older name", source, node.source().begin.line,
+           name);
+    }
+    space.parameters_.push_back(ParameterReader(source, name, node).read());
   }
   if (space.parameters_.empty()) fail("{}: names no parameters to search", source);
   return space;
@@ -186,6 +200,12 @@ ordered_json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int6
 ordered_json SearchSpace::to_json() const {
   ordered_json json = ordered_json::object();
   for (const SearchParameter& parameter : parameters_) json[parameter.name] = parameter.to_json();
+  return json;
+}
+
+ordered_json in_todays_names(const ordered_json& stored) {
+  ordered_json json = ordered_json::object();
+  for (const auto& [name, value] : stored.items()) json[todays_name(name)] = value;
   return json;
 }
 

@@ -36,12 +36,16 @@ class SearchSpace {
   //   dropout = { min = 0.0, max = 0.5, step = 0.1 }       numbers; continuous if left out
   //   learning-rate = { min = 1e-5, max = 1e-2, scale = "log" }
   //
+  // Options may have the names that they had before (base/option.h).
+  //
   // Errors name `source`, the line and the parameter: no TOML; no option of training that can be
   // searched; an empty list or range; a value that the option cannot have.
   static SearchSpace parse(std::string_view text, const std::string& source);
   static SearchSpace read(const std::filesystem::path& path);
 
-  const std::vector<SearchParameter>& parameters() const { return parameters_; }  // in name order
+  // In the order of the names as they were written, older ones too: draws depend on it, and those
+  // of an older study must stay.
+  const std::vector<SearchParameter>& parameters() const { return parameters_; }
 
   // {"embed-dim": 64, …} for trial `trial`: a function of the arguments alone. `attempt` counts the
   // draws of one trial.
@@ -52,6 +56,10 @@ class SearchSpace {
  private:
   std::vector<SearchParameter> parameters_;
 };
+
+// An object whose keys are options to search, as a study has stored it (a space, values of a
+// trial): older names of options are today's.
+nlohmann::ordered_json in_todays_names(const nlohmann::ordered_json& stored);
 
 // `base` with these options in place of its own. Errors: values that TrainOptions::check() refuses.
 TrainOptions with_values(const TrainOptions& base, const nlohmann::ordered_json& values);

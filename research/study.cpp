@@ -12,6 +12,7 @@
 #include "data/labels.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/threads.h"
+#include "research/search_space.h"
 #include "training/checkpoint.h"
 
 namespace ekgine {
@@ -71,6 +72,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
       if (key == "label-map" && then.is_string()) {
         then = std::string(label_map_name(then.get_ref<const std::string&>()));
       }
+      if (key == "space" && then.is_object()) then = in_todays_names(then);
       if (then == value) continue;
       fail_option({"output"},
                   "{}: was started with {} {}, not {}; give the same options or choose another "

@@ -137,7 +137,8 @@ ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t br
     json_number<double>(path, result, "score", 0, 1);
     json_number<std::int64_t>(path, result, "best_epoch", 1, done);
   }
-  if (json_value<ordered_json>(path, result, "values", "an object") != trial.values) {
+  result["values"] = in_todays_names(json_value<ordered_json>(path, result, "values", "an object"));
+  if (result["values"] != trial.values) {
     fail("{}: 'values' are not those of trial {}: {}", path.string(), trial.number,
          json_text(trial.values));
   }

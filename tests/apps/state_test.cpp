@@ -473,6 +473,36 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
                "p: was started with label-map \"ec57\", not \"reference\"");
 }
 
+// As it was begun when stretches were runs: the space, its file, and the values of trials.
+TEST_F(StudyState, ASearchGoesOnWhoseOptionsHadOlderNames) {
+  write_bytes(path("space.toml"), "run-length = [4, 8]\nembed-dim = [2, 4]\n");
+  Arguments arguments = training(path("t"));
+  arguments[0] = "tune";
+  arguments = arguments + Arguments{"--validation-records", "903",      "--space",
+                                    path("space.toml"),     "--epochs", "3"};
+  expect_success(ekgine(arguments));
+  const std::string trials = read("t/trials.json");
+  const auto rename = [](ordered_json& object) {
+    ordered_json older = ordered_json::object();
+    for (const auto& [name, value] : object.items()) {
+      older[name == "stretch-length" ? "run-length" : name] = value;
+    }
+    EXPECT_NE(object, older);
+    object = older;
+  };
+  craft("t/study.json", [&](ordered_json& study) {
+    rename(study["plan"]["space"]);
+    rename(study["options"]);
+  });
+  craft("t/trial-001/round-1.json", [&](ordered_json& round) { rename(round["values"]); });
+  expect_success(ekgine(arguments));
+  EXPECT_EQ(read("t/trials.json"), trials);
+  write_bytes(path("space.toml"), "stretch-length = [4, 8]\nembed-dim = [2, 4]\n");
+  expect_success(ekgine(arguments));
+  write_bytes(path("space.toml"), "run-length = [4, 16]\nembed-dim = [2, 4]\n");
+  expect_one_line(ekgine(arguments), 1, path("t") + ": was started with space ");
+}
+
 TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {
   Arguments arguments = training(path("f"));
   arguments[0] = "final";

@@ -73,6 +73,26 @@ TEST(SearchSpace, DrawsDependOnSeedTrialAndAttemptAlone) {
   EXPECT_NE(s.draw(1, 2, 3), s.draw(1, 2, 4));
 }
 
+// Draws go by the order of the names as they were written: an older study's stay its own.
+TEST(SearchSpace, ReadsOlderNamesAndDrawsAsBefore) {
+  const SearchSpace older =
+      space("run-length = [4, 8, 16, 32]\nshuffle = [\"stretches\", \"full\"]\n");
+  ASSERT_EQ(older.parameters().size(), 2);
+  EXPECT_EQ(older.parameters()[0].name, "stretch-length");
+  const SearchSpace first = space("run-length = [4, 8, 16, 32]\n");
+  EXPECT_EQ(first.to_json(), space("stretch-length = [4, 8, 16, 32]\n").to_json());
+  for (std::int64_t trial = 1; trial <= 20; ++trial) {
+    const ordered_json values = older.draw(7, trial, 0);
+    EXPECT_EQ(values.begin().key(), "stretch-length");
+    // Of two parameters the first one takes word 0, as it does alone.
+    EXPECT_EQ(values.at("stretch-length"), first.draw(7, trial, 0).at("stretch-length"));
+  }
+  EXPECT_EQ(in_todays_names({{"run-length", 8}, {"dropout", 0.1}}),
+            (ordered_json{{"stretch-length", 8}, {"dropout", 0.1}}));
+  EXPECT_ERROR(space("run-length = [4]\nstretch-length = [8]\n"),
+               "space.toml:2: 'stretch-length' is there already, by its older name");
+}
+
 TEST(SearchSpace, SaysWhatIsWrongAndWhere) {
   EXPECT_ERROR(space("embed-dim = [64]\nembed-dims = [64]"),
                "space.toml:2: 'embed-dims': is no option of training that can be searched "
