@@ -83,16 +83,18 @@ std::string Progress::line(bool last, int columns) const {
   const std::string speed = fmt::format("{:.{}f} {}/s ", rate, rate < 10 ? 1 : 0, unit_);
   const std::string note = note_.empty() ? "" : "  " + printable(note_);
 
-  const std::string figures = counts + speed + time;
-  const int room = columns - display_width(title_) - display_width(figures);
+  const auto fits = [&](const std::string& text) { return display_width(text) <= columns; };
+  const std::string whole = counts + speed + time + note;
   constexpr int brackets = 3;
-  const int bar_width = std::min(longest_bar, room - display_width(note) - brackets);
+  const int bar_width =
+      std::min(longest_bar, columns - display_width(title_) - display_width(whole) - brackets);
   if (bar_width >= shortest_bar) {
     const double fraction = static_cast<double>(done_) / static_cast<double>(total_);
-    return title_ + bar(fraction, bar_width) + figures + note;
+    return title_ + bar(fraction, bar_width) + whole;
   }
-  if (room >= display_width(note)) return title_ + figures + note;
-  return title_ + (room >= 0 ? figures : counts + time);
+  if (fits(title_ + whole)) return title_ + whole;
+  if (fits(title_ + counts + time + note)) return title_ + counts + time + note;
+  return title_ + (last && !note.empty() ? note : counts + time);
 }
 
 void Progress::draw(bool last) {

@@ -1,9 +1,11 @@
 // Progress of long work on stderr: done of total, rate, elapsed and remaining time.
 //
 // On a terminal one line is redrawn at most ten times a second. It is never longer than the
-// terminal is wide: the bar is shortened and left out, then the note, then the rate, then the end
-// is cut off. Elsewhere (a log file, CI) a line is printed at most every ten seconds, so logs stay
-// readable. finish() leaves a final line. Nothing is printed when quiet (base/console.h).
+// terminal is wide, which is asked each time: the bar is shortened, then left out, then the rate;
+// then, while the work goes on, the note, and of a final line counts and time, so that its figures
+// stay; of what is still too long the end is cut off. Elsewhere (a log file, CI) a line is printed
+// at most every ten seconds, so logs stay readable. finish() leaves a final line. Nothing is
+// printed when quiet (base/console.h).
 #pragma once
 
 #include <chrono>

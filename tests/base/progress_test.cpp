@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -140,7 +141,7 @@ TEST_P(ProgressOnTerminal, RedrawsOneLineThatFits) {
       EXPECT_THAT(line, StartsWith("epoch 10/20 "));
     }
   }
-  if (GetParam() >= 80) {
+  if (GetParam() >= 60) {
     EXPECT_THAT(lines[0], HasSubstr("loss 0.1234"));
   }
   if (GetParam() >= 120) {
@@ -148,7 +149,58 @@ TEST_P(ProgressOnTerminal, RedrawsOneLineThatFits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Columns, ProgressOnTerminal, ::testing::Values(120, 80, 40, 20, 1));
+INSTANTIATE_TEST_SUITE_P(Columns, ProgressOnTerminal,
+                         ::testing::Values(200, 120, 80, 60, 40, 20, 1));
+
+// The figures of a validation are in its final line alone: counts and time go before they do.
+TEST(Progress, KeepsTheFiguresOfAFinalLine) {
+  const auto final_line = [](unsigned short columns) {
+    const std::string text = on_a_terminal(columns, [] {
+      Progress progress("  validation", "beats", 22080);
+      progress.update(22080);
+      progress.finish("loss 5.7452 accuracy 0.1088 macro F1 0.0597");
+    });
+    return drawn_lines(text).back();
+  };
+  const std::string figures = "  loss 5.7452 accuracy 0.1088 macro F1 0.0597\r\n";
+  EXPECT_THAT(final_line(200), AllOf(HasSubstr("[########################] 22080/22080 "),
+                                     HasSubstr(" beats/s 0:00"), EndsWith(figures)));
+  EXPECT_EQ(final_line(80), "  validation 22080/22080 0:00" + figures);
+  EXPECT_EQ(final_line(60), "  validation" + figures);
+  EXPECT_EQ(final_line(40), "  validation  loss 5.7452 accuracy 0.10\r\n");
+}
+
+// The width is asked each time.
+TEST(Progress, FitsATerminalThatIsResized) {
+  const std::string text = on_a_terminal(200, [] {
+    Progress progress("epoch 10/20", "sequences", 123456);
+    for (const auto columns : std::to_array<unsigned short>({200, 40, 120, 60})) {
+      const winsize size{24, columns, 0, 0};
+      ASSERT_EQ(ioctl(STDERR_FILENO, TIOCSWINSZ, &size), 0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(105));
+      progress.update(columns * 500, "loss 0.1234, 心電図");
+    }
+  });
+  const std::vector<std::string> lines = drawn_lines(text);
+  ASSERT_EQ(lines.size(), 4);
+  EXPECT_GT(display_width(lines[0]), 80);
+  EXPECT_LT(display_width(lines[1]), 40);
+  EXPECT_GT(display_width(lines[2]), 80);
+  EXPECT_LT(display_width(lines[3].substr(0, lines[3].find('\r'))), 60);
+}
+
+// A terminal that does not tell its width.
+TEST(Progress, FitsTheColumnsOfTheEnvironment) {
+  const char* const before = std::getenv("COLUMNS");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("COLUMNS", "50", 1);
+  const std::string text = on_a_terminal(0, [] {
+    draw_line(std::string(300, 'x'));
+    end_line();
+  });
+  before == nullptr ? unsetenv("COLUMNS") : setenv("COLUMNS", kept.c_str(), 1);
+  EXPECT_EQ(text, "\r\x1b[K" + std::string(49, 'x') + "\r\n");
+}
 
 TEST(Progress, MessagesTakeThePlaceOfTheDrawnLine) {
   const std::string text = on_a_terminal(80, [] {

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <spawn.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,6 +29,15 @@ void check(int error, const char* what) {
 std::array<int, 2> make_pipe() {
   std::array<int, 2> ends{};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) check(errno, "pipe2");
+  return ends;
+}
+
+// Ours, and the program's.
+std::array<int, 2> make_terminal(unsigned short columns) {
+  std::array<int, 2> ends{};
+  winsize size{24, columns, 0, 0};
+  if (openpty(&ends[0], &ends[1], nullptr, nullptr, &size) != 0) check(errno, "openpty");
+  for (const int end : ends) fcntl(end, F_SETFD, FD_CLOEXEC);  // NOLINT(*-vararg)
   return ends;
 }
 
@@ -75,7 +86,9 @@ Process::Process(const std::string& program, const std::vector<std::string>& arg
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = merged_environment(options.environment);
 
-  const std::array<int, 2> out = make_pipe(), err = make_pipe();
+  const std::array<int, 2> out = make_pipe();
+  const std::array<int, 2> err =
+      options.terminal_columns ? make_terminal(*options.terminal_columns) : make_pipe();
   out_ = out[0];
   err_ = err[0];
   posix_spawn_file_actions_t actions;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct ProcessOptions {
   // No file may grow past this many bytes (a multiple of 512): writes then fail as on a full disk.
   // 0: no limit.
   std::int64_t file_size_limit = 0;
+  // Standard error is a terminal, so many columns wide (0: it does not tell); none: a pipe.
+  std::optional<unsigned short> terminal_columns = {};
 };
 
 // A running program. Its standard input is empty.
@@ -46,7 +49,7 @@ class Process {
 
  private:
   pid_t pid_ = -1;
-  int out_ = -1, err_ = -1;  // our ends of its pipes
+  int out_ = -1, err_ = -1;  // our ends of its pipes, or of its terminal
 };
 
 }  // namespace ekgine::testing
