@@ -7,6 +7,7 @@
 #include "base/atomic_file.h"
 #include "base/json_file.h"
 #include "evaluation/format.h"
+#include "evaluation/intervals.h"
 #include "evaluation/plots.h"
 
 namespace ekgine {
@@ -27,13 +28,16 @@ struct Pooled {
 };
 
 Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredictions> records,
-                    const Pooled& all) {
+                    const Pooled& all, Intervals intervals) {
   Evaluation evaluation;
   for (const RecordPredictions& record : records) {
     evaluation.records.push_back(
         {record.record, compute_metrics(record.probabilities, record.labels, facts.class_names)});
   }
   evaluation.metrics = compute_metrics(all.probabilities, all.labels, facts.class_names);
+  if (intervals == Intervals::by_record) {
+    evaluation.metrics.intervals = metric_intervals(records, facts.class_names.size());
+  }
   evaluation.notes = facts.notes;
   return evaluation;
 }
@@ -41,10 +45,10 @@ Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredicti
 }  // namespace
 
 Evaluation evaluate_predictions(const EvaluationFacts& facts,
-                                std::span<const RecordPredictions> records) {
+                                std::span<const RecordPredictions> records, Intervals intervals) {
   check_facts(facts);
   check_records(records, facts.class_names.size());
-  return evaluate(facts, records, Pooled(records));
+  return evaluate(facts, records, Pooled(records), intervals);
 }
 
 Evaluation write_evaluation(const std::filesystem::path& directory, const EvaluationFacts& facts,
@@ -54,7 +58,7 @@ Evaluation write_evaluation(const std::filesystem::path& directory, const Evalua
   make_directory(directory);
 
   const Pooled all(records);
-  Evaluation evaluation = evaluate(facts, records, all);
+  Evaluation evaluation = evaluate(facts, records, all, Intervals::by_record);
   const Metrics& metrics = evaluation.metrics;
 
   write_predictions(directory / "predictions.h5", records, facts.class_names);

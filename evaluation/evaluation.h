@@ -18,13 +18,17 @@ struct Evaluation {
   std::vector<std::string> notes;      // facts.notes, and which plots could not be drawn and why
 };
 
+// Whether the figures get intervals (evaluation/intervals.h), which take a while over many records.
+enum class Intervals { none, by_record };
+
 // Computes the metrics and writes nothing; the notes are those of the facts.
 // Errors: as check_facts() and check_records().
 Evaluation evaluate_predictions(const EvaluationFacts& facts,
-                                std::span<const RecordPredictions> records);
+                                std::span<const RecordPredictions> records,
+                                Intervals intervals = Intervals::by_record);
 
-// Computes the metrics and writes into `directory`, creating it when it is missing:
-// report.txt, metrics.json (metrics_json()), predictions.h5, and confusion_matrix, roc and
+// Computes the metrics, with intervals, and writes into `directory`, creating it when it is
+// missing: report.txt, metrics.json (metrics_json()), predictions.h5, and confusion_matrix, roc and
 // precision_recall, each as .svg and .png. Every file appears whole or not at all.
 // Errors: as check_facts() and check_records(), before anything is written; the directory or a file
 // cannot be written. A plot that cannot be drawn is a note, not an error.

@@ -22,6 +22,7 @@
 #include "base/console.h"
 #include "base/descriptor.h"
 #include "base/error.h"
+#include "evaluation/colours.h"
 
 extern char** environ;
 
@@ -76,9 +77,10 @@ std::string script(const Picture& picture, const Descriptor& svg, const Descript
   // told descriptors, never names of files.
   const auto page = [&](std::string_view terminal, std::string_view family, int output) {
     return fmt::format(
-        "reset\nset terminal {} size {},{} enhanced font '{},15' background '#ffffff'\n"
+        "reset\nset terminal {} size {},{} enhanced font '{},15' background '{}'\n"
         "set output '/dev/fd/{}'\n{}\nunset output\n",
-        terminal, picture.width, picture.height, family, output, picture.commands);
+        terminal, picture.width, picture.height, family, hex(plot_colours.paper), output,
+        picture.commands);
   };
   // Sizes of type are pixels in SVG and points of 4/3 pixels in PNG: the scale makes them equal.
   return fmt::format("set encoding utf8\n{}\n", picture.data) +

@@ -121,6 +121,73 @@ std::vector<CurvePoint> thin(const std::vector<CurvePoint>& points, double toler
   return kept;
 }
 
+nlohmann::ordered_json interval_json(const std::optional<Interval>& interval) {
+  if (!interval) return nullptr;
+  return nlohmann::ordered_json::array({interval->low, interval->high});
+}
+
+std::optional<Interval> interval_from_json(const nlohmann::ordered_json& json) {
+  if (!json.is_array()) return std::nullopt;
+  return Interval{json.at(0).get<double>(), json.at(1).get<double>()};
+}
+
+nlohmann::ordered_json intervals_json(const MetricIntervals& intervals,
+                                      std::span<const ClassMetrics> names) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  json["confidence"] = bootstrap_confidence;
+  json["resamples"] = bootstrap_resamples;
+  json["accuracy"] = interval_json(intervals.accuracy);
+  json["loss"] = interval_json(intervals.loss);
+  json["macro_f1"] = interval_json(intervals.macro_f1);
+  json["weighted_f1"] = interval_json(intervals.weighted_f1);
+  nlohmann::ordered_json& classes = json["classes"] = nlohmann::ordered_json::object();
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    const ClassIntervals& of_class = intervals.classes[c];
+    classes[names[c].name] = {{"precision", interval_json(of_class.precision)},
+                              {"recall", interval_json(of_class.recall)},
+                              {"f1", interval_json(of_class.f1)},
+                              {"auc", interval_json(of_class.auc)},
+                              {"average_precision", interval_json(of_class.average_precision)}};
+  }
+  return json;
+}
+
+// Fails unless each of these is a pair of numbers from 0 to `most`, the lower one first, or null.
+void check_intervals(const std::string& where, const nlohmann::ordered_json& json,
+                     std::initializer_list<const char*> names, double most) {
+  for (const char* name : names) {
+    if (json_value<nlohmann::ordered_json>(where, json, name, "there").is_null()) continue;
+    const auto ends = json_value<std::vector<double>>(where, json, name, "two numbers");
+    if (ends.size() != 2 || !(0 <= ends[0] && ends[0] <= ends[1] && ends[1] <= most)) {
+      fail("{}: '{}' must be an interval from 0 to {}", where, name, most);
+    }
+  }
+}
+
+// As intervals_json() writes them.
+void check_intervals_json(const std::string& source, const nlohmann::ordered_json& json,
+                          std::span<const std::string_view> class_names) {
+  if (!json.is_object()) fail("{}: 'intervals' is not an object", source);
+  const std::string where = source + ": intervals";
+  check_keys(where, json,
+             {"confidence", "resamples", "accuracy", "loss", "macro_f1", "weighted_f1", "classes"});
+  json_number<double>(where, json, "confidence", 0, 1);
+  json_number<std::int64_t>(where, json, "resamples", 1, 1'000'000'000);
+  check_intervals(where, json, {"accuracy", "macro_f1", "weighted_f1"}, 1);
+  check_intervals(where, json, {"loss"}, 100);
+  const auto classes = json_value<nlohmann::ordered_json>(where, json, "classes", "an object");
+  if (classes.size() != class_names.size()) {
+    fail("{}: is about {} classes, expected {}", where, classes.size(), class_names.size());
+  }
+  for (const std::string_view name : class_names) {
+    const auto of_class =
+        json_value<nlohmann::ordered_json>(where, classes, std::string(name).c_str(), "an object");
+    const std::string place = fmt::format("{}: class {}", where, name);
+    check_keys(place, of_class, {"precision", "recall", "f1", "auc", "average_precision"});
+    check_intervals(place, of_class, {"precision", "recall", "f1", "auc", "average_precision"}, 1);
+  }
+}
+
 }  // namespace
 
 void check_predictions(std::string_view where, std::span<const float> probabilities,
@@ -216,7 +283,22 @@ nlohmann::ordered_json metrics_json(const Metrics& metrics) {
     entry["average_precision"] = number_or_null(figures.average_precision);
   }
   json["confusion"] = metrics.confusion;
+  if (metrics.intervals) json["intervals"] = intervals_json(*metrics.intervals, metrics.classes);
   return json;
+}
+
+std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
+                                    const std::string& figure) {
+  const nlohmann::ordered_json intervals = metrics.value("intervals", nlohmann::ordered_json());
+  return intervals.is_object() ? interval_from_json(intervals.at(figure)) : std::nullopt;
+}
+
+std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
+                                    const std::string& class_name, const std::string& figure) {
+  const nlohmann::ordered_json intervals = metrics.value("intervals", nlohmann::ordered_json());
+  return intervals.is_object()
+             ? interval_from_json(intervals.at("classes").at(class_name).at(figure))
+             : std::nullopt;
 }
 
 void check_metrics_json(const nlohmann::ordered_json& json,
@@ -230,11 +312,16 @@ void check_metrics_json(const nlohmann::ordered_json& json,
   const auto sequences = json_number<std::int64_t>(source, json, "sequences", 1,
                                                    std::numeric_limits<std::int32_t>::max());
   check_keys(source, json,
-             {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion"});
+             {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion",
+              "intervals"});
   const double accuracy = share(source, json, "accuracy");
   share(source, json, "macro_f1");
   share(source, json, "weighted_f1");
   json_number<double>(source, json, "loss", 0, 100);
+  // Files of an earlier version have none, nor has an evaluation of one record.
+  if (json.contains("intervals")) {
+    check_intervals_json(source, json.at("intervals"), class_names);
+  }
   const auto confusion = json_value<std::vector<std::vector<std::int64_t>>>(
       source, json, "confusion", "a matrix of counts");
   const auto classes = json_value<nlohmann::ordered_json>(source, json, "classes", "an object");

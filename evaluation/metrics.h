@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+#include "evaluation/bootstrap.h"
+
 namespace ekgine {
 
 struct ClassMetrics {
@@ -29,6 +31,16 @@ struct ClassMetrics {
   std::optional<double> average_precision;
 };
 
+struct ClassIntervals {
+  std::optional<Interval> precision, recall, f1, auc, average_precision;
+};
+
+// How far the figures would move with other records (evaluation/intervals.h).
+struct MetricIntervals {
+  std::optional<Interval> accuracy, loss, macro_f1, weighted_f1;
+  std::vector<ClassIntervals> classes;
+};
+
 struct Metrics {
   double accuracy = 0;
   // Mean of −ln p(true class), p clipped to [1e-7, 1 − 1e-7] as in Keras (not renormalised).
@@ -40,6 +52,7 @@ struct Metrics {
   std::int64_t sequences = 0;
   std::vector<ClassMetrics> classes;
   std::vector<std::vector<std::int64_t>> confusion;  // [true class][predicted class], (C, C)
+  std::optional<MetricIntervals> intervals;          // none: of one record, or not asked for
 };
 
 // probabilities: (n, C) row-major; labels: (n), 0 … C−1; class_names: C of them. O(C n log n).
@@ -54,8 +67,19 @@ void check_predictions(std::string_view where, std::span<const float> probabilit
 
 // {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences",
 //  "classes": {NAME: {"precision", "recall", "f1", "support", "auc", "average_precision"}},
-//  "confusion": (C, C)}; undefined areas are null; classes keep their order.
+//  "confusion": (C, C),
+//  "intervals": {"confidence", "resamples", "accuracy": [low, high], "loss", "macro_f1",
+//                "weighted_f1", "classes": {NAME: {"precision", …}}}};
+// undefined areas and intervals are null, and there are no "intervals" where `metrics` has none;
+// classes keep their order.
 nlohmann::ordered_json metrics_json(const Metrics& metrics);
+
+// The interval of a figure in metrics_json(), or of a class's; none where it has none, as files of
+// earlier versions.
+std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
+                                    const std::string& figure);
+std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
+                                    const std::string& class_name, const std::string& figure);
 
 // Fails unless `json`, read from a file, is metrics_json() of some predictions of these classes:
 // the same keys, figures from 0 to 1, a finite loss, counts that add up. `source` opens the text.

@@ -11,6 +11,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "evaluation/colours.h"
 #include "evaluation/format.h"
 #include "evaluation/gnuplot.h"
 
@@ -18,10 +19,17 @@ namespace ekgine {
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kPalette{"#0072B2", "#E69F00", "#D55E00", "#009E73",
-                                                   "#CC79A7", "#56B4E9", "#000000"};
-constexpr std::string_view kInk = "#222222";
-constexpr std::string_view kGrey = "#6B6B6B";
+std::string ink_colour() {
+  return hex(plot_colours.ink);
+}
+
+std::string soft_colour() {
+  return hex(plot_colours.soft);
+}
+
+std::string series_colour(std::size_t series) {
+  return hex(plot_colours.series[series % plot_colours.series.size()]);
+}
 
 // gnuplot commands, a line at a time.
 class Commands {
@@ -40,7 +48,8 @@ class Commands {
   // The name of a y axis, centred on `y`. Unlike gnuplot's own it is at one place whatever the
   // ticks.
   void y_label(double x, double y, std::string_view text) {
-    add("set label {} at screen {},{} center rotate tc rgb '{}'", gnuplot_string(text), x, y, kInk);
+    add("set label {} at screen {},{} center rotate tc rgb '{}'", gnuplot_string(text), x, y,
+        ink_colour());
   }
   void swatch(double x, double y, std::string_view style) {
     add("set arrow from screen {},{} to screen {},{} nohead {}", x, y, x + 0.032, y, style);
@@ -52,26 +61,28 @@ class Commands {
 };
 
 std::string line_style(std::size_t series) {
-  const std::size_t dash = series / kPalette.size() + 1;  // another dash once colours are used up
-  return fmt::format("lw 2.2 lc rgb '{}' dt {}", kPalette[series % kPalette.size()], dash);
+  const std::size_t dash =
+      series / plot_colours.series.size() + 1;  // another dash once colours are used up
+  return fmt::format("lw 2.2 lc rgb '{}' dt {}", series_colour(series), dash);
 }
 
 void titles(Commands& commands, double left, double height, std::string_view title,
             std::string_view subtitle) {
   commands.add("set label '{{/:Bold {}}}' at screen {},{} left tc rgb '{}' font ',21'", title, left,
-               1 - 38 / height, kInk);
-  commands.label(left, 1 - 64 / height, "left", kGrey, ",15", subtitle);
+               1 - 38 / height, ink_colour());
+  commands.label(left, 1 - 64 / height, "left", soft_colour(), ",15", subtitle);
 }
 
 void plain_axes(Commands& commands) {
-  commands.add("set border 3 lc rgb '#8A8A8A' lw 1");
-  commands.add("set tics nomirror out scale 0.6 textcolor rgb '{}'", kInk);
-  commands.add("set grid lt 1 dt solid lc rgb '#E6E6E6' lw 0.8");
+  commands.add("set border 3 lc rgb '{}' lw 1", soft_colour());
+  commands.add("set tics nomirror out scale 0.6 textcolor rgb '{}'", ink_colour());
+  commands.add("set grid lt 1 dt solid lc rgb '{}' lw 0.8", hex(plot_colours.grid));
   commands.add("unset key");
 }
 
-std::string fixed(const std::optional<double>& value) {
-  return value ? fmt::format("{:.3f}", *value) : "–";
+std::string figure_or_dash(const std::optional<double>& value,
+                           const std::optional<Interval>& interval) {
+  return value ? figure(*value, interval) : "–";
 }
 
 Picture confusion_matrix(std::string_view subtitle, const Metrics& metrics) {
@@ -82,9 +93,9 @@ Picture confusion_matrix(std::string_view subtitle, const Metrics& metrics) {
   commands.add("set lmargin at screen 0.125\nset rmargin at screen 0.825");
   commands.add("set bmargin at screen 0.11\nset tmargin at screen 0.83");
   titles(commands, 0.04, picture.height, "Confusion matrix", subtitle);
-  commands.add("unset key\nunset border\nset tics scale 0 textcolor rgb '{}'", kInk);
+  commands.add("unset key\nunset border\nset tics scale 0 textcolor rgb '{}'", ink_colour());
   commands.add("set xrange [-0.5:{0}]\nset yrange [{0}:-0.5]", static_cast<double>(classes) - 0.5);
-  commands.add("set xlabel 'Predicted class' tc rgb '{}'", kInk);
+  commands.add("set xlabel 'Predicted class' tc rgb '{}'", ink_colour());
   commands.y_label(0.045, 0.47, "True class");
   std::string ticks;
   for (std::size_t c = 0; c < classes; ++c) {
@@ -97,29 +108,26 @@ Picture confusion_matrix(std::string_view subtitle, const Metrics& metrics) {
   commands.add("set xtics ({0}) font ',{1}' noenhanced\nset ytics ({0}) font ',{1}' noenhanced",
                ticks, size);
   commands.add("set label 'sequences' at first {},screen 0.845 center tc rgb '{}' font ',14'",
-               static_cast<double>(classes) + 0.05, kGrey);
+               static_cast<double>(classes) + 0.05, soft_colour());
   for (std::size_t truth = 0; truth < classes; ++truth) {
     const std::int64_t support = metrics.classes[truth].support;
     commands.add("set label '{}' at {},{} center tc rgb '{}' font ',{}'", grouped(support),
-                 static_cast<double>(classes) + 0.05, truth, kGrey, size);
+                 static_cast<double>(classes) + 0.05, truth, soft_colour(), size);
     for (std::size_t predicted = 0; predicted < classes; ++predicted) {
       const std::int64_t count = metrics.confusion[truth][predicted];
       const double share =
           support == 0 ? 0 : static_cast<double>(count) / static_cast<double>(support);
-      const auto between = [&](double white, double full) {
-        return static_cast<int>(std::lround(white + (full - white) * share));
-      };
-      const std::string fill =
-          fmt::format("#{:02X}{:02X}{:02X}", between(240, 8), between(244, 74), between(249, 140));
-      const std::string_view ink = share > 0.45 ? "#FFFFFF" : kInk;
+      const Colour fill =
+          support == 0 ? plot_colours.absent : mixed(plot_colours.none, plot_colours.all, share);
+      const std::string ink = hex(ink_on(fill));
       commands.add(
           "set object rectangle center {},{} size 1,1 fc rgb '{}' fs solid 1 border lc rgb "
-          "'#FFFFFF' lw 2.5 back",
-          predicted, truth, support == 0 ? "#F4F4F4" : fill);
+          "'{}' lw 2.5 back",
+          predicted, truth, hex(fill), hex(plot_colours.paper));
       const auto row = static_cast<double>(truth);
       if (count == 0) {
-        commands.add("set label '0' at {},{} center front tc rgb '#9A9A9A' font ',{}'", predicted,
-                     row, size);
+        commands.add("set label '0' at {},{} center front tc rgb '{}' font ',{}'", predicted, row,
+                     soft_colour(), size);
         continue;
       }
       commands.add("set label '{}' at {},{} center front tc rgb '{}' font ',{}'", grouped(count),
@@ -141,16 +149,16 @@ struct LegendRow {
 void legend(Commands& commands, std::string_view value, std::string_view extra,
             const std::vector<LegendRow>& rows) {
   constexpr double kTop = 0.80, kStep = 0.047;
-  commands.label(0.865, kTop, "right", kGrey, ",14", value);
-  commands.label(0.985, kTop, "right", kGrey, ",14", extra);
+  commands.label(0.865, kTop, "right", soft_colour(), ",14", value);
+  commands.label(0.985, kTop, "right", soft_colour(), ",14", extra);
   for (std::size_t c = 0; c < rows.size(); ++c) {
     const double y = kTop - kStep * static_cast<double>(c + 1);
     const bool drawn = rows[c].value != "–";
     if (drawn) commands.swatch(0.683, y, line_style(c));
-    const std::string_view colour = drawn ? kInk : kGrey;
+    const std::string colour = drawn ? ink_colour() : soft_colour();
     commands.label(0.728, y, "left", colour, ",16", rows[c].name);
     commands.label(0.865, y, "right", colour, ",16", rows[c].value);
-    commands.label(0.985, y, "right", kGrey, ",16", rows[c].extra);
+    commands.label(0.985, y, "right", soft_colour(), ",16", rows[c].extra);
   }
 }
 
@@ -167,7 +175,7 @@ Picture unit_square(std::string name, std::string_view title, std::string_view s
   // A hair beyond the square, so that lines along its edges keep their width.
   commands.add("set xrange [-0.004:1.004]\nset yrange [-0.004:1.012]");
   commands.add("set xtics 0,0.2,1\nset ytics 0,0.2,1");
-  commands.add("set xlabel {} tc rgb '{}'", gnuplot_string(x_label), kInk);
+  commands.add("set xlabel {} tc rgb '{}'", gnuplot_string(x_label), ink_colour());
   commands.y_label(0.022, 0.475, y_label);
   std::string plot = fmt::format("plot {}", before);
   for (std::size_t c = 0; c < curves.size(); ++c) {
@@ -187,7 +195,7 @@ Picture unit_square(std::string name, std::string_view title, std::string_view s
 // One line of the training history.
 struct Series {
   std::string_view name;  // in the legend; empty for none
-  std::string_view colour;
+  std::string colour;
   std::function<std::optional<double>(const EpochValues&)> value;
 };
 
@@ -207,26 +215,34 @@ std::vector<Panel> history_panels() {
        0.575,
        0.875,
        Panel::Range::kOfData,
-       {{"training", kPalette[0], [](const E& e) { return e.train_loss; }},
-        {"validation", kPalette[2], [](const E& e) { return e.validation_loss; }}}},
+       {{"training", series_colour(0), [](const E& e) { return e.train_loss; }},
+        {"validation", series_colour(2), [](const E& e) { return e.validation_loss; }}}},
       {"Accuracy and F1",
        0.265,
        0.525,
        Panel::Range::kUnit,
-       {{"training accuracy", kPalette[0], [](const E& e) { return e.train_accuracy; }},
-        {"validation accuracy", kPalette[2], [](const E& e) { return e.validation_accuracy; }},
-        {"validation macro F1", kPalette[3], [](const E& e) { return e.validation_macro_f1; }}}},
+       {{"training accuracy", series_colour(0), [](const E& e) { return e.train_accuracy; }},
+        {"validation accuracy", series_colour(2), [](const E& e) { return e.validation_accuracy; }},
+        {"validation macro F1", series_colour(3),
+         [](const E& e) { return e.validation_macro_f1; }}}},
       {"Learning rate",
        0.085,
        0.215,
        Panel::Range::kFromZero,
-       {{"", kGrey, [](const E& e) { return e.learning_rate; }}}},
+       {{"", soft_colour(), [](const E& e) { return e.learning_rate; }}}},
   };
+}
+
+// A number of three digits in the room of a tick: 0.01, 2.5×10⁻⁴ in gnuplot's mark-up.
+std::string short_number(double value) {
+  const int power = static_cast<int>(std::floor(std::log10(value) + 1e-9));
+  if (power >= -2 && power <= 3) return fmt::format("{:.3g}", value);
+  return fmt::format("{:.3g}×10^{{{}}}", value / std::pow(10, power), power);
 }
 
 // A y axis for values from `low` to `high`, never of no height.
 std::pair<double, double> axis_range(Panel::Range range, double low, double high) {
-  if (range == Panel::Range::kUnit || low > high) return {0, 1};
+  if (range == Panel::Range::kUnit || low > high || (low == 0 && high == 0)) return {0, 1};
   const double margin = high > low ? 0.06 * (high - low) : 0.1 * std::abs(high) + 1e-12;
   // Zero belongs on the axis of positive values unless it would flatten the lines.
   const bool near_zero = low >= 0 && low < 0.6 * high;
@@ -238,12 +254,12 @@ std::pair<double, double> axis_range(Panel::Range range, double low, double high
 void add_panel(Commands& commands, std::string& data, const Panel& panel, std::size_t index,
                std::span<const EpochValues> epochs, std::optional<std::int64_t> best_epoch) {
   constexpr double kLegend = 0.745;
-  constexpr std::string_view kBestStyle = "lw 1.2 lc rgb '#9A9A9A' dt 2";
+  const std::string best_style = fmt::format("lw 1.2 lc rgb '{}' dt 2", soft_colour());
   double low = INFINITY, high = -INFINITY;
   double y = panel.top - 0.012;
   const auto legend_row = [&](std::string_view style, std::string_view name) {
     commands.swatch(kLegend, y, style);
-    commands.label(kLegend + 0.043, y, "left", kInk, ",15", name);
+    commands.label(kLegend + 0.043, y, "left", ink_colour(), ",15", name);
     y -= 0.032;
   };
 
@@ -271,16 +287,17 @@ void add_panel(Commands& commands, std::string& data, const Panel& panel, std::s
   }
   if (best_epoch && epochs.size() > 1) {
     commands.add("set arrow from {0},graph 0 to {0},graph 1 nohead {1} back", *best_epoch,
-                 kBestStyle);
-    if (index == 0) legend_row(kBestStyle, fmt::format("epoch kept: {}", *best_epoch));
+                 best_style);
+    if (index == 0) legend_row(best_style, fmt::format("epoch kept: {}", *best_epoch));
   }
   const auto [bottom, top] = axis_range(panel.range, low, high);
   commands.add("set yrange [{}:{}]", bottom, top);
-  if (panel.range == Panel::Range::kFromZero && high > 0) {
-    commands.add("set ytics (0, '{0:.3g}' {0:.8g})", high);
+  if (panel.range == Panel::Range::kFromZero) {
+    commands.add("set ytics (0{})",
+                 high > 0 ? fmt::format(", '{}' {:.8g}", short_number(high), high) : "");
   }
   commands.add("set bmargin at screen {}\nset tmargin at screen {}", panel.bottom, panel.top);
-  commands.y_label(0.028, 0.5 * (panel.bottom + panel.top), panel.title);
+  commands.y_label(0.022, 0.5 * (panel.bottom + panel.top), panel.title);
   commands.add("{}\nunset label\nunset arrow", plot);
 }
 
@@ -294,13 +311,17 @@ std::vector<std::string> draw_evaluation(const std::filesystem::path& directory,
   std::vector<LegendRow> areas, precisions;
   for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
     const ClassMetrics& figures = metrics.classes[c];
+    const ClassIntervals intervals =
+        metrics.intervals ? metrics.intervals->classes[c] : ClassIntervals();
     ClassCurves curves = compute_curves(probabilities, labels, metrics.classes.size(), c);
     roc.push_back(std::move(curves.roc));
     precision_recall.push_back(std::move(curves.precision_recall));
-    areas.push_back({figures.name, fixed(figures.auc), grouped(figures.support)});
+    areas.push_back(
+        {figures.name, figure_or_dash(figures.auc, intervals.auc), grouped(figures.support)});
     const double prevalence =
         static_cast<double>(figures.support) / static_cast<double>(metrics.sequences);
-    precisions.push_back({figures.name, fixed(figures.average_precision),
+    precisions.push_back({figures.name,
+                          figure_or_dash(figures.average_precision, intervals.average_precision),
                           fmt::format("{:.2g} %", 100 * prevalence)});
   }
 
@@ -311,7 +332,7 @@ std::vector<std::string> draw_evaluation(const std::filesystem::path& directory,
       confusion_matrix(subtitle, metrics),
       unit_square("roc", "ROC, each class against the rest", subtitle, "False-positive rate",
                   "True-positive rate (recall)", roc, roc_legend,
-                  "[0:1] x with lines lw 1.2 lc rgb '#9A9A9A' dt 2 notitle"),
+                  fmt::format("[0:1] x with lines lw 1.2 lc rgb '{}' dt 2 notitle", soft_colour())),
       unit_square("precision_recall", "Precision and recall, each class against the rest", subtitle,
                   "Recall", "Precision", precision_recall, precision_recall_legend, "NaN notitle")};
   return draw_pictures(directory, pictures);
@@ -348,7 +369,7 @@ std::vector<std::string> draw_history(const std::filesystem::path& directory,
   Picture picture{"history", 900, 900, "", ""};
   Commands commands;
   commands.add("set multiplot");
-  commands.add("set lmargin at screen 0.13\nset rmargin at screen 0.72");
+  commands.add("set lmargin at screen 0.15\nset rmargin at screen 0.72");
   plain_axes(commands);
   titles(commands, 0.04, picture.height, "Training history", subtitle);
   const auto last = static_cast<double>(epochs.size());
@@ -363,7 +384,7 @@ std::vector<std::string> draw_history(const std::filesystem::path& directory,
     // The panels share the epochs, named under the last one only.
     const bool lowest = p + 1 == panels.size();
     commands.add("set format x '{}'", lowest ? "%g" : "");
-    if (lowest) commands.add("set xlabel 'Epoch' tc rgb '{}'", kInk);
+    if (lowest) commands.add("set xlabel 'Epoch' tc rgb '{}'", ink_colour());
     add_panel(commands, picture.data, panels[p], p, epochs, best_epoch);
   }
   commands.add("unset multiplot");

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kWidth = 96;
 // Below this many sequences a class's recall moves by more than three points with each of them.
 constexpr std::int64_t kRare = 30;
+// Below this many records the percentiles of the bootstrap lie clearly too far inside.
+constexpr std::size_t kFewRecords = 10;
 
 std::size_t columns(std::string_view text) {
   return static_cast<std::size_t>(display_width(text));
@@ -82,12 +84,9 @@ std::string heading(std::string_view text) {
   return fmt::format("\n{}\n\n", text);
 }
 
-std::string four_digits(double value) {
-  return fmt::format("{:.4f}", value);
-}
-
-std::string four_digits(const std::optional<double>& value) {
-  return value ? four_digits(*value) : "-";
+std::string figure_or_none(const std::optional<double>& value,
+                           const std::optional<Interval>& interval) {
+  return value ? figure(*value, interval) : "-";
 }
 
 std::string what_was_evaluated(const EvaluationFacts& facts, const Metrics& all,
@@ -110,32 +109,64 @@ std::string what_was_evaluated(const EvaluationFacts& facts, const Metrics& all,
   return text;
 }
 
-std::string headline(const Metrics& all, const Baseline& baseline) {
-  std::string text = table({
-      {"", "model", "always " + all.classes[baseline.majority].name},
-      {"accuracy", four_digits(all.accuracy), four_digits(baseline.accuracy)},
-      {"macro F1", four_digits(all.macro_f1), four_digits(baseline.macro_f1)},
-      {"weighted F1", four_digits(all.weighted_f1), four_digits(baseline.weighted_f1)},
-      {"cross-entropy", four_digits(all.loss), four_digits(baseline.loss)},
-  });
-  text += '\n';
+std::string headline(const Metrics& all, const Baseline& baseline, std::size_t records) {
+  const MetricIntervals intervals = all.intervals.value_or(MetricIntervals());
+  std::vector<std::vector<std::string>> rows{{"", "model"}};
+  if (all.intervals) rows[0].emplace_back("95 % interval");
+  rows[0].push_back("always " + all.classes[baseline.majority].name);
+  const auto add = [&](const char* name, double value, const std::optional<Interval>& interval,
+                       double without_model) {
+    std::vector<std::string>& row = rows.emplace_back();
+    row = {name, figure(value, interval)};
+    if (all.intervals) row.push_back(interval_text(interval, " to ", "-"));
+    row.push_back(figure(without_model, interval));
+  };
+  add("accuracy", all.accuracy, intervals.accuracy, baseline.accuracy);
+  add("macro F1", all.macro_f1, intervals.macro_f1, baseline.macro_f1);
+  add("weighted F1", all.weighted_f1, intervals.weighted_f1, baseline.weighted_f1);
+  add("cross-entropy", all.loss, intervals.loss, baseline.loss);
+  std::string text = table(rows) + '\n';
   text += wrapped(
       "  ", fmt::format("The right column needs no model: it always predicts {}, the most "
                         "frequent class. Its cross-entropy is that of always giving the class "
                         "frequencies.",
                         all.classes[baseline.majority].name));
+  if (all.intervals) {
+    text += wrapped("  ", fmt::format("The interval is that of 95 % of {} draws of {} records from "
+                                      "these {} (bootstrap by record): how far figures would move "
+                                      "with other patients. Digits beyond it are left out.",
+                                      grouped(bootstrap_resamples), records, records));
+  } else if (records == 1) {
+    text += wrapped("  ",
+                    "Of one record there is no interval: it does not tell how far figures would "
+                    "move with other patients.");
+  }
   return text;
 }
 
 std::string class_table(const EvaluationFacts& facts, const Metrics& all) {
   std::vector<std::vector<std::string>> rows{
       {"class", "precision", "recall", "F1", "ROC AUC", "avg. precision", "sequences"}};
-  for (const ClassMetrics& figures : all.classes) {
-    rows.push_back({figures.name, four_digits(figures.precision), four_digits(figures.recall),
-                    four_digits(figures.f1), four_digits(figures.auc),
-                    four_digits(figures.average_precision), grouped(figures.support)});
+  std::vector<std::vector<std::string>> ranges = {rows[0]};
+  ranges[0].back() = "95 % intervals";
+  std::rotate(ranges[0].begin(), ranges[0].end() - 1, ranges[0].end());
+  ranges[0].erase(ranges[0].begin() + 1);
+  for (std::size_t c = 0; c < all.classes.size(); ++c) {
+    const ClassMetrics& figures = all.classes[c];
+    const ClassIntervals of = all.intervals ? all.intervals->classes[c] : ClassIntervals();
+    rows.push_back({figures.name, figure(figures.precision, of.precision),
+                    figure(figures.recall, of.recall), figure(figures.f1, of.f1),
+                    figure_or_none(figures.auc, of.auc),
+                    figure_or_none(figures.average_precision, of.average_precision),
+                    grouped(figures.support)});
+    std::vector<std::string>& range = ranges.emplace_back();
+    range.push_back(figures.name);
+    for (const auto& interval : {of.precision, of.recall, of.f1, of.auc, of.average_precision}) {
+      range.push_back(interval_text(interval, "-", "-"));
+    }
   }
   std::string text = table(rows) + '\n';
+  if (all.intervals) text += table(ranges) + '\n';
   for (std::size_t c = 0; c < facts.class_descriptions.size(); ++c) {
     text += wrapped(fmt::format("  {}  ", facts.class_names[c]), facts.class_descriptions[c]);
   }
@@ -145,6 +176,11 @@ std::string class_table(const EvaluationFacts& facts, const Metrics& all) {
                   "Recall (sensitivity): the share of the sequences of the class that are "
                   "predicted as it. ROC AUC and average precision judge the probabilities, the "
                   "class against the rest; 0.5 and the class's share are chance.");
+  if (all.intervals) {
+    text += wrapped("  ",
+                    "An interval is missing where the class is in fewer than two records, or is "
+                    "predicted in fewer than two.");
+  }
   return text;
 }
 
@@ -173,7 +209,8 @@ std::string record_table(const Metrics& all, std::span<const RecordMetrics> reco
   for (const ClassMetrics& figures : all.classes) rows[0].push_back(figures.name);
   for (const auto& [record, metrics] : records) {
     std::vector<std::string> row{printable(record), grouped(metrics.sequences),
-                                 four_digits(metrics.accuracy), four_digits(metrics.macro_f1)};
+                                 figure(metrics.accuracy, std::nullopt),
+                                 figure(metrics.macro_f1, std::nullopt)};
     for (std::size_t c = 0; c < metrics.classes.size(); ++c) {
       const std::int64_t support = metrics.classes[c].support;
       row.push_back(support == 0 ? "-" : fmt::format("{}/{}", metrics.confusion[c][c], support));
@@ -183,8 +220,13 @@ std::string record_table(const Metrics& all, std::span<const RecordMetrics> reco
   return table(rows);
 }
 
-std::vector<std::string> own_notes(const Metrics& all, const Baseline& baseline) {
+std::vector<std::string> own_notes(const Metrics& all, const Baseline& baseline,
+                                   std::size_t records) {
   std::vector<std::string> notes;
+  if (all.intervals && records < kFewRecords) {
+    notes.push_back(
+        fmt::format("Intervals of so few records ({}) are rough, and rather too narrow.", records));
+  }
   if (all.accuracy <= baseline.accuracy) {
     notes.push_back(fmt::format("The accuracy is {} that of always predicting {}.",
                                 all.accuracy < baseline.accuracy ? "below" : "no more than",
@@ -237,13 +279,13 @@ std::string format_report(const EvaluationFacts& facts, const Metrics& all,
   std::string text =
       "Heartbeat classification: evaluation\n====================================\n\n";
   text += what_was_evaluated(facts, all, records);
-  text += heading("In short") + headline(all, baseline);
+  text += heading("In short") + headline(all, baseline, records.size());
   text += heading("Classes") + class_table(facts, all);
   text += heading("Confusion matrix (rows: true class; columns: predicted class; % of the row)") +
           confusion_table(all);
   text += heading("Records (per class: predicted correctly / all)") + record_table(all, records);
 
-  std::vector<std::string> remarks = own_notes(all, baseline);
+  std::vector<std::string> remarks = own_notes(all, baseline, records.size());
   remarks.insert(remarks.end(), notes.begin(), notes.end());
   if (!remarks.empty()) text += heading("Notes");
   for (const std::string& remark : remarks) text += wrapped("  - ", remark);

@@ -233,7 +233,7 @@ Evaluation Run::validate(const std::string& title) {
                                            [&](std::int64_t beats) { progress.update(beats); });
   EvaluationFacts facts;
   facts.class_names.assign(class_names.begin(), class_names.end());
-  Evaluation evaluation = evaluate_predictions(facts, predictions);
+  Evaluation evaluation = evaluate_predictions(facts, predictions, Intervals::none);
   const Metrics& m = evaluation.metrics;
   progress.finish(
       fmt::format("loss {:.4f} accuracy {:.4f} macro F1 {:.4f}", m.loss, m.accuracy, m.macro_f1));

@@ -26,7 +26,7 @@ TEST(FoldPlot, ShowsEveryFoldAndTheirMean) {
   const std::string svg = read_file(directory / "folds.svg");
   EXPECT_THAT(svg, HasSubstr("Main_Model {a_b}"));
   // Mean and standard deviation (n − 1) of the accuracies.
-  EXPECT_THAT(svg, HasSubstr("0.442 ± 0.183"));
+  EXPECT_THAT(svg, HasSubstr("0.44 ± 0.18"));
   EXPECT_THAT(draw_folds(directory.path(), "one", std::vector<FoldFigures>{{0.5, 0.5, 0.5}}),
               IsEmpty());
 }

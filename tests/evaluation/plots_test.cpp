@@ -153,6 +153,22 @@ TEST_F(Plots, OfTrainingThatDivergedOrStoodStill) {
   expect_picture(directory.path(), "history", 900, 900);
 }
 
+// The last epoch of a short run with a cosine schedule has a learning rate of 0; others are tiny.
+TEST_F(Plots, OfTinyAndHugeValues) {
+  std::vector<EpochValues> epochs{epoch(1)};
+  epochs[0].learning_rate = 0;
+  EXPECT_THAT(draw_history(directory.path(), "", epochs, 1), IsEmpty());
+  EXPECT_THAT(svg("history"), Not(HasSubstr("×10"))) << "no powers on an axis of nothing";
+  epochs = {epoch(1), epoch(2)};
+  for (EpochValues& values : epochs) {
+    values.learning_rate *= 2.5e-4;
+    values.train_loss *= 1e-7;
+    values.validation_loss = 3e6;
+  }
+  EXPECT_THAT(draw_history(directory.path(), "", epochs, 1), IsEmpty());
+  EXPECT_THAT(svg("history"), HasSubstr(">2.5×10<"));
+}
+
 TEST_F(Plots, OfNoEpochIsAnError) {
   EXPECT_ERROR(draw_history(directory.path(), "", {}, std::nullopt),
                "history.svg: there are no epochs to draw");

@@ -49,7 +49,14 @@ TEST(Report, IsThePageInTheFixture) {
   const std::vector<RecordMetrics> records{record_metrics("100", facts.class_names, first),
                                            record_metrics("x_long", facts.class_names, second)};
   first[0][0] += second[0][0];
-  const Metrics all = record_metrics("", facts.class_names, first).metrics;
+  Metrics all = record_metrics("", facts.class_names, first).metrics;
+  const Interval narrow{0.8600, 0.8700}, wide{0.25, 0.45};
+  all.intervals = MetricIntervals{narrow, Interval{0.3, 0.9}, wide, narrow, {}};
+  all.intervals->classes = {{narrow, narrow, narrow, narrow, narrow},
+                            {wide, wide, wide, wide, std::nullopt},
+                            {narrow, wide, narrow, wide, wide},
+                            {std::nullopt, Interval{0, 0}, std::nullopt, wide, wide},
+                            {}};
   const std::vector<std::string> notes{
       "Not drawn: confusion_matrix, roc, precision_recall: gnuplot is not installed (Debian: "
       "apt-get install gnuplot-nox)"};
@@ -63,6 +70,8 @@ TEST(Report, HasNoNotesWhereNoneAreCalledFor) {
   facts.class_names = {"a", "b"};
   const RecordMetrics record = record_metrics("1", facts.class_names, {{40, 2}, {1, 35}});
   const std::string report = format_report(facts, record.metrics, std::span(&record, 1), {});
+  EXPECT_NE(report.find("Of one record there is no interval"), std::string::npos);
+  EXPECT_EQ(report.find("95 %"), std::string::npos);
   EXPECT_EQ(report.find("Notes"), std::string::npos);
   EXPECT_EQ(report.find("Weights"), std::string::npos) << "empty facts are left out";
   EXPECT_EQ(report.find('\t'), std::string::npos);
