@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "base/provenance.h"
 #include "data/splits.h"
+#include "evaluation/format.h"
+#include "evaluation/metrics.h"
 
 namespace ekgine {
 
@@ -67,9 +69,11 @@ void run(PipelineArguments& o, const CLI::App& command) {
       fmt::format("{:<16}{:>10}{:>10}{:>13}\n", "", "accuracy", "macro F1", "weighted F1");
   for (const auto& [name, of] : result.at("models").items()) {
     const auto& metrics = of.at("final").at("metrics");
-    text += fmt::format("{:<16}{:>10.4f}{:>10.4f}{:>13.4f}\n", name,
-                        metrics.at("accuracy").get<double>(), metrics.at("macro_f1").get<double>(),
-                        metrics.at("weighted_f1").get<double>());
+    const auto cell = [&metrics = metrics](const char* key) {
+      return figure(metrics.at(key), interval_in(metrics, key));
+    };
+    text += fmt::format("{:<16}{:>10}{:>10}{:>13}\n", name, cell("accuracy"), cell("macro_f1"),
+                        cell("weighted_f1"));
   }
   print_result(text + printable((p.train.output / "index.html").string()) + "\n");
 }

@@ -15,6 +15,7 @@
 #include "base/interrupt.h"
 #include "base/shell_word.h"
 #include "data/splits.h"
+#include "evaluation/format.h"
 #include "training/checkpoint.h"
 #include "training/profile_report.h"
 
@@ -121,10 +122,16 @@ void run(TrainArguments& o, const CLI::App& command) {
   if (result.evaluation) {
     const Metrics& m = result.evaluation->metrics;
     const Baseline baseline = majority_baseline(m);
+    const MetricIntervals of = m.intervals.value_or(MetricIntervals());
+    const auto with_interval = [](double value, const std::optional<Interval>& interval) {
+      return figure(value, interval) +
+             (interval ? fmt::format(" [{}]", interval_text(interval, " to ", "")) : "");
+    };
     text = fmt::format(
-        "{} records: accuracy {:.4f}, macro F1 {:.4f} (always the most frequent class: {:.4f}, "
-        "{:.4f})\n",
-        result.evaluated, m.accuracy, m.macro_f1, baseline.accuracy, baseline.macro_f1);
+        "{} records: accuracy {}, macro F1 {} (always the most frequent class: {}, {})\n",
+        result.evaluated, with_interval(m.accuracy, of.accuracy),
+        with_interval(m.macro_f1, of.macro_f1), figure(baseline.accuracy, of.accuracy),
+        figure(baseline.macro_f1, of.macro_f1));
   }
   print_result(text + printable(result.run.string()) + "\n");
 }

@@ -2,10 +2,12 @@
 
 #include <cmath>
 
+#include "evaluation/colours.h"
+
 namespace ekgine {
 
 std::string colour(std::size_t model) {
-  return fmt::format("var(--m{})", model % 4);
+  return fmt::format("var(--m{})", model % light_page.models.size());
 }
 
 void draw(Html& html, const Diagram& d) {
@@ -35,7 +37,7 @@ void draw(Html& html, const Diagram& d) {
       "text-anchor=middle>{}</text>",
       (top + bottom) / 2, escape(d.y_label));
   if (d.diagonal) {
-    html.add("<path class=\"axis dash\" d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x(0), y(0), x(1),
+    html.add("<path class=\"mark dash\" d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\"/>", x(0), y(0), x(1),
              y(1));
   }
   for (const Line& line : d.lines) {

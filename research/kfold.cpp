@@ -8,12 +8,14 @@
 #include <optional>
 
 #include "base/atomic_file.h"
+#include "base/console.h"
 #include "base/directory_lock.h"
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/option_error.h"
 #include "data/labels.h"
 #include "evaluation/fold_plot.h"
+#include "evaluation/format.h"
 #include "model/weights.h"
 #include "training/train.h"
 
@@ -74,7 +76,7 @@ void check_folds(const KFoldOptions& o, const Folds& folds) {
 }
 
 // Mean and spread of the figures that are there: null stands for an undefined one.
-ordered_json spread(const std::vector<ordered_json>& figures) {
+ordered_json mean_and_sd(const std::vector<ordered_json>& figures) {
   std::vector<double> values;
   for (const ordered_json& figure : figures) {
     if (figure.is_number()) values.push_back(figure.get<double>());
@@ -96,7 +98,7 @@ ordered_json summarise(const std::vector<ordered_json>& folds) {
     std::vector<ordered_json> values;
     values.reserve(folds.size());
     for (const ordered_json& fold : folds) values.push_back(figure(fold.at("metrics")));
-    return spread(values);
+    return mean_and_sd(values);
   };
   ordered_json summary = ordered_json::object(), classes = ordered_json::object();
   for (const char* name : overall_figures) {
@@ -145,8 +147,21 @@ ordered_json read_fold_result(const KFoldOptions& o, const Folds& folds, std::in
   return result;
 }
 
-std::string text_of(const ordered_json& value) {
-  return value.is_number() ? fmt::format("{:.4f}", value.get<double>()) : "-";
+std::optional<double> sd_of(const ordered_json& sd) {
+  return sd.is_number() ? std::optional(sd.get<double>()) : std::nullopt;
+}
+
+// A figure with the decimals of its spread over the folds.
+std::string text_of(const ordered_json& value, const ordered_json& sd) {
+  if (!value.is_number()) return "-";
+  return fmt::format("{:.{}f}", value.get<double>(), decimals(sd_of(sd)));
+}
+
+// The folds that have the figure beside its mean and spread.
+std::string class_cell(const ordered_json& of) {
+  const ordered_json& mean = of.at("mean");
+  return fmt::format("{} ({})", mean.is_number() ? spread(mean, sd_of(of.at("sd"))) : "-",
+                     of.at("folds").get<std::int64_t>());
 }
 
 std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metrics) {
@@ -158,21 +173,23 @@ std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metri
       o.fold_seed, o.train.epochs);
   text += fmt::format("{:<6}{:>10}{:>10}{:>10}{:>13}{:>10}{:>9}  {}\n", "fold", "sequences",
                       "accuracy", "macro F1", "weighted F1", "loss", "epoch", "validation records");
+  const ordered_json& s = metrics.at("summary");
+  const auto sd = [&s](const char* name) -> const ordered_json& { return s.at(name).at("sd"); };
   for (const ordered_json& fold : metrics.at("folds")) {
     const ordered_json& m = fold.at("metrics");
-    text += fmt::format(
-        "{:<6}{:>10}{:>10}{:>10}{:>13}{:>10}{:>9}  {}\n", fold.at("fold").get<std::int64_t>(),
-        m.at("sequences").get<std::int64_t>(), text_of(m.at("accuracy")), text_of(m.at("macro_f1")),
-        text_of(m.at("weighted_f1")), text_of(m.at("loss")),
-        fmt::format("{}/{}", fold.at("best_epoch").get<std::int64_t>(),
-                    fold.at("epochs").get<std::int64_t>()),
-        fmt::join(fold.at("validation_records").get<std::vector<std::string>>(), ","));
+    const auto cell = [&](const char* name) { return text_of(m.at(name), sd(name)); };
+    text +=
+        fmt::format("{:<6}{:>10}{:>10}{:>10}{:>13}{:>10}{:>9}  {}\n",
+                    fold.at("fold").get<std::int64_t>(), m.at("sequences").get<std::int64_t>(),
+                    cell("accuracy"), cell("macro_f1"), cell("weighted_f1"), cell("loss"),
+                    fmt::format("{}/{}", fold.at("best_epoch").get<std::int64_t>(),
+                                fold.at("epochs").get<std::int64_t>()),
+                    fmt::join(fold.at("validation_records").get<std::vector<std::string>>(), ","));
   }
-  const ordered_json& s = metrics.at("summary");
   for (const char* row : {"mean", "sd"}) {
-    text += fmt::format("{:<16}{:>10}{:>10}{:>13}{:>10}\n", row, text_of(s.at("accuracy").at(row)),
-                        text_of(s.at("macro_f1").at(row)), text_of(s.at("weighted_f1").at(row)),
-                        text_of(s.at("loss").at(row)));
+    const auto cell = [&](const char* name) { return text_of(s.at(name).at(row), sd(name)); };
+    text += fmt::format("{:<16}{:>10}{:>10}{:>13}{:>10}\n", row, cell("accuracy"), cell("macro_f1"),
+                        cell("weighted_f1"), cell("loss"));
   }
   text += fmt::format(
       "\nPer class, mean ± sd over the folds that have the figure (their number)\n"
@@ -182,12 +199,11 @@ std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metri
   text += '\n';
   for (const auto& [name, figures] : s.at("classes").items()) {
     text += fmt::format("{:<6}", name);
-    for (const auto& [key, figure] : figures.items()) {
+    for (const auto& [key, of] : figures.items()) {
       // Padded by hand: ± is two bytes but one column.
-      const std::string cell =
-          fmt::format("{} ± {} ({})", text_of(figure.at("mean")), text_of(figure.at("sd")),
-                      figure.at("folds").get<std::int64_t>());
-      text += std::string(25 - std::min<std::size_t>(cell.size(), 24), ' ') + cell;
+      const std::string cell = class_cell(of);
+      const auto width = static_cast<std::size_t>(display_width(cell));
+      text += std::string(24 - std::min<std::size_t>(width, 23), ' ') + cell;
     }
     text += '\n';
   }
@@ -258,8 +274,10 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
                                        fmt::join(split.validation, ",")));
                        const TrainResult result = train_or_resume(t, std::nullopt, say);
                        const Metrics& m = result.evaluation->metrics;
-                       say(fmt::format("fold {} of {}: accuracy {:.4f}, macro F1 {:.4f}", fold,
-                                       folds.size(), m.accuracy, m.macro_f1));
+                       const MetricIntervals of = m.intervals.value_or(MetricIntervals());
+                       say(fmt::format("fold {} of {}: accuracy {}, macro F1 {}", fold,
+                                       folds.size(), figure(m.accuracy, of.accuracy),
+                                       figure(m.macro_f1, of.macro_f1)));
                        return ordered_json{{"fold", fold},
                                            {"validation_records", split.validation},
                                            {"epochs", result.epochs},

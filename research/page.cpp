@@ -10,6 +10,7 @@
 
 #include "base/json_file.h"
 #include "data/labels.h"
+#include "evaluation/colours.h"
 #include "evaluation/format.h"
 #include "evaluation/metrics.h"
 #include "research/diagram.h"
@@ -22,13 +23,9 @@ using nlohmann::ordered_json;
 
 namespace {
 
-// Okabe and Ito's colours, lighter on dark ground; a model's place in the list chooses. A further
-// model repeats them.
+// Without colours: those are evaluation/colours.h's. On paper the scheme is the light one, nothing
+// scrolls, and what belongs together stays on one page.
 constexpr std::string_view style = R"(
-:root{color-scheme:light dark;--paper:#fff;--card:#f6f7f9;--ink:#1b2130;--soft:#5d6678;--line:#d9dde5;
---m0:#0072b2;--m1:#c75f00;--m2:#00805c;--m3:#a8507f;--heat:#0a5fa5;--bad:#b3261e}
-@media(prefers-color-scheme:dark){:root{--paper:#11151c;--card:#1a202a;--ink:#e8ebf1;--soft:#9aa4b5;
---line:#323a48;--m0:#56b4e9;--m1:#f0a03c;--m2:#35c49a;--m3:#e08dbb;--heat:#2f8fd8;--bad:#ff8a80}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1180px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);
 font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
@@ -46,6 +43,7 @@ th{font-weight:600;color:var(--soft);font-size:.86rem}
 th:first-child,td:first-child{text-align:left}
 .under th:first-child{text-align:right}
 td.best{font-weight:700}
+td small{display:block;font-size:.78rem;color:var(--soft)}
 .grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
 .card svg,.card img{display:block;width:100%;height:auto}
@@ -59,17 +57,61 @@ td.best{font-weight:700}
 svg text{fill:var(--ink);font-family:inherit}
 svg .t{fill:var(--soft)}
 svg .axis{stroke:var(--line);stroke-width:1;fill:none}
+svg .mark{stroke:var(--soft);stroke-width:1;fill:none}
+svg .cell rect{fill:var(--fill);stroke:var(--line)}
+svg .cell text{fill:var(--on)}
 svg .curve{fill:none;stroke-width:2;stroke-linejoin:round}
 svg .dash{stroke-dasharray:5 4}
 svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
+@page{margin:14mm}
+@media print{*{-webkit-print-color-adjust:exact;print-color-adjust:exact}
+html{font-size:11px}
+body{max-width:none;padding:0;font-size:1rem}
+h2{margin-top:24px}
+h1,h2,h3{break-after:avoid}
+h2+p,.keys{break-after:avoid}
+.card,.scroll,tr,svg,img{break-inside:avoid}
+.scroll{overflow:visible}
+.wide{min-width:0}
+.wide th,.wide td{padding:4px 5px;white-space:normal}
+.grid{grid-template-columns:repeat(3,1fr);gap:10px}
+.card{padding:8px}
+.answers td:first-child{max-width:7em}}
 )";
+
+// The scheme as custom properties. Cells have both of their grounds with them (cell_colours()).
+std::string scheme(const PageColours& c, std::string_view fill, std::string_view on) {
+  std::string models;
+  for (std::size_t m = 0; m < c.models.size(); ++m) {
+    models += fmt::format(";--m{}:{}", m, hex(c.models[m]));
+  }
+  return fmt::format(
+      ":root{{--paper:{};--card:{};--ink:{};--soft:{};--line:{};--good:{};--bad:{}{}}}\n"
+      ".cell{{--fill:var({});--on:var({})}}\n",
+      hex(c.paper), hex(c.card), hex(c.ink), hex(c.soft), hex(c.line), hex(c.good), hex(c.bad),
+      models, fill, on);
+}
+
+// On paper light, on a screen as the reader's system is.
+std::string colours() {
+  return ":root{color-scheme:light dark}\n" + scheme(light_page, "--a", "--b") +
+         "@media screen and (prefers-color-scheme:dark){" + scheme(dark_page, "--c", "--d") + "}";
+}
 
 std::optional<double> number(const ordered_json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
-std::string three_digits(const std::optional<double>& value) {
-  return value ? fmt::format("{:.3f}", *value) : "–";
+// A figure of one class as text, and its interval below it.
+std::string class_figure(const ordered_json& metrics, const std::string& class_name,
+                         const char* key, bool with_interval) {
+  const auto value = number(metrics.at("classes").at(class_name).at(key));
+  if (!value) return "–";
+  const auto interval = interval_in(metrics, class_name, key);
+  return figure(*value, interval) +
+         (with_interval && interval
+              ? fmt::format("<small>{}</small>", interval_text(interval, "–", ""))
+              : "");
 }
 
 std::string duration(double seconds) {
@@ -79,7 +121,7 @@ std::string duration(double seconds) {
 }
 
 void legend(Html& html, const std::vector<PageModel>& models) {
-  html.raw("<p class=small>");
+  html.raw("<p class=\"small keys\">");
   for (std::size_t m = 0; m < models.size(); ++m) {
     html.add("<span class=key><i style=\"background:{}\"></i>{}</span>", colour(m),
              escape(models[m].name));
@@ -97,11 +139,11 @@ void add_head(Html& html, const Page& page) {
   html.add(
       "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n"
       "<meta name=viewport content=\"width=device-width,initial-scale=1\">\n"
-      "<title>Heartbeat classifiers side by side</title><style>{}</style></head><body>\n"
+      "<title>Heartbeat classifiers side by side</title><style>{}{}</style></head><body>\n"
       "<h1>Heartbeat classifiers side by side</h1>\n"
       "<p>Trained on {} records of {}, tested once on {} records that took no part in it: {}. {} "
       "sequences of consecutive beats, each with the class of its last beat.</p>\n",
-      style, page.train_records.size(), escape(page.data), page.test_records.size(),
+      colours(), style, page.train_records.size(), escape(page.data), page.test_records.size(),
       escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences));
 }
 
@@ -115,29 +157,8 @@ constexpr Column columns[] = {{"accuracy", "accuracy", true},
                               {"weighted F1", "weighted_f1", true},
                               {"loss", "loss", false}};
 
-void add_figure(Html& html, const Page& page, const PageModel& model, const Column& column) {
-  const double value = model.final_result.at("metrics").at(column.key);
-  const bool best = std::ranges::all_of(page.models, [&](const PageModel& other) {
-    const double theirs = other.final_result.at("metrics").at(column.key);
-    return column.high ? theirs <= value : theirs >= value;
-  });
-  html.add("<td{}>{:.4f}</td>", best && page.models.size() > 1 ? " class=best" : "", value);
-}
-
-void add_fold_figure(Html& html, const PageModel& model, const char* key) {
-  if (model.kfold.is_null()) {
-    html.raw("<td>–</td>");
-    return;
-  }
-  const ordered_json& figure = model.kfold.at("summary").at(key);
-  html.add("<td>{} ± {}</td>", three_digits(number(figure.at("mean"))),
-           three_digits(number(figure.at("sd"))));
-}
-
-// What no model at all would reach, which counts alone decide.
-void add_baseline(Html& html, const Page& page, bool folds) {
-  if (page.models.empty()) return;
-  const ordered_json& metrics = page.models.front().final_result.at("metrics");
+// What no model at all would reach on the test records, which counts alone decide.
+Baseline baseline_of(const ordered_json& metrics) {
   Metrics counts;
   counts.sequences = metrics.at("sequences");
   for (const auto& [name, figures] : metrics.at("classes").items()) {
@@ -145,12 +166,85 @@ void add_baseline(Html& html, const Page& page, bool folds) {
     of_class.name = name;
     of_class.support = figures.at("support");
   }
-  const Baseline none = majority_baseline(counts);
-  html.add(
-      "<tr class=soft><td>always {}</td><td>0</td><td>{:.4f}</td><td>{:.4f}</td><td>{:.4f}"
-      "</td><td>{:.4f}</td>{}<td></td><td></td></tr>",
-      escape(counts.classes[none.majority].name), none.accuracy, none.macro_f1, none.weighted_f1,
-      none.loss, folds ? "<td></td><td></td>" : "");
+  return majority_baseline(counts);
+}
+
+double figure_of(const Baseline& baseline, const Column& column) {
+  const std::string_view key = column.key;
+  return key == "accuracy"      ? baseline.accuracy
+         : key == "macro_f1"    ? baseline.macro_f1
+         : key == "weighted_f1" ? baseline.weighted_f1
+                                : baseline.loss;
+}
+
+bool is_better(double value, double other, const Column& column) {
+  return column.high ? value > other : value < other;
+}
+
+// Bold is the best of several models, and only where it beats what needs no model.
+void add_figure(Html& html, const Page& page, const PageModel& model, const Column& column) {
+  const ordered_json& metrics = model.final_result.at("metrics");
+  const double value = metrics.at(column.key);
+  const bool best =
+      page.models.size() > 1 && is_better(value, figure_of(baseline_of(metrics), column), column) &&
+      std::ranges::none_of(page.models, [&](const PageModel& other) {
+        return is_better(other.final_result.at("metrics").at(column.key), value, column);
+      });
+  const auto interval = interval_in(metrics, column.key);
+  html.add("<td{}>{}{}</td>", best ? " class=best" : "", figure(value, interval),
+           interval ? fmt::format("<small>{}</small>", interval_text(interval, "–", "")) : "");
+}
+
+void add_fold_figure(Html& html, const PageModel& model, const char* key) {
+  if (model.kfold.is_null()) {
+    html.raw("<td>–</td>");
+    return;
+  }
+  const ordered_json& of = model.kfold.at("summary").at(key);
+  const auto mean = number(of.at("mean"));
+  html.add("<td>{}</td>", mean ? spread(*mean, number(of.at("sd"))) : "–");
+}
+
+void add_baseline(Html& html, const Page& page, bool folds) {
+  const ordered_json& metrics = page.models.front().final_result.at("metrics");
+  const Baseline none = baseline_of(metrics);
+  html.add("<tr class=soft><td>always {}</td><td>0</td>", class_names[none.majority]);
+  for (const Column& column : columns) {
+    html.add("<td>{}</td>", figure(figure_of(none, column), interval_in(metrics, column.key)));
+  }
+  html.add("{}<td></td><td></td></tr>", folds ? "<td></td><td></td>" : "");
+}
+
+// What bold and intervals mean, and where no model is worth more than none.
+void add_reading(Html& html, const Page& page) {
+  std::vector<const char*> beaten_by_none;
+  for (const Column& column : columns) {
+    if (std::ranges::none_of(page.models, [&](const PageModel& model) {
+          const ordered_json& metrics = model.final_result.at("metrics");
+          return is_better(metrics.at(column.key), figure_of(baseline_of(metrics), column), column);
+        })) {
+      beaten_by_none.push_back(column.title);
+    }
+  }
+  html.raw(
+      "<p class=\"soft small\">Macro F1 counts every class alike, however rare. The last row is "
+      "what no model at all would reach");
+  if (page.models.size() > 1) html.raw("; the best figure above it is bold, where it beats it");
+  html.raw(".");
+  if (!beaten_by_none.empty()) {
+    html.add(" <b>No model beats it in {}.</b>", fmt::join(beaten_by_none, ", "));
+  }
+  if (page.test_records.size() > 1) {
+    html.add(
+        " Small: what 95 % of {} draws of {} records from the {} tested give (bootstrap by "
+        "record); digits beyond it are left out.",
+        grouped(bootstrap_resamples), page.test_records.size(), page.test_records.size());
+  } else {
+    html.raw(
+        " Of one test record there are no intervals: it does not tell how far figures would move "
+        "with other patients.");
+  }
+  html.raw("</p>\n");
 }
 
 void add_models(Html& html, const Page& page) {
@@ -175,10 +269,9 @@ void add_models(Html& html, const Page& page) {
     html.add("<td>{}</td><td>{}</td></tr>\n", model.final_result.at("epochs").get<std::int64_t>(),
              duration(model.final_result.at("seconds")));
   }
-  add_baseline(html, page, folds);
-  html.raw(
-      "</table></div>\n<p class=\"soft small\">Macro F1 counts every class alike, however rare. "
-      "The last row is what no model at all would reach.</p>\n");
+  if (!page.models.empty()) add_baseline(html, page, folds);
+  html.raw("</table></div>\n");
+  add_reading(html, page);
 }
 
 void add_classes(Html& html, const Page& page) {
@@ -195,10 +288,12 @@ void add_classes(Html& html, const Page& page) {
     const std::string key(class_names[c]);
     html.add("<tr><td>{} <span class=\"soft small\">{}</span></td>", key, class_descriptions[c]);
     for (std::size_t m = 0; m < page.models.size(); ++m) {
-      const ordered_json& figures = page.models[m].final_result.at("metrics").at("classes").at(key);
-      if (m == 0) html.add("<td>{}</td>", grouped(figures.at("support")));
-      html.add("<td>{}</td><td class=soft>{}</td>", three_digits(number(figures.at("f1"))),
-               three_digits(number(figures.at("auc"))));
+      const ordered_json& metrics = page.models[m].final_result.at("metrics");
+      if (m == 0) {
+        html.add("<td>{}</td>", grouped(metrics.at("classes").at(key).at("support")));
+      }
+      html.add("<td>{}</td><td class=soft>{}</td>", class_figure(metrics, key, "f1", true),
+               class_figure(metrics, key, "auc", true));
     }
     html.raw("</tr>\n");
   }
@@ -221,6 +316,14 @@ void add_tuned(Html& html, const Page& page) {
     }
   }
   if (tuned) html.raw("</p>\n");
+}
+
+// The grounds of a cell of such a share, light and dark, and what is written on each.
+std::string cell_colours(double share) {
+  const Colour light = mixed(light_page.card, light_page.heat, share);
+  const Colour dark = mixed(dark_page.card, dark_page.heat, share);
+  return fmt::format("--a:{};--b:{};--c:{};--d:{}", hex(light), hex(ink_on(light)), hex(dark),
+                     hex(ink_on(dark)));
 }
 
 void add_confusion(Html& html, const Page& page) {
@@ -250,17 +353,18 @@ void add_confusion(Html& html, const Page& page) {
         const double x = left + static_cast<double>(p) * cell,
                      y = top + static_cast<double>(t) * cell;
         html.add(
-            "<rect x={} y={} width={} height={} rx=5 style=\"fill:var(--heat);fill-opacity:"
-            "{:.3f};stroke:var(--line)\"><title>{} called {}: {}</title></rect>",
-            x + 1, y + 1, cell - 2, cell - 2, share, class_names[t], class_names[p],
+            "<g class=cell style=\"{}\"><rect x={} y={} width={} height={} rx=5>"
+            "<title>{} called {}: {}</title></rect>",
+            cell_colours(share), x + 1, y + 1, cell - 2, cell - 2, class_names[t], class_names[p],
             grouped(count));
-        if (count == 0) continue;
-        const char* ink = share > 0.55 ? " style=\"fill:#fff\"" : "";
-        html.add(
-            "<text x={} y={} font-size=13 text-anchor=middle{}>{}</text>"
-            "<text x={} y={} font-size=10.5 text-anchor=middle{}>{}</text>",
-            x + cell / 2, y + cell / 2, ink, grouped(count), x + cell / 2, y + cell / 2 + 14, ink,
-            percent(count, support));
+        if (count > 0) {
+          html.add(
+              "<text x={} y={} font-size=13 text-anchor=middle>{}</text>"
+              "<text x={} y={} font-size=10.5 text-anchor=middle>{}</text>",
+              x + cell / 2, y + cell / 2, grouped(count), x + cell / 2, y + cell / 2 + 14,
+              percent(count, support));
+        }
+        html.raw("</g>");
       }
     }
     html.raw("</svg></div>\n");
@@ -309,10 +413,10 @@ void add_curves(Html& html, const Page& page) {
                 .diagonal = diagonal};
       for (std::size_t m = 0; m < page.models.size(); ++m) {
         if (!(curves[m][c].*member).empty()) d.lines.push_back({curves[m][c].*member, m, false});
-        const ordered_json& figures =
-            page.models[m].final_result.at("metrics").at("classes").at(std::string(class_names[c]));
         d.below += fmt::format("<span class=\"key small\"><i style=\"background:{}\"></i>{}</span>",
-                               colour(m), three_digits(number(figures.at(area))));
+                               colour(m),
+                               class_figure(page.models[m].final_result.at("metrics"),
+                                            std::string(class_names[c]), area, false));
       }
       draw(html, d);
     }
@@ -395,8 +499,8 @@ void add_folds(Html& html, const Page& page) {
     return;
   }
   html.raw(
-      "<h2>Cross-validation</h2><p class=\"soft small\">A dot per fold; the bar is the mean, with "
-      "one standard deviation either way.</p><div class=grid>\n");
+      "<h2>Cross-validation</h2><p class=\"soft small\">A dot per fold; the upright bar is the "
+      "mean, with one standard deviation either way.</p><div class=grid>\n");
   constexpr double width = 320, left = 104, right = 306, row = 34;
   for (const auto& [title, key] : {std::pair{"Accuracy", "accuracy"},
                                    {"Macro F1", "macro_f1"},
@@ -422,11 +526,10 @@ void add_folds(Html& html, const Page& page) {
       const ordered_json& figure = model.kfold.at("summary").at(key);
       const double mean = figure.at("mean"), sd = number(figure.at("sd")).value_or(0);
       html.add(
-          "<rect x={:.1f} y={} width={:.1f} height=6 rx=3 style=\"fill:{};fill-opacity:.3\"/>"
-          "<path d=\"M{:.1f} {}v16\" style=\"stroke:{};stroke-width:3\"/>",
-          x(std::max(0.0, mean - sd)), y - 3,
-          x(std::min(1.0, mean + sd)) - x(std::max(0.0, mean - sd)), colour(m), x(mean), y - 8,
-          colour(m));
+          "<path d=\"M{0:.1f} {2}v8m0 -4H{1:.1f}m0 -4v8\" style=\"stroke:{3};stroke-width:1.5;"
+          "fill:none\"/><path d=\"M{4:.1f} {5}v16\" style=\"stroke:{3};stroke-width:3\"/>",
+          x(std::max(0.0, mean - sd)), x(std::min(1.0, mean + sd)), y - 4, colour(m), x(mean),
+          y - 8);
       for (const ordered_json& fold : model.kfold.at("folds")) {
         const double value = fold.at("metrics").at(key);
         html.add(

@@ -27,7 +27,7 @@ void add_trace(Html& html, const PageBeat& beat) {
   const auto [low, high] = std::ranges::minmax(beat.samples);
   const double span = std::max(static_cast<double>(high - low), 1e-6);
   html.add(
-      "<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"ECG of the beat\"><path class=axis "
+      "<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"ECG of the beat\"><path class=mark "
       "d=\"M{:.1f} 4V{}\"/><path class=trace d=\"",
       width, height, 93.0 / (beat_samples - 1) * width, height - 4);
   for (std::size_t i = 0; i < beat.samples.size(); ++i) {
@@ -144,7 +144,7 @@ void add_beats(Html& html, const Page& page) {
         const bool right = c == beat.label;
         html.add("<td{}>{:.0f}</td>",
                  c != chosen ? ""
-                 : right     ? " class=best style=\"color:var(--m2)\""
+                 : right     ? " class=best style=\"color:var(--good)\""
                              : " class=best style=\"color:var(--bad)\"",
                  100 * p[static_cast<std::size_t>(c)]);
       }

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-namespace ekgine {
+#include "evaluation/colours.h"
 
-using Colour = std::array<std::uint8_t, 3>;  // red, green, blue
+namespace ekgine {
 
 // A PNG file (ISO/IEC 15948) of `width` columns whose `pixels`, row by row, are indices into the
 // palette. Stored, not compressed: needs no library, and a scalogram has 6 KB.

@@ -9,6 +9,7 @@
 
 #include "base/beat.h"
 #include "data/labels.h"
+#include "evaluation/colours.h"
 #include "evaluation/evaluation.h"
 #include "research/page_beats.h"
 #include "tests/cases/random.h"
@@ -125,11 +126,76 @@ TEST(Page, ShowsFoldsAndSearchWhereThereWereAny) {
                           {{{"epoch", 1}, {"validation_loss", 0.7}}}};
   model.tuned = {{"embed-dim", 64}, {"class-weights", "sqrt"}};
   const std::string html = render_page(page);
-  for (const char* text : {"0.610 ± 0.070", "fold 2: 0.6600", "Validation loss",
+  for (const char* text : {"0.61 ± 0.07", "fold 2: 0.6600", "Validation loss",
                            "<br>Baseline_Model: embed-dim 64, class-weights sqrt</p>"}) {
     EXPECT_THAT(html, HasSubstr(text));
   }
   EXPECT_EQ(unbalanced(html), "");
+}
+
+// How often the figures of the first table are bold.
+int bold_figures(const std::string& html) {
+  const std::string table = html.substr(0, html.find("always "));
+  int count = 0;
+  for (std::size_t i = table.find("<td class=best>"); i != std::string::npos;
+       i = table.find("<td class=best>", i + 1)) {
+    ++count;
+  }
+  return count;
+}
+
+TEST(Page, IsBoldWhereTheBestBeatsTheBaselineOnly) {
+  Page page = small_page();
+  EXPECT_EQ(bold_figures(render_page(page)), 4);
+  EXPECT_THAT(render_page(page), Not(HasSubstr("No model beats it")));
+  for (PageModel& model : page.models) {
+    ordered_json& metrics = model.final_result["metrics"];
+    metrics["accuracy"] = 0.1;
+    metrics["loss"] = 5.0;
+  }
+  const std::string html = render_page(page);
+  EXPECT_EQ(bold_figures(html), 2);
+  EXPECT_THAT(html, HasSubstr("<b>No model beats it in accuracy, loss.</b>"));
+  // As good as it is no better.
+  page.models[0].final_result["metrics"]["accuracy"] = 0.4;  // two of five are N
+  EXPECT_EQ(bold_figures(render_page(page)), 2);
+  page.models[0].final_result["metrics"]["accuracy"] = 0.41;
+  EXPECT_EQ(bold_figures(render_page(page)), 3);
+}
+
+TEST(Page, ShowsIntervalsWhereThereAreSeveralRecords) {
+  Page page = small_page();
+  ordered_json& intervals = page.models[0].final_result["metrics"]["intervals"];
+  page.models[0].final_result["metrics"]["accuracy"] = 0.87112;
+  intervals["accuracy"] = {0.79, 0.94};
+  EXPECT_THAT(render_page(page), HasSubstr("0.87<small>0.79–0.94</small>"));
+  page.test_records = {"901"};
+  for (PageModel& model : page.models) model.final_result["metrics"].erase("intervals");
+  const std::string html = render_page(page);
+  EXPECT_THAT(html, HasSubstr("Of one test record there are no intervals"));
+  EXPECT_THAT(html, Not(HasSubstr("<small>")));
+  EXPECT_THAT(html, HasSubstr(">0.871</td>"));
+}
+
+// No colour but those of evaluation/colours.h, whose contrast is tested, and paper is light.
+TEST(Page, HasTheColoursOfTheTableAndNoOther) {
+  const std::string html = render_page(small_page());
+  std::set<std::string> known;
+  for (const PageColours& c : {light_page, dark_page}) {
+    for (const Colour colour : {c.paper, c.card, c.ink, c.soft, c.line, c.good, c.bad}) {
+      known.insert(hex(colour));
+    }
+    for (const Colour colour : c.models) known.insert(hex(colour));
+  }
+  const std::string rules = html.substr(0, html.find("</style>"));
+  for (std::size_t i = rules.find('#'); i != std::string::npos; i = rules.find('#', i + 1)) {
+    EXPECT_TRUE(known.contains(rules.substr(i, 7))) << rules.substr(i, 7);
+  }
+  EXPECT_THAT(html, HasSubstr("@media screen and (prefers-color-scheme:dark)"));
+  EXPECT_THAT(html, HasSubstr("break-inside:avoid"));
+  // A cell that holds all of its row, and one that holds nothing.
+  EXPECT_THAT(html, HasSubstr("--a:" + hex(light_page.card) +
+                              ";--b:#000000;--c:" + hex(dark_page.card) + ";--d:#FFFFFF"));
 }
 
 TEST(Page, ChoosesCertainBeatsRightAndWrong) {
