@@ -96,8 +96,8 @@ int read_record_line(Line& line, WfdbHeader& header) {
   }
   if (line.empty()) line.refuse("the number of signals is missing");
   const int signals = line.number<int>(line.take(), "number of signals");
-  if (signals < 1 || signals > most_signals) {
-    line.refuse("the number of signals is {}, expected 1 to {}", signals, most_signals);
+  if (signals < 0 || signals > most_signals) {
+    line.refuse("the number of signals is {}, expected 0 to {}", signals, most_signals);
   }
   if (!line.empty()) {
     std::string_view field = line.take();

@@ -80,6 +80,15 @@ TEST_F(WfdbHeaderFile, TakesTheFormatsDefaults) {
   EXPECT_FALSE(read("a 1 360 0\na.dat 80\n").samples.has_value());  // 0: not known
 }
 
+// Annotations have a record of their own where the samples lie elsewhere, or nowhere.
+TEST_F(WfdbHeaderFile, ARecordMayHaveNoSignals) {
+  const WfdbHeader header = read("100 0 257 30000\n# none\nmore\n");
+  EXPECT_TRUE(header.signals.empty());
+  EXPECT_EQ(header.sampling_frequency, 257);
+  EXPECT_EQ(header.samples, 30000);
+  EXPECT_THAT(header.comments, ElementsAre(" none"));
+}
+
 // header(5): the first printing character of a comment is "#", wherever it stands; lines after the
 // signals are not read. Editors begin files with a byte order mark.
 TEST_F(WfdbHeaderFile, ReadsWhatTheFormatAllows) {
@@ -134,8 +143,8 @@ TEST_F(WfdbHeaderFile, NamesWhatIsWrong) {
   refuses("100 two\n", ":1: the number of signals is 'two', expected an integer");
   refuses("100 2.5\n", ":1: the number of signals is '2.5', expected an integer");
   refuses("100 99999999999\n", ":1: the number of signals is '99999999999', expected an integer");
-  refuses("100 0\n", ":1: the number of signals is 0, expected 1 to 1000000");
-  refuses("100 1000000000\n", ":1: the number of signals is 1000000000, expected 1 to 1000000");
+  refuses("100 -1\n", ":1: the number of signals is -1, expected 0 to 1000000");
+  refuses("100 1000000000\n", ":1: the number of signals is 1000000000, expected 0 to 1000000");
   refuses("100/3 2 360\n", ":1: record 100/3 has several segments, which is not supported");
   refuses("100/100 2\n", ":1: record 100/100 has several segments, which is not supported");
   refuses("a/b/12 2\n", ":1: record a/b/12 has several segments, which is not supported");
