@@ -1,0 +1,120 @@
+#include "evaluation/ec57_statistics.h"
+
+#include <cmath>
+#include <vector>
+
+namespace ekgine {
+
+namespace {
+
+Ratio sum_of(std::span<const Ratio> ratios) {
+  Ratio sum;
+  for (const Ratio& ratio : ratios) {
+    sum.part += ratio.part;
+    sum.whole += ratio.whole;
+  }
+  return sum;
+}
+
+// The figure as a function of which records are taken.
+RecordStatistic statistic_of(Aggregate aggregate, Ec57Figure figure,
+                             std::span<const RecordScore> records) {
+  std::vector<Ratio> ratios;
+  for (const RecordScore& record : records) {
+    ratios.push_back(line_ratio(figure, record.comparison.matrix));
+  }
+  return [aggregate, ratios](std::span<const std::size_t> drawn) {
+    std::vector<Ratio> taken;
+    for (const std::size_t i : drawn) taken.push_back(ratios[i]);
+    return aggregate == Aggregate::gross ? sum_of(taken).percent() : mean_percent(taken);
+  };
+}
+
+}  // namespace
+
+std::optional<double> Ratio::percent() const {
+  if (whole == 0) return {};
+  return 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::optional<double> mean_percent(std::span<const Ratio> ratios) {
+  double sum = 0;
+  std::int64_t defined = 0;
+  for (const Ratio& ratio : ratios) {
+    const std::optional<double> percent = ratio.percent();
+    if (!percent) continue;
+    sum += *percent;
+    ++defined;
+  }
+  if (defined == 0) return {};
+  return sum / static_cast<double>(defined);
+}
+
+BeatMatrix without_sveb(const BeatMatrix& matrix) {
+  BeatMatrix folded;
+  const auto at = [](std::size_t label) { return beat_labels[label] == 'S' ? 0 : label; };
+  for (std::size_t row = 0; row < beat_labels.size(); ++row) {
+    for (std::size_t column = 0; column < beat_labels.size(); ++column) {
+      folded.counts[at(row)][at(column)] += matrix.counts[row][column];
+    }
+  }
+  return folded;
+}
+
+Ratio record_ratio(Ec57Figure figure, const BeatMatrix& m) {
+  const std::int64_t both = m.sum(beat_classes, beat_classes), vv = m.sum("V", "V"),
+                     ss = m.sum("S", "S"), false_vebs = m.sum("NSOX", "V");
+  switch (figure) {
+    case Ec57Figure::qrs_sensitivity:
+      return {both, m.sum(beat_classes, beat_labels)};
+    case Ec57Figure::qrs_predictivity:
+      return {both, m.sum(beat_labels, beat_classes)};
+    case Ec57Figure::veb_sensitivity:
+      return {vv, m.sum("V", beat_labels)};
+    case Ec57Figure::veb_predictivity:
+      return {vv, vv + false_vebs};
+    case Ec57Figure::veb_false_positives:
+      return {false_vebs, false_vebs + m.sum("NSFQOX", "NSFQ")};
+    case Ec57Figure::sveb_sensitivity:
+      return {ss, m.sum("S", beat_labels)};
+    case Ec57Figure::sveb_predictivity:
+      return {ss, ss + m.sum("NVFOX", "S")};
+  }
+  return {};
+}
+
+Ratio line_ratio(Ec57Figure figure, const BeatMatrix& matrix) {
+  Ratio ratio = record_ratio(figure, matrix);
+  if (figure == Ec57Figure::sveb_predictivity) ratio.whole -= matrix.sum("F", "S");
+  return ratio;
+}
+
+std::optional<double> aggregate_percent(Aggregate aggregate, Ec57Figure figure,
+                                        std::span<const RecordScore> records) {
+  std::vector<std::size_t> all(records.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  return statistic_of(aggregate, figure, records)(all);
+}
+
+std::optional<Interval> aggregate_interval(Aggregate aggregate, Ec57Figure figure,
+                                           std::span<const RecordScore> records) {
+  return record_bootstrap(records.size(), statistic_of(aggregate, figure, records));
+}
+
+std::optional<double> average_rr_error(std::span<const RecordScore> records) {
+  double sum = 0;
+  std::int64_t defined = 0;
+  for (const RecordScore& record : records) {
+    if (!record.comparison.rr_error) continue;
+    sum += std::round(*record.comparison.rr_error * 100) / 100;
+    ++defined;
+  }
+  if (defined == 0) return {};
+  return sum / static_cast<double>(defined);
+}
+
+Ratio missed_in_shutdown(std::string_view classes, const BeatMatrix& matrix) {
+  return {matrix.sum(classes, "X"), matrix.sum(classes, beat_labels)};
+}
+
+}  // namespace ekgine
