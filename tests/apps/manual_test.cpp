@@ -75,7 +75,7 @@ TEST(Manual, HasEveryOptionThatHelpHas) {
   const std::string page = printed("--manual");
   EXPECT_THAT(page, StartsWith(".TH EKGINE 1 "));
   for (const char* command : {"download", "preprocess", "train", "tune", "kfold", "final",
-                              "pipeline", "evaluate", "convert", "export", "devices"}) {
+                              "pipeline", "evaluate", "score", "convert", "export", "devices"}) {
     const std::size_t section = page.find(std::string("\n.SH ekgine ") + command + "\n");
     ASSERT_NE(section, std::string::npos) << command;
     const std::string text = page.substr(section, page.find("\n.SH ", section + 1) - section);

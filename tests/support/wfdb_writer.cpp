@@ -71,6 +71,7 @@ std::string encode_wfdb_annotations(const std::vector<TestAnnotation>& annotatio
       step = 0;
     }
     bytes += annotation_word(code_of(annotation.symbol), static_cast<int>(step));
+    if (annotation.sub != 0) bytes += annotation_word(61, annotation.sub);
     if (annotation.chan != chan) bytes += annotation_word(62, annotation.chan);
     chan = annotation.chan;
   }

@@ -19,6 +19,7 @@ struct TestAnnotation {
   std::int64_t sample;
   char symbol;
   int chan = 0;
+  int sub = 0;
 };
 
 // A note (code 22) with this text, `step` after the annotation before it.
