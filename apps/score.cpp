@@ -273,7 +273,7 @@ std::string interval_table(std::span<const RecordScore> scores, bool sveb) {
   if (scores.size() < 2) return "";
   std::string text =
       fmt::format("\n95 % intervals over records ({} bootstrap draws)\n{:29}{:20}{}\n",
-                  grouped(bootstrap_draws), "", "Gross", "Average");
+                  grouped(bootstrap_resamples), "", "Gross", "Average");
   for (const NamedFigure& f : named_figures) {
     const bool of_sveb = std::string_view(f.group) == "sveb";
     // As in the lines: without SVEBs the false positive rate stands in their place.

@@ -1,6 +1,7 @@
 #include "evaluation/ec57_statistics.h"
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace ekgine {
@@ -16,18 +17,16 @@ Ratio sum_of(std::span<const Ratio> ratios) {
   return sum;
 }
 
-// The figure as a function of which records are taken.
-RecordStatistic statistic_of(Aggregate aggregate, Ec57Figure figure,
-                             std::span<const RecordScore> records) {
+std::vector<Ratio> ratios_of(Ec57Figure figure, std::span<const RecordScore> records) {
   std::vector<Ratio> ratios;
   for (const RecordScore& record : records) {
     ratios.push_back(line_ratio(figure, record.comparison.matrix));
   }
-  return [aggregate, ratios](std::span<const std::size_t> drawn) {
-    std::vector<Ratio> taken;
-    for (const std::size_t i : drawn) taken.push_back(ratios[i]);
-    return aggregate == Aggregate::gross ? sum_of(taken).percent() : mean_percent(taken);
-  };
+  return ratios;
+}
+
+std::optional<double> percent_of(Aggregate aggregate, std::span<const Ratio> ratios) {
+  return aggregate == Aggregate::gross ? sum_of(ratios).percent() : mean_percent(ratios);
 }
 
 }  // namespace
@@ -91,14 +90,18 @@ Ratio line_ratio(Ec57Figure figure, const BeatMatrix& matrix) {
 
 std::optional<double> aggregate_percent(Aggregate aggregate, Ec57Figure figure,
                                         std::span<const RecordScore> records) {
-  std::vector<std::size_t> all(records.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
-  return statistic_of(aggregate, figure, records)(all);
+  return percent_of(aggregate, ratios_of(figure, records));
 }
 
 std::optional<Interval> aggregate_interval(Aggregate aggregate, Ec57Figure figure,
                                            std::span<const RecordScore> records) {
-  return record_bootstrap(records.size(), statistic_of(aggregate, figure, records));
+  const std::vector<Ratio> ratios = ratios_of(figure, records);
+  const auto statistic = [&](Draws draws, std::span<double> figures) {
+    std::vector<Ratio> drawn;
+    for (std::size_t i = 0; i < ratios.size(); ++i) drawn.insert(drawn.end(), draws[i], ratios[i]);
+    figures[0] = percent_of(aggregate, drawn).value_or(std::numeric_limits<double>::quiet_NaN());
+  };
+  return bootstrap(records.size(), 1, statistic)[0];
 }
 
 std::optional<double> average_rr_error(std::span<const RecordScore> records) {

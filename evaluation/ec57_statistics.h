@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "evaluation/beat_comparison.h"
-#include "evaluation/record_bootstrap.h"
+#include "evaluation/bootstrap.h"
 
 namespace ekgine {
 

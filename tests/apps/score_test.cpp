@@ -69,7 +69,7 @@ TEST_F(ScoreGolden, MadeRecordsAreScoredAsBxbDoes) {
 TEST_F(ScoreGolden, SummariesAreThoseOfSumstats) {
   EXPECT_THAT(mitdb({}),
               StartsWith(expected("sumstats.L1.txt") + "\n" + expected("sumstats.L2.txt") +
-                         "\n95 % intervals over records (2,000 bootstrap draws)\n"));
+                         "\n95 % intervals over records (1,000 bootstrap draws)\n"));
   // But for what sumstats gets wrong: it halves the gross percentages of beats missed in shutdowns.
   std::string shutdowns = expected("sumstats.l2.txt");
   const std::string halved = "0.45   0.43   0.49   0.80\n", right = "0.90   0.86   0.98   1.61\n";
