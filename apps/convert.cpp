@@ -1,4 +1,4 @@
-// ekgine convert: weights between Keras and safetensors.
+// ekgine convert: weights between Keras and safetensors, and to ONNX.
 
 #include <fmt/format.h>
 
@@ -8,9 +8,13 @@
 #include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/json_file.h"
+#include "data/beats.h"
+#include "data/labels.h"
 #include "model/keras_export.h"
 #include "model/keras_import.h"
 #include "model/model.h"
+#include "model/onnx_export.h"
+#include "training/evaluate.h"
 
 namespace ekgine {
 
@@ -18,23 +22,59 @@ namespace {
 
 struct ConvertArguments {
   CommonOptions common;
-  std::string input, output;
+  std::string input, output, data;
+  std::vector<std::string> normalise_on;
 };
 
-void run(ConvertArguments& o) {
-  apply(o.common);
-  const bool to_keras = o.output.ends_with(".keras");
-  if (!to_keras && !o.output.ends_with(".safetensors")) {
-    fail_usage("{}: expected a name that ends in .safetensors or .keras", o.output);
+void check_names(const ConvertArguments& o) {
+  for (const char* known : {".safetensors", ".keras", ".onnx"}) {
+    if (!o.output.ends_with(known)) continue;
+    if (o.input.ends_with(".onnx")) fail_usage("{}: ONNX files are written, not read", o.input);
+    return;
   }
+  fail_usage("{}: expected a name that ends in .safetensors, .keras or .onnx", o.output);
+}
+
+// What a person who finds the file should know.
+std::string onnx_description(const ModelWeights& weights) {
+  return fmt::format(
+      "{} of ekgine: sequences of {} heartbeats in, probabilities of the last one's classes out. "
+      "Research software, not a medical device; not for diagnosis.",
+      weights.config.name, weights.config.sequence_length);
+}
+
+void write_onnx(const ConvertArguments& o, const ModelWeights& weights) {
+  if (!weights.state.contains("normalisation.mean")) {
+    fail(
+        "{}: carries no normalisation statistics, which an ONNX file needs; name the records it "
+        "was trained on with --data and --normalise-on",
+        o.input);
+  }
+  export_onnx(o.output, weights,
+              {.classes = class_names,
+               .sampling_frequency = beat_frequency,
+               .description = onnx_description(weights)});
+}
+
+void run(ConvertArguments& o) {
+  check_names(o);
+  apply(o.common);
   const AtomicFile place(o.output);  // taken, until it is written
-  const ModelWeights weights =
+  ModelWeights weights =
       o.input.ends_with(".safetensors") ? load_model_weights(o.input) : import_keras(o.input);
   // Names and shapes are checked by loading them.
   Device device = Device::cpu(DType::f32);
   Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.input);
-  if (to_keras) {
+  if (!o.normalise_on.empty()) {
+    const Store store(o.data, weights.config.beat_unit);
+    MemoryDataset records(store, o.normalise_on, weights.config.sequence_length);
+    normalise_on(model, records);
+    weights.state = model.state();
+  }
+  if (o.output.ends_with(".onnx")) {
+    write_onnx(o, weights);
+  } else if (o.output.ends_with(".keras")) {
     export_keras(o.output, weights);
   } else {
     save_model_weights(o.output, weights);
@@ -58,14 +98,24 @@ void add_convert(CLI::App& program) {
   auto o = std::make_shared<ConvertArguments>();
   CLI::App* command = program.add_subcommand(
       "convert",
-      "Convert weights between Keras' .keras files and safetensors, and print their names and "
-      "shapes.\n"
-      "Keras' own files carry no normalisation statistics: evaluate them with --normalise-on.");
+      "Convert weights between Keras' .keras files and safetensors, or to ONNX, and print their "
+      "names\n"
+      "and shapes. An ONNX file takes raw beats and gives probabilities (docs/formats.md).\n"
+      "Keras' own files carry no normalisation statistics, which ONNX needs: --normalise-on.");
   command->add_option("IN", o->input, "A .keras or a .safetensors file")->required();
   command
-      ->add_option("OUT", o->output,
-                   "The .safetensors file to write, or a .keras file that Keras 3.6 and later load")
+      ->add_option(
+          "OUT", o->output,
+          "The .safetensors file to write, a .keras file that Keras 3.6 and later load, or "
+          "an .onnx file that ONNX Runtime 1.12 and later run")
       ->required();
+  CLI::Option* data =
+      command->add_option("--data", o->data, "The store of --normalise-on (see ekgine preprocess)");
+  CLI::Option* records = add_records_option(*command, "--normalise-on", o->normalise_on,
+                                            "Records whose statistics the weights shall normalise "
+                                            "inputs with: those they were trained on");
+  records->needs(data);
+  data->needs(records);
   add_common_options(*command, o->common);
   command->callback([o] { run(*o); });
 }

@@ -217,8 +217,9 @@ TEST_F(Evaluate, ConvertRewritesWeights) {
   EXPECT_GT(summary.at("parameters"), 20000);
 
   fs::remove(path("copy.safetensors"));
-  expect_one_line(ekgine({"convert", weights_, path("copy.npz")}), 2,
-                  path("copy.npz") + ": expected a name that ends in .safetensors or .keras");
+  expect_one_line(
+      ekgine({"convert", weights_, path("copy.npz")}), 2,
+      path("copy.npz") + ": expected a name that ends in .safetensors, .keras or .onnx");
   write_bytes(path("text.keras"), "this is not a zip file");
   expect_one_line(ekgine({"convert", path("text.keras"), path("copy.safetensors")}), 1,
                   path("text.keras") + ": ");
@@ -249,6 +250,59 @@ TEST_F(Evaluate, ConvertsToKerasAndBack) {
                          {.directory = {}, .environment = {}, .file_size_limit = 4096}),
                   1, path("copy.keras") + ": cannot write: File too large");
   EXPECT_TRUE(read("copy.keras") == whole);
+}
+
+// What is in the file is tested in model/onnx_export_test and in interchange/onnx_runtime.py.
+TEST_F(Evaluate, ConvertsToOnnx) {
+  const std::string onnx = path("copy.onnx");
+  const ProcessResult result = ekgine({"convert", weights_, onnx, "--json"});
+  expect_success(result);
+  EXPECT_EQ(json::parse(result.out).at("output"), onnx);
+  const std::string whole = read("copy.onnx");
+  EXPECT_THAT(whole, HasSubstr("Research software, not a medical device; not for diagnosis."));
+
+  expect_one_line(ekgine({"convert", weights_, onnx},
+                         {.directory = {}, .environment = {}, .file_size_limit = 4096}),
+                  1, onnx + ": cannot write: File too large");
+  EXPECT_TRUE(read("copy.onnx") == whole);
+  EXPECT_FALSE(fs::exists(path("copy.onnx.partial")));
+  expect_one_line(ekgine({"convert", onnx, path("back.safetensors")}), 2,
+                  onnx + ": ONNX files are written, not read");
+  expect_one_line(ekgine({"convert", path("none.safetensors"), onnx}), 1,
+                  path("none.safetensors") + ": ");
+  EXPECT_TRUE(read("copy.onnx") == whole);
+}
+
+// Keras' own files have no statistics: they get those that evaluation with --normalise-on takes.
+TEST_F(Evaluate, ConvertNormalisesOnRecords) {
+  const std::string keras = EKGINE_SOURCE_DIR "/tests/model/fixtures/Main_Model.keras";
+  const Arguments normalised = {"--data", store_, "--normalise-on", "901,902"};
+  expect_one_line(ekgine({"convert", keras, path("a.onnx")}), 1,
+                  keras +
+                      ": carries no normalisation statistics, which an ONNX file needs; name "
+                      "the records it was trained on with --data and --normalise-on");
+  expect_one_line(ekgine({"convert", keras, path("a.onnx"), "--normalise-on", "901"}), 2,
+                  "--normalise-on requires --data");
+  expect_one_line(ekgine({"convert", keras, path("a.onnx"), "--data", store_}), 2,
+                  "--data requires --normalise-on");
+  expect_one_line(
+      ekgine({"convert", keras, path("a.onnx"), "--data", store_, "--normalise-on", "777"}), 1,
+      "777");
+  EXPECT_FALSE(fs::exists(path("a.onnx")));
+  expect_success(ekgine(Arguments{"convert", keras, path("a.onnx"), "--quiet"} + normalised));
+  EXPECT_THAT(read("a.onnx"), HasSubstr("normalisation.mean"));
+
+  expect_success(
+      ekgine(Arguments{"convert", keras, path("a.safetensors"), "--quiet"} + normalised));
+  const ProcessResult own =
+      ekgine(evaluation(path("a.safetensors")) + Arguments{"--records", "903", "--json"});
+  expect_success(own);
+  const ProcessResult given = ekgine(
+      evaluation(keras) + Arguments{"--records", "903", "--json", "--normalise-on", "901,902"});
+  expect_success(given);
+  for (const char* key : {"loss", "confusion", "classes"}) {
+    EXPECT_EQ(json::parse(own.out).at(key), json::parse(given.out).at(key)) << key;
+  }
 }
 
 }  // namespace

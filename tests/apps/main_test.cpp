@@ -22,7 +22,7 @@ TEST(Program, HelpExplainsEverySubcommand) {
         "--schedule", "--class-weights", "--shuffle", "--precision", "--seed", "--output",
         "--resume", "--tensorboard"}},
       {"evaluate", {"--weights", "--data", "--records", "--splits", "--normalise-on", "--output"}},
-      {"convert", {"IN", "OUT", ".keras"}},
+      {"convert", {"IN", "OUT", ".keras", ".onnx", "--data", "--normalise-on"}},
       {"devices", {}}};
   for (const auto& [name, words] : subcommands) {
     EXPECT_THAT(all.out, HasSubstr(std::string("\n  ") + name + " "));

@@ -96,6 +96,7 @@ const std::vector<Command>& writing_commands() {
            store + plain,
        ""},
       {"convert", Arguments{"convert", "run/model.safetensors", "out/x.keras"} + plain, ""},
+      {"convert_to_onnx", Arguments{"convert", "run/model.safetensors", "out/x.onnx"} + plain, ""},
       {"convert_back", Arguments{"convert", "model.keras", "out/x.safetensors"} + plain, ""},
       {"export", Arguments{"export", "--tfrecord", "out/x"} + store + plain, ""},
       {"export_npz",

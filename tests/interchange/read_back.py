@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+from cut_store import cut_store
+
 SKIPPED = 77
 RECORDS = ["217", "213"]
 KEPT = 300  # beats of a record that the quick part goes on with: two Examples of sequences
@@ -65,28 +67,6 @@ def check_store(store):
     with open(store / "metadata.json") as file:
         check(json.load(file) == beats, "metadata.json: not the beats of the records")
     print(f"h5py, json: {len(beats)} beats")
-
-
-def cut_store(whole, part):
-    """The first beats of every record, as a store made by h5py: without checksums."""
-    part.mkdir()
-    with open(whole / "store.json") as file:
-        description = json.load(file)
-    del description["sha256"]
-    description["version"] = 2
-    for record in description["records"]:
-        name = record["name"] + ".h5"
-        del record["sha256"]
-        with h5py.File(whole / name) as source, h5py.File(part / name, "w") as target:
-            for key, value in source.attrs.items():
-                target.attrs[key] = value
-            target.attrs["version"] = 2
-            for key, dataset in source.items():
-                target[key] = dataset[:KEPT]
-            counts = numpy.bincount(target["labels"][:], minlength=5)
-        record["counts"], record["beats"] = counts.tolist(), KEPT
-    with open(part / "store.json", "w") as file:
-        json.dump(description, file)
 
 
 def check_npz(path, predictions):
@@ -161,7 +141,7 @@ def main():
         ekgine("preprocess", "--database", samples, "--output", whole, "--scalograms",
                "--records", ",".join(RECORDS))
         check_store(whole)
-        cut_store(whole, part)
+        cut_store(whole, part, KEPT)
         ekgine("train", "--data", part, "--train-records", RECORDS[0], "--allow-absent-classes",
                "--sequence-length", str(T), "--embed-dim", "8", "--num-heads", "1",
                "--kernel-size", "3", "--epochs", "1", "--output", run)
