@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "model/onnx_export.h"
 #include "training/evaluate.h"
+#include "training/model_card.h"
 
 namespace ekgine {
 
@@ -35,8 +36,10 @@ void check_names(const ConvertArguments& o) {
   fail_usage("{}: expected a name that ends in .safetensors, .keras or .onnx", o.output);
 }
 
-// What a person who finds the file should know.
-std::string onnx_description(const ModelWeights& weights) {
+// What a person who finds the file should know: the card of the weights, where they have one.
+std::string onnx_description(const ConvertArguments& o, const ModelWeights& weights) {
+  std::string card = read_model_card(o.input);
+  if (!card.empty()) return card;
   return fmt::format(
       "{} of ekgine: sequences of {} heartbeats in, probabilities of the last one's classes out. "
       "Research software, not a medical device; not for diagnosis.",
@@ -53,7 +56,7 @@ void write_onnx(const ConvertArguments& o, const ModelWeights& weights) {
   export_onnx(o.output, weights,
               {.classes = class_names,
                .sampling_frequency = beat_frequency,
-               .description = onnx_description(weights)});
+               .description = onnx_description(o, weights)});
 }
 
 void run(ConvertArguments& o) {

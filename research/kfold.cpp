@@ -17,6 +17,7 @@
 #include "evaluation/fold_plot.h"
 #include "evaluation/format.h"
 #include "model/weights.h"
+#include "training/model_card.h"
 #include "training/train.h"
 
 namespace ekgine {
@@ -228,6 +229,9 @@ void gather(const KFoldOptions& o, const ordered_json& metrics) {
   const fs::path best = fold_directory(o, metrics.at("best_fold").get<std::int64_t>());
   save_model_weights(directory / "model.safetensors",
                      load_model_weights(best / "model.safetensors"));
+  // The same bytes, so the card is of them, too; a fold of an earlier version has none.
+  const std::string card = read_model_card(best / "model.safetensors");
+  if (!card.empty()) write_file(directory / model_card_file, card);
   write_file(directory / "metrics.json", sealed_json(metrics));
 }
 

@@ -40,6 +40,7 @@ struct KFoldResult {
 //   report.txt          the same for people
 //   folds.svg, .png     bars
 //   model.safetensors   of the best fold: highest accuracy, the first of equals
+//   model_card.md       that of its run
 // Goes on where an earlier call stopped; processes with the same options share the folds.
 // Errors: before any work, options, records that the store does not have, too few beats in one, no
 // such fold, and a class that a fold's training records lack (unless allow_absent_classes);

@@ -18,6 +18,7 @@
 #include "training/class_weights.h"
 #include "training/evaluate.h"
 #include "training/history.h"
+#include "training/model_card.h"
 #include "training/profile_report.h"
 
 namespace ekgine {
@@ -283,10 +284,21 @@ void Run::keep_if_best(const ordered_json& line) {
                                                    .state = model_.state(),
                                                    .label_map = inputs_.label_map,
                                                    .made = made_});
+    write_card(nullptr);
   }
   if (state_.plateau.rate != before) {
     say_(fmt::format("  learning rate lowered to {:.3g}", state_.plateau.rate));
   }
+}
+
+void Run::write_card(const Evaluation* evaluation) const {
+  write_model_card(directory_ / weights_file, {.options = options_,
+                                               .store = store_,
+                                               .made = made_,
+                                               .parameters = model_.parameters().trainable_count(),
+                                               .epoch = state_.stopping.best_epoch,
+                                               .epochs = state_.epoch,
+                                               .evaluation = evaluation});
 }
 
 std::optional<Evaluation> Run::evaluate_best() {
@@ -320,6 +332,7 @@ std::optional<Evaluation> Run::evaluate_best() {
         "figures on records never used are likely lower.");
   }
   Evaluation evaluation = write_evaluation(directory_, facts, predictions);
+  write_card(&evaluation);
   if (tensorboard_) {
     tensorboard_->set_evaluation(state_.stopping.best_epoch, test ? "test" : "best",
                                  evaluation.metrics);

@@ -71,6 +71,7 @@ class Run {
   void show(Progress& progress);
   void finish_epoch(double seconds, std::int64_t sequences);
   void keep_if_best(const nlohmann::ordered_json& line);
+  void write_card(const Evaluation* evaluation) const;  // of the weights that are kept
   double learning_rate() const;
   double mean_rate() const;  // of the epochs that were whole, sequences/s
   Evaluation validate(const std::string& title);

@@ -18,6 +18,7 @@ namespace ekgine {
 //   checkpoint.safetensors, .json  at the start, after every epoch, on Ctrl-C, every two minutes
 //   history.jsonl                  a line per epoch
 //   model.safetensors              weights of the best epoch so far (the last without validation)
+//   model_card.md                  with them, and again at the end (training/model_card.h)
 //   report.txt, metrics.json, predictions.h5, plots: at the end, of model.safetensors on the test
 //                                  records or else the validation records
 //   profile.txt, trace.json        with `profile`, after the last step or Ctrl-C: where the time of

@@ -259,8 +259,21 @@ TEST_F(Evaluate, ConvertsToOnnx) {
   expect_success(result);
   EXPECT_EQ(json::parse(result.out).at("output"), onnx);
   const std::string whole = read("copy.onnx");
-  EXPECT_THAT(whole, HasSubstr("Research software, not a medical device; not for diagnosis."));
+  // With the card of its run; without one, or beside the card of other weights, it says less.
+  EXPECT_THAT(whole, HasSubstr(read("run/model_card.md")));
+  expect_success(ekgine(training(path("other")) + Arguments{"--seed", "7"}));
+  fs::rename(path("other/model.safetensors"), path("run/other.safetensors"));
+  fs::create_directory(path("alone"));
+  fs::copy_file(weights_, path("alone/model.safetensors"));
+  for (const char* weights : {"run/other.safetensors", "alone/model.safetensors"}) {
+    expect_success(ekgine({"convert", path(weights), onnx, "--quiet"}));
+    EXPECT_THAT(read("copy.onnx"),
+                AllOf(HasSubstr("Research software, not a medical device; not for diagnosis."),
+                      Not(HasSubstr("# Model card"))))
+        << weights;
+  }
 
+  write_bytes(onnx, whole);
   expect_one_line(ekgine({"convert", weights_, onnx},
                          {.directory = {}, .environment = {}, .file_size_limit = 4096}),
                   1, onnx + ": cannot write: File too large");

@@ -130,8 +130,10 @@ TEST_F(KFold, WritesFoldsTheirSpreadAndTheBestModel) {
     for (const json& count : row) confused += count.get<std::int64_t>();
   }
   EXPECT_EQ(confused, sequences);
-  EXPECT_EQ(read("k/model.safetensors"),
-            read("k/fold-" + metrics.at("best_fold").dump() + "/model.safetensors"));
+  for (const char* name : {"model.safetensors", "model_card.md"}) {
+    EXPECT_EQ(read(std::string("k/") + name),
+              read("k/fold-" + metrics.at("best_fold").dump() + "/" + name));
+  }
   EXPECT_THAT(read("k/report.txt"), AllOf(HasSubstr("3-fold cross-validation of Main_Model"),
                                           HasSubstr("\nmean "), HasSubstr("\nsd ")));
 }

@@ -10,6 +10,7 @@
 
 #include "base/hdf5.h"
 #include "base/json_file.h"
+#include "base/sha256.h"
 #include "data/splits.h"
 #include "data/store.h"
 #include "kernels/runtime/cpu.h"
@@ -93,7 +94,7 @@ TEST_F(Train, WritesARunDirectory) {
   EXPECT_THAT(content_of(path("run")),
               AllOf(IsSupersetOf({"checkpoint.json", "checkpoint.safetensors", "config.toml",
                                   "history.jsonl", "metrics.json", "model.safetensors",
-                                  "predictions.h5", "report.txt", "splits.json"}),
+                                  "model_card.md", "predictions.h5", "report.txt", "splits.json"}),
                     Each(Not(HasSubstr(".partial")))));
   EXPECT_EQ(json::parse(read("run/metrics.json")).at("accuracy"), summary.at("accuracy"));
   json split = json::parse(read("run/splits.json"));
@@ -148,6 +149,73 @@ TEST_F(Train, TellsWhatMadeIt) {
   EXPECT_THAT(std::regex_replace(result.out, std::regex("\\s+"), " "),
               AllOf(HasSubstr(" Trained by ekgine 0."), HasSubstr(" Evaluated by ekgine 0."),
                     HasSubstr(": ekgine evaluate --weights ")));
+}
+
+// Of what is known, and of nothing else.
+TEST_F(Train, WritesAModelCard) {
+  const ProcessResult result =
+      ekgine(training(path("run")) +
+             Arguments{"--test-records", "903", "--learning-rate", "0.0123", "--json"});
+  expect_success(result);
+  const json figures = json::parse(result.out);
+  const std::string card = read("run/model_card.md");
+  const std::string sha256 = sha256_of_file(path("run/model.safetensors"));
+  for (const std::string& text :
+       {std::string("# Model card: Main_Model\n"),
+        std::string("**Research software, not a medical device; not for diagnosis.**"),
+        "| weights | `model.safetensors`, SHA-256 `" + sha256 + "` |",
+        std::string("| epoch | 1; 1 of at most 1 are done |"), std::string("| embed_dim | 4 |"),
+        std::string("| amplitude | deviation: less the beat's median, "),
+        "    ekgine train --data " + store_ + " --train-records 901,902 ",
+        std::string("label map `reference`"),
+        std::string("| F | fusion of ventricular and normal | F  |"),
+        std::string("| training | 2 | 40 |"), std::string("| 901, 902 |"),
+        std::string("| validation | 0 | 0 | 0 | 0 | 0 | 0 | 0 | none |"),
+        std::string("| learning-rate | 0.0123 |"),
+        fmt::format(
+            "On 12 sequences of the test records, which the training has not seen: accuracy "
+            "{:.4f}, macro F1 {:.4f}",
+            figures.at("accuracy").get<double>(), figures.at("macro_f1").get<double>()),
+        fmt::format("| Q | {:.4f} | {:.4f} |",
+                    figures.at("classes").at("Q").at("precision").get<double>(),
+                    figures.at("classes").at("Q").at("recall").get<double>()),
+        std::string("- Fewer than 30 sequences behind the figures: N, S, V, F, Q."),
+        std::string("Open Data Commons Attribution License 1.0"),
+        std::string("Moody GB, Mark RG. The impact of the MIT-BIH Arrhythmia Database.")}) {
+    EXPECT_THAT(card, HasSubstr(text));
+  }
+  expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
+  EXPECT_EQ(read("run/model_card.md"), card);
+}
+
+TEST_F(Train, ModelCardsAreHonestWithoutATest) {
+  expect_success(ekgine(training(path("alone")) + Arguments{"--amplitude", "mV"}));
+  EXPECT_THAT(read("alone/model_card.md"),
+              AllOf(HasSubstr("\nNone: the run had neither test nor validation records."),
+                    HasSubstr("| amplitude | mV: millivolts, as recorded |"),
+                    Not(HasSubstr("accuracy")), Not(HasSubstr("pacemaker"))));
+  expect_success(ekgine(training(path("chosen")) + Arguments{"--validation-records", "903"}));
+  EXPECT_THAT(read("chosen/model_card.md"),
+              HasSubstr("of the validation records, which chose the epoch, so that figures on "
+                        "records never used are likely lower: accuracy "));
+  // The evaluation fails: the weights are there, their figures are not.
+  fs::create_directories(path("broken/predictions.h5"));
+  expect_one_line(ekgine(training(path("broken")) + Arguments{"--test-records", "903"}), 1,
+                  "predictions.h5");
+  EXPECT_THAT(read("broken/model_card.md"),
+              AllOf(HasSubstr("\nNone yet: these weights have not been evaluated on the test "
+                              "records.\n"),
+                    HasSubstr(sha256_of_file(path("broken/model.safetensors")))));
+}
+
+// Names of others are text in it, no Markdown.
+TEST_F(Train, ModelCardsEscapeNames) {
+  const std::string database = path("a|b <script>`*_\n[x](y)");
+  fs::rename(database_, database);
+  expect_success(ekgine({"preprocess", "--database", database, "--output", store_, "--quiet"}));
+  expect_success(ekgine(training(path("run"))));
+  EXPECT_THAT(read("run/model_card.md"),
+              HasSubstr("/a\\|b \\<script\\>\\`\\*\\_\\\\n\\[x\\](y), first lead each"));
 }
 
 TEST_F(Train, NumbersRunsWithoutOutput) {

@@ -54,7 +54,8 @@ std::string without_seconds(const std::string& html) {
 // Files that a command writes several times, each time whole: of which another version may be
 // there.
 bool has_versions(const std::string& name) {
-  return name.ends_with("pipeline.json") || name.find("trial-") != std::string::npos;
+  return name.ends_with("pipeline.json") || name.ends_with("model_card.md") ||
+         name.find("trial-") != std::string::npos;
 }
 
 }  // namespace
