@@ -1,6 +1,7 @@
 # cmake --install: the program with its data, its manual and completion, and, of builds for the CPU,
 # the engine as a library (base, kernels, engine) for find_package(ekgine) and pkg-config. `uninstall`
-# is the target that removes what was installed, and the folders that are empty then.
+# is the target that removes what was installed, and the folders that are empty then. Two components,
+# program and library, are packages of their own (packaging/deb).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -8,6 +9,8 @@ set(EKGINE_INSTALL_HEADERS ${CMAKE_INSTALL_INCLUDEDIR}/ekgine)
 set(EKGINE_INSTALL_PACKAGE ${CMAKE_INSTALL_LIBDIR}/cmake/ekgine)
 set(EKGINE_INSTALL_DATA ${CMAKE_INSTALL_DATADIR}/ekgine)
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME program)
+set(EKGINE_INSTALL_COMPONENTS program)
 # Libraries that lie where the system does not look (conda, /opt) are found there.
 set_target_properties(ekgine PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS ekgine RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -38,6 +41,8 @@ foreach(target fmt::fmt nlohmann_json::nlohmann_json)
   endif()
 endforeach()
 
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME library)
+list(APPEND EKGINE_INSTALL_COMPONENTS library)
 set(rooms base kernels engine)
 install(TARGETS ekgine_options ekgine_base ekgine_kernels ekgine_engine EXPORT ekgine
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${EKGINE_INSTALL_HEADERS})
