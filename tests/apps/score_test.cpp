@@ -79,9 +79,9 @@ TEST_F(ScoreGolden, SummariesAreThoseOfSumstats) {
 }
 
 TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
-  const auto json = nlohmann::json::parse(mitdb({"--json"}));
+  const auto printed = nlohmann::json::parse(mitdb({"--json"}));
   const auto percent = [&](const char* aggregate, const char* group, const char* figure) {
-    return json.at(aggregate).at(group).at(figure).get<double>();
+    return printed.at(aggregate).at(group).at(figure).get<double>();
   };
   const struct {
     const char *group, *figure;
@@ -96,32 +96,33 @@ TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
     EXPECT_NEAR(percent("gross", f.group, f.figure), f.gross, 0.005) << f.group << f.figure;
     EXPECT_NEAR(percent("average", f.group, f.figure), f.average, 0.005) << f.group << f.figure;
     for (const char* aggregate : {"gross", "average"}) {
-      const auto& interval = json.at(aggregate).at(f.group).at(std::string(f.figure) + "_interval");
+      const auto& interval =
+          printed.at(aggregate).at(f.group).at(std::string(f.figure) + "_interval");
       ASSERT_THAT(interval, SizeIs(2));
       EXPECT_LE(interval[0], percent(aggregate, f.group, f.figure));
       EXPECT_GE(interval[1], percent(aggregate, f.group, f.figure));
     }
   }
-  EXPECT_NEAR(json.at("average").at("rms_rr_error_ms").get<double>(), 179.34, 0.005);
-  ASSERT_THAT(json.at("records"), SizeIs(8));
-  const auto& record = json.at("records").at(5);
+  EXPECT_NEAR(printed.at("average").at("rms_rr_error_ms").get<double>(), 179.34, 0.005);
+  ASSERT_THAT(printed.at("records"), SizeIs(8));
+  const auto& record = printed.at("records").at(5);
   EXPECT_EQ(record.at("record"), "208");
   EXPECT_NEAR(record.at("sveb").at("positive_predictivity").get<double>(), 100.0 * 2 / 36, 1e-9);
   EXPECT_EQ(record.at("matrix").at(0), nlohmann::json::parse("[1216, 17, 9, 6, 13, 33, 14]"));
   EXPECT_EQ(record.at("shutdown_seconds"), 14);
-  EXPECT_EQ(json.at("labels"), "NSVFQOX");
-  EXPECT_EQ(json.at("reference"), "atr");
-  EXPECT_EQ(json.at("start"), 300);
-  EXPECT_TRUE(json.at("end").is_null());
+  EXPECT_EQ(printed.at("labels"), "NSVFQOX");
+  EXPECT_EQ(printed.at("reference"), "atr");
+  EXPECT_EQ(printed.at("start"), 300);
+  EXPECT_TRUE(printed.at("end").is_null());
 }
 
 TEST_F(ScoreGolden, WhatIsNotDefinedIsNull) {
-  const auto json = nlohmann::json::parse(score("u10", {"--json"}).out);
-  EXPECT_EQ(json.at("gross").at("qrs").at("sensitivity"), 0);
-  EXPECT_TRUE(json.at("gross").at("qrs").at("positive_predictivity").is_null());
-  EXPECT_TRUE(json.at("average").at("rms_rr_error_ms").is_null());
-  EXPECT_TRUE(json.at("gross").at("qrs").at("sensitivity_interval").is_null()) << "one record";
-  EXPECT_TRUE(json.at("records").at(0).at("sveb").at("positive_predictivity").is_null());
+  const auto printed = nlohmann::json::parse(score("u10", {"--json"}).out);
+  EXPECT_EQ(printed.at("gross").at("qrs").at("sensitivity"), 0);
+  EXPECT_TRUE(printed.at("gross").at("qrs").at("positive_predictivity").is_null());
+  EXPECT_TRUE(printed.at("average").at("rms_rr_error_ms").is_null());
+  EXPECT_TRUE(printed.at("gross").at("qrs").at("sensitivity_interval").is_null()) << "one record";
+  EXPECT_TRUE(printed.at("records").at(0).at("sveb").at("positive_predictivity").is_null());
 }
 
 // Two records, of 7 beats each from 5:00 on.
@@ -171,9 +172,9 @@ TEST_F(Score, TheTestAnnotatorMayLieElsewhere) {
       ekgine({"score", "--database", database_, "--reference", "atr", "--test", "ekg",
               "--test-database", folder_ / "other", "--json"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
-  EXPECT_EQ(json.at("gross").at("veb").at("sensitivity"), 100);
-  EXPECT_THAT(json.at("records"), SizeIs(1));
+  const auto printed = nlohmann::json::parse(result.out);
+  EXPECT_EQ(printed.at("gross").at("veb").at("sensitivity"), 100);
+  EXPECT_THAT(printed.at("records"), SizeIs(1));
 }
 
 TEST_F(Score, MarksOfAllKinds) {
@@ -194,11 +195,11 @@ TEST_F(Score, MarksOfAllKinds) {
                     {113'000, 'E'}});
   const ProcessResult result = score({"--records", "901", "--json"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
-  EXPECT_EQ(json.at("records").at(0).at("matrix"), nlohmann::json::parse(R"(
+  const auto printed = nlohmann::json::parse(result.out);
+  EXPECT_EQ(printed.at("records").at(0).at("matrix"), nlohmann::json::parse(R"(
       [[1, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0],
        [0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]])"));
-  EXPECT_EQ(json.at("records").at(0).at("shutdown_seconds"), 1);
+  EXPECT_EQ(printed.at("records").at(0).at("shutdown_seconds"), 1);
   // Without SVEBs escape beats are normal.
   EXPECT_THAT(score({"--records", "901", "--format", "report", "--no-sveb"}).out,
               HasSubstr("\n N |    2    0    0    0    0    0\n"));
@@ -298,11 +299,11 @@ TEST(ScoreDatabase, EveryRecordAgreesWithItself) {
   const ProcessResult result =
       ekgine({"score", "--database", database, "--reference", "atr", "--test", "atr", "--json"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
-  EXPECT_THAT(json.at("records"), SizeIs(48));
+  const auto printed = nlohmann::json::parse(result.out);
+  EXPECT_THAT(printed.at("records"), SizeIs(48));
   for (const char* group : {"qrs", "sveb", "veb"}) {
-    EXPECT_EQ(json.at("gross").at(group).at("sensitivity"), 100);
-    EXPECT_EQ(json.at("gross").at(group).at("positive_predictivity"), 100);
+    EXPECT_EQ(printed.at("gross").at(group).at("sensitivity"), 100);
+    EXPECT_EQ(printed.at("gross").at(group).at("positive_predictivity"), 100);
   }
 }
 
