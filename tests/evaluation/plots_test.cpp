@@ -118,7 +118,9 @@ TEST_F(Plots, OfATrainingHistory) {
   expect_picture(directory.path(), "history", 900, 900);
   EXPECT_THAT(svg("history"), HasSubstr(">epoch kept: 7<"));
   EXPECT_THAT(svg("history"), HasSubstr(">validation macro F1<"));
-  EXPECT_THAT(svg("history"), HasSubstr(">0.001<"));
+  // The largest learning rate, 1×10⁻³ in short, which leaves room for the axis label.
+  EXPECT_THAT(svg("history"), HasSubstr(">1×10<"));
+  EXPECT_THAT(svg("history"), HasSubstr(">-3<"));
 }
 
 TEST_F(Plots, OfOneEpoch) {
