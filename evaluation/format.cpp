@@ -35,8 +35,9 @@ int decimals(const std::optional<double>& deviation) {
 
 int decimals(const std::optional<Interval>& interval) {
   constexpr double deviations = 4;
-  return decimals(interval ? std::optional((interval->high - interval->low) / deviations)
-                           : std::nullopt);
+  const bool known = interval && interval->high > interval->low;
+  return decimals(known ? std::optional((interval->high - interval->low) / deviations)
+                        : std::nullopt);
 }
 
 std::string figure(double value, const std::optional<Interval>& interval) {

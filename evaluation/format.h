@@ -20,7 +20,8 @@ std::string percent(std::int64_t part, std::int64_t whole);
 // are 10 to 35, else one; 0.0123 → 3, 0.04 → 2. 1 to 4, and 3 where the deviation is not known.
 int decimals(const std::optional<double>& deviation);
 
-// The same of an interval, which is taken for two deviations either way.
+// The same of an interval, which is taken for two deviations either way; one without width says
+// nothing (a class that is never predicted has recall 0 in every draw).
 int decimals(const std::optional<Interval>& interval);
 
 // A figure with the decimals of its interval: (0.87112, {0.86, 0.88}) → "0.871".

@@ -70,7 +70,7 @@ body{max-width:none;padding:0;font-size:1rem}
 h2{margin-top:24px}
 h1,h2,h3{break-after:avoid}
 h2+p,.keys{break-after:avoid}
-.card,.scroll,tr,svg,img{break-inside:avoid}
+.card,.scroll,.made,tr,svg,img{break-inside:avoid}
 .scroll{overflow:visible}
 .wide{min-width:0}
 .wide th,.wide td{padding:4px 5px;white-space:normal}
@@ -556,7 +556,7 @@ std::string render_page(const Page& page) {
   add_training(html, page);
   add_folds(html, page);
   add_beats(html, page);
-  if (!page.made.empty()) html.add("<p class=soft>{}</p>\n", escape(page.made));
+  if (!page.made.empty()) html.add("<p class=\"soft made\">{}</p>\n", escape(page.made));
   html.raw("</body></html>\n");
   return html.take();
 }

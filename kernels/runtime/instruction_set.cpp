@@ -22,9 +22,8 @@ namespace ekgine {
 namespace {
 
 constexpr const char* variable = "EKGINE_INSTRUCTIONS";
-constexpr std::array all = {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512};
-
 #if EKGINE_INSTRUCTION_SETS
+constexpr std::array all = {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512};
 InstructionSet in_use = InstructionSet::baseline;
 #elif defined(__AVX512F__)
 constexpr InstructionSet in_use = InstructionSet::avx512;

@@ -43,7 +43,7 @@ TEST(Format, KeepsTheDigitsThatAnIntervalWarrants) {
   EXPECT_EQ(figure(0.87112, Interval{0.861, 0.879}), "0.871");
   EXPECT_EQ(figure(0.87112, Interval{0.79, 0.94}), "0.87");
   EXPECT_EQ(interval_text(Interval{0.79, 0.9349}, " to ", "-"), "0.79 to 0.93");
-  EXPECT_EQ(figure(1, Interval{1, 1}), "1.0000");
+  EXPECT_EQ(figure(0, Interval{0, 0}), "0.000") << "it has no width";
   EXPECT_EQ(figure(0.87112, std::nullopt), "0.871");
   EXPECT_EQ(interval_text(std::nullopt, " to ", "-"), "-");
 }
