@@ -377,7 +377,7 @@ TEST_F(Tune, ASmallSpaceRunsOut) {
 
 TEST_F(Tune, RefusesBeforeAnyWork) {
   const auto with_space = [this](const std::string& text, const Arguments& more = {}) {
-    const Arguments arguments = tune("new") + more;
+    Arguments arguments = tune("new") + more;
     write_bytes(folder_ / "space.toml", text);
     return arguments;
   };

@@ -25,8 +25,8 @@ Statistic mean_of(const std::vector<double>& values) {
 // 1,000 resamples are within some 8 % of it, as of a seed that is fixed.
 TEST(Bootstrap, OfAMeanIsWhatTheNormalDistributionSays) {
   testing::Random random(5);
-  std::vector<double> values;
-  for (int i = 0; i < 400; ++i) values.push_back(random.normal());
+  std::vector<double> values(400);
+  for (double& value : values) value = random.normal();
   const double n = static_cast<double>(values.size());
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
   double squares = 0;
@@ -85,11 +85,12 @@ TEST(Bootstrap, LeavesOutResamplesThatDoNotDefineAFigure) {
 
 TEST(Bootstrap, IsTheSameInEveryThread) {
   testing::Random random(6);
-  std::vector<double> values;
-  for (int i = 0; i < 20; ++i) values.push_back(random.normal());
+  std::vector<double> values(20);
+  for (double& value : values) value = random.normal();
   const auto expected = bootstrap(values.size(), 1, mean_of(values));
   std::vector<std::vector<std::optional<Interval>>> found(4);
   std::vector<std::thread> threads;
+  threads.reserve(found.size());
   for (auto& one : found) {
     threads.emplace_back([&] { one = bootstrap(values.size(), 1, mean_of(values)); });
   }

@@ -104,6 +104,7 @@ TEST(Ec57Statistics, GrossIsOfBeatsAndAverageOfRecords) {
 
 TEST(Ec57Statistics, IntervalsHoldTheFigure) {
   std::vector<RecordScore> records;
+  records.reserve(20);
   for (int i = 0; i < 20; ++i) records.push_back(score(50 + 2 * i, 100, i));
   for (const Aggregate aggregate : {Aggregate::gross, Aggregate::average}) {
     const double percent = aggregate_percent(aggregate, veb_sensitivity, records).value();

@@ -4,6 +4,7 @@
 #include <regex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/sha256.h"
@@ -109,7 +110,7 @@ const std::vector<Command>& writing_commands() {
   return commands;
 }
 
-Workbench::Workbench(const Command& command) : command_(command) {
+Workbench::Workbench(Command command) : command_(std::move(command)) {
   for (std::string& argument : command_.arguments) {
     if (argument == "file://MIRROR") argument = "file://" + path("database").string();
   }

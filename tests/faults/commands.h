@@ -36,7 +36,7 @@ using Tree = std::map<std::string, std::string>;
 // A folder with what the command reads, and `out`, where it writes.
 class Workbench {
  public:
-  explicit Workbench(const Command& command);
+  explicit Workbench(Command command);
 
   // Puts `out` into the state from which the command starts.
   void reset() const;

@@ -43,6 +43,7 @@ std::array<int, 2> make_terminal(unsigned short columns) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> result;
+  result.reserve(texts.size() + 1);
   for (std::string& text : texts) result.push_back(text.data());
   result.push_back(nullptr);
   return result;
@@ -58,6 +59,7 @@ std::vector<std::string> merged_environment(
   }
   for (const auto& [name, value] : changes) variables[name] = value;
   std::vector<std::string> result;
+  result.reserve(variables.size());
   for (const auto& [name, value] : variables) result.push_back(name + "=" + value);
   return result;
 }

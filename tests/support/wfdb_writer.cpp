@@ -104,7 +104,7 @@ TestRecord random_record(const std::string& name, int beats, const std::string& 
   Random random(seed);
   record.signals.resize(2);
   for (std::vector<int>& signal : record.signals) {
-    signal.resize(static_cast<std::size_t>(300 * beats));
+    signal.resize(300 * static_cast<std::size_t>(beats));
     for (int& sample : signal) sample = 1024 + static_cast<int>(random.integer(-200, 200));
   }
   for (int i = 0; i < beats; ++i) {
