@@ -100,9 +100,12 @@ std::string data_section(const ModelCard& card) {
   const StoreInfo& info = card.store.info();
   std::string text = fmt::format(
       "## Data\n\nRecordings of the folder {}, first lead each, in a store of {}. Beats are cut "
-      "around R waves that its annotations name; their classes are those of the label map "
-      "`{}`.\n\n",
-      plain(info.source), plain(info.tool), info.label_map);
+      "around R waves {}; their classes are those of the label map `{}`.\n\n",
+      plain(info.source), plain(info.tool),
+      info.marks == BeatMarks::detected
+          ? "where ekgine's detector finds them within 150 ms of an annotated one"
+          : "that its annotations name",
+      info.label_map);
   text += head({"class", "", "annotation symbols"});
   const LabelMap& map = label_map(info.label_map);
   for (std::size_t c = 0; c < class_names.size(); ++c) {
@@ -187,7 +190,8 @@ std::string limits_section(const ModelCard& card) {
   text +=
       "- Nothing is known of patients, devices, leads and sampling rates other than those of the "
       "records above.\n"
-      "- R waves are those of annotations: what a detector of R waves misses is in no figure.\n"
+      "- Beats without an annotation, and those that a detector of R waves misses, are in no "
+      "figure.\n"
       "- One run with one seed: another seed gives other figures.\n";
   const BeatUnit unit = card.options.model.beat_unit;
   if (unit == BeatUnit::record || unit == BeatUnit::deviation) {

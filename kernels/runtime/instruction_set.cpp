@@ -1,10 +1,12 @@
 #include "kernels/runtime/instruction_set.h"
 
+#include <array>
 #include <cstdlib>
 #include <optional>
 #include <string_view>
 
 #include "base/error.h"
+#include "kernels/compiled_for.h"
 
 #if EKGINE_INSTRUCTION_SETS
 // The table of cmake/EkgineInstructionSets.cmake: for each kernel the address in use, and one for
@@ -22,16 +24,6 @@ namespace ekgine {
 namespace {
 
 constexpr const char* variable = "EKGINE_INSTRUCTIONS";
-#if EKGINE_INSTRUCTION_SETS
-constexpr std::array all = {InstructionSet::baseline, InstructionSet::avx2, InstructionSet::avx512};
-InstructionSet in_use = InstructionSet::baseline;
-#elif defined(__AVX512F__)
-constexpr InstructionSet in_use = InstructionSet::avx512;
-#elif defined(__AVX2__)
-constexpr InstructionSet in_use = InstructionSet::avx2;
-#else
-constexpr InstructionSet in_use = InstructionSet::baseline;
-#endif
 
 // "" where nothing is asked for.
 std::string_view asked_for() {
@@ -69,11 +61,11 @@ bool supported(InstructionSet set) {
 }
 
 InstructionSet instruction_set() {
-  return in_use;
+  return kernels::compiled_for();
 }
 
 bool instruction_set_was_asked_for() {
-  return choice_named<InstructionSet>(asked_for()) == in_use;
+  return choice_named<InstructionSet>(asked_for()) == instruction_set();
 }
 
 void check_instruction_set() {
@@ -82,9 +74,9 @@ void check_instruction_set() {
   const std::optional<InstructionSet> set = choice_named<InstructionSet>(name);
   if (!set) fail("{}='{}' is none of baseline, avx2, avx512", variable, name);
   if (!supported(*set)) fail("{}={}: this processor has no {}", variable, name, label(*set));
-  if (*set != in_use) {
+  if (*set != instruction_set()) {
     fail("{}={}: this build has code for {} alone; configure with -DEKGINE_NATIVE=OFF", variable,
-         name, label(in_use));
+         name, label(instruction_set()));
   }
 }
 
@@ -92,14 +84,17 @@ void check_instruction_set() {
 // Called by the table, as the program starts; a wrong value of the variable waits for
 // check_instruction_set(), where an error can be told.
 extern "C" void ekgine_choose_kernels() {
+  constexpr std::array all = {InstructionSet::baseline, InstructionSet::avx2,
+                              InstructionSet::avx512};
+  InstructionSet best = InstructionSet::baseline;
   for (const InstructionSet set : all) {
-    if (supported(set)) in_use = set;
+    if (supported(set)) best = set;
   }
   const std::optional<InstructionSet> asked = choice_named<InstructionSet>(asked_for());
-  if (asked && supported(*asked)) in_use = *asked;
+  if (asked && supported(*asked)) best = *asked;
   for (long i = 0; i < ekgine_kernels_count; ++i) {
     ekgine_kernels_chosen[i] =
-        ekgine_kernels_choices[i * static_cast<long>(all.size()) + static_cast<long>(in_use)];
+        ekgine_kernels_choices[i * static_cast<long>(all.size()) + static_cast<long>(best)];
   }
 }
 #endif

@@ -32,6 +32,38 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "store.json"));
 }
 
+// Of a real record with 2,953 beats, a third of them ectopic.
+TEST_F(SmallStore, PreprocessCutsBeatsWhereTheyAreDetected) {
+  const auto store_of = [this](const char* marks) {
+    const ProcessResult result =
+        ekgine({"preprocess", "--database", std::string(EKGINE_SOURCE_DIR) + "/data/samples",
+                "--records", "208", "--output", path(marks), "--marks", marks, "--json"});
+    expect_success(result);
+    return nlohmann::json::parse(result.out);
+  };
+  const auto annotated = store_of("annotated"), detected = store_of("detected");
+  EXPECT_FALSE(annotated.contains("missed_beats"));
+  EXPECT_LE(detected.at("missed_beats"), 20);
+  EXPECT_LE(detected.at("extra_beats"), 10);
+  const RecordBeats there = Store(path("annotated")).read("208");
+  const RecordBeats here = Store(path("detected")).read("208");
+  EXPECT_EQ(here.size() + detected.at("missed_beats").get<std::int64_t>(), there.size());
+  EXPECT_EQ(Store(path("annotated")).info().marks, BeatMarks::annotated);
+  EXPECT_EQ(Store(path("detected")).info().marks, BeatMarks::detected);
+  // Labels follow the beats, each within 150 ms of where it was annotated.
+  std::int64_t moved = 0, at = 0;
+  for (std::int64_t i = 0; i < here.size(); ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    while (there.r_samples[static_cast<std::size_t>(at)] < here.r_samples[k] - same_beat) ++at;
+    const auto annotation = static_cast<std::size_t>(at);
+    ASSERT_LE(there.r_samples[annotation], here.r_samples[k] + same_beat);
+    EXPECT_EQ(here.symbols[k], there.symbols[annotation]) << "beat " << i;
+    if (here.r_samples[k] != there.r_samples[annotation]) ++moved;
+    ++at;
+  }
+  EXPECT_GT(moved, 100);
+}
+
 TEST_F(SmallStore, PreprocessTellsWhatItLeftOut) {
   TestRecord record = random_record("904", 6, "NV", 8);
   record.signals[0][150] = -2048;

@@ -218,6 +218,24 @@ TEST_F(Train, ModelCardsEscapeNames) {
               HasSubstr("/a\\|b \\<script\\>\\`\\*\\_\\\\n\\[x\\](y), first lead each"));
 }
 
+// R waves of a detector are not those of annotations.
+TEST_F(Train, ModelCardsSayWhereBeatsAre) {
+  expect_success(ekgine(training(path("annotated"))));
+  EXPECT_THAT(read("annotated/model_card.md"),
+              HasSubstr("Beats are cut around R waves that its annotations name;"));
+  const fs::path file = fs::path(store_) / "store.json";
+  auto description = read_json<nlohmann::ordered_json>(file, Sealed::if_present);
+  description["marks"] = "detected";
+  write_bytes(file, sealed_json(description));
+  expect_success(ekgine(training(path("detected"))));
+  EXPECT_THAT(read("detected/model_card.md"),
+              HasSubstr("Beats are cut around R waves where ekgine's detector finds them"));
+  description["marks"] = "guessed";
+  write_bytes(file, sealed_json(description));
+  expect_one_line(ekgine(training(path("guessed"))), 1,
+                  "the marks are 'guessed', expected annotated or detected");
+}
+
 TEST_F(Train, NumbersRunsWithoutOutput) {
   Arguments arguments = training("");
   arguments.resize(arguments.size() - 2);  // no --output

@@ -144,6 +144,12 @@ TEST(BeatComparison, ScoresFromTheStart) {
   // A beat at the start and one right before it are one, whoever has the earlier one.
   EXPECT_EQ(counted(every(3600, 500, 3), every(3590, 500, 3), 360, late), "Nn 3");
   EXPECT_EQ(counted(every(3590, 500, 3), every(3600, 500, 3), 360, late), "Nn 2");
+  // As far as the window, 54 samples, its end in.
+  EXPECT_EQ(counted(every(3600, 500, 3), every(3546, 500, 3), 360, late), "Nn 3");
+  EXPECT_EQ(counted(every(3600, 500, 3), every(3545, 500, 3), 360, late), "No 3, On 2");
+  const Marks before = every(3590, 500, 3), rest = every(4090, 500, 2);
+  EXPECT_EQ(counted(before, every(3654, 1, 1) + rest, 360, late), "Nn 2") << "passed over";
+  EXPECT_EQ(counted(before, every(3655, 1, 1) + rest, 360, late), "Nn 2, On 1");
   const Marks early = every(3550, 200, 10), after = every(3605, 200, 10);
   EXPECT_EQ(counted(early, after, 360, late), "No 9, On 9");
   EXPECT_EQ(counted(every(100, 300, 5), every(100, 300, 5), 360, late), "") << "all before";

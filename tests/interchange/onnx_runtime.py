@@ -14,7 +14,6 @@ the sample records. Prints the largest difference of each. Modules that are miss
 script ends with status 77: there is nothing that it could check.
 """
 
-import importlib
 import json
 import pathlib
 import shutil
@@ -22,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 
-from cut_store import cut_store
+from support import cut_store, module
 
 SKIPPED = 77
 TOLERANCE = 1e-5
@@ -36,13 +35,6 @@ MODELS = {
     "CNNLSTM_Model": ["--lstm-units", "24", "--amplitude", "centred"],
     "Baseline_Model": ["--amplitude", "mV"],
 }
-
-
-def module(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 numpy, h5py = module("numpy"), module("h5py")

@@ -8,7 +8,6 @@ descriptions in docs/formats.md. Modules that are missing are named; without Num
 script ends with status 77: there is nothing that it could check.
 """
 
-import importlib
 import json
 import os
 import pathlib
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from cut_store import cut_store
+from support import cut_store, module
 
 SKIPPED = 77
 RECORDS = ["217", "213"]
@@ -26,13 +25,6 @@ T = 2
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
-
-
-def module(name):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        return None
 
 
 numpy, h5py = module("numpy"), module("h5py")

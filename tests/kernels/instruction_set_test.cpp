@@ -16,7 +16,13 @@ namespace {
 TEST(InstructionSet, IsTheOneAskedFor) {
   const char* const asked = std::getenv("EKGINE_INSTRUCTIONS");
   if (asked == nullptr) {
+    // The best there is.
     EXPECT_TRUE(supported(instruction_set()));
+    for (const auto& choice : choices_of(InstructionSet())) {
+      if (supported(choice.value)) {
+        EXPECT_LE(choice.value, instruction_set()) << choice.name;
+      }
+    }
     EXPECT_FALSE(instruction_set_was_asked_for());
     return;
   }

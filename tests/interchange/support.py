@@ -1,10 +1,19 @@
-"""A store with less in it, for tests that are to be quick."""
+"""What the scripts here share."""
 
+import importlib
 import json
 
 
+def module(name):
+    """A module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
 def cut_store(whole, part, kept):
-    """The first beats of every record, as a store made by h5py: without checksums."""
+    """A store with less in it: the first beats of every record, made by h5py, without checksums."""
     import h5py
     import numpy
 
