@@ -21,6 +21,7 @@ WfdbAnnotation mark(std::int64_t sample, char symbol) {
 
 std::vector<std::pair<std::int64_t, char>> marks_of(const MovedMarks& moved) {
   std::vector<std::pair<std::int64_t, char>> marks;
+  marks.reserve(moved.annotations.size());
   for (const WfdbAnnotation& annotation : moved.annotations) {
     marks.emplace_back(annotation.sample, annotation.symbol);
   }
