@@ -9,7 +9,6 @@
 
 #include <stdexcept>
 #include <string>
-#include <utility>
 
 namespace ekgine {
 
@@ -18,10 +17,13 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// fail() with its arguments packed: one function for all of its calls, which are many.
+[[noreturn]] void fail_formatted(fmt::string_view text, fmt::format_args args);
+
 // Throws an Error with a formatted text: fail("{}:2: format {} is not supported", path, format).
 template <class... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> text, Args&&... args) {
-  throw Error(fmt::format(text, std::forward<Args>(args)...));
+  fail_formatted(text, fmt::make_format_args(args...));
 }
 
 }  // namespace ekgine

@@ -15,16 +15,20 @@ endfunction()
 
 # ekgine_unity(TARGET)
 #
-# Compiles the files of a target sixteen at a time, where EKGINE_UNITY says so: what they include is most
-# of their text. They must not use one name for two things in their anonymous namespaces, nor begin
-# with a `using` that the next one could meet.
+# Compiles the files of a target together, up to sixteen at a time and about as many each time, where
+# EKGINE_UNITY says so: what they include is most of their text. They must not use one name for two
+# things in their anonymous namespaces, nor begin with a `using` that the next one could meet.
 function(ekgine_unity target)
-  set_target_properties(${target} PROPERTIES UNITY_BUILD ${EKGINE_UNITY} UNITY_BUILD_BATCH_SIZE 16)
+  get_target_property(files ${target} SOURCES)
+  list(LENGTH files count)
+  math(EXPR batches "(${count} + 15) / 16")
+  math(EXPR size "(${count} + ${batches} - 1) / ${batches}")
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${EKGINE_UNITY} UNITY_BUILD_BATCH_SIZE ${size})
 endfunction()
 
 # ekgine_lightly_optimised(TARGET)
 #
-# For targets that only tell others what to do. Two thirds of the time that they take to compile is
+# For targets that only tell others what to do, or read and write files. Two thirds of the time that they take to compile is
 # the optimising of JSON and options; -O1 spares two fifths of it, and nothing that takes time runs
 # there.
 function(ekgine_lightly_optimised target)

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "kernels/runtime/reserved_workspace.h"
 
 namespace ekgine {
 
@@ -28,7 +29,7 @@ void for_each_item(std::int64_t n, const std::function<void(std::int64_t, const 
 
   const auto run_items = [&] {
     set_thread_count(1);  // of this thread alone
-    Workspace workspace(workspace_bytes);
+    ReservedWorkspace workspace(workspace_bytes);
     const Cpu cpu{workspace};
     for (std::int64_t i; !stop && !interrupted() && (i = next++) < n;) {
       try {

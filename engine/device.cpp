@@ -15,6 +15,7 @@
 #include "kernels/runtime/processor.h"
 #if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_device.h"
+#include "kernels/runtime/reserved_workspace.h"
 #endif
 
 namespace ekgine {
@@ -52,7 +53,7 @@ Device Device::cpu(DType type, const Options& options) {
 Device::Device(DType type, const Options& options)
     : type_(type == DType::bf16 ? DType::f32 : type),
       image_type_(type),
-      workspace_(std::make_unique<Workspace>(options.workspace_reserve)),
+      workspace_(std::make_unique<ReservedWorkspace>(options.workspace_reserve)),
       activations_("activations", options.activation_reserve, options.guarded),
       back_end_(std::make_unique<BackEnd>(cpu_back_end(type, *workspace_))) {}
 

@@ -14,6 +14,7 @@
 #include "engine/profile.h"
 #include "engine/tensor.h"
 #include "kernels/runtime/arena.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "kernels/runtime/step.h"
 
 namespace ekgine {
@@ -150,8 +151,8 @@ class Device {
   std::vector<To> read_as(const Tensor& tensor) const;
 
   DType type_, image_type_;
-  std::unique_ptr<CudaDevice> cuda_;      // null on the CPU
-  std::unique_ptr<Workspace> workspace_;  // of the CPU
+  std::unique_ptr<CudaDevice> cuda_;              // null on the CPU
+  std::unique_ptr<ReservedWorkspace> workspace_;  // of the CPU
   Arena activations_;
   bool planning_ = false;  // activations have addresses only
   std::unique_ptr<BackEnd> back_end_;

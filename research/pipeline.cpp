@@ -17,6 +17,7 @@
 #include "data/store.h"
 #include "evaluation/predictions.h"
 #include "kernels/morlet_cwt.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "model/weights.h"
 #include "research/final.h"
 #include "research/kfold.h"
@@ -207,7 +208,7 @@ void Pipeline::write_page() const {
     }
   }
   page.beats = choose_beats(page.models, best_model(page.models));
-  Workspace workspace(std::size_t{1} << 26);
+  ReservedWorkspace workspace(std::size_t{1} << 26);
   for (PageBeat& beat : page.beats) {
     const RecordBeats record = store.read(beat.record);
     const auto found = std::ranges::find(record.r_samples, beat.r_sample);

@@ -161,18 +161,4 @@ void Arena::release(std::byte* block) noexcept {
   }
 }
 
-Workspace::Workspace(std::size_t reserve) : Workspace(host_memory("workspace", reserve)) {}
-
-std::byte* Workspace::take(std::size_t bytes) {
-  const std::size_t padded = round_up(bytes, Arena::alignment);
-  if (padded > memory_->bytes() - used_) {
-    fail("workspace: {} MiB do not fit, {} of {} MiB are in use; use a smaller batch", padded >> 20,
-         used_ >> 20, memory_->bytes() >> 20);
-  }
-  std::byte* block = memory_->data() + used_;
-  used_ += padded;
-  high_water_ = std::max(high_water_, used_);
-  return block;
-}
-
 }  // namespace ekgine

@@ -100,44 +100,4 @@ class Arena {
   std::int64_t traces_ = 0, faults_ = 0;
 };
 
-// Scratch memory of a kernel call: a stack that is empty between calls.
-//
-//   Workspace::Scope scratch(cpu.workspace);
-//   float* partial = scratch.take<float>(threads * channels);
-//
-// Values are undefined. The reservation is fixed, so nothing is ever allocated.
-class Workspace {
- public:
-  explicit Workspace(std::unique_ptr<Memory> memory) : memory_(std::move(memory)) {}
-  explicit Workspace(std::size_t reserve);  // in host memory
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-
-  class Scope {
-   public:
-    explicit Scope(Workspace& workspace) : workspace_(workspace), mark_(workspace.used_) {}
-    Scope(const Scope&) = delete;
-    Scope& operator=(const Scope&) = delete;
-    ~Scope() { workspace_.used_ = mark_; }
-
-    // `count` elements, 64-byte aligned, valid until the scope ends.
-    template <class T>
-    T* take(std::size_t count) {
-      return reinterpret_cast<T*>(workspace_.take(count * sizeof(T)));
-    }
-
-   private:
-    Workspace& workspace_;
-    std::size_t mark_;
-  };
-
-  std::size_t high_water() const { return high_water_; }
-
- private:
-  std::byte* take(std::size_t bytes);
-
-  std::unique_ptr<Memory> memory_;
-  std::size_t used_ = 0, high_water_ = 0;
-};
-
 }  // namespace ekgine

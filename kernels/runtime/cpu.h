@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "kernels/runtime/arena.h"
 #include "kernels/runtime/kernel.h"
 #include "kernels/runtime/step.h"
+#include "kernels/runtime/workspace.h"
 
 namespace ekgine {
 

@@ -8,9 +8,9 @@
 
 #include <cstdint>
 
-#include "kernels/runtime/arena.h"
 #include "kernels/runtime/kernel.h"
 #include "kernels/runtime/step.h"
+#include "kernels/runtime/workspace.h"
 
 namespace ekgine {
 

@@ -10,6 +10,7 @@
 #include "base/option_error.h"
 #include "kernels/runtime/cuda_libraries.h"
 #include "kernels/runtime/device_code.h"
+#include "kernels/runtime/reserved_workspace.h"
 
 namespace ekgine {
 
@@ -164,7 +165,7 @@ CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
     : ordinal_(ordinal),
       stream_(std::make_unique<Stream>(ordinal)),
       staging_(std::make_unique<Staging>(stream_->handle)),
-      workspace_(std::make_unique<Workspace>(allocate("workspace", workspace_bytes))),
+      workspace_(std::make_unique<ReservedWorkspace>(allocate("workspace", workspace_bytes))),
       libraries_(std::make_unique<CudaLibraries>(stream_->handle, tf32)),
       step_memory_(allocate("step", sizeof(Step))),
       context_{.stream = stream_->handle,

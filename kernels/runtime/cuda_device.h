@@ -8,6 +8,7 @@
 
 #include "kernels/runtime/cuda.h"
 #include "kernels/runtime/memory.h"
+#include "kernels/runtime/reserved_workspace.h"
 
 namespace ekgine {
 
@@ -59,7 +60,7 @@ class CudaDevice {
   class Staging;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Staging> staging_;
-  std::unique_ptr<Workspace> workspace_;
+  std::unique_ptr<ReservedWorkspace> workspace_;
   std::unique_ptr<CudaLibraries> libraries_;
   std::unique_ptr<Memory> step_memory_;
   Cuda context_;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "data/scalogram.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/apps/program.h"
 #include "tests/support/event_reader.h"
 
@@ -42,7 +43,7 @@ TEST_F(Export, WritesSequences) {
               ElementsAre("901.tfrecord", "902.tfrecord", "903.tfrecord"));
 
   const RecordBeats record = Store(store_).read("902");
-  Workspace workspace(std::size_t{1} << 30);
+  ReservedWorkspace workspace(std::size_t{1} << 30);
   std::vector<float> scalograms(static_cast<std::size_t>(record.size() * scalogram_size));
   compute_scalograms({workspace}, record.beats, scalograms);
   const std::vector<std::string> records = read_tfrecords(read("tfrecord/902.tfrecord"));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/runtime/cuda_device.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/random.h"
 #include "tests/support/cuda_array.h"
 #include "tests/support/cuda_case.h"
@@ -45,7 +46,7 @@ double error(const CudaDevice& device, MorletCwtShape s, MorletCwtPath path, boo
   const std::vector<double> x64(x.begin(), x.end()), mean64(mean.begin(), mean.end()),
       std64(std.begin(), std.end());
   std::vector<double> expected(static_cast<std::size_t>(s.signals * s.scales * s.length));
-  Workspace workspace(workspace_bytes);
+  ReservedWorkspace workspace(workspace_bytes);
   kernels::morlet_cwt(Cpu{workspace}, s, x64.data(), normalised ? mean64.data() : nullptr,
                       normalised ? std64.data() : nullptr, expected.data());
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/morlet_cwt.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -19,7 +20,7 @@ using testing::TemporaryDirectory;
 // Mean and standard deviation in long double, over scalograms in double.
 Normalisation reference(const std::vector<RecordBeats>& records) {
   std::vector<double> scalograms;
-  Workspace workspace(std::size_t{1} << 30);
+  ReservedWorkspace workspace(std::size_t{1} << 30);
   for (const RecordBeats& record : records) {
     const std::vector<double> beats(record.beats.begin(), record.beats.end());
     std::vector<double> more(static_cast<std::size_t>(record.size() * 32 * 187));

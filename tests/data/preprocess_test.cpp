@@ -10,6 +10,7 @@
 #include "data/beat_unit.h"
 #include "data/normalisation.h"
 #include "data/scalogram.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/temporary_directory.h"
@@ -121,7 +122,7 @@ TEST_F(Preprocess, WritesScalogramsWhenAsked) {
   options_.scalograms = true;
   preprocess(options_);
   const Store store(options_.output);
-  Workspace workspace(std::size_t{1} << 30);
+  ReservedWorkspace workspace(std::size_t{1} << 30);
   for (const std::string& name : store.record_names()) {
     const RecordBeats record = store.read(name);
     std::vector<float> expected(static_cast<std::size_t>(record.size() * scalogram_size));

@@ -9,6 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/interrupt.h"
 #include "data/scalogram.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/beats.h"
 #include "tests/support/event_reader.h"
 #include "tests/support/expect_error.h"
@@ -26,7 +27,7 @@ using testing::TemporaryDirectory;
 using testing::write_bytes;
 
 std::vector<float> scalograms_of(const RecordBeats& record) {
-  Workspace workspace(std::size_t{1} << 30);
+  ReservedWorkspace workspace(std::size_t{1} << 30);
   std::vector<float> scalograms(static_cast<std::size_t>(record.size() * scalogram_size));
   compute_scalograms({workspace}, record.beats, scalograms);
   return scalograms;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/random.h"
 #include "tests/support/thread_count.h"
 
@@ -21,7 +22,7 @@ struct State {
       : weight(std::move(initial)), m(weight.size()), v(weight.size()) {}
   void step(double learning_rate, const AdamWSettings& settings, std::uint32_t t,
             const std::vector<T>& gradient) {
-    Workspace workspace(1 << 16);
+    ReservedWorkspace workspace(1 << 16);
     adamw(Cpu{workspace, {.number = t, .learning_rate = learning_rate}},
           static_cast<std::int64_t>(weight.size()), settings, gradient.data(), weight.data(),
           m.data(), v.data());
@@ -137,7 +138,7 @@ TEST(AdamW, GivesTheSameBitsAtAnyThreadCountAndTouchesNothingElse) {
     EXPECT_TRUE(after_three_steps(threads) == expected) << threads << " threads";
   }
   // A part of an array is updated like the same elements of the whole.
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   State<float> part(initial);
   for (std::uint32_t t = 1; t <= 3; ++t) {
     adamw(Cpu{workspace, {.number = t, .learning_rate = 1e-3}}, 101, {}, gradient.data() + 7,

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/add_position.h"
 #include "tests/support/op_test.h"
 
@@ -23,7 +24,7 @@ TEST(AddPosition, AddsRowTOfTheTableAtPositionT) {
 }
 
 TEST(AddPosition, AssignsZeroToUnusedRows) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   const std::vector<double> dy = {1, 2, 3, 4, 10, 20, 30, 40};  // (2,2,2)
   std::vector<double> dtable(6, std::numeric_limits<double>::quiet_NaN());

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/add_scaled.h"
 #include "tests/support/op_test.h"
 
@@ -30,7 +31,7 @@ TEST(AddScaled, NamesTheShapesItRefuses) {
 }
 
 TEST(Scale, AssignsOrAddsAndDoesNothingUnasked) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   const std::vector<float> x = {1, -2, 3};
   std::vector<float> y(3, std::numeric_limits<float>::quiet_NaN());

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/attention.h"
 #include "tests/support/at.h"
 #include "tests/support/op_test.h"
@@ -214,7 +215,7 @@ TEST(Attention, KeepsItsExpectationUnderDropout) {
 
 TEST(Attention, SavesLogsumexp) {
   const Inputs in = draw({1, 3, 2, 4});
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   std::vector<double> y(24), logsumexp(6, std::numeric_limits<double>::quiet_NaN());
   kernels::attention_forward(cpu, in.shape, kernels::Dropout{}, in.query.data(), in.key.data(),

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/batch_norm_relu_pool.h"
 #include "tests/support/double_step.h"
 #include "tests/support/op_test.h"
@@ -21,7 +22,7 @@ TEST(BatchNormReluPool, AccumulatesInBfloat16) {
   };
   const std::vector<bfloat16> x = draw(s.n * s.h * s.w * s.c), dy = draw(s.n * 1 * 2 * s.c);
   const std::vector<float> mean(33, 0.1F), rstd(33, 0.9F), weight(33, 1.2F), bias(33, 0.3F);
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   expect_accumulates_in_bfloat16(s.n * s.h * s.w * s.c, [&](Gradient<bfloat16> dx) {
     kernels::batch_norm_relu_max_pool2d_backward(Cpu{workspace}, s, x.data(), mean.data(),
                                                  rstd.data(), weight.data(), bias.data(), dy.data(),

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/batch_norm.h"
 #include "tests/support/op_test.h"
 
@@ -22,7 +23,7 @@ struct Statistics {
 template <class T>
 Statistics<T> statistics(kernels::BatchNormShape s, T epsilon, T momentum,
                          const std::vector<T>& x) {
-  Workspace workspace(1 << 24);
+  ReservedWorkspace workspace(1 << 24);
   const auto channels = static_cast<std::size_t>(s.channels);
   Statistics<T> found{std::vector<T>(channels, T(NAN)), std::vector<T>(channels, T(NAN)),
                       std::vector<T>(channels, T(10)), std::vector<T>(channels, T(20))};

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/conv2d.h"
 #include "tests/support/op_test.h"
 
@@ -28,7 +29,7 @@ void expect_added_gradients(kernels::Conv2dShape s) {
   const std::vector<T> x = draw(s.in()), w = draw(s.weights()), dy = draw(s.out());
   std::vector<T> dx(x.size()), dw(w.size()), added_dx = draw(s.in()), added_dw = draw(s.weights());
   std::vector<T> expected_dx = added_dx, expected_dw = added_dw;
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   const auto backward = [&](std::vector<T>& to_x, std::vector<T>& to_w, bool accumulate) {
     kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(),
                              Gradient<T>{to_x.data(), accumulate},
@@ -62,7 +63,7 @@ TEST(Conv2d, AccumulatesInBfloat16) {
     };
     const std::vector<bfloat16> x = draw(s.in()), dy = draw(s.out());
     const std::vector<float> w(static_cast<std::size_t>(s.weights()), 0.3F);
-    Workspace workspace(std::size_t{1} << 28);
+    ReservedWorkspace workspace(std::size_t{1} << 28);
     expect_accumulates_in_bfloat16(s.in(), [&](Gradient<bfloat16> dx) {
       kernels::conv2d_backward(Cpu{workspace}, s, x.data(), w.data(), dy.data(), dx,
                                Gradient<float>());
@@ -102,7 +103,7 @@ TEST(Conv2d, GivesTheSameBitsAtAnyAddress) {
     return drawn;
   };
   const std::vector<float> x = values(s.in()), w = values(s.weights());
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   constexpr std::size_t vector = Arena::alignment / sizeof(float);
   std::vector<float> memory(static_cast<std::size_t>(s.out()) + 2 * vector);
   void* aligned = memory.data();
@@ -125,7 +126,7 @@ TEST(Conv2d, AssignsZeroToTheKernelsGradientWithoutImages) {
     const std::vector<float> images(static_cast<std::size_t>(s.in() + s.out()), 1.0F);
     std::vector<float> dw(static_cast<std::size_t>(s.weights()), 7.0F);
     const std::vector<float> w = dw;
-    Workspace workspace(std::size_t{1} << 28);
+    ReservedWorkspace workspace(std::size_t{1} << 28);
     for (s.n = 1; s.n >= 0; --s.n) {  // the first leaves its sums in the workspace
       kernels::conv2d_backward(Cpu{workspace}, s, images.data(), w.data(), images.data(),
                                Gradient<float>(), Gradient<float>{dw.data(), false});

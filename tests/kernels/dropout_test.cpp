@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/dropout.h"
 #include "tests/support/op_test.h"
 
@@ -104,7 +105,7 @@ TEST(Dropout, GivesTheSameBitsAtAnyThreadCount) {
 }
 
 TEST(Dropout, ZeroesEvenNaN) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace, dropout_step};
   const std::vector<double> x(256, std::numeric_limits<double>::quiet_NaN());
   std::vector<double> y(256), factor(256);

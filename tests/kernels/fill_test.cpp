@@ -5,11 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
+
 namespace ekgine::testing {
 namespace {
 
 TEST(Fill, WritesEveryElementAndNoOther) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   for (const std::int64_t n : {0, 1, 33, 100003}) {
     std::vector<double> y(static_cast<std::size_t>(n) + 1, -1);

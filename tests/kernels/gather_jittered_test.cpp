@@ -6,6 +6,7 @@
 #include <numeric>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_test.h"
 
@@ -17,7 +18,7 @@ constexpr Step jitter_step{.seed = 7, .number = 12};
 // The factors that rows of ones get.
 std::vector<float> factors(const std::vector<std::int32_t>& ids, double deviation,
                            const Step& at = jitter_step) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const std::vector<float> ones(3, 1.0F);
   const std::vector<std::int32_t> index(ids.size(), 0);
   std::vector<float> y(3 * ids.size(), -1.0F), found;
@@ -66,7 +67,7 @@ TEST(GatherJittered, CopiesWithoutDeviation) {
 }
 
 TEST(GatherJittered, RefusesRowsThatAreNotThere) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const std::vector<float> x(4);
   std::vector<float> y(4);
   const std::vector<std::int32_t> index = {1, 2}, ids = {0, 0};

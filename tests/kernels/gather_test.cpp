@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/gather.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/op_test.h"
@@ -13,7 +14,7 @@ namespace ekgine::testing {
 namespace {
 
 TEST(Gather, InvertsItsIndexInAscendingOrder) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   const std::vector<std::int32_t> index = {3, 0, 3, 1, 0, 3};
   std::vector<std::int32_t> offsets(6, -1), picks(6, -1);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/glu.h"
 #include "tests/support/op_test.h"
 
@@ -28,7 +29,7 @@ TEST(Glu, GatesTheFirstHalfByTheSecond) {
 }
 
 TEST(Glu, WritesItsGradientOverItsInput) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   std::vector<double> x = {-2, 0.5, 1.5, 1, 3, -4}, dx(6);
   const std::vector<double> dy = {1, 2, 3};

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -23,7 +24,7 @@ TEST(Linear, MultipliesRowsOfAnyLeadingAxes) {
 
 // Sums over nothing are 0, and add nothing.
 TEST(Linear, GradientsOfNoRowsAreZero) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   for (const bool accumulate : {false, true}) {
     std::vector<float> dw(6, 5), dbias(3, 5);
     kernels::linear_backward<float>(Cpu{workspace}, {0, 2, 3}, nullptr, nullptr, nullptr, {},

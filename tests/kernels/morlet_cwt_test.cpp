@@ -9,6 +9,7 @@
 #include <numbers>
 
 #include "base/hdf5.h"
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/support/op_test.h"
 
 namespace ekgine::testing {
@@ -18,7 +19,7 @@ using kernels::MorletCwtShape;
 
 template <class T>
 std::vector<double> coefficients(MorletCwtShape s, const std::vector<double>& signals) {
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   const std::vector<T> x(signals.begin(), signals.end());
   std::vector<T> c(static_cast<std::size_t>(s.signals * s.scales * s.length), T(NAN));
   kernels::morlet_cwt_coefficients(Cpu{workspace}, s, x.data(), c.data());
@@ -28,7 +29,7 @@ std::vector<double> coefficients(MorletCwtShape s, const std::vector<double>& si
 template <class T>
 std::vector<double> scalograms(MorletCwtShape s, const std::vector<double>& signals,
                                const std::vector<double>& mean, const std::vector<double>& std) {
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   const std::vector<T> x(signals.begin(), signals.end());
   const std::vector<T> m(mean.begin(), mean.end()), d(std.begin(), std.end());
   std::vector<T> y(static_cast<std::size_t>(s.signals * s.scales * s.length), T(NAN));

@@ -4,11 +4,13 @@
 
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
+
 namespace ekgine::testing {
 namespace {
 
 TEST(PutBack, CopiesWhereItIsTold) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const std::vector<double> kept = {1, 2, 3};
   for (const std::uint32_t stop : {0U, 7U}) {
     std::vector<double> values = {4, 5, 6};

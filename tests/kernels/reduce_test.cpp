@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/random.h"
 
 namespace ekgine::testing {
@@ -13,7 +14,7 @@ namespace {
 template <class T>
 std::vector<T> sums(std::int64_t rows, std::int64_t columns, const std::vector<T>& x,
                     std::vector<T> sum, bool accumulate) {
-  Workspace workspace(std::size_t{1} << 24);
+  ReservedWorkspace workspace(std::size_t{1} << 24);
   kernels::sum_rows(Cpu{workspace}, rows, columns, x.data(), Gradient<T>{sum.data(), accumulate});
   return sum;
 }

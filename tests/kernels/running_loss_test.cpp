@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
+
 namespace ekgine {
 namespace {
 
@@ -21,7 +23,7 @@ class RunningLossTest : public ::testing::Test {
                           labels.data(), &totals_);
   }
 
-  Workspace workspace_{1 << 16};
+  ReservedWorkspace workspace_{1 << 16};
   kernels::RunningLoss totals_;
 };
 

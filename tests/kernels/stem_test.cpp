@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "tests/cases/ops/stem.h"
 #include "tests/support/double_step.h"
 #include "tests/support/op_test.h"
@@ -118,7 +119,7 @@ TEST(Stem, AddsToGradients) {
                            dy = draw(3 * 3 * 4 * 9);
   const std::vector<float> mean = draw(9), rstd(9, 0.8F), weight = draw(9), bias = draw(9);
   const std::vector<float> patch_mean = draw(9), patch_covariance = draw(81);
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   const auto backward = [&](std::vector<float>& dkernel, std::vector<float>& dweight,
                             std::vector<float>& dbias, bool accumulate) {
     kernels::stem_backward(Cpu{workspace}, s, x.data(), kernel.data(), patch_mean.data(),
@@ -151,7 +152,7 @@ TEST(Stem, RoundsItsKernelToBfloat16) {
   for (float& k : kernel) k = static_cast<float>(random.normal());
   for (const float k : kernel) rounded.push_back(static_cast<float>(bfloat16(k)));
   ASSERT_NE(kernel, rounded);
-  Workspace workspace(std::size_t{1} << 28);
+  ReservedWorkspace workspace(std::size_t{1} << 28);
   const Cpu cpu{workspace};
   const auto results = [&](const std::vector<float>& of) {
     std::vector<float> mean(5), rstd(5), patch_mean(9), covariance(81), running(10, 0.5F), found;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/runtime/reserved_workspace.h"
 #include "kernels/sigmoid.h"
 #include "tests/cases/ops/swish.h"
 #include "tests/support/op_test.h"
@@ -102,7 +103,7 @@ TEST(SwishDropout, IsSwishInInference) {
 }
 
 TEST(SwishDropout, ZeroesEvenNaN) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace, {.seed = 1, .number = 2}};
   const kernels::Dropout drop{0.5, 3};
   const std::vector<double> x(300, std::numeric_limits<double>::quiet_NaN()), ones(300, 1);
@@ -158,7 +159,7 @@ TEST(Sigmoid, KeepsItsRelativeAccuracyInTheTails) {
 }
 
 TEST(Swish, IsFiniteForEveryFiniteInputAndKeepsNaN) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   constexpr float huge = std::numeric_limits<float>::max();
   const std::vector<float> x = {-huge, -1000, -90,  0,
@@ -178,7 +179,7 @@ TEST(Swish, IsFiniteForEveryFiniteInputAndKeepsNaN) {
 }
 
 TEST(Swish, WritesItsGradientOverItsInput) {
-  Workspace workspace(1 << 16);
+  ReservedWorkspace workspace(1 << 16);
   const Cpu cpu{workspace};
   std::vector<double> x = {-2, -0.5, 0, 1, 3}, dx(5);
   const std::vector<double> dy = {1, 2, 3, 4, 5};
