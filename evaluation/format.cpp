@@ -56,4 +56,21 @@ std::string spread(double mean, const std::optional<double>& deviation) {
          (deviation ? fmt::format(" ± {:.{}f}", *deviation, places) : "");
 }
 
+std::vector<double> round_ticks(double low, double high) {
+  const double raw = (high - low) / 4;
+  if (!(raw > 0)) return {low};
+  const double power = std::pow(10, std::floor(std::log10(raw)));
+  const double step = (raw / power > 5   ? 10
+                       : raw / power > 2 ? 5
+                       : raw / power > 1 ? 2
+                                         : 1) *
+                      power;
+  std::vector<double> ticks;
+  // Adding 0 makes the zero that is rounded up to a positive one.
+  for (double i = std::ceil(low / step - 1e-9) + 0.0; i * step <= high * (1 + 1e-9); ++i) {
+    ticks.push_back(i * step);
+  }
+  return ticks;
+}
+
 }  // namespace ekgine

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "evaluation/bootstrap.h"
 
@@ -33,5 +34,8 @@ std::string interval_text(const std::optional<Interval>& interval, const std::st
 
 // Of figures that several runs had: "0.87 ± 0.04"; without a deviation, of one run: "0.871".
 std::string spread(double mean, const std::optional<double>& deviation);
+
+// About five round numbers from `low` to `high`, for an axis.
+std::vector<double> round_ticks(double low, double high);
 
 }  // namespace ekgine

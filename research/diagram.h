@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "base/html.h"
 #include "evaluation/metrics.h"
-#include "research/html.h"
 
 namespace ekgine {
 
@@ -31,8 +31,5 @@ struct Diagram {
 
 // Adds a card with the diagram. A line of one point is a dot.
 void draw(Html& html, const Diagram& d);
-
-// About five round numbers from `low` to `high`.
-std::vector<double> round_ticks(double low, double high);
 
 }  // namespace ekgine

@@ -8,13 +8,14 @@
 #include <optional>
 #include <string_view>
 
+#include "base/html.h"
 #include "base/json_file.h"
 #include "data/labels.h"
 #include "evaluation/colours.h"
 #include "evaluation/format.h"
 #include "evaluation/metrics.h"
+#include "evaluation/page_style.h"
 #include "research/diagram.h"
-#include "research/html.h"
 #include "research/page_beats.h"
 
 namespace ekgine {
@@ -23,80 +24,28 @@ using nlohmann::ordered_json;
 
 namespace {
 
-// Without colours: those are evaluation/colours.h's. On paper the scheme is the light one, nothing
-// scrolls, and what belongs together stays on one page.
+// What this page has beyond what all pages do (evaluation/page_style.h).
 constexpr std::string_view style = R"(
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:1180px;padding:28px 20px 60px;background:var(--paper);color:var(--ink);
-font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
-h1{font-size:1.75rem;line-height:1.2;margin:0 0 8px}
-h2{font-size:1.2rem;margin:44px 0 4px}
-h3{font-size:1rem;margin:0 0 6px}
-p{margin:4px 0 12px;max-width:75ch}
-.soft{color:var(--soft)}
-.small{font-size:.86rem}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-.wide{width:100%;min-width:640px}
-th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
-th{font-weight:600;color:var(--soft);font-size:.86rem}
-th:first-child,td:first-child{text-align:left}
 .under th:first-child{text-align:right}
 td.best{font-weight:700}
 td small{display:block;font-size:.78rem;color:var(--soft)}
-.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr))}
-.card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
 .card svg,.card img{display:block;width:100%;height:auto}
 .card img{border-radius:4px;margin-top:8px}
-.key{display:inline-flex;align-items:center;gap:7px;margin:0 18px 6px 0}
-.key i{width:22px;height:3px;border-radius:2px}
 .answers{width:100%;margin-top:10px;font-size:.8rem}
 .answers td,.answers th{padding:3px 4px;text-align:center;font-size:.8rem}
 .answers td:first-child{text-align:left;max-width:9em;overflow:hidden;text-overflow:ellipsis}
 .tag{display:inline-block;padding:0 7px;border-radius:9px;border:1px solid currentColor;font-size:.8rem}
-svg text{fill:var(--ink);font-family:inherit}
-svg .t{fill:var(--soft)}
-svg .axis{stroke:var(--line);stroke-width:1;fill:none}
 svg .mark{stroke:var(--soft);stroke-width:1;fill:none}
 svg .cell rect{fill:var(--fill);stroke:var(--line)}
 svg .cell text{fill:var(--on)}
 svg .curve{fill:none;stroke-width:2;stroke-linejoin:round}
 svg .dash{stroke-dasharray:5 4}
 svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
-@page{margin:14mm}
-@media print{*{-webkit-print-color-adjust:exact;print-color-adjust:exact}
-html{font-size:11px}
-body{max-width:none;padding:0;font-size:1rem}
-h2{margin-top:24px}
-h1,h2,h3{break-after:avoid}
-h2+p,.keys{break-after:avoid}
-.card,.scroll,.made,tr,svg,img{break-inside:avoid}
-.scroll{overflow:visible}
-.wide{min-width:0}
-.wide th,.wide td{padding:4px 5px;white-space:normal}
-.grid{grid-template-columns:repeat(3,1fr);gap:10px}
-.card{padding:8px}
+.cell{--fill:var(--a);--on:var(--b)}
+@media screen and (prefers-color-scheme:dark){.cell{--fill:var(--c);--on:var(--d)}}
+@media print{.grid{grid-template-columns:repeat(3,1fr);gap:10px}
 .answers td:first-child{max-width:7em}}
 )";
-
-// The scheme as custom properties. Cells have both of their grounds with them (cell_colours()).
-std::string scheme(const PageColours& c, std::string_view fill, std::string_view on) {
-  std::string models;
-  for (std::size_t m = 0; m < c.models.size(); ++m) {
-    models += fmt::format(";--m{}:{}", m, hex(c.models[m]));
-  }
-  return fmt::format(
-      ":root{{--paper:{};--card:{};--ink:{};--soft:{};--line:{};--good:{};--bad:{}{}}}\n"
-      ".cell{{--fill:var({});--on:var({})}}\n",
-      hex(c.paper), hex(c.card), hex(c.ink), hex(c.soft), hex(c.line), hex(c.good), hex(c.bad),
-      models, fill, on);
-}
-
-// On paper light, on a screen as the reader's system is.
-std::string colours() {
-  return ":root{color-scheme:light dark}\n" + scheme(light_page, "--a", "--b") +
-         "@media screen and (prefers-color-scheme:dark){" + scheme(dark_page, "--c", "--d") + "}";
-}
 
 std::optional<double> number(const ordered_json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
@@ -143,7 +92,7 @@ void add_head(Html& html, const Page& page) {
       "<h1>Heartbeat classifiers side by side</h1>\n"
       "<p>Trained on {} records of {}, tested once on {} records that took no part in it: {}. {} "
       "sequences of consecutive beats, each with the class of its last beat.</p>\n",
-      colours(), style, page.train_records.size(), escape(page.data), page.test_records.size(),
+      page_style(), style, page.train_records.size(), escape(page.data), page.test_records.size(),
       escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences));
 }
 
@@ -318,7 +267,8 @@ void add_tuned(Html& html, const Page& page) {
   if (tuned) html.raw("</p>\n");
 }
 
-// The grounds of a cell of such a share, light and dark, and what is written on each.
+// Cells have the grounds of both schemes with them: of such a share, light and dark, and what is
+// written on each.
 std::string cell_colours(double share) {
   const Colour light = mixed(light_page.card, light_page.heat, share);
   const Colour dark = mixed(dark_page.card, dark_page.heat, share);

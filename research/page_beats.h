@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "research/html.h"
+#include "base/html.h"
 #include "research/page.h"
 
 namespace ekgine {

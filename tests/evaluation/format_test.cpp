@@ -1,5 +1,6 @@
 #include "evaluation/format.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -46,6 +47,13 @@ TEST(Format, KeepsTheDigitsThatAnIntervalWarrants) {
   EXPECT_EQ(figure(0, Interval{0, 0}), "0.000") << "it has no width";
   EXPECT_EQ(figure(0.87112, std::nullopt), "0.871");
   EXPECT_EQ(interval_text(std::nullopt, " to ", "-"), "-");
+}
+
+TEST(RoundTicks, AreAboutFiveRoundNumbers) {
+  EXPECT_THAT(round_ticks(0, 1), ::testing::ElementsAre(0, 0.5, 1));
+  EXPECT_THAT(round_ticks(38, 122), ::testing::ElementsAre(50, 100));
+  EXPECT_THAT(round_ticks(-1, 8), ::testing::ElementsAre(0, 5));
+  EXPECT_THAT(round_ticks(3, 3), ::testing::ElementsAre(3));
 }
 
 }  // namespace

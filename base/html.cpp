@@ -1,4 +1,4 @@
-#include "research/html.h"
+#include "base/html.h"
 
 #include "base/console.h"
 
