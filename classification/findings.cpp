@@ -12,7 +12,6 @@ using nlohmann::ordered_json;
 
 namespace {
 
-constexpr std::int32_t class_s = 1, class_v = 2;
 constexpr double hour_s = 3600;
 
 const LabelledBeat& beat_at(const LabelledRecording& recording, std::int64_t beat) {

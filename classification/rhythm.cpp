@@ -9,9 +9,6 @@ namespace ekgine {
 
 namespace {
 
-// As class_names has them; the order is base/beat.h's.
-constexpr std::int32_t label_n = 0, label_s = 1, label_v = 2;
-
 // Beats first … end − 1, without an unreadable stretch between them.
 struct BeatRange {
   std::size_t first = 0, end = 0;
@@ -46,7 +43,7 @@ std::vector<double> irregularities(std::span<const double> intervals) {
 }
 
 bool sinus_or_atrial(const LabelledBeat& beat) {
-  return beat.label == label_n || beat.label == label_s;
+  return beat.label == class_n || beat.label == class_s;
 }
 
 void mark_irregular(const LabelledRecording& recording, std::span<const double> intervals,
@@ -82,9 +79,9 @@ void mark_cycles(const LabelledRecording& recording, BeatRange range, std::size_
   const auto cycle_at = [&](std::size_t first) {
     if (first + normals >= range.end) return false;
     for (std::size_t i = 0; i < normals; ++i) {
-      if (recording.beats[first + i].label != label_n) return false;
+      if (recording.beats[first + i].label != class_n) return false;
     }
-    return recording.beats[first + normals].label == label_v;
+    return recording.beats[first + normals].label == class_v;
   };
   for (std::size_t i = range.first; i < range.end;) {
     std::size_t end = i;
@@ -105,7 +102,7 @@ void mark_tachycardia(const LabelledRecording& recording, BeatRange range,
   constexpr double slowest_s = 60.0 / 100;
   for (std::size_t i = range.first; i < range.end; ++i) {
     const std::size_t first = i;
-    while (i < range.end && recording.beats[i].label == label_v) ++i;
+    while (i < range.end && recording.beats[i].label == class_v) ++i;
     if (i - first < least_beats) continue;
     const auto samples = recording.beats[i - 1].sample - recording.beats[first].sample;
     const double mean =

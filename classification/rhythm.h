@@ -30,6 +30,9 @@
 
 namespace ekgine {
 
+// The classes, as class_names (data/labels.h) has them.
+inline constexpr std::int32_t class_n = 0, class_s = 1, class_v = 2, class_f = 3, class_q = 4;
+
 enum class Rhythm { normal, bigeminy, trigeminy, ventricular_tachycardia, irregular };
 inline constexpr int rhythm_count = 5;
 
