@@ -75,7 +75,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
   set(chosen "")
   set(choices "")
   foreach(kernel ${kernels})
-    string(APPEND jumps "  .globl ${kernel}\\n  .type ${kernel}, @function\\n"
+    string(APPEND jumps "  .globl ${kernel}\\n  .hidden ${kernel}\\n  .type ${kernel}, @function\\n"
       "${kernel}:\\n  jmp *${kernel}.chosen(%rip)\\n  .size ${kernel}, .-${kernel}\\n")
     string(APPEND chosen "${kernel}.chosen: .quad ${kernel}.baseline\\n")
     list(TRANSFORM EKGINE_SETS_NAMES PREPEND "${kernel}." OUTPUT_VARIABLE column)
@@ -118,8 +118,6 @@ function(ekgine_instruction_sets target)
     # As the target's own files are compiled.
     target_link_libraries(${target}_${name} PRIVATE $<TARGET_PROPERTY:${target},LINK_LIBRARIES>)
     target_include_directories(${target}_${name} PRIVATE $<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>)
-    set_target_properties(${target}_${name} PROPERTIES
-      POSITION_INDEPENDENT_CODE $<BOOL:$<TARGET_PROPERTY:${target},POSITION_INDEPENDENT_CODE>>)
     file(GENERATE OUTPUT ${folder}/${name}.objects CONTENT "$<JOIN:$<TARGET_OBJECTS:${target}_${name}>,\n>\n")
     list(APPEND objects $<TARGET_OBJECTS:${target}_${name}> ${folder}/${name}.objects)
     list(APPEND made ${folder}/${name}.o)
