@@ -65,4 +65,11 @@ std::size_t RegularFile::read(std::span<char> to) {
   return count;
 }
 
+void RegularFile::skip(std::int64_t bytes) {
+  done_ += bytes;
+  if (::lseek(descriptor_, done_, SEEK_SET) != done_) {
+    fail("{}: cannot read: {}", path_.string(), std::strerror(errno));
+  }
+}
+
 }  // namespace ekgine

@@ -30,6 +30,8 @@ class RegularFile {
   // Reads the next bytes: as many as `to` holds but at the end, where there are fewer or none.
   // Errors: the file grew or shrank while it was read.
   std::size_t read(std::span<char> to);
+  // Goes over the next bytes, of which there are at least as many.
+  void skip(std::int64_t bytes);
 
  private:
   std::filesystem::path path_;

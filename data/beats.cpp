@@ -38,7 +38,7 @@ std::int64_t remove_repeated(std::vector<const WfdbAnnotation*>& beats) {
 
 }  // namespace
 
-RecordBeats cut_beats(std::string name, std::span<const double> signal,
+RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map) {
   RecordBeats record;
   record.name = std::move(name);
@@ -52,12 +52,11 @@ RecordBeats cut_beats(std::string name, std::span<const double> signal,
     const std::int64_t r = beat->sample;
     if (r <= beat_half || r >= length - beat_half) continue;
     const auto window = signal.subspan(static_cast<std::size_t>(r - beat_half), beat_samples);
-    if (std::any_of(window.begin(), window.end(), [](double v) { return std::isnan(v); })) {
+    if (std::any_of(window.begin(), window.end(), [](float v) { return std::isnan(v); })) {
       ++record.unmeasured;
       continue;
     }
-    std::transform(window.begin(), window.end(), std::back_inserter(record.beats),
-                   [](double v) { return static_cast<float>(v); });
+    record.beats.insert(record.beats.end(), window.begin(), window.end());
     record.labels.push_back(map.label(beat->symbol));
     record.symbols.push_back(beat->symbol);
     record.r_samples.push_back(r);
@@ -72,7 +71,7 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
     fail("{}: the sampling frequency is {} Hz, expected {} Hz", header.path.string(),
          header.sampling_frequency, beat_frequency);
   }
-  const std::vector<double> signal = read_wfdb_millivolts(header, 0);
+  const std::vector<float> signal = read_wfdb_millivolts(header, 0);
   const std::filesystem::path atr = database / (name + ".atr");
   std::vector<WfdbAnnotation> annotations = read_wfdb_annotations(atr, header.sampling_frequency);
   for (std::size_t i = 0; i < annotations.size(); ++i) {

@@ -52,7 +52,7 @@ struct RecordBeats {
 
 // Cuts the beats, in mV, out of a signal in mV, NaN where not measured. The annotations must lie
 // inside the signal and be in time order.
-RecordBeats cut_beats(std::string name, std::span<const double> signal,
+RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 
 // Reads the first signal and the annotations of record `name` in `database` and cuts its beats,

@@ -25,7 +25,7 @@ struct Piece {
 };
 
 // Appends the line from the piece's last sample to `next`, which is `gap` + 1 samples away.
-void bridge(std::vector<float>& signal, std::int64_t gap, double next) {
+void bridge(std::vector<float>& signal, std::int64_t gap, float next) {
   const double last = signal.back();
   for (std::int64_t k = 1; k <= gap; ++k) {
     const double share = static_cast<double>(k) / static_cast<double>(gap + 1);
@@ -33,11 +33,11 @@ void bridge(std::vector<float>& signal, std::int64_t gap, double next) {
   }
 }
 
-std::vector<Piece> pieces_of(std::span<const double> signal) {
+std::vector<Piece> pieces_of(std::span<const float> signal) {
   std::vector<Piece> pieces;
   std::int64_t gap = 0;  // unmeasured samples before this one
   for (std::int64_t i = 0; i < std::ssize(signal); ++i) {
-    const double x = signal[static_cast<std::size_t>(i)];
+    const float x = signal[static_cast<std::size_t>(i)];
     if (std::isnan(x)) {
       ++gap;
       continue;
@@ -47,7 +47,7 @@ std::vector<Piece> pieces_of(std::span<const double> signal) {
     } else {
       bridge(pieces.back().signal, gap, x);
     }
-    pieces.back().signal.push_back(static_cast<float>(x));
+    pieces.back().signal.push_back(x);
     gap = 0;
   }
   return pieces;
@@ -55,7 +55,7 @@ std::vector<Piece> pieces_of(std::span<const double> signal) {
 
 }  // namespace
 
-std::vector<std::int64_t> detected_positions(std::span<const double> signal) {
+std::vector<std::int64_t> detected_positions(std::span<const float> signal) {
   std::vector<std::int64_t> positions;
   for (const Piece& piece : pieces_of(signal)) {
     if (std::ssize(piece.signal) < shortest_piece) continue;

@@ -27,7 +27,7 @@ constexpr auto choices_of(BeatMarks) {
 // Positions of the beats in a signal in mV at 360 Hz, NaN where not measured, ascending. Gaps of up
 // to 0.2 s are bridged by a line; longer ones part the signal into pieces, and pieces shorter than
 // a second have no beats.
-std::vector<std::int64_t> detected_positions(std::span<const double> signal);
+std::vector<std::int64_t> detected_positions(std::span<const float> signal);
 
 struct MovedMarks {
   std::vector<WfdbAnnotation> annotations;  // in time order

@@ -59,7 +59,8 @@ Recording open_recording(const fs::path& path) {
                       .header = read_wfdb_header(header)};
   for (const WfdbSignal& signal : recording.header.signals) {
     recording.leads.push_back(
-        {.name = signal.description, .frequency = recording.header.sampling_frequency});
+        {.name = signal.description,
+         .frequency = recording.header.sampling_frequency * signal.samples_per_frame});
   }
   if (recording.leads.empty()) fail("{}: has no signals", header.string());
   return recording;
@@ -78,8 +79,7 @@ std::size_t choose_lead(const Recording& recording, const std::string& wanted) {
 }
 
 std::vector<float> read_lead(const Recording& recording, std::size_t lead) {
-  const std::vector<double> values = read_wfdb_millivolts(recording.header, lead);
-  return {values.begin(), values.end()};
+  return read_wfdb_millivolts(recording.header, lead);
 }
 
 }  // namespace ekgine

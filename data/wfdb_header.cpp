@@ -171,8 +171,7 @@ WfdbSignal read_signal_line(Line& line) {
   if (!line.empty()) line.number<int>(line.take(), "ADC resolution");
   if (!line.empty()) signal.adc_zero = line.number<int>(line.take(), "ADC zero");
   if (!has_baseline) signal.baseline = signal.adc_zero;
-  // Only formats that store differences begin with it; those that are read store amplitudes.
-  if (!line.empty()) line.number<int>(line.take(), "initial value");
+  if (!line.empty()) signal.initial_value = line.number<int>(line.take(), "initial value");
   if (!line.empty()) {
     signal.checksum = line.number<int>(line.take(), "checksum");
     if (*signal.checksum < std::numeric_limits<std::int16_t>::min() ||

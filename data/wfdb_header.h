@@ -25,22 +25,24 @@ struct WfdbSignal {
   std::string file;  // below the folder of the header, as it stands there: not yet checked
   int format = 0;
   int samples_per_frame = 1;
-  int skew = 0;                  // samples that precede sample 0
-  std::int64_t byte_offset = 0;  // of the first sample in `file`
-  double gain = 200;             // ADC units per physical unit; physical = (adc - baseline) / gain
-  int baseline = 0;              // ADC value of physical zero
-  std::string units = "mV";      // in UTF-8
-  int adc_zero = 0;              // ADC value of the middle of the input range
-  std::optional<int> checksum;   // the samples' sum in 16-bit two's complement
-  std::string description;       // the lead: "MLII"; in UTF-8
-  int line = 0;                  // where it stands in the header, from 1
+  int skew = 0;  // frames that precede frame 0
+  // Of the first sample in `file`; in the formats of FLAC it counts samples of each channel.
+  std::int64_t byte_offset = 0;
+  double gain = 200;            // ADC units per physical unit; physical = (adc - baseline) / gain
+  int baseline = 0;             // ADC value of physical zero
+  std::string units = "mV";     // in UTF-8
+  int adc_zero = 0;             // ADC value of the middle of the input range
+  int initial_value = 0;        // what the first difference of format 8 is added to
+  std::optional<int> checksum;  // the samples' sum in 16-bit two's complement
+  std::string description;      // the lead: "MLII"; in UTF-8
+  int line = 0;                 // where it stands in the header, from 1
 };
 
 struct WfdbHeader {
   std::filesystem::path path;  // of the .hea file
   std::string record;
-  double sampling_frequency = 250;      // Hz, per signal
-  std::optional<std::int64_t> samples;  // per signal; absent: as many as the files hold
+  double sampling_frequency = 250;      // Hz: frames a second
+  std::optional<std::int64_t> samples;  // frames; absent: as many as the files hold
   std::vector<WfdbSignal> signals;
   std::vector<std::string> comments;  // without the leading "#"
 };

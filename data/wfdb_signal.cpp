@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string_view>
 
-#include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/regular_file.h"
 #include "data/checksums.h"
+#include "data/voltage.h"
+#include "data/wfdb_formats.h"
 
 namespace ekgine {
 
@@ -16,205 +21,230 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// The value that marks a sample as not measured.
-int unmeasured(int format) {
-  return format == 212 ? -2048 : format == 16 ? -32768 : -128;
+// Samples of all signals of a file that are in memory at a time, at least a few frames.
+constexpr std::int64_t block_samples = std::int64_t{1} << 16;
+constexpr std::int64_t largest_frame = std::int64_t{1} << 20;
+// A multiple of 2 and 3: so many frames are whole groups of any format.
+constexpr std::int64_t whole_groups = 6;
+
+std::string where(const WfdbHeader& header, const WfdbSignal& signal) {
+  return fmt::format("{}:{}", header.path.string(), signal.line);
 }
 
-// Millivolts per physical unit of a signal.
-double millivolts(const WfdbHeader& header, const WfdbSignal& signal) {
-  const std::string& units = signal.units;
-  if (units == "mV" || units == "mv") return 1;
-  // With the micro sign and with the Greek letter.
-  if (units == "uV" || units == "uv" || units == "\u00B5V" || units == "\u03BCV") return 1e-3;
-  if (units == "nV" || units == "nv") return 1e-6;
-  if (units == "V" || units == "v") return 1e3;
-  fail("{}:{}: the units are '{}', expected a voltage (mV, uV, nV, V)", header.path.string(),
-       signal.line, units);
-}
-
-void check_supported(const WfdbHeader& header, const WfdbSignal& signal) {
-  const std::string where = fmt::format("{}:{}", header.path.string(), signal.line);
-  if (signal.format != 212 && signal.format != 16 && signal.format != 80) {
-    fail("{}: format {} is not supported (212, 16, 80 are)", where, signal.format);
-  }
-  if (signal.samples_per_frame != 1) {
-    fail("{}: {} samples per frame are not supported (1 is)", where, signal.samples_per_frame);
-  }
-}
-
-// Of a file that can be read: a pipe or a device would never end.
-std::int64_t file_bytes(const fs::path& path) {
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    fail("{}: is no regular file", path.string());
-  }
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error) fail("{}: cannot open: {}", path.string(), error.message());
-  return static_cast<std::int64_t>(size);
-}
-
-// 12 bits, two's complement.
-std::int16_t sign_extend_12(int value) {
-  return static_cast<std::int16_t>((value ^ 0x800) - 0x800);
-}
-
-// The signals that share a file, in their order; and where the wanted one stands among them.
-struct Interleaved {
-  std::vector<const WfdbSignal*> signals;
-  std::size_t place = 0;
+// Of the signals that share a file.
+struct Member {
+  const WfdbSignal* signal = nullptr;
+  std::size_t begin = 0;  // of its samples in a frame
+  std::size_t per_frame = 1;
+  std::uint32_t sum = 0;   // of the samples read so far, for the checksum
+  std::uint32_t last = 0;  // of format 8: the sample before, in 32 bits that wrap
 };
 
-Interleaved sharing_file(const WfdbHeader& header, std::size_t signal) {
-  const std::string name = header.path.string();
+struct SharedFile {
+  fs::path path;
+  int format = 0;
+  std::int64_t offset = 0;
+  std::vector<Member> members;  // in their order
+  std::size_t wanted = 0;       // of the members
+  std::int64_t frame = 0;       // samples of all signals
+};
+
+void check_supported(const WfdbHeader& header, const WfdbSignal& signal) {
+  if (!is_wfdb_format(signal.format)) {
+    fail("{}: format {} is not supported (8, 16, 24, 32, 61, 80, 160, 212, 310, 311 are)",
+         where(header, signal), signal.format);
+  }
+  if (signal.samples_per_frame < 1 || signal.samples_per_frame > largest_frame) {
+    fail("{}: a frame has {} samples, expected 1 to {}", where(header, signal),
+         signal.samples_per_frame, largest_frame);
+  }
+}
+
+SharedFile file_of(const WfdbHeader& header, std::size_t signal) {
   const WfdbSignal& wanted = header.signals[signal];
-  Interleaved group;
+  check_inside(wanted.file, where(header, wanted));
+  SharedFile file{.path = header.path.parent_path() / wanted.file,
+                  .format = wanted.format,
+                  .offset = wanted.byte_offset,
+                  .members = {}};
   for (std::size_t i = 0; i < header.signals.size(); ++i) {
     const WfdbSignal& other = header.signals[i];
     if (other.file != wanted.file) continue;
     check_supported(header, other);
     if (other.format != wanted.format) {
-      fail("{}:{}: format {} disagrees with {} of the same file {} (line {})", name, other.line,
+      fail("{}: format {} disagrees with {} of the same file {} (line {})", where(header, other),
            other.format, wanted.format, other.file, wanted.line);
     }
     if (other.byte_offset != wanted.byte_offset) {
-      fail("{}:{}: byte offset {} disagrees with {} of the same file {} (line {})", name,
-           other.line, other.byte_offset, wanted.byte_offset, other.file, wanted.line);
+      fail("{}: byte offset {} disagrees with {} of the same file {} (line {})",
+           where(header, other), other.byte_offset, wanted.byte_offset, other.file, wanted.line);
     }
-    if (i == signal) group.place = group.signals.size();
-    group.signals.push_back(&other);
+    if (i == signal) file.wanted = file.members.size();
+    file.members.push_back({.signal = &other,
+                            .begin = static_cast<std::size_t>(file.frame),
+                            .per_frame = static_cast<std::size_t>(other.samples_per_frame),
+                            .last = static_cast<std::uint32_t>(other.initial_value)});
+    file.frame += other.samples_per_frame;
   }
-  return group;
+  if (file.frame > largest_frame) {
+    fail("{}: the frames of {} have {} samples, expected {} or fewer", where(header, wanted),
+         wanted.file, file.frame, largest_frame);
+  }
+  return file;
 }
 
-// How many samples each of the `interleaved` signals has in the file `path` of `size` bytes: as the
-// header says, which the size must agree with, or as many as there are.
-std::int64_t length_of(const WfdbHeader& header, const WfdbSignal& wanted, std::int64_t interleaved,
-                       const fs::path& path, std::int64_t size) {
-  const int format = wanted.format;
-  const std::int64_t offset = wanted.byte_offset;
-  const std::int64_t stored = std::max<std::int64_t>(0, size - offset);
-  const std::int64_t held = format == 212  ? stored / 3 * 2 + stored % 3 / 2
-                            : format == 16 ? stored / 2
-                                           : stored;
-  const std::int64_t length = header.samples.value_or(held / interleaved);
-  if (length == 0) fail("{}: holds no samples", path.string());
-  const std::int64_t expected = offset + wfdb_bytes(format, length * interleaved);
-  // Some writers complete an odd last sample of format 212 to the three bytes of a pair.
-  const int padding = format == 212 && length * interleaved % 2 != 0 ? 1 : 0;
-  if (size < expected || size > expected + padding) {
+// How many frames are read: as many as the header says, which must be there, or as there are.
+std::int64_t frames_of(const WfdbHeader& header, const SharedFile& file, std::int64_t size) {
+  const std::int64_t held =
+      wfdb_samples(file.format, std::max<std::int64_t>(0, size - file.offset)) / file.frame;
+  const std::int64_t frames = header.samples.value_or(held);
+  if (frames == 0) fail("{}: holds no samples", file.path.string());
+  const std::int64_t per_frame = file.members[file.wanted].signal->samples_per_frame;
+  if (frames > most_lead_samples / per_frame) {
+    fail("{}: a signal has {} samples, more than the {} that can be read", header.path.string(),
+         static_cast<double>(frames) * static_cast<double>(per_frame), most_lead_samples);
+  }
+  const std::int64_t expected = file.offset + wfdb_bytes(file.format, frames * file.frame);
+  const std::int64_t padded = file.offset + wfdb_padded_bytes(file.format, frames * file.frame);
+  const bool vouched = std::ranges::all_of(
+      file.members, [](const Member& m) { return m.signal->checksum.has_value(); });
+  if (size < expected || (size > padded && !vouched)) {
     fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
-         path.string(), size < expected ? "truncated" : "too long", size, expected, length,
-         interleaved, format, header.path.string());
+         file.path.string(), size < expected ? "truncated" : "too long", size, expected, frames,
+         file.members.size(), file.format, header.path.string());
   }
-  return length;
+  return frames;
 }
 
-// Holds the samples of a file, `all` of its signals, against the checksums of the header.
-void check_checksums(const WfdbHeader& header, std::span<const WfdbSignal* const> signals,
-                     const fs::path& path, std::span<const std::int16_t> all) {
-  for (std::size_t i = 0; i < signals.size(); ++i) {
-    const WfdbSignal& s = *signals[i];
-    if (!s.checksum) continue;
-    std::uint32_t sum = 0;
-    for (std::size_t k = i; k < all.size(); k += signals.size()) {
-      sum += static_cast<std::uint32_t>(all[k]);
-    }
-    if (static_cast<std::uint16_t>(sum) != static_cast<std::uint16_t>(*s.checksum)) {
-      fail("{}: the checksum of signal {} is {}, {}:{} says {}", path.string(), s.description,
-           static_cast<std::int16_t>(sum), header.path.string(), s.line, *s.checksum);
+void check_checksums(const WfdbHeader& header, const SharedFile& file) {
+  for (const Member& member : file.members) {
+    const std::optional<int>& expected = member.signal->checksum;
+    if (expected &&
+        static_cast<std::uint16_t>(member.sum) != static_cast<std::uint16_t>(*expected)) {
+      fail("{}: the checksum of signal {} is {}, {} says {}", file.path.string(),
+           member.signal->description, static_cast<std::int16_t>(member.sum),
+           where(header, *member.signal), *expected);
     }
   }
+}
+
+// Takes frames one after another: the next ones, as many as fit.
+using Frames = std::function<void(std::span<std::int32_t>)>;
+
+Frames stored_frames(std::shared_ptr<RegularFile> bytes, const SharedFile& file) {
+  bytes->skip(file.offset);
+  return [bytes = std::move(bytes), format = file.format,
+          buffer = std::string()](std::span<std::int32_t> samples) mutable {
+    buffer.resize(static_cast<std::size_t>(wfdb_bytes(format, std::ssize(samples))));
+    bytes->read(buffer);
+    decode_wfdb_samples(format, buffer, samples);
+  };
+}
+
+// Moves one signal's samples out of whole frames; those of format 8 are summed up first.
+void take_samples(Member& member, int format, std::span<const std::int32_t> frames,
+                  std::size_t frame, std::vector<std::int32_t>& samples) {
+  samples.clear();
+  for (std::size_t at = member.begin; at < frames.size(); at += frame) {
+    for (std::size_t k = 0; k < member.per_frame; ++k) {
+      std::int32_t value = frames[at + k];
+      if (format == 8) {
+        member.last += static_cast<std::uint32_t>(value);
+        value = static_cast<std::int32_t>(member.last);
+      }
+      member.sum += static_cast<std::uint32_t>(value);
+      samples.push_back(value);
+    }
+  }
+}
+
+// A signal that is about to be read.
+struct OpenSignal {
+  const WfdbHeader& header;
+  SharedFile file;
+  std::int64_t frames = 0;
+  Frames next;
+
+  const WfdbSignal& wanted() const { return *file.members[file.wanted].signal; }
+};
+
+OpenSignal open_signal(const WfdbHeader& header, std::size_t signal) {
+  if (signal >= header.signals.size()) {
+    fail("{}: signal {} is missing, the record has {}", header.path.string(), signal,
+         header.signals.size());
+  }
+  OpenSignal open{.header = header, .file = file_of(header, signal), .next = {}};
+  auto bytes = std::make_shared<RegularFile>(open.file.path);
+  open.frames = frames_of(header, open.file, bytes->size());
+  open.next = stored_frames(std::move(bytes), open.file);
+  return open;
+}
+
+// Reads the signal; `put` has each piece of it, and where it begins.
+template <class Put>
+void read_pieces(OpenSignal& open, Put put) {
+  SharedFile& file = open.file;
+  const bool counted = open.header.samples.has_value();  // else checksums say nothing
+  const std::int64_t block = std::max(block_samples / file.frame, std::int64_t{1}) * whole_groups;
+  std::vector<std::int32_t> buffer;
+  std::vector<std::int32_t> samples;
+  for (std::int64_t done = 0; done < open.frames; done += block) {
+    throw_if_interrupted();
+    buffer.resize(static_cast<std::size_t>(std::min(block, open.frames - done) * file.frame));
+    open.next(buffer);
+    for (std::size_t m = 0; m < file.members.size(); ++m) {
+      Member& member = file.members[m];
+      if (m != file.wanted && !(counted && member.signal->checksum)) continue;
+      take_samples(member, file.format, buffer, static_cast<std::size_t>(file.frame), samples);
+      if (m == file.wanted) put(done * member.signal->samples_per_frame, samples);
+    }
+  }
+  if (counted) check_checksums(open.header, file);
+}
+
+// All samples, converted and shifted by the skew; `missing` where the file has none.
+template <class T, class Convert>
+std::vector<T> read_all(OpenSignal& open, T missing, Convert convert) {
+  const WfdbSignal& wanted = open.wanted();
+  const std::int64_t skew = std::int64_t{wanted.skew} * wanted.samples_per_frame;
+  std::vector<T> values(static_cast<std::size_t>(open.frames * wanted.samples_per_frame), missing);
+  read_pieces(open, [&](std::int64_t begin, std::span<const std::int32_t> samples) {
+    for (std::int64_t i = std::max<std::int64_t>(0, skew - begin); i < std::ssize(samples); ++i) {
+      const std::int64_t at = begin + i - skew;
+      values[static_cast<std::size_t>(at)] = convert(samples[static_cast<std::size_t>(i)], at);
+    }
+  });
+  return values;
 }
 
 }  // namespace
 
-std::int64_t wfdb_bytes(int format, std::int64_t count) {
-  if (format == 212) return count + (count + 1) / 2;
-  return format == 16 ? 2 * count : count;
+std::vector<std::int32_t> read_wfdb_signal(const WfdbHeader& header, std::size_t signal) {
+  OpenSignal open = open_signal(header, signal);
+  return read_all(open, wfdb_unmeasured(open.file.format),
+                  [](std::int32_t sample, std::int64_t) { return sample; });
 }
 
-std::vector<std::int16_t> decode_wfdb_samples(int format, std::string_view bytes,
-                                              std::int64_t count) {
-  std::vector<std::int16_t> samples(static_cast<std::size_t>(count));
-  const auto* b = reinterpret_cast<const unsigned char*>(bytes.data());
-  std::int16_t* s = samples.data();
-  switch (format) {
-    case 16:
-      for (std::int64_t i = 0; i < count; ++i) {
-        s[i] = static_cast<std::int16_t>(b[2 * i] | b[2 * i + 1] << 8);
-      }
-      break;
-    case 80:
-      for (std::int64_t i = 0; i < count; ++i) s[i] = static_cast<std::int16_t>(b[i] - 128);
-      break;
-    case 212: {
-      const std::int64_t pairs = count / 2;
-      for (std::int64_t i = 0; i < pairs; ++i) {
-        s[2 * i] = sign_extend_12(b[3 * i] | (b[3 * i + 1] & 0x0F) << 8);
-        s[2 * i + 1] = sign_extend_12(b[3 * i + 2] | (b[3 * i + 1] & 0xF0) << 4);
-      }
-      // An odd last sample takes two bytes.
-      if (count % 2 != 0)
-        s[count - 1] = sign_extend_12(b[3 * pairs] | (b[3 * pairs + 1] & 0x0F) << 8);
-      break;
-    }
-    default:
-      fail("signal format {} is not supported (212, 16, 80 are)", format);
+std::vector<float> read_wfdb_millivolts(const WfdbHeader& header, std::size_t signal) {
+  OpenSignal open = open_signal(header, signal);
+  const WfdbSignal& s = open.wanted();
+  const std::optional<double> scale = millivolts_per(s.units);
+  if (!scale) {
+    fail("{}: the units are '{}', expected a voltage (mV, uV, nV, V)", where(header, s), s.units);
   }
-  return samples;
-}
-
-std::vector<std::int16_t> read_wfdb_signal(const WfdbHeader& header, std::size_t signal) {
-  const std::string name = header.path.string();
-  if (signal >= header.signals.size()) {
-    fail("{}: signal {} is missing, the record has {}", name, signal, header.signals.size());
-  }
-  const WfdbSignal& wanted = header.signals[signal];
-  check_inside(wanted.file, fmt::format("{}:{}", name, wanted.line));
-
-  const Interleaved group = sharing_file(header, signal);
-  const auto interleaved = static_cast<std::int64_t>(group.signals.size());
-  const fs::path path = header.path.parent_path() / wanted.file;
-  const std::int64_t size = file_bytes(path);
-  const std::int64_t length = length_of(header, wanted, interleaved, path, size);
-
-  const std::string bytes = read_file(path);
-  if (std::ssize(bytes) != size) fail("{}: changed while it was read", path.string());
-  const auto offset = static_cast<std::size_t>(wanted.byte_offset);
-  const std::vector<std::int16_t> all = decode_wfdb_samples(
-      wanted.format, std::string_view(bytes).substr(offset), length * interleaved);
-  if (header.samples) check_checksums(header, group.signals, path, all);
-
-  std::vector<std::int16_t> samples(static_cast<std::size_t>(length),
-                                    static_cast<std::int16_t>(unmeasured(wanted.format)));
-  const auto skew = static_cast<std::size_t>(std::min<std::int64_t>(wanted.skew, length));
-  for (std::size_t k = skew; k < samples.size(); ++k) {
-    samples[k - skew] = all[k * group.signals.size() + group.place];
-  }
-  return samples;
-}
-
-std::vector<double> read_wfdb_millivolts(const WfdbHeader& header, std::size_t signal) {
-  const std::vector<std::int16_t> samples = read_wfdb_signal(header, signal);
-  const WfdbSignal& s = header.signals[signal];
-  const double scale = millivolts(header, s);
-  const int missing = unmeasured(s.format);
-  std::vector<double> values(samples.size());
-  for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (samples[i] == missing) {
-      values[i] = std::numeric_limits<double>::quiet_NaN();
-      continue;
-    }
+  const std::int32_t missing = wfdb_unmeasured(s.format);
+  constexpr float none = std::numeric_limits<float>::quiet_NaN();
+  return read_all(open, none, [&](std::int32_t sample, std::int64_t at) {
+    if (sample == missing) return none;
     // A division, as in the definition: multiplying by 1/gain rounds differently.
-    values[i] = (static_cast<double>(samples[i]) - s.baseline) / s.gain * scale;
-    if (!std::isfinite(values[i])) {
-      fail("{}:{}: the gain {} makes sample {} of signal {} infinite", header.path.string(), s.line,
-           s.gain, i, s.description);
+    const auto value =
+        static_cast<float>((static_cast<double>(sample) - s.baseline) / s.gain * *scale);
+    if (!std::isfinite(value)) {
+      fail("{}: the gain {} makes sample {} of signal {} infinite", where(header, s), s.gain, at,
+           s.description);
     }
-  }
-  return values;
+    return value;
+  });
 }
 
 }  // namespace ekgine

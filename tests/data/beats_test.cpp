@@ -24,8 +24,8 @@ WfdbAnnotation annotation(std::int64_t sample, char symbol) {
 }
 
 TEST(CutBeats, KeepsWholeWindowsOnly) {
-  std::vector<double> signal(1000);
-  for (std::size_t i = 0; i < signal.size(); ++i) signal[i] = static_cast<double>(i) / 8;
+  std::vector<float> signal(1000);
+  for (std::size_t i = 0; i < signal.size(); ++i) signal[i] = static_cast<float>(i) / 8;
   // Kept: 93 < p < 1000 - 93 = 907.
   const std::vector<WfdbAnnotation> annotations = {
       annotation(0, 'N'),   annotation(93, 'N'),  annotation(94, 'V'),  annotation(300, '+'),
@@ -47,7 +47,7 @@ TEST(CutBeats, KeepsWholeWindowsOnly) {
 
 // As the database of the reference's published results has one, at sample 93 of record 122.
 TEST(CutBeats, LeavesABeatAtTheFirstSampleOutAsTheReferenceDoes) {
-  const std::vector<double> signal(3000);
+  const std::vector<float> signal(3000);
   const std::vector<WfdbAnnotation> annotations = {annotation(93, 'N'), annotation(150, 'N'),
                                                    annotation(2906, 'N')};
   EXPECT_THAT(cut_beats("x", signal, annotations, label_map("reference")).r_samples,
@@ -55,10 +55,10 @@ TEST(CutBeats, LeavesABeatAtTheFirstSampleOutAsTheReferenceDoes) {
 }
 
 TEST(CutBeats, LeavesOutBeatsThatTouchUnmeasuredSamples) {
-  std::vector<double> signal(2000);
+  std::vector<float> signal(2000);
   const std::vector<WfdbAnnotation> annotations = {annotation(200, 'N'), annotation(500, 'N'),
                                                    annotation(800, 'V'), annotation(1100, 'N')};
-  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
   signal[5] = signal[200 + 94] = signal[500 - 94] = nan;  // touch none
   RecordBeats record = cut_beats("x", signal, annotations, label_map("reference"));
   EXPECT_EQ(record.size(), 4);
@@ -70,7 +70,7 @@ TEST(CutBeats, LeavesOutBeatsThatTouchUnmeasuredSamples) {
 }
 
 TEST(CutBeats, CountsABeatOnceThatIsMarkedOnSeveralChannels) {
-  const std::vector<double> signal(4000);
+  const std::vector<float> signal(4000);
   const auto on = [](std::int64_t sample, char symbol, std::int8_t chan) {
     WfdbAnnotation a = annotation(sample, symbol);
     a.chan = chan;
@@ -90,16 +90,16 @@ TEST(CutBeats, CountsABeatOnceThatIsMarkedOnSeveralChannels) {
 TEST(CutBeats, FindsNoneInAShortSignal) {
   const std::vector<WfdbAnnotation> annotations = {annotation(90, 'N'), annotation(93, 'N')};
   for (const std::size_t length : {0u, 1u, 94u, 187u}) {
-    const std::vector<double> signal(length);
+    const std::vector<float> signal(length);
     EXPECT_EQ(cut_beats("x", signal, annotations, label_map("reference")).size(), 0) << length;
   }
   // The shortest signal with a beat: 93 samples before 94, and more than 93 after it.
-  const std::vector<double> signal(188);
+  const std::vector<float> signal(188);
   EXPECT_EQ(cut_beats("x", signal, {{annotation(94, 'N')}}, label_map("reference")).size(), 1);
 }
 
 TEST(CutBeats, FollowsTheLabelMap) {
-  const std::vector<double> signal(2000);
+  const std::vector<float> signal(2000);
   const std::vector<WfdbAnnotation> annotations = {annotation(200, 'e'), annotation(400, 'r'),
                                                    annotation(600, '?')};
   EXPECT_THAT(cut_beats("x", signal, annotations, label_map("reference")).labels,

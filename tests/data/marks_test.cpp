@@ -58,24 +58,24 @@ TEST(MoveMarks, OfNothing) {
   EXPECT_EQ(moved.missed, 1);
 }
 
-std::vector<double> beats_every(std::int64_t rr, std::int64_t samples) {
-  std::vector<double> signal(static_cast<std::size_t>(samples));
+std::vector<float> beats_every(std::int64_t rr, std::int64_t samples) {
+  std::vector<float> signal(static_cast<std::size_t>(samples));
   for (std::int64_t i = 0; i < samples; ++i) {
     const double z = (static_cast<double>(i % rr) - static_cast<double>(rr) / 2) / 4;
-    signal[static_cast<std::size_t>(i)] = std::exp(-z * z / 2);
+    signal[static_cast<std::size_t>(i)] = static_cast<float>(std::exp(-z * z / 2));
   }
   return signal;
 }
 
 TEST(DetectedPositions, BridgesShortGapsAndStopsAtLongOnes) {
-  std::vector<double> signal = beats_every(300, 30'000);  // at 150, 450, ...
+  std::vector<float> signal = beats_every(300, 30'000);  // at 150, 450, ...
   const std::vector<std::int64_t> whole = detected_positions(signal);
   ASSERT_EQ(whole.size(), 100u);
-  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN();
   // Around the beat at 3150, 72 samples each: as if nothing had happened. 73, and the piece between
   // them is too short to have beats.
   for (const std::int64_t gap : {72, 73}) {
-    std::vector<double> parted = signal;
+    std::vector<float> parted = signal;
     for (const std::int64_t middle : {3000, 3300}) {
       std::fill_n(parted.begin() + middle - 36, gap, nan);
     }
@@ -93,7 +93,7 @@ TEST(DetectedPositions, BridgesShortGapsAndStopsAtLongOnes) {
 
 TEST(DetectedPositions, OfWhatWasNotMeasured) {
   EXPECT_THAT(detected_positions({}), IsEmpty());
-  std::vector<double> signal(5000, std::numeric_limits<double>::quiet_NaN());
+  std::vector<float> signal(5000, std::numeric_limits<float>::quiet_NaN());
   EXPECT_THAT(detected_positions(signal), IsEmpty());
   signal[2500] = 1;
   EXPECT_THAT(detected_positions(signal), IsEmpty());

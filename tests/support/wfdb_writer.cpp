@@ -26,22 +26,54 @@ int code_of(char symbol) {
 }  // namespace
 
 std::string encode_wfdb_samples(int format, const std::vector<int>& samples) {
+  const auto at = [&](std::size_t i) { return i < samples.size() ? samples[i] : 0; };
+  const std::size_t group = format == 212 ? 2 : format == 310 || format == 311 ? 3 : 1;
   std::string bytes;
-  if (format == 16) {
-    for (const int s : samples) bytes += {byte(s), byte(s >> 8)};
-  } else if (format == 80) {
-    for (const int s : samples) bytes += byte(s + 128);
-  } else if (format == 212) {
-    for (std::size_t i = 0; i < samples.size(); i += 2) {
-      const int first = samples[i] & 0xFFF;
-      const bool pair = i + 1 < samples.size();
-      const int second = pair ? samples[i + 1] & 0xFFF : 0;
-      bytes += {byte(first), byte((first >> 8) | (second >> 8) << 4)};
-      if (pair) bytes += byte(second);
+  for (std::size_t i = 0; i < samples.size(); i += group) {
+    const int a = at(i);
+    const int b = at(i + 1);
+    const int c = at(i + 2);
+    switch (format) {
+      case 16:
+        bytes += {byte(a), byte(a >> 8)};
+        break;
+      case 24:
+        bytes += {byte(a), byte(a >> 8), byte(a >> 16)};
+        break;
+      case 32:
+        bytes += {byte(a), byte(a >> 8), byte(a >> 16), byte(a >> 24)};
+        break;
+      case 61:
+        bytes += {byte(a >> 8), byte(a)};
+        break;
+      case 80:
+        bytes += byte(a + 128);
+        break;
+      case 160:
+        bytes += {byte(a), byte((a + 32768) >> 8)};
+        break;
+      case 212:
+        bytes += {byte(a), byte((a >> 8 & 15) | (b >> 8 & 15) << 4), byte(b)};
+        break;
+      case 310:
+        bytes += {byte(a << 1), byte((a >> 7 & 7) | c << 3), byte(b << 1),
+                  byte((b >> 7 & 7) | (c >> 5) << 3)};
+        break;
+      case 311:
+        bytes +=
+            {byte(a), byte((a >> 8 & 3) | b << 2), byte((b >> 6 & 15) | c << 4), byte(c >> 4 & 63)};
+        break;
+      default:
+        throw std::invalid_argument("no such format");
     }
-  } else {
-    throw std::invalid_argument("no such format");
   }
+  // An unfinished group has no more bytes than its samples reach into.
+  const std::size_t missing = (group - samples.size() % group) % group;
+  const std::size_t unused = format == 212   ? missing
+                             : format == 311 ? missing
+                             : format == 310 ? (missing == 2 ? 2 : 0)
+                                             : 0;
+  bytes.resize(bytes.size() - unused);
   return bytes;
 }
 
@@ -83,10 +115,10 @@ void write_wfdb_record(const std::filesystem::path& folder, const TestRecord& re
                                    record.frequency, record.signals.at(0).size());
   std::vector<int> interleaved(record.signals.size() * record.signals[0].size());
   for (std::size_t s = 0; s < record.signals.size(); ++s) {
-    int sum = 0;
+    unsigned sum = 0;
     for (std::size_t i = 0; i < record.signals[s].size(); ++i) {
       interleaved[i * record.signals.size() + s] = record.signals[s][i];
-      sum += record.signals[s][i];
+      sum += static_cast<unsigned>(record.signals[s][i]);
     }
     header += fmt::format("{}.dat {} {} 11 {} {} {} 0 LEAD{}\r\n", record.name, record.format,
                           record.gain, record.adc_zero, record.signals[s][0],

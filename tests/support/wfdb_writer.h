@@ -9,7 +9,7 @@
 
 namespace ekgine::testing {
 
-// `samples` of all signals interleaved, in format 212, 16 or 80.
+// `samples` of all signals interleaved, in any format but 8 and FLAC's.
 std::string encode_wfdb_samples(int format, const std::vector<int>& samples);
 
 // One annotation word, low byte first; code and time (or length, or value) as given.
