@@ -103,6 +103,10 @@ bool is_wfdb_format(int format) {
   return std::ranges::find(formats, format, &Format::number) != formats.end();
 }
 
+bool is_flac_format(int format) {
+  return format == 508 || format == 516 || format == 524;
+}
+
 std::int64_t wfdb_bytes(int format, std::int64_t count) {
   const Format& f = format_of(format);
   const std::int64_t rest = count % f.samples;
@@ -126,7 +130,8 @@ std::int64_t wfdb_samples(int format, std::int64_t bytes) {
 }
 
 std::int32_t wfdb_unmeasured(int format) {
-  return std::numeric_limits<std::int32_t>::min() >> (32 - format_of(format).bits);
+  const int bits = is_flac_format(format) ? format - 500 : format_of(format).bits;
+  return std::numeric_limits<std::int32_t>::min() >> (32 - bits);
 }
 
 void decode_wfdb_samples(int format, std::string_view bytes, std::span<std::int32_t> samples) {

@@ -12,6 +12,7 @@
 #include "base/interrupt.h"
 #include "base/regular_file.h"
 #include "data/checksums.h"
+#include "data/flac_file.h"
 #include "data/voltage.h"
 #include "data/wfdb_formats.h"
 
@@ -49,10 +50,23 @@ struct SharedFile {
   std::int64_t frame = 0;       // samples of all signals
 };
 
+const WfdbSignal& signal_at(const WfdbHeader& header, std::size_t signal) {
+  if (signal >= header.signals.size()) {
+    fail("{}: signal {} is missing, the record has {}", header.path.string(), signal,
+         header.signals.size());
+  }
+  return header.signals[signal];
+}
+
 void check_supported(const WfdbHeader& header, const WfdbSignal& signal) {
-  if (!is_wfdb_format(signal.format)) {
-    fail("{}: format {} is not supported (8, 16, 24, 32, 61, 80, 160, 212, 310, 311 are)",
-         where(header, signal), signal.format);
+  if (!is_wfdb_format(signal.format) && !is_flac_format(signal.format)) {
+    fail(
+        "{}: format {} is not supported (8, 16, 24, 32, 61, 80, 160, 212, 310, 311, 508, 516, 524 "
+        "are)",
+        where(header, signal), signal.format);
+  }
+  if (signal.skew < 0) {
+    fail("{}: the skew is {}, expected 0 or more", where(header, signal), signal.skew);
   }
   if (signal.samples_per_frame < 1 || signal.samples_per_frame > largest_frame) {
     fail("{}: a frame has {} samples, expected 1 to {}", where(header, signal),
@@ -93,29 +107,42 @@ SharedFile file_of(const WfdbHeader& header, std::size_t signal) {
   return file;
 }
 
-// How many frames are read: as many as the header says, which must be there, or as there are.
-std::int64_t frames_of(const WfdbHeader& header, const SharedFile& file, std::int64_t size) {
-  const std::int64_t held =
-      wfdb_samples(file.format, std::max<std::int64_t>(0, size - file.offset)) / file.frame;
-  const std::int64_t frames = header.samples.value_or(held);
+// How many frames are read: as many as the header says, or as the file holds.
+std::int64_t frames_of(const WfdbHeader& header, const SharedFile& file,
+                       std::optional<std::int64_t> held) {
+  if (!header.samples && !held) {
+    fail("{}: does not say how many samples it has, nor does {}", file.path.string(),
+         header.path.string());
+  }
+  const std::int64_t frames = header.samples ? *header.samples : *held;
   if (frames == 0) fail("{}: holds no samples", file.path.string());
   const std::int64_t per_frame = file.members[file.wanted].signal->samples_per_frame;
   if (frames > most_lead_samples / per_frame) {
     fail("{}: a signal has {} samples, more than the {} that can be read", header.path.string(),
          static_cast<double>(frames) * static_cast<double>(per_frame), most_lead_samples);
   }
+  return frames;
+}
+
+// Whether the beginning of a longer file can be told from the whole of another.
+bool are_vouched_for(const SharedFile& file) {
+  return std::ranges::all_of(file.members,
+                             [](const Member& m) { return m.signal->checksum.has_value(); });
+}
+
+// Fails unless a file of `size` bytes has so many frames.
+void check_size(const WfdbHeader& header, const SharedFile& file, std::int64_t frames,
+                std::int64_t size) {
   const std::int64_t expected = file.offset + wfdb_bytes(file.format, frames * file.frame);
   const std::int64_t padded = file.offset + wfdb_padded_bytes(file.format, frames * file.frame);
-  const bool vouched = std::ranges::all_of(
-      file.members, [](const Member& m) { return m.signal->checksum.has_value(); });
-  if (size < expected || (size > padded && !vouched)) {
+  if (size < expected || (size > padded && !are_vouched_for(file))) {
     fail("{}: {}: {} bytes, expected {} ({} samples of {} signals in format {}, says {})",
          file.path.string(), size < expected ? "truncated" : "too long", size, expected, frames,
          file.members.size(), file.format, header.path.string());
   }
-  return frames;
 }
 
+// Holds the samples of a file against the checksums of the header.
 void check_checksums(const WfdbHeader& header, const SharedFile& file) {
   for (const Member& member : file.members) {
     const std::optional<int>& expected = member.signal->checksum;
@@ -138,6 +165,23 @@ Frames stored_frames(std::shared_ptr<RegularFile> bytes, const SharedFile& file)
     buffer.resize(static_cast<std::size_t>(wfdb_bytes(format, std::ssize(samples))));
     bytes->read(buffer);
     decode_wfdb_samples(format, buffer, samples);
+  };
+}
+
+// A channel for each signal, their samples in turn; a frame has several of each.
+Frames flac_frames(std::shared_ptr<FlacFile> flac, const SharedFile& file) {
+  flac->skip(file.offset);
+  return [flac = std::move(flac), channels = file.members.size(),
+          per_frame = file.members.front().per_frame,
+          buffer = std::vector<std::int32_t>()](std::span<std::int32_t> samples) mutable {
+    buffer.resize(samples.size());
+    flac->read(buffer);
+    const std::size_t frame = channels * per_frame;
+    for (std::size_t begin = 0; begin < buffer.size(); begin += frame) {
+      for (std::size_t i = 0; i < frame; ++i) {
+        samples[begin + i % channels * per_frame + i / channels] = buffer[begin + i];
+      }
+    }
   };
 }
 
@@ -168,15 +212,59 @@ struct OpenSignal {
   const WfdbSignal& wanted() const { return *file.members[file.wanted].signal; }
 };
 
-OpenSignal open_signal(const WfdbHeader& header, std::size_t signal) {
-  if (signal >= header.signals.size()) {
-    fail("{}: signal {} is missing, the record has {}", header.path.string(), signal,
-         header.signals.size());
+void open_stored(OpenSignal& open) {
+  SharedFile& file = open.file;
+  auto bytes = std::make_shared<RegularFile>(file.path);
+  const std::int64_t left = std::max<std::int64_t>(0, bytes->size() - file.offset);
+  open.frames = frames_of(open.header, file, wfdb_samples(file.format, left) / file.frame);
+  check_size(open.header, file, open.frames, bytes->size());
+  open.next = stored_frames(std::move(bytes), file);
+}
+
+void open_flac(OpenSignal& open) {
+  SharedFile& file = open.file;
+  auto flac = std::make_shared<FlacFile>(file.path);
+  const std::string path = file.path.string();
+  if (flac->channels() != std::ssize(file.members)) {
+    fail("{}: has {} channels, {} says {}", path, flac->channels(), open.header.path.string(),
+         file.members.size());
   }
+  if (flac->bits() > file.format - 500) {
+    fail("{}: has samples of {} bits, expected {} or fewer in format {} ({})", path, flac->bits(),
+         file.format - 500, file.format, where(open.header, open.wanted()));
+  }
+  const std::size_t per_frame = file.members.front().per_frame;
+  for (const Member& member : file.members) {
+    if (member.per_frame == per_frame) continue;
+    fail("{}: a frame has {} samples, expected {} as of the other signals in {}",
+         where(open.header, *member.signal), member.per_frame, per_frame, path);
+  }
+  std::optional<std::int64_t> held;
+  if (const auto samples = flac->samples()) {
+    held = std::max<std::int64_t>(0, *samples - file.offset) / static_cast<std::int64_t>(per_frame);
+  }
+  open.frames = frames_of(open.header, file, held);
+  if (open.frames > flac->most_samples()) {
+    fail("{}: truncated: {} samples are more than so few bytes can hold ({})", path, open.frames,
+         open.header.path.string());
+  }
+  if (held && (*held < open.frames || (*held > open.frames && !are_vouched_for(file)))) {
+    fail("{}: {}: {} samples of each signal, expected {} ({})", path,
+         *held < open.frames ? "truncated" : "too long",
+         *held * static_cast<std::int64_t>(per_frame),
+         open.frames * static_cast<std::int64_t>(per_frame), open.header.path.string());
+  }
+  open.next = flac_frames(std::move(flac), file);
+}
+
+OpenSignal open_signal(const WfdbHeader& header, std::size_t signal) {
+  signal_at(header, signal);
   OpenSignal open{.header = header, .file = file_of(header, signal), .next = {}};
-  auto bytes = std::make_shared<RegularFile>(open.file.path);
-  open.frames = frames_of(header, open.file, bytes->size());
-  open.next = stored_frames(std::move(bytes), open.file);
+  if (is_flac_format(open.file.format)) {
+    open_flac(open);
+  } else {
+    open_stored(open);
+  }
   return open;
 }
 
@@ -219,6 +307,11 @@ std::vector<T> read_all(OpenSignal& open, T missing, Convert convert) {
 
 }  // namespace
 
+std::int64_t count_wfdb_samples(const WfdbHeader& header, std::size_t signal) {
+  const OpenSignal open = open_signal(header, signal);
+  return open.frames * open.wanted().samples_per_frame;
+}
+
 std::vector<std::int32_t> read_wfdb_signal(const WfdbHeader& header, std::size_t signal) {
   OpenSignal open = open_signal(header, signal);
   return read_all(open, wfdb_unmeasured(open.file.format),
@@ -226,12 +319,12 @@ std::vector<std::int32_t> read_wfdb_signal(const WfdbHeader& header, std::size_t
 }
 
 std::vector<float> read_wfdb_millivolts(const WfdbHeader& header, std::size_t signal) {
-  OpenSignal open = open_signal(header, signal);
-  const WfdbSignal& s = open.wanted();
+  const WfdbSignal& s = signal_at(header, signal);
   const std::optional<double> scale = millivolts_per(s.units);
   if (!scale) {
     fail("{}: the units are '{}', expected a voltage (mV, uV, nV, V)", where(header, s), s.units);
   }
+  OpenSignal open = open_signal(header, signal);
   const std::int32_t missing = wfdb_unmeasured(s.format);
   constexpr float none = std::numeric_limits<float>::quiet_NaN();
   return read_all(open, none, [&](std::int32_t sample, std::int64_t at) {
