@@ -20,6 +20,7 @@ constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";  // of UTF-8
 // Of samples and offsets: beyond any recording, far from overflow in sums of products.
 constexpr std::int64_t largest = 1'000'000'000'000;
 constexpr int most_signals = 1'000'000;
+constexpr int most_segments = 1'000'000;
 
 // The fields of one line, taken from left to right. Errors name file and line.
 class Line {
@@ -88,16 +89,32 @@ bool has_segments(std::string_view record, std::string_view base_name) {
          (last != base_name || record.substr(0, slash) == base_name);
 }
 
-// "NAME SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"; returns the number of signals.
-int read_record_line(Line& line, WfdbHeader& header) {
+// What a record line announces.
+struct Announced {
+  int signals = 0;
+  std::optional<int> segments = {};
+
+  int lines() const { return segments.value_or(signals); }
+};
+
+// "NAME[/SEGMENTS] SIGNALS [FREQUENCY[/COUNTER] [SAMPLES [TIME [DATE]]]]"
+Announced read_record_line(Line& line, WfdbHeader& header) {
   header.record = line.take();
+  Announced announced;
   if (has_segments(header.record, header.path.stem().string())) {
-    line.refuse("record {} has several segments, which is not supported", header.record);
+    const std::size_t slash = header.record.rfind('/');
+    announced.segments =
+        line.number<int>(std::string_view(header.record).substr(slash + 1), "number of segments");
+    if (*announced.segments < 1 || *announced.segments > most_segments) {
+      line.refuse("the number of segments is {}, expected 1 to {}", *announced.segments,
+                  most_segments);
+    }
+    header.record.resize(slash);
   }
   if (line.empty()) line.refuse("the number of signals is missing");
-  const int signals = line.number<int>(line.take(), "number of signals");
-  if (signals < 0 || signals > most_signals) {
-    line.refuse("the number of signals is {}, expected 0 to {}", signals, most_signals);
+  announced.signals = line.number<int>(line.take(), "number of signals");
+  if (announced.signals < 0 || announced.signals > most_signals) {
+    line.refuse("the number of signals is {}, expected 0 to {}", announced.signals, most_signals);
   }
   if (!line.empty()) {
     std::string_view field = line.take();
@@ -114,7 +131,20 @@ int read_record_line(Line& line, WfdbHeader& header) {
     }
     if (samples > 0) header.samples = samples;  // 0 says "not known"
   }
-  return signals;
+  return announced;
+}
+
+// "NAME SAMPLES"
+WfdbSegmentLine read_segment_line(Line& line) {
+  WfdbSegmentLine segment;
+  segment.line = line.number();
+  segment.name = line.take();
+  if (line.empty()) line.refuse("the number of samples of segment {} is missing", segment.name);
+  segment.samples = line.number<std::int64_t>(line.take(), "number of samples");
+  if (segment.samples < 0 || segment.samples > largest) {
+    line.refuse("the number of samples is {}, expected 0 to {}", segment.samples, largest);
+  }
+  return segment;
 }
 
 // "FORMAT[xSAMPLES][:SKEW][+OFFSET]"
@@ -191,7 +221,8 @@ WfdbHeader read_wfdb_header(const std::filesystem::path& path) {
   const std::string name = path.string();
   WfdbHeader header;
   header.path = path;
-  int signals = -1;  // not yet known
+  std::optional<Announced> announced;
+  int lines = 0;  // of signals or segments
   int number = 0;
   std::string_view rest = text;
   if (rest.starts_with(byte_order_mark)) rest.remove_prefix(byte_order_mark.size());
@@ -206,17 +237,24 @@ WfdbHeader read_wfdb_header(const std::filesystem::path& path) {
     Line line(name, number, content);
     if (line.rest().starts_with('#')) {
       header.comments.emplace_back(line.rest().substr(1));
-    } else if (!line.empty() && signals < 0) {
-      signals = read_record_line(line, header);
-    } else if (!line.empty() && std::ssize(header.signals) < signals) {
-      header.signals.push_back(read_signal_line(line));
+    } else if (!line.empty() && !announced) {
+      announced = read_record_line(line, header);
+    } else if (!line.empty() && lines < announced->lines()) {
+      ++lines;
+      if (announced->segments) {
+        header.segments.push_back(read_segment_line(line));
+      } else {
+        header.signals.push_back(read_signal_line(line));
+      }
     }
   }
-  if (signals < 0) fail("{}:{}: the record line is missing", name, number + 1);
-  if (std::ssize(header.signals) < signals) {
-    fail("{}:{}: the line of signal {} is missing, {} signals are announced", name, number + 1,
-         header.signals.size(), signals);
+  if (!announced) fail("{}:{}: the record line is missing", name, number + 1);
+  if (lines < announced->lines()) {
+    const char* what = announced->segments ? "segment" : "signal";
+    fail("{}:{}: the line of {} {} is missing, {} {}s are announced", name, number + 1, what, lines,
+         announced->lines(), what);
   }
+  header.announced_signals = announced->signals;
   return header;
 }
 

@@ -8,9 +8,15 @@
 //   # 69 M 1085 1629 x1
 //
 // Optional fields take the defaults of that page. Comments are lines whose first printing character
-// is "#", anywhere; what follows the announced signals is not read. Multi-segment records are
-// refused by name. What a signal alone uses (format, samples per frame, file) is judged when that
-// signal is read (data/wfdb_signal.h).
+// is "#", anywhere; what follows the announced signals is not read. What a signal alone uses
+// (format, samples per frame, file) is judged when that signal is read (data/wfdb_signal.h).
+//
+// A record of several segments has a line for each of them instead of signals: the name of its
+// header, which is one like the above, and its number of samples (data/wfdb_record.h):
+//
+//   100/2 2 360 650000
+//   100_1 300000
+//   ~ 350000
 #pragma once
 
 #include <cstdint>
@@ -38,18 +44,26 @@ struct WfdbSignal {
   int line = 0;                 // where it stands in the header, from 1
 };
 
+struct WfdbSegmentLine {
+  std::string name;          // of its header, without ".hea": not yet checked; "~" is a gap
+  std::int64_t samples = 0;  // frames
+  int line = 0;
+};
+
 struct WfdbHeader {
   std::filesystem::path path;  // of the .hea file
   std::string record;
   double sampling_frequency = 250;      // Hz: frames a second
   std::optional<std::int64_t> samples;  // frames; absent: as many as the files hold
-  std::vector<WfdbSignal> signals;
+  std::vector<WfdbSignal> signals;      // none where there are segments
+  std::vector<WfdbSegmentLine> segments = {};
+  int announced_signals = 0;          // by the record line
   std::vector<std::string> comments;  // without the leading "#"
 };
 
 // Reads a .hea file; bytes of descriptions and units that are no UTF-8 are taken as Latin-1. Errors
-// name the file and line: missing, truncated (fewer signal lines than announced), a field that is
-// no number, several segments.
+// name the file and line: missing, truncated (fewer lines of signals or segments than announced),
+// a field that is no number.
 WfdbHeader read_wfdb_header(const std::filesystem::path& path);
 
 }  // namespace ekgine

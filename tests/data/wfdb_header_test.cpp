@@ -145,9 +145,9 @@ TEST_F(WfdbHeaderFile, NamesWhatIsWrong) {
   refuses("100 99999999999\n", ":1: the number of signals is '99999999999', expected an integer");
   refuses("100 -1\n", ":1: the number of signals is -1, expected 0 to 1000000");
   refuses("100 1000000000\n", ":1: the number of signals is 1000000000, expected 0 to 1000000");
-  refuses("100/3 2 360\n", ":1: record 100/3 has several segments, which is not supported");
-  refuses("100/100 2\n", ":1: record 100/100 has several segments, which is not supported");
-  refuses("a/b/12 2\n", ":1: record a/b/12 has several segments, which is not supported");
+  refuses("100/3 2 360\na 5\n", ":3: the line of segment 1 is missing, 3 segments are announced");
+  refuses("100/100 2\n", ":2: the line of segment 0 is missing, 100 segments are announced");
+  refuses("a/b/12 2\n", ":2: the line of segment 0 is missing, 12 segments are announced");
   refuses("100 1 fast\n", ":1: the sampling frequency is 'fast', expected a number");
   refuses("100 1 nan\n", ":1: the sampling frequency is 'nan', expected a number");
   refuses("100 1 -1\n", ":1: the sampling frequency is -1 Hz, expected a positive number");
