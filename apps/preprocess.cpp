@@ -20,6 +20,19 @@ struct PreprocessArguments {
   PreprocessOptions preprocess;
 };
 
+// "Leads at 360 Hz: MLII (46 records), V5 (2)".
+std::string leads_line(const PreprocessSummary& summary) {
+  std::string text = fmt::format("Leads at {} Hz{}: ", beat_frequency,
+                                 summary.store.inverted ? ", turned upside down" : "");
+  bool first = true;
+  for (const auto& [lead, records] : summary.leads) {
+    text += fmt::format("{}{} ({}{})", first ? "" : ", ", lead.empty() ? "without a name" : lead,
+                        records, first ? records == 1 ? " record" : " records" : "");
+    first = false;
+  }
+  return text;
+}
+
 void run(PreprocessArguments& o) {
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
@@ -53,7 +66,10 @@ void run(PreprocessArguments& o) {
                                    {"classes", classes},
                                    {"unannotated_records", summary.unannotated},
                                    {"unmeasured_beats", summary.unmeasured},
-                                   {"repeated_annotations", summary.repeated}};
+                                   {"repeated_annotations", summary.repeated},
+                                   {"leads", summary.leads},
+                                   {"inverted", info.inverted},
+                                   {"sampling_frequency", beat_frequency}};
     if (info.marks == BeatMarks::detected) {
       json["missed_beats"] = summary.missed;
       json["extra_beats"] = summary.extra;
@@ -65,6 +81,7 @@ void run(PreprocessArguments& o) {
   say(o.common,
       fmt::format("{}: {} records, {} beats ({}) in {:.1f} s", o.preprocess.output.string(),
                   info.records.size(), beats, text, seconds));
+  say(o.common, leads_line(summary));
   if (info.marks == BeatMarks::detected) {
     say(o.common,
         fmt::format("Annotated but not detected: {} beats; detected but not annotated: {}",
@@ -81,16 +98,26 @@ void add_preprocess(CLI::App& program) {
       "Cut the beats of a WFDB database and write them to a store.\n"
       "Every annotated beat with more than 93 samples before it and 93 after it becomes 187 "
       "samples\n"
-      "of the first signal in mV with its class (N, S, V, F, Q). Beats with samples that were not\n"
-      "measured, and records of the database without annotations, are left out and counted.\n"
-      "Reads formats 212, 16 and 80 at 360 Hz, and annotations in MIT format.");
-  command->add_option("--database", o->preprocess.database, "Folder with .hea, .dat and .atr files")
+      "of a lead in mV with its class (N, S, V, F, Q). Beats with samples that were not measured,\n"
+      "and records of the database without annotations, are left out and counted.\n"
+      "Reads all formats of WFDB at 360 Hz, and annotations in MIT format.");
+  command
+      ->add_option("--database", o->preprocess.database,
+                   "Folder with the records' files: .hea, .dat, .atr")
       ->required();
   command
       ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
       ->required();
-  add_choice(*command, "--marks", o->preprocess.marks,
+  add_choice(*command, "--marks", o->preprocess.beats.marks,
              "Where beats are: where they are annotated, or where the detector finds them");
+  command->add_option("--lead", o->preprocess.beats.lead,
+                      "Lead to read, by name or number from 0 (default: MLII, else II, else the "
+                      "first)");
+  command->add_flag("--invert", o->preprocess.beats.invert, "Turn the lead upside down");
+  command
+      ->add_option("--annotator", o->preprocess.beats.annotator,
+                   "Ending of the files with annotations")
+      ->capture_default_str();
   add_records_option(*command, "--records", o->preprocess.records,
                      "Only these records: 100,101,...");
   command

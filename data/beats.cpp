@@ -5,8 +5,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "data/wfdb_header.h"
-#include "data/wfdb_signal.h"
+#include "data/recording.h"
+#include "data/text_lines.h"
 
 namespace ekgine {
 
@@ -34,6 +34,35 @@ std::int64_t remove_repeated(std::vector<const WfdbAnnotation*>& beats) {
     return at == kept.end() || at->second != beat;
   });
   return static_cast<std::int64_t>(removed);
+}
+
+struct ReadLead {
+  RecordingLead lead;
+  std::vector<float> signal;  // mV
+};
+
+ReadLead read_beats_lead(const std::filesystem::path& header, const BeatOptions& options) {
+  const Recording recording = open_recording(header);
+  const std::size_t lead = choose_lead(recording, options.lead);
+  const double frequency = recording.leads[lead].frequency;
+  if (frequency != beat_frequency) {
+    fail("{}: the sampling frequency is {} Hz, expected {} Hz", header.string(), frequency,
+         beat_frequency);
+  }
+  ReadLead read{.lead = recording.leads[lead], .signal = read_lead(recording, lead)};
+  if (options.invert) {
+    for (float& sample : read.signal) sample = -sample;
+  }
+  return read;
+}
+
+// With times in samples of the lead; those in the file count frames.
+std::vector<WfdbAnnotation> read_beats_annotations(const std::filesystem::path& file,
+                                                   const RecordingLead& lead) {
+  std::vector<WfdbAnnotation> annotations =
+      read_wfdb_annotations(file, lead.frequency / lead.samples_per_frame);
+  for (WfdbAnnotation& annotation : annotations) annotation.sample *= lead.samples_per_frame;
+  return annotations;
 }
 
 }  // namespace
@@ -64,16 +93,22 @@ RecordBeats cut_beats(std::string name, std::span<const float> signal,
   return record;
 }
 
-RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
-                              const LabelMap& map, BeatMarks marks) {
-  const WfdbHeader header = read_wfdb_header(database / (name + ".hea"));
-  if (header.sampling_frequency != beat_frequency) {
-    fail("{}: the sampling frequency is {} Hz, expected {} Hz", header.path.string(),
-         header.sampling_frequency, beat_frequency);
+std::string annotation_file(const std::string& record, const std::string& annotator) {
+  const auto is_part = [](unsigned char c) {
+    return c > ' ' && c != '/' && c != '\\' && c != '\x7f';
+  };
+  if (annotator.empty() || !std::ranges::all_of(annotator, is_part)) {
+    fail("the annotator is '{}', expected the ending of a file's name, as atr", excerpt(annotator));
   }
-  const std::vector<float> signal = read_wfdb_millivolts(header, 0);
-  const std::filesystem::path atr = database / (name + ".atr");
-  std::vector<WfdbAnnotation> annotations = read_wfdb_annotations(atr, header.sampling_frequency);
+  return record + "." + annotator;
+}
+
+RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
+                              const LabelMap& map, const BeatOptions& options) {
+  const std::filesystem::path header = database / (name + ".hea");
+  const auto [lead, signal] = read_beats_lead(header, options);
+  const std::filesystem::path atr = database / annotation_file(name, options.annotator);
+  std::vector<WfdbAnnotation> annotations = read_beats_annotations(atr, lead);
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     if (annotations[i].sample >= std::ssize(signal)) {
       fail("{}: annotation {} ('{}') is at sample {}, beyond the signal's {} samples", atr.string(),
@@ -81,14 +116,14 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
     }
   }
   MovedMarks moved;
-  if (marks == BeatMarks::detected) {
+  if (options.marks == BeatMarks::detected) {
     moved = move_marks(detected_positions(signal), annotations, map);
     annotations = std::move(moved.annotations);
   }
   RecordBeats record = cut_beats(name, signal, annotations, map);
   record.missed = moved.missed;
   record.extra = moved.extra;
-  record.lead = header.signals[0].description;
+  record.lead = lead.name;
   if (record.size() < 3) {
     const std::string others =
         record.unmeasured == 0

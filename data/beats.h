@@ -27,10 +27,18 @@ constexpr std::int64_t beat_half = beat_samples / 2;  // samples on either side 
 constexpr double beat_frequency = 360;                // Hz: what 187 samples are a beat at
 constexpr std::int64_t same_beat = 54;                // samples: 150 ms
 
+// What is read of a record.
+struct BeatOptions {
+  BeatMarks marks = BeatMarks::annotated;
+  std::string lead = "";          // as choose_lead() takes it
+  bool invert = false;            // turn the lead upside down
+  std::string annotator = "atr";  // the ending of the annotations' file
+};
+
 // The kept beats of one record, in time order.
 struct RecordBeats {
   std::string name;  // of the record
-  std::string lead;  // of the signal they are cut from
+  std::string lead;  // that they are cut from
   // (n, 187), in `unit`. Samples in mV are multiples of 1/gain of a few bits' width: float holds
   // them to 6e-8, far below the amplifier's noise and the rounding of the float model that reads
   // them.
@@ -55,10 +63,14 @@ struct RecordBeats {
 RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 
-// Reads the first signal and the annotations of record `name` in `database` and cuts its beats,
-// where `marks` says. Errors (see the WFDB readers), and: an annotation beyond the signal; a
-// sampling frequency other than 360 Hz; fewer than three beats.
+// The name of the file with a record's annotations: "100.atr". Errors: an annotator that is no part
+// of a file's name.
+std::string annotation_file(const std::string& record, const std::string& annotator);
+
+// Reads a lead and the annotations of record `name` in `database` and cuts its beats, where the
+// marks say. Errors (see data/recording.h and the reader of annotations), and: an annotation beyond
+// the lead; a lead of another frequency than 360 Hz; fewer than three beats.
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
-                              const LabelMap& map, BeatMarks marks = BeatMarks::annotated);
+                              const LabelMap& map, const BeatOptions& options = {});
 
 }  // namespace ekgine

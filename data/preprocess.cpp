@@ -42,17 +42,18 @@ std::vector<std::string> chosen_records(const PreprocessOptions& options) {
 
 // Removes the records without annotations from `names`, with a notice, and returns them: databases
 // list records of noise among the others.
-std::vector<std::string> take_unannotated(const fs::path& database,
+std::vector<std::string> take_unannotated(const fs::path& database, const std::string& annotator,
                                           std::vector<std::string>& names) {
   const auto annotated = [&](const std::string& name) {
-    return fs::exists(database / (name + ".atr"));
+    return fs::exists(database / annotation_file(name, annotator));
   };
   const auto rest = std::stable_partition(names.begin(), names.end(), annotated);
   std::vector<std::string> unannotated(rest, names.end());
   names.erase(rest, names.end());
-  if (names.empty()) fail("{}: no record has annotations (.atr files)", database.string());
+  if (names.empty())
+    fail("{}: no record has annotations (.{} files)", database.string(), annotator);
   for (const std::string& name : unannotated) {
-    notice(fmt::format("record {} is left out: it has no annotations (.atr file)", name));
+    notice(fmt::format("record {} is left out: it has no annotations (.{} file)", name, annotator));
   }
   return unannotated;
 }
@@ -118,23 +119,26 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   const LabelMap& map = label_map(options.label_map);
   PreprocessSummary summary;
   std::vector<std::string> names = chosen_records(options);
-  if (options.records.empty()) summary.unannotated = take_unannotated(options.database, names);
+  if (options.records.empty()) {
+    summary.unannotated = take_unannotated(options.database, options.beats.annotator, names);
+  }
 
   StoreInfo& info = summary.store;
   info.label_map = map.name();
   info.source = options.database.string();
   info.tool = options.tool;
-  info.marks = options.marks;
+  info.marks = options.beats.marks;
+  info.inverted = options.beats.invert;
   info.scalograms = options.scalograms;
   info.records.resize(names.size());
 
   StoreWriter writer(options.output);
   std::vector<LeftOut> left_out(names.size());
-  std::mutex mutex;  // guards done, and serialises progress
+  std::mutex mutex;  // guards done and leads, and serialises progress
   std::int64_t done = 0;
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
     const auto at = static_cast<std::size_t>(i);
-    const RecordBeats record = read_record_beats(options.database, names[at], map, options.marks);
+    const RecordBeats record = read_record_beats(options.database, names[at], map, options.beats);
     std::vector<float> scalograms;
     if (options.scalograms) {
       scalograms.resize(static_cast<std::size_t>(record.size() * scalogram_size));
@@ -147,6 +151,7 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
       ++info.records[at].counts[static_cast<std::size_t>(label)];
     }
     const std::lock_guard lock(mutex);
+    ++summary.leads[record.lead];
     ++done;
     if (progress) progress(done, std::ssize(names));
   });

@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "data/beats.h"
 #include "data/store.h"
 
 namespace ekgine {
@@ -19,16 +21,17 @@ struct PreprocessOptions {
   std::string label_map = "reference";
   std::string tool = "ekgine";  // noted in the store
   bool scalograms = false;      // also write them, for other tools; training computes its own
-  BeatMarks marks = BeatMarks::annotated;
+  BeatOptions beats = {};
 };
 
 // Called after every record, one call at a time, from any thread.
 using PreprocessProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct PreprocessSummary {
-  StoreInfo store;  // what was written
+  StoreInfo store;                            // what was written
+  std::map<std::string, std::int64_t> leads;  // how many records each lead was read of
   // Left out, with a notice() of each record unless said otherwise:
-  std::vector<std::string> unannotated;  // records that were not named and have no .atr file
+  std::vector<std::string> unannotated;  // records that were not named and have no annotations
   std::int64_t unmeasured = 0;           // beats with a sample that was not measured
   std::int64_t repeated = 0;             // annotations of a beat that another one marks
   std::int64_t missed = 0, extra = 0;    // as in MovedMarks, without a notice

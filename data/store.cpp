@@ -246,7 +246,7 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
   }
   check_keys(path, json,
              {"format", "version", "tool", "source", "label_map", "classes", "sampling_frequency",
-              "beat_samples", "units", "marks", "scalograms", "records"});
+              "beat_samples", "units", "marks", "inverted", "scalograms", "records"});
   label_map_in_file_ = json_value<std::string>(path, json, "label_map", "a text");
   info_.label_map = label_map_name(label_map_in_file_);
   if (json.contains("marks")) {
@@ -254,6 +254,9 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
     const std::optional<BeatMarks> marks = choice_named<BeatMarks>(name);
     if (!marks) fail("{}: the marks are '{}', expected annotated or detected", file, name);
     info_.marks = *marks;
+  }
+  if (json.contains("inverted")) {
+    info_.inverted = json_value<bool>(path, json, "inverted", "true or false");
   }
   info_.source = json_value<std::string>(path, json, "source", "a text");
   info_.tool = json_value<std::string>(path, json, "tool", "a text");
@@ -492,6 +495,7 @@ void StoreWriter::commit(const StoreInfo& info) {
   json["units"] = beat_unit_name(stored_unit);
   // Not where it is what programs that know no marks take for granted.
   if (info.marks != BeatMarks::annotated) json["marks"] = choice_name(info.marks);
+  if (info.inverted) json["inverted"] = true;
   json["scalograms"] = info.scalograms;
   // One key, and one record, a line: for people too.
   std::string text = "{\n";

@@ -53,6 +53,7 @@ struct StoreInfo {
   std::vector<StoreRecord> records;
   std::int64_t version = store_version;
   BeatMarks marks = BeatMarks::annotated;
+  bool inverted = false;  // the leads were turned upside down
 };
 
 class Store {

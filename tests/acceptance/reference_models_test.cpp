@@ -33,7 +33,8 @@ class ReferenceModels : public ::testing::Test {
     if (database == nullptr) GTEST_SKIP() << "the variable EKGINE_DATABASE is not set";
     if (reference == nullptr) GTEST_SKIP() << "the variable EKGINE_REFERENCE is not set";
     reference_ = reference;
-    preprocess({database, folder_ / "store", {}, "reference", "test", false});
+    // As the reference reads: the first lead of each record.
+    preprocess({database, folder_ / "store", {}, "reference", "test", false, {.lead = "0"}});
   }
 
   // Predictions of an imported model for records, normalised on others.

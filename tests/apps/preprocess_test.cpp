@@ -18,6 +18,7 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   EXPECT_EQ(text.out, "");
   EXPECT_THAT(text.err, ::testing::HasSubstr(path("again") +
                                              ": 3 records, 54 beats (N 18, S 9, V 10, F 9, Q 8)"));
+  EXPECT_THAT(text.err, ::testing::HasSubstr("Leads at 360 Hz: LEAD0 (3 records)"));
   const ProcessResult result = ekgine({"preprocess", "--database", database_, "--output",
                                        path("again"), "--records", "903,901", "--json"});
   expect_success(result);
@@ -27,9 +28,56 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   EXPECT_EQ(printed, nlohmann::json::parse(R"({"store": ")" + path("again") +
                                            R"(", "records": 2, "beats": 36,
                 "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5},
-                "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0})"));
+                "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0,
+                "leads": {"LEAD0": 2}, "inverted": false, "sampling_frequency": 360.0})"));
   EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
   EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "store.json"));
+}
+
+TEST_F(SmallStore, PreprocessReadsTheLeadThatIsAskedFor) {
+  const auto made = [&](Arguments more) {
+    Arguments command = {"preprocess", "--database", database_, "--output", path("again")};
+    command.insert(command.end(), more.begin(), more.end());
+    return ekgine(command);
+  };
+  expect_success(made({}));
+  const RecordBeats first = Store(path("again")).read("901");
+  const ProcessResult text = made({"--lead", "lead1", "--invert"});
+  expect_success(text);
+  EXPECT_THAT(text.err,
+              ::testing::HasSubstr("Leads at 360 Hz, turned upside down: LEAD1 (3 records)"));
+  EXPECT_TRUE(Store(path("again")).info().inverted);
+  const RecordBeats inverted = Store(path("again")).read("901");
+  EXPECT_EQ(inverted.lead, "LEAD1");
+  expect_success(made({"--lead", "1"}));
+  EXPECT_FALSE(Store(path("again")).info().inverted);
+  const RecordBeats second = Store(path("again")).read("901");
+  EXPECT_NE(second.beats, first.beats);
+  ASSERT_EQ(second.beats.size(), inverted.beats.size());
+  for (std::size_t i = 0; i < second.beats.size(); ++i) {
+    ASSERT_EQ(second.beats[i], -inverted.beats[i]) << i;
+  }
+  expect_one_line(made({"--lead", "V9"}), 1, "has no lead V9 (has 0 LEAD0, 1 LEAD1) (--lead)");
+}
+
+TEST_F(SmallStore, PreprocessReadsAnyAnnotator) {
+  for (const char* record : {"901", "902"}) {
+    fs::rename(fs::path(database_) / (std::string(record) + ".atr"),
+               fs::path(database_) / (std::string(record) + ".ecg"));
+  }
+  const Arguments command = {"preprocess",  "--database",  database_, "--output",
+                             path("again"), "--annotator", "ecg"};
+  const ProcessResult result = ekgine(command);
+  expect_success(result);
+  EXPECT_THAT(result.err,
+              ::testing::HasSubstr("record 903 is left out: it has no annotations (.ecg file)"));
+  EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("901", "902"));
+  Arguments other = command;
+  other.back() = "x/y";
+  expect_one_line(ekgine(other), 1,
+                  "the annotator is 'x/y', expected the ending of a file's name, as atr");
+  other.back() = "qrs";
+  expect_one_line(ekgine(other), 1, "no record has annotations (.qrs files)");
 }
 
 // Of a real record with 2,953 beats, a third of them ectopic.
@@ -106,8 +154,8 @@ TEST_F(SmallStore, PreprocessRefusesDamagedRecords) {
       {"902.atr", [](std::string& s) { s.resize(s.size() - 2); }, "902.atr"},
       {"902.hea", [](std::string& s) { s.replace(s.find("5400"), 4, "5402"); },
        "902.dat: truncated: 16200 bytes, expected 16206"},
-      {"902.hea", [](std::string& s) { s.replace(s.find("212"), 3, "310"); },
-       "902.hea:2: format 310 is not supported (212, 16, 80 are)"},
+      {"902.hea", [](std::string& s) { s.replace(s.find("212"), 3, "9"); },
+       "902.hea:2: format 9 is not supported (8, 16, 24, 32,"},
       {"902.hea", [](std::string& s) { s.replace(s.find("212"), 3, "16"); }, "902.hea:3: format"},
       {"902.dat", [](std::string& s) { s[1000] = static_cast<char>(s[1000] ^ 1); },
        "902.dat: the checksum of signal"},

@@ -51,7 +51,7 @@ TEST(Database, IsReadWithoutComplaint) {
 TEST(Database, GivesTheSeedsBeatsAndStatistics) {
   REQUIRE_FOLDER(database, "EKGINE_DATABASE");
   const TemporaryDirectory folder;
-  preprocess({database, folder / "store", {}, "reference", "test", false});
+  preprocess({database, folder / "store", {}, "reference", "test", false, {.lead = "0"}});
   const Store store(folder / "store");
   EXPECT_EQ(store.info().records.size(), 48u);
 

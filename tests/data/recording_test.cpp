@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/atomic_file.h"
 #include "data/wfdb_signal.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -77,6 +78,25 @@ TEST(WfdbFixtures, HaveTheSamplesThatWfdbReads) {
   EXPECT_EQ(read_wfdb_signal(flac, 0), ramp(8, -127, 14));
   EXPECT_EQ(read_wfdb_signal(flac, 1), ramp(16, -32766, 524));
   EXPECT_EQ(read_wfdb_signal(flac, 2), ramp(24, -8388605, 65804));
+}
+
+TEST(WfdbFixtures, RefuseFlacThatIsCutOrOfAnotherKind) {
+  const TemporaryDirectory folder;
+  const std::string whole = read_file(wfdb_fixtures / "flacformats.d1");
+  const auto read = [&](const std::string& signal, std::string_view data) {
+    write_bytes(folder / "f.hea", "f 1 200 499\n" + signal);
+    write_bytes(folder / "f.dat", std::string(data));
+    return read_wfdb_signal(read_wfdb_header(folder / "f.hea"), 0);
+  };
+  const std::string signal = "f.dat 516 200/mV 16 0 -32766 -750 0 II\n";
+  EXPECT_EQ(read(signal, whole), ramp(16, -32766, 524));
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_ERROR(read(signal, whole.substr(0, length)), "f.dat: ");
+  }
+  EXPECT_ERROR(read("f.dat 508\n", whole), "has samples of 16 bits, expected 8 or fewer in format");
+  EXPECT_ERROR(read("f.dat 516x2\n", whole), "f.dat: truncated: 498 samples of each signal");
+  EXPECT_ERROR(read("f.dat 516+1\n", whole), "f.dat: truncated: 498 samples of each signal");
+  EXPECT_ERROR(read("f.dat 516\n", "no FLAC at all"), "f.dat: damaged: libFLAC");
 }
 
 class RecordingFile : public ::testing::Test {
