@@ -21,6 +21,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
 using std::string;
+using std::string_literals::operator""s;
 
 class Seeds {
  public:
@@ -81,21 +82,46 @@ class Seeds {
         R"({"kfold_records": ["100", "201"], "final_test_records": ["202"]})");
   }
 
+  // Two records of a signal and of annotations, a second apart.
+  static string edf() {
+    string text =
+        "0       " + string(176, 'x') + "768     EDF+D" + string(39, ' ') + "2       0.5     2   ";
+    const auto add = [&](const string& first, const string& second, std::size_t width) {
+      for (const string& value : {first, second}) text += value + string(width - value.size(), ' ');
+    };
+    add("EDF Annotations", "II", 16);
+    add("", "", 80);
+    add("", "uV", 8);
+    add("-1", "-1000", 8);
+    add("1", "1000", 8);
+    add("-32768", "-2000", 8);
+    add("32767", "2000", 8);
+    add("", "", 80);
+    add("4", "2", 8);
+    add("", "", 32);
+    for (const char* onset : {"+10", "+11"}) {
+      string begins = string(onset) + "\x14\x14";
+      begins.resize(8);
+      text += begins + "\x01\0\xFE\xFF"s;
+    }
+    return text;
+  }
+
   void wfdb() {
-    for (const int format : {16, 80, 212}) {
+    for (const int format : {16, 212, 310}) {
       const string target = "wfdb_signal_" + std::to_string(format);
-      const string samples = testing::encode_wfdb_samples(
-          format, {1, -2, 3, 100, -100, 7, 8, 9, 10, -11, 12, format == 80 ? -128 : -130});
+      const string samples =
+          testing::encode_wfdb_samples(format, {1, -2, 3, 100, -100, 7, 8, 9, 10, -11, 12, -130});
       add(target, "two", string("\x01\x01\0\0\0\0\x06\0", 8) + samples);
       add(target, "skewed", string("\x01\x02\0\x02\0\0\0\0", 8) + samples);
       add(target, "checked", string("\0\x04\0\0\0\0\0\0", 8) + samples);
       add(target, "offset", string("\x02\x08\x03\0\0\0\0\0", 8) + samples);
       auto record = testing::random_record("r", 3, "NVA", 1);
       record.format = format;
-      if (format == 80) {
+      if (format == 310) {
         record.adc_zero = 0;
         for (auto& signal : record.signals) {
-          for (int& value : signal) value = value % 100;
+          for (int& value : signal) value = value % 500;
         }
       }
       testing::write_wfdb_record(scratch_.path(), record);
@@ -112,6 +138,21 @@ class Seeds {
         "# before\n100/1 2 360/720(100.5) 10 12:00:00 01/02/2003\n"
         "100.dat 212x1:2+3 200.5(1024)/uV 11 1024 995 -22131 0 MLII\n"
         "100.dat 212 0 12 0 1 2 3 V5 and words\n# 69 M\n");
+    add("wfdb_signal_8", "two", string("\x01\x11\x20\0\0\0\x03\0", 8) + "differences");
+    const fs::path samples = fs::path(EKGINE_SOURCE_DIR) / "tests/data/fixtures/wfdb-python";
+    add("wfdb_signal_516", "one", string(8, '\0') + read_file(samples / "flacformats.d1"));
+    add("wfdb_segments", "variable",
+        joined({"r/4 2 100\nl 0\na 3\n~ 2\nb 2\n",
+                "l 2 100 0\n~ 0 1/mV 0 0 0 0 0 II\n~ 0 1/mV 0 0 0 0 0 V\n",
+                "a 1 100 3\na.dat 80 200 8 0 0 0 0 II\n", "b 1 100 2\na.dat 80 200 8 0 0 0 0 V\n",
+                "abc"}));
+    add("wfdb_segments", "fixed",
+        joined({"r/2 1 100 5\na 3\na 2\n", "", "a 1 100\na.dat 80\n", "", "abc"}));
+    add("sample_table", "times", "\0# a\ntime (ms),II (uV),\"V5\"\n0,1,2\n4,,3\n20,nan,4\n"s);
+    add("sample_table", "rate",
+        "\x64"
+        "1;2,5\n3;-\n");
+    add("edf", "gaps", edf());
     add("wfdb_annotations", "described",
         testing::annotation_note("## time resolution: 250") +
             testing::annotation_note("## annotation type definitions") +

@@ -18,6 +18,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     WfdbSignal& signal = header.signals[i];
     signal.file = "100.dat";
     signal.format = FUZZ_FORMAT;
+    if (data[1] & 16) signal.samples_per_frame = 1 + data[2] / 16 % 4;
     signal.byte_offset = data[2] % 16;
     signal.skew = (data[1] & 2) && i % 2 == 1 ? static_cast<std::int8_t>(data[3]) : 0;
     if (data[1] & 4) signal.checksum = data[4] | data[5] << 8;
@@ -27,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t i = 0; i < header.signals.size(); ++i) {
     fuzz::try_to_read([&] {
       const auto values = read_wfdb_millivolts(header, i);
-      if (header.samples && std::ssize(values) != *header.samples) std::abort();
+      const std::int64_t frame = header.signals[i].samples_per_frame;
+      if (header.samples && std::ssize(values) != *header.samples * frame) std::abort();
     });
   }
   return 0;
