@@ -146,6 +146,22 @@ TEST(ReadRecordBeats, FollowsTheTimesOfTheFile) {
                "annotation 4 ('V') is at sample 1526, beyond the signal's 1500 samples");
 }
 
+// At 90 frames a second with four samples each, which annotations do not count.
+TEST(ReadRecordBeats, TakesTimesInFrames) {
+  const TemporaryDirectory folder;
+  TestRecord written = testing::random_record("100", 5, "NVF", 1);
+  written.signals.resize(1);
+  for (testing::TestAnnotation& a : written.annotations) a.sample = a.sample / 4 * 4;
+  write_wfdb_record(folder.path(), written);
+  const RecordBeats expected = read_record_beats(folder.path(), "100", label_map("reference"));
+  for (testing::TestAnnotation& a : written.annotations) a.sample /= 4;
+  testing::write_bytes(folder / "100.atr", testing::encode_wfdb_annotations(written.annotations));
+  testing::write_bytes(folder / "100.hea", "100 1 90 375\n100.dat 212x4 200 11 1024 0\n");
+  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("reference"));
+  EXPECT_EQ(found.r_samples, expected.r_samples);
+  EXPECT_EQ(found.beats, expected.beats);
+}
+
 TEST(ReadRecordBeats, NamesWhatIsWrong) {
   const TemporaryDirectory folder;
   const LabelMap& map = label_map("reference");
