@@ -100,7 +100,8 @@ void add_preprocess(CLI::App& program) {
       "samples\n"
       "of a lead in mV with its class (N, S, V, F, Q). Beats with samples that were not measured,\n"
       "and records of the database without annotations, are left out and counted.\n"
-      "Reads all formats of WFDB at 360 Hz, and annotations in MIT format.");
+      "Reads all formats of WFDB at 100 Hz and more, resampled to 360 Hz, and annotations in MIT\n"
+      "format.");
   command
       ->add_option("--database", o->preprocess.database,
                    "Folder with the records' files: .hea, .dat, .atr")

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "data/recording.h"
+#include "data/resample.h"
 #include "data/text_lines.h"
 
 namespace ekgine {
@@ -44,11 +45,7 @@ struct ReadLead {
 ReadLead read_beats_lead(const std::filesystem::path& header, const BeatOptions& options) {
   const Recording recording = open_recording(header);
   const std::size_t lead = choose_lead(recording, options.lead);
-  const double frequency = recording.leads[lead].frequency;
-  if (frequency != beat_frequency) {
-    fail("{}: the sampling frequency is {} Hz, expected {} Hz", header.string(), frequency,
-         beat_frequency);
-  }
+  check_frequency(recording.leads[lead].frequency, header.string());
   ReadLead read{.lead = recording.leads[lead], .signal = read_lead(recording, lead)};
   if (options.invert) {
     for (float& sample : read.signal) sample = -sample;
@@ -66,6 +63,12 @@ std::vector<WfdbAnnotation> read_beats_annotations(const std::filesystem::path& 
 }
 
 }  // namespace
+
+void check_frequency(double frequency, const std::string& where) {
+  if (frequency >= least_frequency && frequency <= most_frequency) return;
+  fail("{}: the sampling frequency is {} Hz, expected {} to {}", where, frequency, least_frequency,
+       most_frequency);
+}
 
 RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map) {
@@ -106,7 +109,7 @@ std::string annotation_file(const std::string& record, const std::string& annota
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
                               const LabelMap& map, const BeatOptions& options) {
   const std::filesystem::path header = database / (name + ".hea");
-  const auto [lead, signal] = read_beats_lead(header, options);
+  auto [lead, signal] = read_beats_lead(header, options);
   const std::filesystem::path atr = database / annotation_file(name, options.annotator);
   std::vector<WfdbAnnotation> annotations = read_beats_annotations(atr, lead);
   for (std::size_t i = 0; i < annotations.size(); ++i) {
@@ -114,6 +117,11 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
       fail("{}: annotation {} ('{}') is at sample {}, beyond the signal's {} samples", atr.string(),
            i, annotations[i].symbol, annotations[i].sample, signal.size());
     }
+  }
+  const RateRatio ratio = rate_ratio(lead.frequency, beat_frequency);
+  signal = resample(std::move(signal), ratio);
+  for (WfdbAnnotation& annotation : annotations) {
+    annotation.sample = std::min(ratio.forth(annotation.sample), std::ssize(signal) - 1);
   }
   MovedMarks moved;
   if (options.marks == BeatMarks::detected) {
@@ -124,6 +132,7 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
   record.missed = moved.missed;
   record.extra = moved.extra;
   record.lead = lead.name;
+  for (std::int64_t& sample : record.r_samples) sample = ratio.back(sample);
   if (record.size() < 3) {
     const std::string others =
         record.unmeasured == 0

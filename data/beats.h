@@ -8,6 +8,11 @@
 // A beat may be annotated more than once, on several channels. Of annotations at one sample, and of
 // those on different channels within 150 ms of each other (within which EC57 matches beats), the
 // one of the lowest channel is kept, the first of equals.
+//
+// Beats are cut at 360 Hz. A record of another rate is resampled to it first (data/resample.h), and
+// annotations go to the nearest sample; the positions of its beats are given at the record's own
+// rate again, as the samples nearest to the middles of their windows: up to 360 Hz those that were
+// annotated, above within 1.4 ms of them.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +31,8 @@ namespace ekgine {
 constexpr std::int64_t beat_half = beat_samples / 2;  // samples on either side of R
 constexpr double beat_frequency = 360;                // Hz: what 187 samples are a beat at
 constexpr std::int64_t same_beat = 54;                // samples: 150 ms
+// Hz, of records that beats can be cut from: with less, QRS complexes are lost.
+constexpr double least_frequency = 100, most_frequency = 10'000;
 
 // What is read of a record.
 struct BeatOptions {
@@ -46,7 +53,7 @@ struct RecordBeats {
   BeatUnit unit = BeatUnit::millivolts;  // as beats are cut; measure_in() gives them another
   std::vector<std::int32_t> labels;      // (n) classes of the label map
   std::vector<char> symbols;             // (n) annotation symbols
-  std::vector<std::int64_t> r_samples;   // (n) positions of R in the record
+  std::vector<std::int64_t> r_samples;   // (n) positions of R in the record, at its own rate
   // Left out when they were cut; 0 when read from a store.
   std::int64_t unmeasured = 0;         // beats with a sample in their window that was not measured
   std::int64_t repeated = 0;           // annotations of a beat that another one marks
@@ -58,8 +65,11 @@ struct RecordBeats {
   }
 };
 
-// Cuts the beats, in mV, out of a signal in mV, NaN where not measured. The annotations must lie
-// inside the signal and be in time order.
+// Fails unless the frequency is in that range. `where` opens the text: the file.
+void check_frequency(double frequency, const std::string& where);
+
+// Cuts the beats, in mV, out of a signal in mV at 360 Hz, NaN where not measured. The annotations
+// must lie inside the signal and be in time order.
 RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 
@@ -69,7 +79,7 @@ std::string annotation_file(const std::string& record, const std::string& annota
 
 // Reads a lead and the annotations of record `name` in `database` and cuts its beats, where the
 // marks say. Errors (see data/recording.h and the reader of annotations), and: an annotation beyond
-// the lead; a lead of another frequency than 360 Hz; fewer than three beats.
+// the lead; those of check_frequency(); fewer than three beats.
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
                               const LabelMap& map, const BeatOptions& options = {});
 

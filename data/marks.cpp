@@ -15,15 +15,6 @@ static_assert(detection_frequency == beat_frequency);
 
 namespace {
 
-constexpr std::int64_t longest_bridge = 72;   // samples: 0.2 s
-constexpr std::int64_t shortest_piece = 360;  // a second
-
-// A measured part of the signal, gaps bridged.
-struct Piece {
-  std::int64_t begin = 0;
-  std::vector<float> signal;
-};
-
 // Appends the line from the piece's last sample to `next`, which is `gap` + 1 samples away.
 void bridge(std::vector<float>& signal, std::int64_t gap, float next) {
   const double last = signal.back();
@@ -33,8 +24,10 @@ void bridge(std::vector<float>& signal, std::int64_t gap, float next) {
   }
 }
 
-std::vector<Piece> pieces_of(std::span<const float> signal) {
-  std::vector<Piece> pieces;
+}  // namespace
+
+std::vector<SignalPiece> pieces_of(std::span<const float> signal) {
+  std::vector<SignalPiece> pieces;
   std::int64_t gap = 0;  // unmeasured samples before this one
   for (std::int64_t i = 0; i < std::ssize(signal); ++i) {
     const float x = signal[static_cast<std::size_t>(i)];
@@ -50,15 +43,14 @@ std::vector<Piece> pieces_of(std::span<const float> signal) {
     pieces.back().signal.push_back(x);
     gap = 0;
   }
+  std::erase_if(pieces,
+                [](const SignalPiece& piece) { return std::ssize(piece.signal) < shortest_piece; });
   return pieces;
 }
 
-}  // namespace
-
 std::vector<std::int64_t> detected_positions(std::span<const float> signal) {
   std::vector<std::int64_t> positions;
-  for (const Piece& piece : pieces_of(signal)) {
-    if (std::ssize(piece.signal) < shortest_piece) continue;
+  for (const SignalPiece& piece : pieces_of(signal)) {
     for (const std::int64_t at : detect_beats(piece.signal)) positions.push_back(piece.begin + at);
   }
   return positions;

@@ -24,9 +24,22 @@ constexpr auto choices_of(BeatMarks) {
       {{BeatMarks::annotated, "annotated"}, {BeatMarks::detected, "detected"}});
 }
 
-// Positions of the beats in a signal in mV at 360 Hz, NaN where not measured, ascending. Gaps of up
-// to 0.2 s are bridged by a line; longer ones part the signal into pieces, and pieces shorter than
-// a second have no beats.
+// A part of a signal in which beats are searched for.
+struct SignalPiece {
+  std::int64_t begin = 0;
+  std::vector<float> signal;
+
+  std::int64_t end() const { return begin + std::ssize(signal); }
+};
+
+constexpr std::int64_t longest_bridge = 72;   // samples: 0.2 s
+constexpr std::int64_t shortest_piece = 360;  // a second
+
+// The pieces of a signal in mV at 360 Hz, NaN where not measured. Gaps of up to 0.2 s are bridged
+// by a line; longer ones part the signal, and a piece shorter than a second is none.
+std::vector<SignalPiece> pieces_of(std::span<const float> signal);
+
+// Positions of the beats in the pieces of such a signal, ascending.
 std::vector<std::int64_t> detected_positions(std::span<const float> signal);
 
 struct MovedMarks {

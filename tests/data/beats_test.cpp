@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 #include "tests/support/expect_error.h"
@@ -162,6 +163,60 @@ TEST(ReadRecordBeats, TakesTimesInFrames) {
   EXPECT_EQ(found.beats, expected.beats);
 }
 
+// The same bumps, a second apart, at any rate.
+TestRecord bumps(double frequency, int beats) {
+  TestRecord record;
+  record.format = 16;
+  record.frequency = frequency;
+  record.gain = 10'000;
+  const auto samples = static_cast<int>(frequency * (beats + 1));
+  std::vector<int> signal;
+  for (int i = 0; i < samples; ++i) {
+    const double time = i / frequency, z = (time - std::round(time)) / 0.015;
+    const bool bump = std::round(time) > 0 && std::round(time) <= beats;
+    signal.push_back(1024 + static_cast<int>(std::lround(bump ? 10'000 * std::exp(-z * z) : 0)));
+  }
+  record.signals = {signal};
+  for (int beat = 1; beat <= beats; ++beat) {
+    record.annotations.push_back({std::lround(beat * frequency), 'N'});
+  }
+  return record;
+}
+
+TEST(ReadRecordBeats, TakesAnyRateFrom100Hz) {
+  const TemporaryDirectory folder;
+  write_wfdb_record(folder.path(), bumps(360, 9));
+  const RecordBeats expected = read_record_beats(folder.path(), "100", label_map("reference"));
+  ASSERT_EQ(expected.size(), 9);
+  for (const double frequency : {100.0, 128.0, 250.0, 257.0, 1000.0}) {
+    const TestRecord record = bumps(frequency, 9);
+    write_wfdb_record(folder.path(), record);
+    for (const BeatMarks marks : {BeatMarks::annotated, BeatMarks::detected}) {
+      const RecordBeats found =
+          read_record_beats(folder.path(), "100", label_map("reference"), {.marks = marks});
+      ASSERT_EQ(found.size(), 9) << frequency;
+      for (std::size_t i = 0; i < 9; ++i) {
+        EXPECT_EQ(found.r_samples[i], record.annotations[i].sample) << frequency;
+      }
+      // 100 Hz holds of these bumps what is below 47 Hz.
+      const double tolerance = frequency < 128 ? 2e-2 : 2e-4;
+      for (std::size_t i = 0; i < expected.beats.size(); ++i) {
+        ASSERT_NEAR(found.beats[i], expected.beats[i], tolerance) << frequency << " Hz, " << i;
+      }
+    }
+  }
+}
+
+TEST(ReadRecordBeats, LeavesOutWhatWasNotMeasuredAtAnyRate) {
+  const TemporaryDirectory folder;
+  TestRecord record = bumps(250, 9);
+  record.signals[0][500] = -32'768;
+  write_wfdb_record(folder.path(), record);
+  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("reference"));
+  EXPECT_EQ(found.unmeasured, 1);
+  EXPECT_THAT(found.r_samples, ElementsAre(250, 750, 1000, 1250, 1500, 1750, 2000, 2250));
+}
+
 TEST(ReadRecordBeats, NamesWhatIsWrong) {
   const TemporaryDirectory folder;
   const LabelMap& map = label_map("reference");
@@ -189,10 +244,13 @@ TEST(ReadRecordBeats, NamesWhatIsWrong) {
       "expected 3 or more");
 
   record = testing::random_record("100", 3, "N", 1);
-  record.frequency = 250;
-  write_wfdb_record(folder.path(), record);
-  EXPECT_ERROR(read_record_beats(folder.path(), "100", map),
-               "100.hea: the sampling frequency is 250 Hz, expected 360 Hz");
+  for (const double frequency : {99.9, 10'001.0}) {
+    record.frequency = frequency;
+    write_wfdb_record(folder.path(), record);
+    EXPECT_ERROR(
+        read_record_beats(folder.path(), "100", map),
+        fmt::format("100.hea: the sampling frequency is {} Hz, expected 100 to 10000", frequency));
+  }
 
   record.frequency = 360;
   for (const char* extension : {".hea", ".dat", ".atr"}) {

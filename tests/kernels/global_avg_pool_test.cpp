@@ -7,7 +7,7 @@
 namespace ekgine::testing {
 namespace {
 
-const auto pool = [](Tape& tape, std::span<const Tensor> in) {
+const auto average_pool = [](Tape& tape, std::span<const Tensor> in) {
   return global_avg_pool(tape, in[0]);
 };
 
