@@ -215,6 +215,12 @@ char wfdb_symbol(int code) {
   return code >= 0 && code <= last_code ? symbols[static_cast<std::size_t>(code)] : ' ';
 }
 
+std::uint8_t wfdb_code(char symbol) {
+  const std::size_t code = symbol == ' ' ? symbols.npos : symbols.find(symbol);
+  if (code == symbols.npos) fail("no annotation has the symbol '{}'", symbol);
+  return static_cast<std::uint8_t>(code);
+}
+
 namespace {
 
 // All annotations as the file has them: times in its ticks, standard symbols.
@@ -283,6 +289,77 @@ std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& p
   const Description description(path, annotations);
   description.apply(annotations, frequency);
   return annotations;
+}
+
+namespace {
+
+void append_word(std::string& bytes, unsigned word) {
+  bytes += static_cast<char>(word & 0xFF);
+  bytes += static_cast<char>(word >> 8 & 0xFF);
+}
+
+void append_field(std::string& bytes, int code, std::int8_t value) {
+  append_word(bytes, static_cast<unsigned>(code) << 10 | static_cast<std::uint8_t>(value));
+}
+
+// The longest time that one SKIP holds; of longer ones there are several.
+void append_skips(std::string& bytes, std::int64_t& time) {
+  while (time > 0x3FF) {
+    const std::int64_t step = std::min<std::int64_t>(time, 0x7FFFFFFF);
+    append_word(bytes, static_cast<unsigned>(skip) << 10);
+    append_word(bytes, static_cast<unsigned>(step >> 16));
+    append_word(bytes, static_cast<unsigned>(step));
+    time -= step;
+  }
+}
+
+void append_text(std::string& bytes, const std::string& text) {
+  append_word(bytes, static_cast<unsigned>(aux) << 10 | static_cast<unsigned>(text.size()));
+  bytes += text;
+  if (text.size() % 2 != 0) bytes += '\0';
+}
+
+// A note with the frequency, then a step back and a null annotation one on, at time 0, which
+// separates what describes the file from the rest.
+std::string description_bytes(double frequency) {
+  std::string bytes;
+  append_word(bytes, static_cast<unsigned>(note) << 10);
+  append_text(bytes, fmt::format("{}: {}", resolution, frequency));
+  for (const unsigned word : {static_cast<unsigned>(skip) << 10, 0xFFFFU, 0xFFFFU, 1U}) {
+    append_word(bytes, word);
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string wfdb_annotation_bytes(std::span<const WfdbAnnotation> annotations,
+                                  std::optional<double> frequency) {
+  std::string bytes = frequency ? description_bytes(*frequency) : "";
+  WfdbAnnotation before;
+  for (std::size_t i = 0; i < annotations.size(); ++i) {
+    const WfdbAnnotation& annotation = annotations[i];
+    if (annotation.sample < before.sample) {
+      fail("annotation {} is at sample {}, before {}", i, annotation.sample, before.sample);
+    }
+    if (annotation.code < 1 || annotation.code > last_code) {
+      fail("annotation {} has code {}, expected 1 to {}", i, annotation.code,
+           static_cast<int>(last_code));
+    }
+    if (annotation.aux.size() > 255) {
+      fail("annotation {} has a text of {} bytes, expected 255 or less", i, annotation.aux.size());
+    }
+    std::int64_t time = annotation.sample - before.sample;
+    append_skips(bytes, time);
+    append_word(bytes, static_cast<unsigned>(annotation.code) << 10 | static_cast<unsigned>(time));
+    if (annotation.sub != 0) append_field(bytes, sub, annotation.sub);
+    if (annotation.chan != before.chan) append_field(bytes, chn, annotation.chan);
+    if (annotation.num != before.num) append_field(bytes, num, annotation.num);
+    if (!annotation.aux.empty()) append_text(bytes, annotation.aux);
+    before = annotation;
+  }
+  append_word(bytes, 0);
+  return bytes;
 }
 
 }  // namespace ekgine

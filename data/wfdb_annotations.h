@@ -16,6 +16,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,7 +41,17 @@ struct WfdbAnnotation {
 std::vector<WfdbAnnotation> read_wfdb_annotations(const std::filesystem::path& path,
                                                   double frequency);
 
+// The bytes of an annotation file, as the WFDB library orders them (SUB, CHN, NUM, AUX), times over
+// 1023 by SKIP. By `code`; symbols are not looked at. With a `frequency` the file says that its
+// times are in ticks of it. Errors: annotations not in time order or before the start; a code that
+// is not 1 to 49; text of more than 255 bytes.
+std::string wfdb_annotation_bytes(std::span<const WfdbAnnotation> annotations,
+                                  std::optional<double> frequency = {});
+
 // The standard symbol of an annotation code 0 to 49, ' ' where there is none.
 char wfdb_symbol(int code);
+
+// The code that has this standard symbol. Errors: none has.
+std::uint8_t wfdb_code(char symbol);
 
 }  // namespace ekgine

@@ -250,5 +250,79 @@ TEST_F(WfdbAnnotationFile, SurvivesAnyBytes) {
   EXPECT_GT(refused, 1500);
 }
 
+WfdbAnnotation annotated(std::int64_t sample, char symbol, int sub = 0, std::string aux = "") {
+  WfdbAnnotation a;
+  a.sample = sample;
+  a.symbol = symbol;
+  a.code = wfdb_code(symbol);
+  a.sub = static_cast<std::int8_t>(sub);
+  a.aux = std::move(aux);
+  return a;
+}
+
+std::string hexadecimal(const std::string& bytes) {
+  std::string text;
+  for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+// wrann() of the Python package wfdb 4.3.1 has written these.
+TEST_F(WfdbAnnotationFile, IsWrittenAsWfdbWritesIt) {
+  const std::vector<WfdbAnnotation> annotations = {
+      annotated(18, '+', 0, "(N"),        annotated(77, 'N'),     annotated(1100, 'V'),
+      annotated(2124, '~', 0x30),         annotated(70'000, '~'), annotated(5'000'000, 'Q'),
+      annotated(5'000'000, 'S', 0, "odd")};
+  EXPECT_EQ(hexadecimal(wfdb_annotation_bytes(annotations)),
+            "127002fc284e3b04ff1700ec00000004003830f400ec01002409003800ec4b00d0390034002403fc6f6464"
+            "000000");
+  EXPECT_EQ(hexadecimal(wfdb_annotation_bytes({{annotated(5, 'N'), annotated(6, 'V')}}, 250)),
+            "005817fc23232074696d65207265736f6c7574696f6e3a203235300000ecffffffff0100050401140000");
+  EXPECT_EQ(hexadecimal(wfdb_annotation_bytes(
+                {{annotated(5, 'N'), annotated(6, 'V'), annotated(5'000'000'000, 'F')}}, 249.99)),
+            "00581afc23232074696d65207265736f6c7574696f6e3a203234392e393900ecffffffff01000504011400"
+            "ecff7fffff00ecff7fffff00ec052afcf100180000");
+}
+
+TEST_F(WfdbAnnotationFile, IsReadBackAsItWasWritten) {
+  testing::Random random(7);
+  const std::string symbols = "NLRaVFJASEj/Q~|sT*D\"=pB^t+u?![]en@xf()r";
+  for (int round = 0; round < 50; ++round) {
+    std::vector<WfdbAnnotation> written;
+    std::int64_t sample = 0;
+    for (int i = 0; i < 40; ++i) {
+      const std::int64_t longest[] = {0, 1023, 1025, 200'000, std::int64_t{1} << 33};
+      sample += random.integer(0, longest[random.integer(0, 4)]);
+      const auto symbol = static_cast<std::size_t>(random.integer(0, std::ssize(symbols) - 1));
+      written.push_back(annotated(sample, symbols[symbol]));
+      WfdbAnnotation& a = written.back();
+      a.sub = static_cast<std::int8_t>(random.integer(-128, 127));
+      a.chan = static_cast<std::int8_t>(random.integer(-1, 1));
+      a.num = static_cast<std::int8_t>(random.integer(-1, 1));
+      a.aux = std::string(static_cast<std::size_t>(random.integer(0, 255)), 'x');
+      if (random.integer(0, 1) == 0) a.aux.clear();
+    }
+    ASSERT_EQ(read(wfdb_annotation_bytes(written)), written) << round;
+    // A null annotation parts the note from them.
+    std::vector<WfdbAnnotation> found = read(wfdb_annotation_bytes(written, 257), 257);
+    ASSERT_EQ(found.at(0).code, 0);
+    found.erase(found.begin());
+    ASSERT_EQ(found, written) << round;
+  }
+  EXPECT_TRUE(read(wfdb_annotation_bytes({})).empty());
+}
+
+TEST_F(WfdbAnnotationFile, RefusesToWriteWhatNoFileHolds) {
+  EXPECT_ERROR(wfdb_annotation_bytes({{annotated(9, 'N'), annotated(8, 'N')}}),
+               "annotation 1 is at sample 8, before 9");
+  EXPECT_ERROR(wfdb_annotation_bytes({{annotated(-1, 'N')}}),
+               "annotation 0 is at sample -1, before 0");
+  EXPECT_ERROR(wfdb_annotation_bytes({{WfdbAnnotation()}}),
+               "annotation 0 has code 0, expected 1 to 49");
+  EXPECT_ERROR(wfdb_annotation_bytes({{annotated(1, '+', 0, std::string(256, 'x'))}}),
+               "annotation 0 has a text of 256 bytes, expected 255 or less");
+  EXPECT_ERROR(wfdb_code(' '), "no annotation has the symbol ' '");
+  EXPECT_ERROR(wfdb_code('z'), "no annotation has the symbol 'z'");
+}
+
 }  // namespace
 }  // namespace ekgine
