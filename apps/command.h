@@ -83,6 +83,7 @@ void add_kfold(CLI::App& program);
 void add_final(CLI::App& program);
 void add_pipeline(CLI::App& program);
 void add_evaluate(CLI::App& program);
+void add_classify(CLI::App& program);
 void add_score(CLI::App& program);
 void add_convert(CLI::App& program);
 void add_export(CLI::App& program);

@@ -189,6 +189,7 @@ int run(int argc, char** argv) {
   add_final(program);
   add_pipeline(program);
   add_evaluate(program);
+  add_classify(program);
   add_score(program);
   add_convert(program);
   add_export(program);

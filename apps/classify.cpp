@@ -1,0 +1,276 @@
+// ekgine classify: recordings → the class of every beat.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "apps/command.h"
+#include "apps/option_flags.h"
+#include "apps/training_options.h"
+#include "base/atomic_file.h"
+#include "base/console.h"
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "base/progress.h"
+#include "base/provenance.h"
+#include "base/record_name.h"
+#include "base/sha256.h"
+#include "classification/classify.h"
+#include "classification/result.h"
+#include "data/beats.h"
+#include "data/labels.h"
+#include "data/preprocess.h"
+#include "data/recording.h"
+#include "model/weights.h"
+
+namespace ekgine {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+namespace {
+
+struct ClassifyArguments {
+  CommonOptions common;
+  std::vector<std::string> paths, records;
+  std::string database, output, weights, lead;
+  std::string annotator = "ekg", label_map = "ec57";
+  bool invert = false, keep_going = false;
+  PrecisionChoice precision = PrecisionChoice::f32;
+};
+
+// A recording to classify, and what its files are called below --output.
+struct ClassifyItem {
+  fs::path path;
+  std::string name;
+};
+
+// The weights that come with the program: below the prefix that it is installed in, else in the
+// source tree that holds it.
+fs::path shipped_weights() {
+  constexpr const char* name = "mitdb-ds1.safetensors";
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  std::vector<fs::path> places;
+  const fs::path folder = program.parent_path();
+  places.push_back(folder.parent_path() / "share/ekgine/weights" / name);
+  for (fs::path tree = folder; tree.has_relative_path(); tree = tree.parent_path()) {
+    places.push_back(tree / "data/weights" / name);
+  }
+  for (const fs::path& place : places) {
+    if (fs::exists(place, error)) return place;
+  }
+  fail("{} is not found, expected in {} or in data/weights; name weights with --weights", name,
+       places.front().parent_path().string());
+}
+
+void add_folder(const fs::path& folder, const std::vector<std::string>& records,
+                std::vector<ClassifyItem>& items) {
+  for (const std::string& name : records.empty() ? database_records(folder) : records) {
+    check_record_name(name, "--records");
+    items.push_back({folder / (name + ".hea"), name});
+  }
+}
+
+std::vector<ClassifyItem> items_of(const ClassifyArguments& o) {
+  std::vector<ClassifyItem> items;
+  if (!o.database.empty()) add_folder(o.database, o.records, items);
+  for (const fs::path path : o.paths) {
+    if (fs::is_directory(path)) {
+      add_folder(path, {}, items);
+    } else {
+      const Recording recording = open_recording(path);
+      items.push_back({recording.path, recording.name});
+    }
+  }
+  std::set<std::string> names;
+  for (const ClassifyItem& item : items) {
+    if (!names.insert(item.name).second) {
+      fail_usage(
+          "two recordings are called {}, so their results would be; give each --output of "
+          "its own",
+          item.name);
+    }
+  }
+  return items;
+}
+
+ModelWeights read_weights(const ClassifyArguments& o, const std::string& path) {
+  ModelWeights weights = load_model_weights(path);
+  if (weights.label_map.empty()) {
+    notice(fmt::format("{}: does not say what its classes are; taken as those of {}", path,
+                       o.label_map));
+  } else if (label_map_name(weights.label_map) != label_map(o.label_map).name()) {
+    fail("{}: was trained on classes of label map {}, expected {}; choose it with --label-map",
+         path, weights.label_map, o.label_map);
+  }
+  return weights;
+}
+
+LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item) {
+  const Recording recording = open_recording(item.path);
+  const std::size_t lead = choose_lead(recording, o.lead);
+  const double frequency = recording.leads[lead].frequency;
+  check_frequency(frequency, recording.path.string());
+  LeadSignal signal{.recording = item.name,
+                    .lead = recording.leads[lead].name,
+                    .frequency = frequency,
+                    .signal = read_lead(recording, lead),
+                    .inverted = o.invert};
+  if (o.invert) {
+    for (float& x : signal.signal) x = -x;
+  }
+  return signal;
+}
+
+// Fails where annotations of others would be written over, or hidden beside a record's own.
+void check_annotator(const ClassifyArguments& o, const ClassifyItem& item,
+                     const ResultFiles& files) {
+  files.check_ours();
+  ResultFiles(item.path.parent_path(), item.path.stem().string(), o.annotator).check_ours();
+}
+
+// The result of a recording, with `done_already`, whether it was there.
+ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
+                          const std::string& weights, BeatClassifier& classifier,
+                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
+  const ResultFiles files(o.output, item.name, o.annotator);
+  check_annotator(o, item, files);
+  LeadSignal signal = read_signal(o, item);
+  const ClassifyInputs inputs{.tool = program_name(),
+                              .weights = weights,
+                              .samples = samples_checksum(signal.signal, signal.frequency),
+                              .precision = choice_name(o.precision),
+                              .lead = signal.lead,
+                              .inverted = o.invert};
+  ordered_json result = files.done(inputs);
+  const bool done = !result.is_null();
+  if (!done) {
+    const LabelledRecording recording = label_beats(std::move(signal), classifier, progress);
+    result = files.write(recording, inputs);
+  }
+  result["annotations"] = files.annotations().string();
+  result["done_already"] = done;
+  return result;
+}
+
+std::string line_of(const ordered_json& result) {
+  std::string classes;
+  for (const auto& [name, count] : result.at("classes").items()) {
+    classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", name, count.get<std::int64_t>());
+  }
+  const std::string lead = result.at("inputs").at("lead").get<std::string>();
+  std::string line = fmt::format("{}: {} beats ({})", result.at("annotations").get<std::string>(),
+                                 result.at("beats").get<std::int64_t>(), classes);
+  if (!lead.empty()) line += " in " + lead;
+  if (const auto count = result.at("unreadable").size(); count > 0) {
+    line += fmt::format(", {} unreadable stretch{}", count, count == 1 ? "" : "es");
+  }
+  if (const auto count = result.at("left_out").get<std::int64_t>(); count > 0) {
+    line += fmt::format(", {} beats left out beside them", count);
+  }
+  return line + (result.at("done_already").get<bool>() ? " (done already)" : "");
+}
+
+struct ClassifySummary {
+  ordered_json records = ordered_json::array(), failed = ordered_json::array();
+};
+
+ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<ClassifyItem>& items,
+                             const std::string& weights, BeatClassifier& classifier) {
+  ClassifySummary summary;
+  std::unique_ptr<Progress> progress;
+  const bool one = items.size() == 1;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    throw_if_interrupted();
+    const auto update = [&](std::int64_t done, std::int64_t total) {
+      if (!one) return;
+      if (!progress) progress = std::make_unique<Progress>("classify", "beats", total);
+      progress->update(done);
+    };
+    try {
+      summary.records.push_back(classify_one(o, items[i], weights, classifier, update));
+      if (!o.common.json) say(o.common, line_of(summary.records.back()));
+    } catch (const Error& error) {
+      if (!o.keep_going) throw;
+      print_message(fmt::format("ekgine: {}", text_with_flags(error)));
+      summary.failed.push_back({{"record", items[i].name}, {"error", error.what()}});
+    }
+  }
+  if (progress) progress->finish();
+  return summary;
+}
+
+void run(ClassifyArguments& o) {
+  if (o.paths.empty() && o.database.empty()) {
+    fail_usage("no recordings: name files, records or folders, or a --database");
+  }
+  apply(o.common);
+  const auto start = std::chrono::steady_clock::now();
+  const std::vector<ClassifyItem> items = items_of(o);
+  const std::string weights = o.weights.empty() ? shipped_weights().string() : o.weights;
+  BeatClassifier classifier(read_weights(o, weights), weights, o.common.device, o.precision,
+                            [&o](const std::string& text) { say(o.common, text); });
+  const OutputDirectory output(o.output);
+  const ClassifySummary summary = classify_all(o, items, sha256_of_file(weights), classifier);
+  if (o.common.json) {
+    print_json({{"weights", weights},
+                {"output", o.output},
+                {"records", summary.records},
+                {"failed", summary.failed},
+                {"seconds",
+                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}});
+  }
+  if (summary.records.empty()) fail("none of {} recordings could be classified", items.size());
+  if (!summary.failed.empty()) {
+    say(o.common, fmt::format("{} of {} recordings could not be classified", summary.failed.size(),
+                              items.size()));
+  }
+}
+
+}  // namespace
+
+void add_classify(CLI::App& program) {
+  auto o = std::make_shared<ClassifyArguments>();
+  CLI::App* command = program.add_subcommand(
+      "classify",
+      "Find the beats of ECG recordings and say of which class each is (N, S, V, F, Q).\n"
+      "Writes NAME.ekg, annotations that WFDB software reads, NAME.ekg.csv, a line per beat, and\n"
+      "NAME.ekg.json; a recording that has them already is skipped. Any sampling frequency from\n"
+      "100 Hz on. No medical device: docs/classify.md says how well it does.");
+  command->add_option("recordings", o->paths, "Records (100 or 100.hea), or folders of them");
+  CLI::Option* database = command->add_option("--database", o->database, "Folder of records");
+  add_records_option(*command, "--records", o->records, "Only these of its records: 100,101,...")
+      ->needs(database);
+  command->add_option("--output", o->output, "Folder for the results")->required();
+  command->add_option("--weights", o->weights,
+                      "A .safetensors file [the one that comes with ekgine]");
+  command->add_option("--annotator", o->annotator, "Name of the annotator: suffix of its files")
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text.empty() || text.find('/') != std::string::npos
+                       ? fmt::format("'{}' is no name of an annotator", text)
+                       : std::string();
+          },
+          ""))
+      ->capture_default_str();
+  command->add_option("--lead", o->lead,
+                      "The lead to read, by name or number from 0 [MLII, II, 0]");
+  command->add_flag("--invert", o->invert, "Turn the lead upside down first");
+  command
+      ->add_option("--label-map", o->label_map,
+                   "What the classes of the weights mean: reference, ec57 or dechazal")
+      ->capture_default_str();
+  command->add_flag("--keep-going", o->keep_going,
+                    "A recording that cannot be classified is one line, and the others are done");
+  add_option(*command, precision_option, o->precision);
+  add_common_options(*command, o->common);
+  command->callback([o] { run(*o); });
+}
+
+}  // namespace ekgine

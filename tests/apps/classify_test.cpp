@@ -1,0 +1,193 @@
+#include <cmath>
+
+#include "base/sha256.h"
+#include "tests/apps/program.h"
+
+namespace ekgine::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+// Bumps of 15 ms, 0.8 s apart, each annotated.
+TestRecord ecg(const std::string& name, double frequency, double seconds = 16) {
+  TestRecord record;
+  record.name = name;
+  record.format = 16;
+  record.frequency = frequency;
+  record.signals = {{}};
+  for (double i = 0; i < seconds * frequency; ++i) {
+    const double time = i / frequency, beat = std::round((time - 0.4) / 0.8);
+    const double z = (time - 0.4 - 0.8 * beat) / 0.015;
+    record.signals[0].push_back(1024 + static_cast<int>(std::lround(200 * std::exp(-z * z))));
+  }
+  for (double time = 0.4; time < seconds; time += 0.8) {
+    record.annotations.push_back({std::lround(time * frequency), 'N'});
+  }
+  return record;
+}
+
+class Classify : public SmallStore {
+ protected:
+  Classify() {
+    fs::create_directory(ecgs_);
+    write_wfdb_record(ecgs_, ecg("a", 360));
+    write_wfdb_record(ecgs_, ecg("b", 250));
+    expect_success(ekgine(training(path("run"))));
+  }
+  Arguments classify(const Arguments& what) const {
+    return Arguments{"classify",    "--weights", path("run/model.safetensors"),
+                     "--label-map", "reference", "--output",
+                     path("out"),   "--threads", "1"} +
+           what;
+  }
+  static nlohmann::json json_of(const ProcessResult& result) {
+    expect_success(result);
+    return nlohmann::json::parse(result.out);
+  }
+  // A record in which there is nothing.
+  void write_flat(const std::string& name) const {
+    TestRecord flat = ecg(name, 250);
+    flat.signals[0].assign(flat.signals[0].size(), 1024);
+    write_wfdb_record(ecgs_, flat);
+  }
+
+  const std::string ecgs_ = path("ecgs");
+};
+
+TEST_F(Classify, WritesAnnotationsATableAndAResult) {
+  const auto json = json_of(ekgine(classify({ecgs_, "--json"})));
+  EXPECT_THAT(content_of(path("out")),
+              ElementsAre("a.ekg", "a.ekg.csv", "a.ekg.json", "b.ekg", "b.ekg.csv", "b.ekg.json"));
+  ASSERT_EQ(json.at("records").size(), 2u);
+  EXPECT_EQ(json.at("failed").size(), 0u);
+  const auto& b = json.at("records").at(1);
+  EXPECT_EQ(b.at("record"), "b");
+  EXPECT_EQ(b.at("frequency"), 250);
+  EXPECT_EQ(b.at("beats"), 20);
+  EXPECT_EQ(b.at("inputs").at("weights"), sha256_of_file(path("run/model.safetensors")));
+  EXPECT_THAT(read("out/b.ekg.csv"), HasSubstr("\n100,0.400,"));
+  // Every beat is where it is annotated.
+  const auto score = json_of(ekgine({"score", "--database", ecgs_, "--test", "ekg",
+                                     "--test-database", path("out"), "--start", "0", "--json"}));
+  for (const auto& record : score.at("records")) {
+    EXPECT_EQ(record.at("qrs").at("sensitivity"), 100) << record;
+    EXPECT_EQ(record.at("qrs").at("positive_predictivity"), 100) << record;
+    EXPECT_EQ(record.at("rms_rr_error_ms"), 0) << record;
+  }
+}
+
+TEST_F(Classify, TakesRecordsOfADatabaseAndPaths) {
+  fs::create_directory(path("ecgs/p1"));
+  write_wfdb_record(path("ecgs/p1"), ecg("c", 128));
+  expect_success(ekgine(classify({"--database", ecgs_, "--records", "p1/c,b", "--quiet"})));
+  EXPECT_THAT(content_of(path("out")),
+              UnorderedElementsAre("b.ekg", "b.ekg.csv", "b.ekg.json", "p1", "p1/c.ekg",
+                                   "p1/c.ekg.csv", "p1/c.ekg.json"));
+  expect_success(ekgine(classify({ecgs_ + "/a", ecgs_ + "/p1/c.hea", "--annotator", "x"})));
+  EXPECT_TRUE(fs::exists(path("out/a.x")));
+  EXPECT_TRUE(fs::exists(path("out/c.x")));
+}
+
+TEST_F(Classify, SkipsWhatIsDoneAlready) {
+  const Arguments command = classify({ecgs_ + "/a"});
+  expect_success(ekgine(command));
+  const auto written = fs::last_write_time(path("out/a.ekg.json"));
+  const ProcessResult again = ekgine(command);
+  expect_success(again);
+  EXPECT_THAT(again.err, HasSubstr("a.ekg: 20 beats"));
+  EXPECT_THAT(again.err, HasSubstr("(done already)"));
+  EXPECT_EQ(fs::last_write_time(path("out/a.ekg.json")), written);
+  // Another lead, other samples, a file that is gone: done anew.
+  EXPECT_EQ(
+      json_of(ekgine(command + Arguments{"--invert", "--json"}))["records"][0]["done_already"],
+      false);
+  EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
+  fs::remove(path("out/a.ekg"));
+  EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
+  EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], true);
+  write_wfdb_record(ecgs_, ecg("a", 360, 17));
+  EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
+}
+
+TEST_F(Classify, NeverWritesOverWhatOthersWrote) {
+  const std::string reference = read("ecgs/a.atr");
+  for (const std::string& output : {ecgs_, path("out")}) {
+    expect_one_line(ekgine(classify({ecgs_ + "/a", "--annotator", "atr", "--output", output})), 1,
+                    "a.atr: is there already, and not as ekgine classify wrote it");
+  }
+  EXPECT_EQ(read("ecgs/a.atr"), reference);
+  EXPECT_FALSE(fs::exists(path("out")));
+
+  const Arguments command = classify({ecgs_ + "/a", "--quiet"});
+  expect_success(ekgine(command));
+  std::string corrected = read("out/a.ekg");
+  corrected[corrected.size() - 3] ^= 4;
+  write_bytes(path("out/a.ekg"), corrected);
+  expect_one_line(ekgine(command), 1, "a.ekg: is there already, and not as");
+  EXPECT_EQ(read("out/a.ekg"), corrected);
+  fs::remove(path("out/a.ekg"));
+  write_bytes(path("out/a.ekg.json"), "{}");
+  expect_one_line(ekgine(command), 1, "a.ekg.json: ");
+  EXPECT_EQ(read("out/a.ekg.json"), "{}");
+}
+
+TEST_F(Classify, WritesTheSameAtAnyNumberOfThreads) {
+  expect_success(ekgine(classify({ecgs_ + "/b", "--quiet"})));
+  expect_success(
+      ekgine(classify({ecgs_ + "/b", "--quiet", "--threads", "3", "--output", path("other")})));
+  for (const char* name : {"b.ekg", "b.ekg.csv", "b.ekg.json"}) {
+    EXPECT_EQ(read(std::string("out/") + name), read(std::string("other/") + name)) << name;
+  }
+}
+
+TEST_F(Classify, GoesOnAfterARecordThatIsNone) {
+  write_flat("ab");
+  const std::string line =
+      "ekgine: ab: no beats were found in lead LEAD0 (16.0 s): no ECG, or none that can be read\n";
+  const ProcessResult stopped = ekgine(classify({ecgs_, "--quiet"}));
+  EXPECT_EQ(stopped.status, 1);
+  EXPECT_EQ(stopped.err, line);
+  EXPECT_FALSE(fs::exists(path("out/b.ekg")));
+  const ProcessResult result = ekgine(classify({ecgs_, "--keep-going", "--json", "--quiet"}));
+  EXPECT_EQ(result.err, line);
+  const auto json = json_of(result);
+  EXPECT_EQ(json.at("records").size(), 2u);
+  EXPECT_EQ(json.at("failed").at(0).at("record"), "ab");
+  EXPECT_TRUE(fs::exists(path("out/b.ekg")));
+  EXPECT_FALSE(fs::exists(path("out/ab.ekg")));
+}
+
+TEST_F(Classify, SaysWhatIsWrong) {
+  const auto fails = [&](const Arguments& what, int status, const std::string& expected) {
+    expect_one_line(ekgine(classify(what + Arguments{"--quiet"})), status, expected);
+    EXPECT_FALSE(fs::exists(path("out"))) << expected;
+  };
+  fails({}, 2, "no recordings: name files, records or folders, or a --database");
+  fails({ecgs_ + "/none"}, 1, "none.hea: cannot open: No such file or directory");
+  fails({ecgs_, ecgs_ + "/a"}, 2, "two recordings are called a");
+  fails({ecgs_, "--records", "a"}, 2, "--records requires --database");
+  fails({ecgs_, "--annotator", "x/y"}, 2, "'x/y' is no name of an annotator");
+  fails({ecgs_, "--lead", "V5"}, 1, "a.hea: has no lead V5 (has 0 LEAD0)");
+  fails({ecgs_, "--label-map", "ec57"}, 1,
+        "model.safetensors: was trained on classes of label map reference, expected ec57");
+  fails({ecgs_, "--weights", path("none")}, 1, "none: cannot open");
+  write_flat("ab");
+  fails({ecgs_ + "/ab"}, 1, "ab: no beats were found in lead LEAD0");
+  write_wfdb_record(ecgs_, ecg("slow", 64));
+  fails({ecgs_ + "/slow"}, 1, "slow.hea: the sampling frequency is 64 Hz, expected 100 to 10000");
+  fs::resize_file(path("ecgs/b.dat"), 1000);
+  fails({ecgs_ + "/b"}, 1, "b.dat: truncated: 1000 bytes");
+}
+
+TEST_F(Classify, FindsTheWeightsThatComeWithIt) {
+  const std::string weights = EKGINE_SOURCE_DIR "/data/weights/mitdb-ds1.safetensors";
+  const auto json = json_of(ekgine({"classify", ecgs_ + "/a", "--output", path("out"), "--json"}));
+  EXPECT_EQ(json.at("records").at(0).at("inputs").at("weights"), sha256_of_file(weights));
+  EXPECT_EQ(json.at("records").at(0).at("beats"), 20);
+}
+
+}  // namespace
+}  // namespace ekgine::testing
