@@ -1,6 +1,7 @@
 #include "tests/faults/commands.h"
 
 #include <chrono>
+#include <cmath>
 #include <regex>
 #include <stdexcept>
 #include <thread>
@@ -52,6 +53,18 @@ std::string without_seconds(const std::string& html) {
   return std::regex_replace(html, cell, "<td>- s</td>");
 }
 
+// Twenty bumps that the detector takes for beats.
+TestRecord bumps() {
+  TestRecord record;
+  record.name = "ecg";
+  record.signals.emplace_back();
+  for (int i = 0; i < 20 * 288; ++i) {
+    const double z = (i % 288 - 144) / 5.4;
+    record.signals[0].push_back(1024 + static_cast<int>(std::lround(200 * std::exp(-z * z))));
+  }
+  return record;
+}
+
 // Files that a command writes several times, each time whole: of which another version may be
 // there.
 bool has_versions(const std::string& name) {
@@ -96,6 +109,11 @@ const std::vector<Command>& writing_commands() {
        Arguments{"evaluate", "--weights", "run/model.safetensors", "--records", "903", "--output",
                  "out/x"} +
            store + plain,
+       ""},
+      {"classify",
+       Arguments{"classify", "ecgs/ecg", "--weights", "run/model.safetensors", "--label-map",
+                 "reference", "--output", "out/x"} +
+           plain,
        ""},
       {"convert", Arguments{"convert", "run/model.safetensors", "out/x.keras"} + plain, ""},
       {"convert_to_onnx", Arguments{"convert", "run/model.safetensors", "out/x.onnx"} + plain, ""},
@@ -158,6 +176,10 @@ void Workbench::make_inputs() const {
   }
   write_bytes(path("database/SHA256SUMS.txt"), sums);
   write_bytes(path("space.toml"), "embed-dim = [2, 4]\n");
+  if (need("ecgs")) {
+    fs::create_directory(path("ecgs"));
+    write_wfdb_record(path("ecgs"), bumps());
+  }
   const Arguments preprocess = {"preprocess", "--database", "database", "--quiet", "--output"};
   make(preprocess + Arguments{"store"});
   if (need("other")) make(preprocess + Arguments{"other", "--records", "901"});
