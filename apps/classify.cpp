@@ -21,6 +21,9 @@
 #include "base/record_name.h"
 #include "base/sha256.h"
 #include "classification/classify.h"
+#include "classification/findings.h"
+#include "classification/model_facts.h"
+#include "classification/record_page.h"
 #include "classification/result.h"
 #include "data/beats.h"
 #include "data/labels.h"
@@ -40,6 +43,7 @@ struct ClassifyArguments {
   std::vector<std::string> paths, records;
   std::string database, output, weights, lead;
   std::string annotator = "ekg", label_map = "ec57";
+  double rate = 0;
   bool invert = false, keep_going = false;
   PrecisionChoice precision = PrecisionChoice::f32;
 };
@@ -69,22 +73,47 @@ fs::path shipped_weights() {
        places.front().parent_path().string());
 }
 
-void add_folder(const fs::path& folder, const std::vector<std::string>& records,
-                std::vector<ClassifyItem>& items) {
-  for (const std::string& name : records.empty() ? database_records(folder) : records) {
-    check_record_name(name, "--records");
-    items.push_back({folder / (name + ".hea"), name});
+// The file of a record of a folder: its header, else one of another kind.
+fs::path file_of(const fs::path& folder, const std::string& record) {
+  for (const char* ending : {".hea", ".edf", ".bdf", ".csv"}) {
+    const fs::path file = folder / (record + ending);
+    if (fs::exists(file)) return file;
   }
+  fail("{}: record {} does not exist (no {}.hea, .edf, .bdf or .csv)", folder.string(), record,
+       record);
+}
+
+// The records of WFDB in a folder, and its files of EDF and BDF. Tables have to be named: other
+// programs write such files, too.
+void add_folder(const fs::path& folder, std::vector<ClassifyItem>& items) {
+  std::vector<std::string> names;
+  bool wfdb = fs::exists(folder / "RECORDS");
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const fs::path ending = entry.path().extension();
+    if (ending == ".hea") wfdb = true;
+    if (ending == ".edf" || ending == ".bdf") names.push_back(entry.path().filename().string());
+  }
+  std::ranges::sort(names);
+  if (wfdb || names.empty()) {
+    for (const std::string& name : database_records(folder)) {
+      items.push_back({folder / (name + ".hea"), name});
+    }
+  }
+  for (const std::string& name : names) items.push_back({folder / name, fs::path(name).stem()});
 }
 
 std::vector<ClassifyItem> items_of(const ClassifyArguments& o) {
   std::vector<ClassifyItem> items;
-  if (!o.database.empty()) add_folder(o.database, o.records, items);
+  for (const std::string& name : o.records) {
+    check_record_name(name, "--records");
+    items.push_back({file_of(o.database, name), name});
+  }
+  if (!o.database.empty() && o.records.empty()) add_folder(o.database, items);
   for (const fs::path path : o.paths) {
     if (fs::is_directory(path)) {
-      add_folder(path, {}, items);
+      add_folder(path, items);
     } else {
-      const Recording recording = open_recording(path);
+      const Recording recording = open_recording(path, {.rate = o.rate});
       items.push_back({recording.path, recording.name});
     }
   }
@@ -113,7 +142,7 @@ ModelWeights read_weights(const ClassifyArguments& o, const std::string& path) {
 }
 
 LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item) {
-  const Recording recording = open_recording(item.path);
+  const Recording recording = open_recording(item.path, {.rate = o.rate});
   const std::size_t lead = choose_lead(recording, o.lead);
   const double frequency = recording.leads[lead].frequency;
   check_frequency(frequency, recording.path.string());
@@ -135,15 +164,21 @@ void check_annotator(const ClassifyArguments& o, const ClassifyItem& item,
   ResultFiles(item.path.parent_path(), item.path.stem().string(), o.annotator).check_ours();
 }
 
+// What a result and its page say of the weights.
+struct UsedWeights {
+  std::string checksum;
+  ModelFacts facts;
+};
+
 // The result of a recording, with `done_already`, whether it was there.
 ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
-                          const std::string& weights, BeatClassifier& classifier,
+                          const UsedWeights& weights, BeatClassifier& classifier,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const ResultFiles files(o.output, item.name, o.annotator);
   check_annotator(o, item, files);
   LeadSignal signal = read_signal(o, item);
   const ClassifyInputs inputs{.tool = program_name(),
-                              .weights = weights,
+                              .weights = weights.checksum,
                               .samples = samples_checksum(signal.signal, signal.frequency),
                               .precision = choice_name(o.precision),
                               .lead = signal.lead,
@@ -152,9 +187,15 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
   const bool done = !result.is_null();
   if (!done) {
     const LabelledRecording recording = label_beats(std::move(signal), classifier, progress);
-    result = files.write(recording, inputs);
+    // Read once more for the page, so that it takes no memory while beats are found and labelled.
+    const LeadSignal again = read_signal(o, item);
+    const Findings findings = find_findings(recording);
+    result =
+        files.write(recording, findings,
+                    render_record_page(recording, again.signal, findings, weights.facts), inputs);
   }
   result["annotations"] = files.annotations().string();
+  result["page"] = files.page().string();
   result["done_already"] = done;
   return result;
 }
@@ -182,7 +223,7 @@ struct ClassifySummary {
 };
 
 ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<ClassifyItem>& items,
-                             const std::string& weights, BeatClassifier& classifier) {
+                             const UsedWeights& weights, BeatClassifier& classifier) {
   ClassifySummary summary;
   std::unique_ptr<Progress> progress;
   const bool one = items.size() == 1;
@@ -214,10 +255,13 @@ void run(ClassifyArguments& o) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ClassifyItem> items = items_of(o);
   const std::string weights = o.weights.empty() ? shipped_weights().string() : o.weights;
-  BeatClassifier classifier(read_weights(o, weights), weights, o.common.device, o.precision,
+  ModelWeights read = read_weights(o, weights);
+  const UsedWeights used{.checksum = sha256_of_file(weights),
+                         .facts = read_model_facts(read, weights)};
+  BeatClassifier classifier(std::move(read), weights, o.common.device, o.precision,
                             [&o](const std::string& text) { say(o.common, text); });
   const OutputDirectory output(o.output);
-  const ClassifySummary summary = classify_all(o, items, sha256_of_file(weights), classifier);
+  const ClassifySummary summary = classify_all(o, items, used, classifier);
   if (o.common.json) {
     print_json({{"weights", weights},
                 {"output", o.output},
@@ -240,10 +284,14 @@ void add_classify(CLI::App& program) {
   CLI::App* command = program.add_subcommand(
       "classify",
       "Find the beats of ECG recordings and say of which class each is (N, S, V, F, Q).\n"
-      "Writes NAME.ekg, annotations that WFDB software reads, NAME.ekg.csv, a line per beat, and\n"
-      "NAME.ekg.json; a recording that has them already is skipped. Any sampling frequency from\n"
-      "100 Hz on. No medical device: docs/classify.md says how well it does.");
-  command->add_option("recordings", o->paths, "Records (100 or 100.hea), or folders of them");
+      "Writes NAME.ekg, annotations that WFDB software reads, NAME.ekg.csv, a line per beat,\n"
+      "NAME.ekg.html, a page to read and print, and NAME.ekg.json; a recording that has them "
+      "already\n"
+      "is skipped. Any sampling frequency from 100 Hz on. No medical device: docs/classify.md "
+      "says\n"
+      "how well it does.");
+  command->add_option("recordings", o->paths,
+                      "Records (100 or 100.hea), files of EDF, BDF or CSV, or folders");
   CLI::Option* database = command->add_option("--database", o->database, "Folder of records");
   add_records_option(*command, "--records", o->records, "Only these of its records: 100,101,...")
       ->needs(database);
@@ -262,6 +310,7 @@ void add_classify(CLI::App& program) {
   command->add_option("--lead", o->lead,
                       "The lead to read, by name or number from 0 [MLII, II, 0]");
   command->add_flag("--invert", o->invert, "Turn the lead upside down first");
+  command->add_option("--rate", o->rate, "Hz, of tables (CSV) without a column of times");
   command
       ->add_option("--label-map", o->label_map,
                    "What the classes of the weights mean: reference, ec57 or dechazal")

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "classification/rhythm.h"
 #include "data/labels.h"
 
 namespace ekgine {
@@ -29,6 +30,10 @@ std::vector<WfdbAnnotation> annotations_of(const LabelledRecording& recording) {
   for (const Stretch& stretch : recording.unreadable) {
     annotations.push_back(annotation_at(stretch.begin, '~', unreadable));
     if (stretch.end < recording.samples) annotations.push_back(annotation_at(stretch.end, '~'));
+  }
+  for (const RhythmChange& change : find_rhythms(recording)) {
+    annotations.push_back(annotation_at(change.sample, '+'));
+    annotations.back().aux = rhythm_text(change.rhythm);
   }
   for (const LabelledBeat& beat : recording.beats) {
     const char symbol = class_names.at(static_cast<std::size_t>(beat.label)).front();

@@ -9,9 +9,9 @@
 
 namespace ekgine {
 
-// In time order: every beat with its class as symbol (N, S, V, F, Q); around every unreadable
-// stretch `~` whose bits say that no signal can be read (sub 0x30), and `~` without any where it
-// can again.
+// In time order: every beat with its class as symbol (N, S, V, F, Q); before the first beat of a
+// rhythm `+` with its name as text (classification/rhythm.h); around every unreadable stretch `~`
+// whose bits say that no signal can be read (sub 0x30), and `~` without any where it can again.
 std::vector<WfdbAnnotation> annotations_of(const LabelledRecording& recording);
 
 // A line of names, then one per beat: `sample`, `time` in seconds, `label`, the probabilities

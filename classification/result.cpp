@@ -86,6 +86,7 @@ ResultFiles::ResultFiles(const fs::path& folder, const std::string& name,
                          const std::string& annotator)
     : annotations_(folder / (name + "." + annotator)),
       table_(annotations_.string() + ".csv"),
+      page_(annotations_.string() + ".html"),
       result_(annotations_.string() + ".json") {}
 
 ordered_json ResultFiles::read() const {
@@ -100,7 +101,7 @@ ordered_json ResultFiles::read() const {
 
 void ResultFiles::check_ours() const {
   const ordered_json result = read();
-  for (const fs::path& file : {annotations_, table_}) {
+  for (const fs::path& file : {annotations_, table_, page_}) {
     if (fs::exists(fs::symlink_status(file)) && !is_as_listed(result, file)) {
       fail("{}: is there already, and not as ekgine classify wrote it; choose another --annotator",
            file.string());
@@ -112,25 +113,27 @@ ordered_json ResultFiles::done(const ClassifyInputs& inputs) const {
   ordered_json result = read();
   if (!result.is_object() || !result.contains("inputs")) return {};
   if (result.at("inputs") != inputs_json(inputs)) return {};
-  for (const fs::path& file : {annotations_, table_}) {
+  for (const fs::path& file : {annotations_, table_, page_}) {
     if (!is_as_listed(result, file)) return {};
   }
   return result;
 }
 
-ordered_json ResultFiles::write(const LabelledRecording& recording,
-                                const ClassifyInputs& inputs) const {
+ordered_json ResultFiles::write(const LabelledRecording& recording, const Findings& findings,
+                                const std::string& page, const ClassifyInputs& inputs) const {
   const std::string annotations =
       wfdb_annotation_bytes(annotations_of(recording), recording.frequency);
   const std::string table = beat_table(recording);
   ordered_json result = result_json(recording, inputs);
+  result["findings"] = findings_json(recording, findings);
   result["files"] = {{annotations_.filename().string(), checksum_of(annotations)},
-                     {table_.filename().string(), checksum_of(table)}};
+                     {table_.filename().string(), checksum_of(table)},
+                     {page_.filename().string(), checksum_of(page)}};
   make_directory(annotations_.parent_path());
   // A result vouches for files that are not there yet, never are there files that none vouches for.
-  fs::remove(annotations_);
-  fs::remove(table_);
+  for (const fs::path& file : {annotations_, table_, page_}) fs::remove(file);
   write_file(result_, sealed_json(result));
+  write_file(page_, page);
   write_file(table_, table);
   write_file(annotations_, annotations);
   return result;

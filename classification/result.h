@@ -2,8 +2,9 @@
 //
 //   NAME.ekg       annotations (classification/annotations.h); `ekg` is the annotator's name
 //   NAME.ekg.csv   the table of beats
-//   NAME.ekg.json  the result: what was classified with what, counts, and the SHA-256 of the other
-//                  two; sealed (base/seal.h). docs/formats.md lists its keys.
+//   NAME.ekg.html  the page to read (classification/record_page.h)
+//   NAME.ekg.json  the result: what was classified with what, counts, findings, and the SHA-256 of
+//                  the other three; sealed (base/seal.h). docs/formats.md lists its keys.
 //
 // Annotations of others are never written over: a file is one of ours only if a result beside it
 // has its checksum. So one that somebody has corrected by hand is theirs.
@@ -13,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "classification/findings.h"
 #include "classification/labelled_recording.h"
 
 namespace ekgine {
@@ -39,6 +41,7 @@ class ResultFiles {
 
   const std::filesystem::path& annotations() const { return annotations_; }
   const std::filesystem::path& table() const { return table_; }
+  const std::filesystem::path& page() const { return page_; }
   const std::filesystem::path& result() const { return result_; }
 
   // Fails where one of the files is there and is not one of ours, or there is another file where
@@ -48,16 +51,16 @@ class ResultFiles {
   // The result that is there, if it is of these inputs, and all files are as it says; else null.
   nlohmann::ordered_json done(const ClassifyInputs& inputs) const;
 
-  // Replaces what is there, which is ours, and returns the result. Cut short at any moment, what is
-  // there is ours, and not done.
-  nlohmann::ordered_json write(const LabelledRecording& recording,
-                               const ClassifyInputs& inputs) const;
+  // Replaces what is there, which is ours, and returns the result. `page` is the recording's,
+  // whole. Cut short at any moment, what is there is ours, and not done.
+  nlohmann::ordered_json write(const LabelledRecording& recording, const Findings& findings,
+                               const std::string& page, const ClassifyInputs& inputs) const;
 
  private:
   // The sealed object in result_, or null where there is no such file.
   nlohmann::ordered_json read() const;
 
-  std::filesystem::path annotations_, table_, result_;
+  std::filesystem::path annotations_, table_, page_, result_;
 };
 
 }  // namespace ekgine

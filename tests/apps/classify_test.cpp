@@ -60,7 +60,8 @@ class Classify : public SmallStore {
 TEST_F(Classify, WritesAnnotationsATableAndAResult) {
   const auto json = json_of(ekgine(classify({ecgs_, "--json"})));
   EXPECT_THAT(content_of(path("out")),
-              ElementsAre("a.ekg", "a.ekg.csv", "a.ekg.json", "b.ekg", "b.ekg.csv", "b.ekg.json"));
+              ElementsAre("a.ekg", "a.ekg.csv", "a.ekg.html", "a.ekg.json", "b.ekg", "b.ekg.csv",
+                          "b.ekg.html", "b.ekg.json"));
   ASSERT_EQ(json.at("records").size(), 2u);
   EXPECT_EQ(json.at("failed").size(), 0u);
   const auto& b = json.at("records").at(1);
@@ -84,8 +85,8 @@ TEST_F(Classify, TakesRecordsOfADatabaseAndPaths) {
   write_wfdb_record(path("ecgs/p1"), ecg("c", 128));
   expect_success(ekgine(classify({"--database", ecgs_, "--records", "p1/c,b", "--quiet"})));
   EXPECT_THAT(content_of(path("out")),
-              UnorderedElementsAre("b.ekg", "b.ekg.csv", "b.ekg.json", "p1", "p1/c.ekg",
-                                   "p1/c.ekg.csv", "p1/c.ekg.json"));
+              UnorderedElementsAre("b.ekg", "b.ekg.csv", "b.ekg.html", "b.ekg.json", "p1",
+                                   "p1/c.ekg", "p1/c.ekg.csv", "p1/c.ekg.html", "p1/c.ekg.json"));
   expect_success(ekgine(classify({ecgs_ + "/a", ecgs_ + "/p1/c.hea", "--annotator", "x"})));
   EXPECT_TRUE(fs::exists(path("out/a.x")));
   EXPECT_TRUE(fs::exists(path("out/c.x")));
@@ -138,7 +139,7 @@ TEST_F(Classify, WritesTheSameAtAnyNumberOfThreads) {
   expect_success(ekgine(classify({ecgs_ + "/b", "--quiet"})));
   expect_success(
       ekgine(classify({ecgs_ + "/b", "--quiet", "--threads", "3", "--output", path("other")})));
-  for (const char* name : {"b.ekg", "b.ekg.csv", "b.ekg.json"}) {
+  for (const char* name : {"b.ekg", "b.ekg.csv", "b.ekg.html", "b.ekg.json"}) {
     EXPECT_EQ(read(std::string("out/") + name), read(std::string("other/") + name)) << name;
   }
 }
