@@ -6,7 +6,10 @@
 # WHAT says what is missing. APT and CONDA are the packages of Debian and Ubuntu, and of conda-forge;
 # an empty APT says that this system has none.
 function(ekgine_need what apt conda)
-  file(STRINGS /etc/os-release system REGEX "^(ID|ID_LIKE)=.*(debian|ubuntu)")
+  set(system "")
+  if(EXISTS /etc/os-release)
+    file(STRINGS /etc/os-release system REGEX "^(ID|ID_LIKE)=.*(debian|ubuntu)")
+  endif()
   if(DEFINED ENV{CONDA_PREFIX})
     set(how "conda install -c conda-forge ${conda}")
   elseif(system AND apt)
