@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "base/sha256.h"
@@ -90,6 +92,70 @@ TEST_F(Classify, TakesRecordsOfADatabaseAndPaths) {
   expect_success(ekgine(classify({ecgs_ + "/a", ecgs_ + "/p1/c.hea", "--annotator", "x"})));
   EXPECT_TRUE(fs::exists(path("out/a.x")));
   EXPECT_TRUE(fs::exists(path("out/c.x")));
+}
+
+// One signal of ADC units around 1024, 200 per mV, in one record of EDF.
+std::string edf_of(const TestRecord& record) {
+  const std::vector<int>& signal = record.signals.at(0);
+  const auto field = [](std::string text, std::size_t width) {
+    text.resize(width, ' ');
+    return text;
+  };
+  const double seconds = static_cast<double>(signal.size()) / record.frequency;
+  std::string file = field("0", 8) + field("X", 160) + "01.01.0100.00.00" + field("512", 8) +
+                     field("", 44) + field("1", 8) + field(fmt::format("{:g}", seconds), 8) +
+                     field("1", 4);
+  file += field("ECG II", 16) + field("", 80) + field("mV", 8) + field("-163.84", 8) +
+          field("163.835", 8) + field("-32768", 8) + field("32767", 8) + field("", 80) +
+          field(std::to_string(signal.size()), 8) + field("", 32);
+  for (const int sample : signal) {
+    const int value = sample - 1024;
+    file += static_cast<char>(value & 0xFF);
+    file += static_cast<char>(value >> 8 & 0xFF);
+  }
+  return file;
+}
+
+TEST_F(Classify, ReadsEdfAndTables) {
+  const TestRecord a = ecg("a", 360);
+  write_bytes(path("ecgs/e.edf"), edf_of(a));
+  std::string table;
+  for (const int sample : a.signals[0]) table += fmt::format("{}\n", (sample - 1024) / 200.0);
+  write_bytes(path("ecgs/t.csv"), table);
+  const std::string file = path("ecgs/t.csv");
+  expect_one_line(ekgine(classify({file, "--quiet"})), 1, "t.csv: ");
+  expect_success(ekgine(classify({file, "--rate", "360", "--quiet"})));
+  expect_one_line(ekgine(classify({ecgs_ + "/a", "--rate", "360", "--quiet"})), 1,
+                  "a.hea: says its rate itself");
+  // Of a folder all but tables.
+  EXPECT_EQ(json_of(ekgine(classify({ecgs_, "--json"}))).at("records").size(), 3u);
+  EXPECT_EQ(read("out/t.ekg"), read("out/a.ekg"));
+  EXPECT_EQ(read("out/e.ekg"), read("out/a.ekg"));
+  expect_success(ekgine(classify({"--database", ecgs_, "--records", "e", "--quiet"})));
+}
+
+TEST_F(Classify, TheRateIsThatOfTheTable) {
+  const TestRecord b = ecg("b", 250);
+  std::string table;
+  for (const int sample : b.signals[0]) table += fmt::format("{}\n", (sample - 1024) / 200.0);
+  write_bytes(path("t.csv"), table);
+  const auto json = json_of(ekgine(classify({path("t.csv"), "--rate", "250", "--json"})));
+  EXPECT_EQ(json.at("records").at(0).at("frequency"), 250);
+  EXPECT_NEAR(json.at("records").at(0).at("findings").at("heart_rate").at("mean"), 75, 0.1);
+}
+
+TEST_F(Classify, ThePageSaysHowOftenTheWeightsErr) {
+  expect_success(ekgine(classify({ecgs_ + "/a", "--quiet"})));
+  const std::string page = read("out/a.ekg.html");
+  EXPECT_THAT(page, HasSubstr("Research software, not a medical device; not for diagnosis"));
+  EXPECT_THAT(page, HasSubstr("model.safetensors"));
+  EXPECT_THAT(page, HasSubstr("of records that it was not trained on"));
+  // A file of that name that is another's is no reason to stop.
+  write_bytes(path("run/metrics.json"), "{}");
+  const ProcessResult result = ekgine(classify({ecgs_ + "/b"}));
+  expect_success(result);
+  EXPECT_THAT(result.err, HasSubstr("pages are without the weights' figures"));
+  EXPECT_THAT(read("out/b.ekg.html"), HasSubstr("How often it errs is not known"));
 }
 
 TEST_F(Classify, SkipsWhatIsDoneAlready) {

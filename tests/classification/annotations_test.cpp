@@ -23,7 +23,8 @@ LabelledRecording recording() {
 std::string text_of(const std::vector<WfdbAnnotation>& annotations) {
   std::string text;
   for (const WfdbAnnotation& a : annotations) {
-    text += fmt::format("{}{}{} ", a.sample, a.symbol, a.sub == 0 ? "" : fmt::format("/{}", a.sub));
+    text += fmt::format("{}{}{}{} ", a.sample, a.symbol, a.aux,
+                        a.sub == 0 ? "" : fmt::format("/{}", a.sub));
     EXPECT_EQ(wfdb_symbol(a.code), a.symbol);
   }
   return text;
@@ -31,10 +32,10 @@ std::string text_of(const std::vector<WfdbAnnotation>& annotations) {
 
 TEST(AnnotationsOf, HaveTheClassesAndWhatCannotBeRead) {
   LabelledRecording r = recording();
-  EXPECT_EQ(text_of(annotations_of(r)), "100N 350S 600V 850F 1100Q ");
+  EXPECT_EQ(text_of(annotations_of(r)), "100+(N 100N 350S 600V 850F 1100Q ");
   r.unreadable = {{0, 90}, {360, 590}, {4000, 5000}};
   EXPECT_EQ(text_of(annotations_of(r)),
-            "0~/48 90~ 100N 350S 360~/48 590~ 600V 850F 1100Q 4000~/48 ");
+            "0~/48 90~ 100+(N 100N 350S 360~/48 590~ 600+(N 600V 850F 1100Q 4000~/48 ");
   r.beats.clear();
   r.unreadable.clear();
   EXPECT_EQ(text_of(annotations_of(r)), "");

@@ -12,12 +12,13 @@ const auto average_pool = [](Tape& tape, std::span<const Tensor> in) {
 };
 
 TEST(GlobalAvgPool, AveragesAllAxesInTheMiddle) {
-  EXPECT_EQ(evaluate(Tape::Mode::inference, {{{2, 1, 2, 2}, {1, 10, 3, 20, 5, 0, -5, 1}}}, pool),
-            (std::vector<double>{2, 15, 0, 0.5}));
+  EXPECT_EQ(
+      evaluate(Tape::Mode::inference, {{{2, 1, 2, 2}, {1, 10, 3, 20, 5, 0, -5, 1}}}, average_pool),
+      (std::vector<double>{2, 15, 0, 0.5}));
 }
 
 TEST(GlobalAvgPool, NamesTheShapeItRefuses) {
-  expect_op_error({{7}}, pool,
+  expect_op_error({{7}}, average_pool,
                   "global_avg_pool: x must be (N,...,C) with at least one element, got (7)");
 }
 
