@@ -3,6 +3,7 @@
 #include "data/preprocess.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <memory>
@@ -20,17 +21,28 @@ struct PreprocessArguments {
   PreprocessOptions preprocess;
 };
 
-// "Leads at 360 Hz: MLII (46 records), V5 (2)".
+// "46 records" of the first entry of a list, "2" of others.
+std::string records_text(std::int64_t records, bool first) {
+  return fmt::format("{}{}", records, first ? records == 1 ? " record" : " records" : "");
+}
+
+// "Leads: MLII (46 records), V5 (2), turned upside down; 250 Hz (48 records), resampled to 360".
 std::string leads_line(const PreprocessSummary& summary) {
-  std::string text = fmt::format("Leads at {} Hz{}: ", beat_frequency,
-                                 summary.store.inverted ? ", turned upside down" : "");
-  bool first = true;
+  std::vector<std::string> leads, frequencies;
   for (const auto& [lead, records] : summary.leads) {
-    text += fmt::format("{}{} ({}{})", first ? "" : ", ", lead.empty() ? "without a name" : lead,
-                        records, first ? records == 1 ? " record" : " records" : "");
-    first = false;
+    leads.push_back(fmt::format("{} ({})", lead.empty() ? "without a name" : lead,
+                                records_text(records, leads.empty())));
   }
-  return text;
+  bool resampled = false;
+  for (const auto& [frequency, records] : summary.frequencies) {
+    resampled = resampled || frequency != beat_frequency;
+    frequencies.push_back(
+        fmt::format("{} Hz ({})", frequency, records_text(records, frequencies.empty())));
+  }
+  return fmt::format("Leads: {}{}; {}{}", fmt::join(leads, ", "),
+                     summary.store.inverted ? ", turned upside down" : "",
+                     fmt::join(frequencies, ", "),
+                     resampled ? fmt::format(", resampled to {}", beat_frequency) : "");
 }
 
 void run(PreprocessArguments& o) {
@@ -60,6 +72,10 @@ void run(PreprocessArguments& o) {
     text += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
   }
   if (o.common.json) {
+    nlohmann::ordered_json frequencies = nlohmann::ordered_json::object();
+    for (const auto& [frequency, records] : summary.frequencies) {
+      frequencies[fmt::format("{}", frequency)] = records;
+    }
     nlohmann::ordered_json json = {{"store", o.preprocess.output.string()},
                                    {"records", info.records.size()},
                                    {"beats", beats},
@@ -68,6 +84,7 @@ void run(PreprocessArguments& o) {
                                    {"unmeasured_beats", summary.unmeasured},
                                    {"repeated_annotations", summary.repeated},
                                    {"leads", summary.leads},
+                                   {"frequencies", frequencies},
                                    {"inverted", info.inverted},
                                    {"sampling_frequency", beat_frequency}};
     if (info.marks == BeatMarks::detected) {

@@ -132,6 +132,7 @@ RecordBeats read_record_beats(const std::filesystem::path& database, const std::
   record.missed = moved.missed;
   record.extra = moved.extra;
   record.lead = lead.name;
+  record.frequency = lead.frequency;
   for (std::int64_t& sample : record.r_samples) sample = ratio.back(sample);
   if (record.size() < 3) {
     const std::string others =

@@ -54,6 +54,7 @@ struct RecordBeats {
   std::vector<std::int32_t> labels;      // (n) classes of the label map
   std::vector<char> symbols;             // (n) annotation symbols
   std::vector<std::int64_t> r_samples;   // (n) positions of R in the record, at its own rate
+  double frequency = beat_frequency;     // Hz, of the record: what r_samples count
   // Left out when they were cut; 0 when read from a store.
   std::int64_t unmeasured = 0;         // beats with a sample in their window that was not measured
   std::int64_t repeated = 0;           // annotations of a beat that another one marks

@@ -4,8 +4,8 @@
 //
 // Described by Kemp and others, A simple format for exchange of digitized polygraphic recordings,
 // Electroencephalogr Clin Neurophysiol 82:391-393, 1992, and by Kemp and Olivan, European data
-// format plus (EDF+), Clin Neurophysiol 114:1755-1761, 2003. EDFlib, the reader that there is for C,
-// knows no gaps.
+// format plus (EDF+), Clin Neurophysiol 114:1755-1761, 2003. EDFlib, the reader that there is for
+// C, knows no gaps.
 //
 // In EDF+ and BDF+ a signal called "EDF Annotations" or "BDF Annotations" has texts, of which the
 // first in every record says when the record begins. Where the header says that the recording is

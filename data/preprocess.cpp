@@ -134,7 +134,7 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
 
   StoreWriter writer(options.output);
   std::vector<LeftOut> left_out(names.size());
-  std::mutex mutex;  // guards done and leads, and serialises progress
+  std::mutex mutex;  // guards done and the summary, and serialises progress
   std::int64_t done = 0;
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
     const auto at = static_cast<std::size_t>(i);
@@ -152,6 +152,7 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
     }
     const std::lock_guard lock(mutex);
     ++summary.leads[record.lead];
+    ++summary.frequencies[record.frequency];
     ++done;
     if (progress) progress(done, std::ssize(names));
   });

@@ -28,8 +28,9 @@ struct PreprocessOptions {
 using PreprocessProgress = std::function<void(std::int64_t done, std::int64_t total)>;
 
 struct PreprocessSummary {
-  StoreInfo store;                            // what was written
-  std::map<std::string, std::int64_t> leads;  // how many records each lead was read of
+  StoreInfo store;                             // what was written
+  std::map<std::string, std::int64_t> leads;   // how many records each lead was read of
+  std::map<double, std::int64_t> frequencies;  // how many records have each, in Hz
   // Left out, with a notice() of each record unless said otherwise:
   std::vector<std::string> unannotated;  // records that were not named and have no annotations
   std::int64_t unmeasured = 0;           // beats with a sample that was not measured

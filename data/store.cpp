@@ -36,6 +36,7 @@ constexpr const char* description_name = "store.json";
 constexpr const char* beat_list_name = "metadata.json";
 constexpr BeatUnit stored_unit = BeatUnit::millivolts;
 constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
+constexpr const char* record_frequency = "record_frequency";    // where it is not 360 Hz
 constexpr std::int64_t unsealed_version = 2;                    // the same without checksums
 // A dataset has no more (SequenceIndex). Sums of so few do not overflow.
 constexpr std::int64_t most_beats = std::numeric_limits<std::int32_t>::max();
@@ -175,6 +176,10 @@ RecordBeats beats_of(const hdf5::File& file, const std::string& name, const Stor
   RecordBeats beats;
   beats.name = expected.name;
   beats.lead = file.read_text("/", "lead");
+  if (file.has_attribute("/", record_frequency)) {
+    beats.frequency = file.read_number("/", record_frequency);
+    check_frequency(beats.frequency, name + ":" + record_frequency);
+  }
   beats.labels = read_labels_of(file, name, expected);
   const std::int64_t beats_shape[] = {n, beat_samples};
   beats.beats = file.read<float>("beats", beats_shape);
@@ -442,6 +447,9 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   file.write_text("/", "record", record.name);
   file.write_text("/", "lead", record.lead);
   file.write_number("/", "sampling_frequency", beat_frequency);
+  if (record.frequency != beat_frequency) {
+    file.write_number("/", record_frequency, record.frequency);
+  }
   const std::int64_t beats_shape[] = {n, beat_samples};
   file.write<float>("beats", record.beats, beats_shape);
   file.write_text("beats", "units", beat_unit_name(stored_unit));

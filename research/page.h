@@ -26,6 +26,7 @@ struct PageModel {
 struct PageBeat {
   std::string record;
   std::int64_t r_sample = 0;
+  double frequency = 0;  // Hz, of the record: what r_sample counts
   std::int32_t label = 0;
   std::string caption;                      // why it is shown
   std::vector<float> samples;               // (187) mV

@@ -16,8 +16,8 @@ namespace ekgine {
 
 namespace {
 
-std::string time_text(std::int64_t sample) {
-  const double seconds = static_cast<double>(sample) / beat_frequency;
+std::string time_text(const PageBeat& beat) {
+  const double seconds = static_cast<double>(beat.r_sample) / beat.frequency;
   const auto minutes = static_cast<int>(seconds / 60);
   return fmt::format("{}:{:04.1f}", minutes, seconds - 60 * minutes);
 }
@@ -129,8 +129,8 @@ void add_beats(Html& html, const Page& page) {
         "<div class=card><h3>{} <span class=tag>{}</span></h3><p class=\"soft small\">record {} at "
         "{}: {}</p>",
         class_descriptions[static_cast<std::size_t>(beat.label)],
-        class_names[static_cast<std::size_t>(beat.label)], escape(beat.record),
-        time_text(beat.r_sample), escape(beat.caption));
+        class_names[static_cast<std::size_t>(beat.label)], escape(beat.record), time_text(beat),
+        escape(beat.caption));
     add_trace(html, beat);
     add_scalogram(html, beat);
     html.raw("<div class=scroll><table class=answers><tr><th></th>");

@@ -216,6 +216,7 @@ void Pipeline::write_page() const {
       fail("{}: record {} has no beat at sample {} any more", o_.train.data.string(), beat.record,
            beat.r_sample);
     }
+    beat.frequency = record.frequency;
     const auto samples = record.beat(found - record.r_samples.begin());
     beat.samples.assign(samples.begin(), samples.end());
     beat.scalogram.resize(static_cast<std::size_t>(scalogram_scales * beat_samples));

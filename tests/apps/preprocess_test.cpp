@@ -18,7 +18,7 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   EXPECT_EQ(text.out, "");
   EXPECT_THAT(text.err, ::testing::HasSubstr(path("again") +
                                              ": 3 records, 54 beats (N 18, S 9, V 10, F 9, Q 8)"));
-  EXPECT_THAT(text.err, ::testing::HasSubstr("Leads at 360 Hz: LEAD0 (3 records)"));
+  EXPECT_THAT(text.err, ::testing::HasSubstr("Leads: LEAD0 (3 records); 360 Hz (3 records)\n"));
   const ProcessResult result = ekgine({"preprocess", "--database", database_, "--output",
                                        path("again"), "--records", "903,901", "--json"});
   expect_success(result);
@@ -29,7 +29,7 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
                                            R"(", "records": 2, "beats": 36,
                 "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5},
                 "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0,
-                "leads": {"LEAD0": 2}, "inverted": false, "sampling_frequency": 360.0})"));
+                "leads": {"LEAD0": 2}, "frequencies": {"360": 2}, "inverted": false, "sampling_frequency": 360.0})"));
   EXPECT_THAT(Store(path("again")).record_names(), ElementsAre("903", "901"));
   EXPECT_THAT(content_of(path("again")), ElementsAre("901.h5", "903.h5", "store.json"));
 }
@@ -44,8 +44,8 @@ TEST_F(SmallStore, PreprocessReadsTheLeadThatIsAskedFor) {
   const RecordBeats first = Store(path("again")).read("901");
   const ProcessResult text = made({"--lead", "lead1", "--invert"});
   expect_success(text);
-  EXPECT_THAT(text.err,
-              ::testing::HasSubstr("Leads at 360 Hz, turned upside down: LEAD1 (3 records)"));
+  EXPECT_THAT(text.err, ::testing::HasSubstr(
+                            "Leads: LEAD1 (3 records), turned upside down; 360 Hz (3 records)"));
   EXPECT_TRUE(Store(path("again")).info().inverted);
   const RecordBeats inverted = Store(path("again")).read("901");
   EXPECT_EQ(inverted.lead, "LEAD1");

@@ -195,6 +195,7 @@ TEST(ReadRecordBeats, TakesAnyRateFrom100Hz) {
       const RecordBeats found =
           read_record_beats(folder.path(), "100", label_map("reference"), {.marks = marks});
       ASSERT_EQ(found.size(), 9) << frequency;
+      EXPECT_EQ(found.frequency, frequency);
       for (std::size_t i = 0; i < 9; ++i) {
         EXPECT_EQ(found.r_samples[i], record.annotations[i].sample) << frequency;
       }

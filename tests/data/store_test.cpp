@@ -34,6 +34,7 @@ RecordBeats make_record(const std::string& name, std::int64_t n, std::uint64_t s
   RecordBeats record;
   record.name = name;
   record.lead = "MLII";
+  record.frequency = n % 2 == 0 ? 360 : 250;
   for (std::int64_t i = 0; i < n; ++i) {
     for (std::int64_t t = 0; t < beat_samples; ++t) {
       record.beats.push_back(static_cast<float>(random.uniform(-2, 2)));
@@ -60,6 +61,7 @@ void expect_equal(const RecordBeats& a, const RecordBeats& b) {
   EXPECT_EQ(a.labels, b.labels);
   EXPECT_EQ(a.symbols, b.symbols);
   EXPECT_EQ(a.r_samples, b.r_samples);
+  EXPECT_EQ(a.frequency, b.frequency);
 }
 
 class StoreFolder : public ::testing::Test {

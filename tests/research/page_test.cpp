@@ -1,5 +1,6 @@
 #include "research/page.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,6 +65,7 @@ Page small_page() {
   page.models = {random_model("Main_Model", 2, 1), random_model("Baseline_Model", 0.5, 2)};
   page.beats = choose_beats(page.models, best_model(page.models));
   for (PageBeat& beat : page.beats) {
+    beat.frequency = 250;
     for (std::int64_t i = 0; i < beat_samples; ++i) {
       beat.samples.push_back(static_cast<float>(std::sin(0.1 * static_cast<double>(i))));
     }
@@ -109,6 +111,13 @@ TEST(Page, ShowsEverySectionAndLoadsNothing) {
   EXPECT_EQ(unbalanced(html), "");
   EXPECT_EQ(html, render_page(page));
   EXPECT_THAT(html, Not(HasSubstr(">-0<")));  // a tick of an axis
+  ASSERT_FALSE(page.beats.empty());
+  for (const PageBeat& beat : page.beats) {
+    const double seconds = static_cast<double>(beat.r_sample) / 250;
+    EXPECT_THAT(html,
+                HasSubstr(fmt::format("record {} at {}:{:04.1f}: ", beat.record,
+                                      static_cast<int>(seconds / 60), std::fmod(seconds, 60))));
+  }
 }
 
 TEST(Page, ShowsFoldsAndSearchWhereThereWereAny) {
