@@ -145,7 +145,7 @@ void* take(Workspace::Scope& scratch, std::size_t bytes) {
   if (bytes == 0) return nullptr;
   constexpr std::size_t alignment = 256;
   const auto address = reinterpret_cast<std::uintptr_t>(
-      scratch.take<std::byte>(bytes + alignment - Arena::alignment));
+      scratch.take<std::byte>(bytes + alignment - Workspace::alignment));
   return reinterpret_cast<void*>((address + alignment - 1) / alignment * alignment);
 }
 
