@@ -25,15 +25,9 @@ constexpr std::string_view edf_start = "0       ";
 constexpr std::string_view bdf_start =
     "\xFF"
     "BIOSEMI";
+constexpr std::string_view padding(" \0", 2);    // of fields
 constexpr std::int64_t fixed_bytes = 256;        // of the header, and as many per signal
 constexpr std::int64_t most_edf_signals = 9999;  // what its field holds
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view padding(" \0", 2);
-  text = text.substr(0, text.find_last_not_of(padding) + 1);
-  text.remove_prefix(std::min(text.find_first_not_of(padding), text.size()));
-  return text;
-}
 
 // The fields of a header, one after another.
 class Fields {
@@ -43,7 +37,7 @@ class Fields {
   std::string_view take(std::size_t width) {
     const std::string_view field = text_.substr(0, width);
     text_.remove_prefix(field.size());
-    return trimmed(field);
+    return trimmed(field, padding);
   }
 
   double number(std::size_t width, const char* what) {

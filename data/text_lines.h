@@ -26,6 +26,13 @@ inline std::vector<TextLine> text_lines(std::string_view text) {
   return lines;
 }
 
+// Without `blanks` at its beginning and its end.
+inline std::string_view trimmed(std::string_view text, std::string_view blanks = " \t\r\n") {
+  text = text.substr(0, text.find_last_not_of(blanks) + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  return text;
+}
+
 // The words of a line, which spaces and tabs separate.
 inline std::vector<std::string_view> words_of(std::string_view line) {
   std::vector<std::string_view> words;

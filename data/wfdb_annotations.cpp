@@ -59,12 +59,6 @@ bool is_aha(std::string_view bytes) {
          bytes[6] == '\1' && bytes[7] == '\0';
 }
 
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-  return text.substr(0, text.find_last_not_of(blanks) + 1);
-}
-
 // The whole of `text` as a number.
 template <class T>
 std::optional<T> number_of(std::string_view text) {

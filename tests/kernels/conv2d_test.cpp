@@ -104,11 +104,11 @@ TEST(Conv2d, GivesTheSameBitsAtAnyAddress) {
   };
   const std::vector<float> x = values(s.in()), w = values(s.weights());
   ReservedWorkspace workspace(std::size_t{1} << 28);
-  constexpr std::size_t vector = Arena::alignment / sizeof(float);
+  constexpr std::size_t vector = Workspace::alignment / sizeof(float);
   std::vector<float> memory(static_cast<std::size_t>(s.out()) + 2 * vector);
   void* aligned = memory.data();
   std::size_t space = memory.size() * sizeof(float);
-  ASSERT_NE(std::align(Arena::alignment, 1, aligned, space), nullptr);
+  ASSERT_NE(std::align(Workspace::alignment, 1, aligned, space), nullptr);
   const auto convolved_at = [&](std::size_t offset) {
     float* const y = static_cast<float*>(aligned) + offset;
     kernels::conv2d_forward(Cpu{workspace}, s, x.data(), w.data(), y);
