@@ -76,7 +76,7 @@ fs::path shipped_weights() {
 // The file of a record of a folder: its header, else one of another kind.
 fs::path file_of(const fs::path& folder, const std::string& record) {
   for (const char* ending : {".hea", ".edf", ".bdf", ".csv"}) {
-    const fs::path file = folder / (record + ending);
+    fs::path file = folder / (record + ending);
     if (fs::exists(file)) return file;
   }
   fail("{}: record {} does not exist (no {}.hea, .edf, .bdf or .csv)", folder.string(), record,

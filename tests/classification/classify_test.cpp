@@ -40,6 +40,7 @@ std::int64_t sample_of(const LeadSignal& lead, double seconds) {
 
 std::vector<std::int64_t> samples_of(const LabelledRecording& recording) {
   std::vector<std::int64_t> samples;
+  samples.reserve(recording.beats.size());
   for (const LabelledBeat& beat : recording.beats) samples.push_back(beat.sample);
   return samples;
 }
