@@ -236,6 +236,7 @@ ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<Class
     };
     try {
       summary.records.push_back(classify_one(o, items[i], weights, classifier, update));
+      if (progress) progress->finish();
       if (!o.common.json) say(o.common, line_of(summary.records.back()));
     } catch (const Error& error) {
       if (!o.keep_going) throw;
@@ -243,7 +244,6 @@ ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<Class
       summary.failed.push_back({{"record", items[i].name}, {"error", error.what()}});
     }
   }
-  if (progress) progress->finish();
   return summary;
 }
 
