@@ -73,14 +73,16 @@ fs::path shipped_weights() {
        places.front().parent_path().string());
 }
 
-// The file of a record of a folder: its header, else one of another kind.
-fs::path file_of(const fs::path& folder, const std::string& record) {
-  for (const char* ending : {".hea", ".edf", ".bdf", ".csv"}) {
-    fs::path file = folder / (record + ending);
-    if (fs::exists(file)) return file;
+// A recording that is named. One that cannot be opened is left to fail when its turn comes, where
+// others are to be spared.
+ClassifyItem named_item(const ClassifyArguments& o, const fs::path& path) {
+  try {
+    const Recording recording = open_recording(path, {.rate = o.rate});
+    return {recording.path, recording.name};
+  } catch (const Error&) {
+    if (!o.keep_going) throw;
+    return {path, path.stem().string()};
   }
-  fail("{}: record {} does not exist (no {}.hea, .edf, .bdf or .csv)", folder.string(), record,
-       record);
 }
 
 // The records of WFDB in a folder, and its files of EDF and BDF. Tables have to be named: other
@@ -88,6 +90,7 @@ fs::path file_of(const fs::path& folder, const std::string& record) {
 void add_folder(const fs::path& folder, std::vector<ClassifyItem>& items) {
   std::vector<std::string> names;
   bool wfdb = fs::exists(folder / "RECORDS");
+  if (!fs::is_directory(folder)) fail("{}: the folder does not exist", folder.string());
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const fs::path ending = entry.path().extension();
     if (ending == ".hea") wfdb = true;
@@ -106,15 +109,14 @@ std::vector<ClassifyItem> items_of(const ClassifyArguments& o) {
   std::vector<ClassifyItem> items;
   for (const std::string& name : o.records) {
     check_record_name(name, "--records");
-    items.push_back({file_of(o.database, name), name});
+    items.push_back({named_item(o, fs::path(o.database) / name).path, name});
   }
   if (!o.database.empty() && o.records.empty()) add_folder(o.database, items);
   for (const fs::path path : o.paths) {
     if (fs::is_directory(path)) {
       add_folder(path, items);
     } else {
-      const Recording recording = open_recording(path, {.rate = o.rate});
-      items.push_back({recording.path, recording.name});
+      items.push_back(named_item(o, path));
     }
   }
   std::set<std::string> names;

@@ -175,8 +175,12 @@ TEST_F(Classify, SkipsWhatIsDoneAlready) {
       json_of(ekgine(command + Arguments{"--invert", "--json"}))["records"][0]["done_already"],
       false);
   EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
-  fs::remove(path("out/a.ekg"));
-  EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
+  for (const char* file : {"out/a.ekg", "out/a.ekg.csv", "out/a.ekg.html"}) {
+    fs::remove(path(file));
+    EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false)
+        << file;
+    EXPECT_TRUE(fs::exists(path(file))) << file;
+  }
   EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], true);
   write_wfdb_record(ecgs_, ecg("a", 360, 17));
   EXPECT_EQ(json_of(ekgine(command + Arguments{"--json"}))["records"][0]["done_already"], false);
@@ -230,6 +234,23 @@ TEST_F(Classify, GoesOnAfterARecordThatIsNone) {
   EXPECT_FALSE(fs::exists(path("out/ab.ekg")));
 }
 
+TEST_F(Classify, GoesOnAfterAFileThatCannotBeOpened) {
+  write_bytes(path("broken.edf"), "none");
+  const Arguments command =
+      classify({path("broken.edf"), ecgs_ + "/none", ecgs_ + "/b", "--quiet"});
+  EXPECT_EQ(ekgine(command).status, 1);
+  EXPECT_FALSE(fs::exists(path("out")));
+  const auto json = json_of(ekgine(command + Arguments{"--keep-going", "--json"}));
+  ASSERT_EQ(json.at("failed").size(), 2u);
+  EXPECT_EQ(json.at("failed").at(0).at("record"), "broken");
+  EXPECT_EQ(json.at("failed").at(1).at("record"), "none");
+  EXPECT_EQ(json.at("records").at(0).at("record"), "b");
+  const auto named = json_of(ekgine(
+      classify({"--database", ecgs_, "--records", "none,a", "--keep-going", "--json", "--quiet"})));
+  EXPECT_EQ(named.at("failed").at(0).at("record"), "none");
+  EXPECT_EQ(named.at("records").at(0).at("record"), "a");
+}
+
 TEST_F(Classify, SaysWhatIsWrong) {
   const auto fails = [&](const Arguments& what, int status, const std::string& expected) {
     expect_one_line(ekgine(classify(what + Arguments{"--quiet"})), status, expected);
@@ -237,6 +258,8 @@ TEST_F(Classify, SaysWhatIsWrong) {
   };
   fails({}, 2, "no recordings: name files, records or folders, or a --database");
   fails({ecgs_ + "/none"}, 1, "none: does not exist, nor with .hea, .edf, .bdf or .csv");
+  fails({"--database", path("no-folder")}, 1, "no-folder: the folder does not exist");
+  fails({"--database", ecgs_, "--records", "c"}, 1, "c: does not exist, nor with .hea, .edf");
   fails({ecgs_, ecgs_ + "/a"}, 2, "two recordings are called a");
   fails({ecgs_, "--records", "a"}, 2, "--records requires --database");
   fails({ecgs_, "--annotator", "x/y"}, 2, "'x/y' is no name of an annotator");
