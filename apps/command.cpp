@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <sched.h>
 
 #include <algorithm>
 
@@ -17,18 +16,6 @@
 #include "kernels/runtime/threads.h"
 
 namespace ekgine {
-
-namespace {
-
-// Cores this process may run on: containers and taskset leave fewer than the machine has.
-std::int64_t available_cores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
-
-}  // namespace
 
 void add_common_options(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Print the result as one JSON object on stdout");

@@ -2,7 +2,9 @@
 
 #include <execinfo.h>
 #include <omp.h>
+#include <sched.h>
 
+#include <algorithm>
 #include <latch>
 #include <system_error>
 #include <thread>
@@ -11,6 +13,13 @@
 #include "base/option_error.h"
 
 namespace ekgine {
+
+int available_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
 
 void start_threads(int threads) {
   // The C library loads what exceptions need to pass its own functions when that is first needed,
