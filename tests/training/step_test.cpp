@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <vector>
@@ -331,6 +332,57 @@ TEST(Predictor, EqualsSequenceBySequence) {
       }
     }
   }
+}
+
+// In chunks of their own, each sequence gets what it gets as a part of the recording.
+TEST(Predictor, TakesSequencesThatShareNoBeats) {
+  Device device = Device::cpu(DType::f32);
+  for (const char* name : architectures) {
+    Model model(tiny(name), device, ParameterSet::Use::inference, 1);
+    set_plain_normalisation(model);
+    const Data data(540, 1, 3, 9);  // 180 sequences: more than a chunk
+    Predictor predictor(model, device);
+    const std::vector<float> whole = predictor.predict(data.span());
+    const std::vector<float> found = predictor.predict_sequences(data.span());
+    ASSERT_EQ(found.size(), 180U * class_count);
+    for (const std::size_t sequence : {0U, 1U, 170U, 171U, 179U}) {
+      for (std::size_t c = 0; c < class_count; ++c) {
+        EXPECT_NEAR(found[sequence * class_count + c], whole[3 * sequence * class_count + c], 2e-6)
+            << name << ", sequence " << sequence;
+      }
+    }
+    EXPECT_NE(std::vector(found.begin(), found.begin() + class_count),
+              std::vector(found.end() - class_count, found.end()));
+    EXPECT_TRUE(predictor.predict_sequences({{}, BeatUnit::millivolts}).empty());
+    EXPECT_ERROR(predictor.predict_sequences({data.values, BeatUnit::record}),
+                 "prediction: the beats' amplitude is record, the model takes mV");
+  }
+}
+
+TEST(Predictor, EncodesBeats) {
+  Device device = Device::cpu(DType::f32);
+  const ModelConfig config = tiny();
+  Model model(config, device, ParameterSet::Use::inference, 1);
+  set_plain_normalisation(model);
+  const Data data(70, 1, 3, 9);  // more than two chunks
+  Predictor predictor(model, device);
+  const std::vector<float> found = predictor.encode(data.span());
+  const auto width = static_cast<std::size_t>(config.embed_dim);
+  ASSERT_EQ(found.size(), 70 * width);
+  // As a step of its own computes them.
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::inference, plan);
+  const Tensor features =
+      model.encode(tape, tape.input({70, beat_samples}, std::span<const float>(data.values)));
+  const std::vector<float> expected = device.read_floats(features);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_NEAR(found[i], expected[i], 2e-6 * std::max(1.0F, std::abs(expected[i])))
+        << "beat " << i / width;
+  }
+  EXPECT_GT(std::ranges::max(expected) - std::ranges::min(expected), 1e-3F);
+  EXPECT_TRUE(predictor.encode({{}, BeatUnit::millivolts}).empty());
+  EXPECT_ERROR(predictor.encode({data.values, BeatUnit::record}),
+               "features: the beats' amplitude is record, the model takes mV");
 }
 
 }  // namespace
