@@ -1,0 +1,190 @@
+// Weights: classifying and encoding arrays of beats.
+
+#include "model/model.h"
+
+#include <fmt/format.h>
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/filesystem.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+#include <memory>
+#include <mutex>
+#include <nlohmann/json.hpp>
+
+#include "base/console.h"
+#include "base/error.h"
+#include "data/beats.h"
+#include "kernels/runtime/instruction_set.h"
+#include "model/keras_import.h"
+#include "model/weights.h"
+#include "python/arrays.h"
+#include "python/bindings.h"
+#include "python/threads.h"
+#include "training/predict.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace ekgine::python {
+
+namespace {
+
+template <NamedChoice E>
+E choice_of(const char* what, const std::string& name) {
+  const auto found = choice_named<E>(name);
+  if (!found) fail("{}: '{}', expected one of {}", what, name, fmt::join(choice_names<E>(), ", "));
+  return *found;
+}
+
+class LoadedModel {
+ public:
+  LoadedModel(const ModelWeights& weights, const std::string& source, DeviceChoice device,
+              PrecisionChoice precision)
+      : label_map_(weights.label_map),
+        device_(Device::open(device, precision, print_message)),
+        model_(weights.config, device_, ParameterSet::Use::inference, 0),
+        predictor_(model_, device_) {
+    model_.load(weights.state, source);
+    if (!model_.has_normalisation()) {
+      fail("{}: carries no normalisation statistics, without which beats cannot be classified",
+           source);
+    }
+  }
+
+  const ModelConfig& config() const { return model_.config(); }
+  const std::string& label_map() const { return label_map_; }
+  // With the threads that calls compute with.
+  std::string device() const {
+    const Computing computing;
+    return device_.description();
+  }
+
+  // work(predictor), one call at a time, while other threads of the interpreter run.
+  template <class Work>
+  std::vector<float> compute(const Work& work) {
+    const Computing computing;
+    const std::lock_guard one_at_a_time(mutex_);
+    return work(predictor_);
+  }
+
+ private:
+  // Recursive: between the chunks of a call, the handler of a signal may make another.
+  std::recursive_mutex mutex_;
+  std::string label_map_;
+  Device device_;
+  Model model_;
+  Predictor predictor_;
+};
+
+std::unique_ptr<LoadedModel> load(const std::filesystem::path& path, const std::string& device,
+                                  const std::string& precision) {
+  require_readable(path);
+  const auto on = choice_of<DeviceChoice>("device", device);
+  const auto in = choice_of<PrecisionChoice>("precision", precision);
+  check_instruction_set();
+  const Computing computing;
+  const std::string source = path.string();
+  const ModelWeights weights =
+      source.ends_with(".keras") ? import_keras(path) : load_model_weights(path);
+  return std::make_unique<LoadedModel>(weights, source, on, in);
+}
+
+// Between chunks, with the number of beats done.
+void between_chunks(std::int64_t) {
+  handle_signals();
+}
+
+nb::object classify(LoadedModel& model, nb::handle beats) {
+  std::vector<float> probabilities;
+  if (nb::isinstance<RecordBeats>(beats)) {
+    const RecordBeats& record = nb::cast<const RecordBeats&>(beats);
+    probabilities = model.compute([&](Predictor& predictor) {
+      return predictor.predict({record.beats, record.unit}, between_chunks);
+    });
+  } else {
+    const BeatArray array = beats_of(beats, model.config().sequence_length);
+    const BeatSpan span{array.samples, model.config().beat_unit};
+    probabilities = model.compute([&](Predictor& predictor) {
+      return array.of_sequences() ? predictor.predict_sequences(span, between_chunks)
+                                  : predictor.predict(span, between_chunks);
+    });
+  }
+  const std::size_t sequences = probabilities.size() / class_count;
+  return array_of(std::move(probabilities), {sequences, class_count});
+}
+
+nb::object encode(LoadedModel& model, nb::handle beats) {
+  BeatSpan span{{}, model.config().beat_unit};
+  BeatArray array;
+  if (nb::isinstance<RecordBeats>(beats)) {
+    const RecordBeats& record = nb::cast<const RecordBeats&>(beats);
+    span = {record.beats, record.unit};
+  } else {
+    array = beats_of(beats);
+    span.samples = array.samples;
+  }
+  std::vector<float> features =
+      model.compute([&](Predictor& predictor) { return predictor.encode(span, between_chunks); });
+  const auto width = static_cast<std::size_t>(model.config().embed_dim);
+  const std::size_t count = features.size() / width;
+  return array_of(std::move(features), {count, width});
+}
+
+nb::object config_of(const LoadedModel& model) {
+  return nb::module_::import_("json").attr("loads")(model.config().to_json().dump());
+}
+
+}  // namespace
+
+void add_model(nb::module_& module) {
+  nb::class_<LoadedModel>(module, "Model",
+                          "A model with its weights, as `ekgine.load` gives it.\n\nSeveral threads "
+                          "may call it; it does one call at a time. Ctrl-C ends a call.")
+      .def_prop_ro(
+          "architecture", [](const LoadedModel& model) { return model.config().name; },
+          "Its name, such as Main_Model.")
+      .def_prop_ro(
+          "sequence_length",
+          [](const LoadedModel& model) { return model.config().sequence_length; },
+          "T: beats per sequence.")
+      .def_prop_ro(
+          "unit", [](const LoadedModel& model) { return beat_unit_name(model.config().beat_unit); },
+          "What the beats that it takes are measured in: mV, centred, record or deviation.")
+      .def_prop_ro("label_map", &LoadedModel::label_map,
+                   "The label map behind the classes that it was trained on; \"\" where that is "
+                   "not known.")
+      .def_prop_ro("config", &config_of,
+                   nb::for_getter(nb::sig("def config(self) -> dict[str, typing.Any]")),
+                   "Its hyperparameters by name.")
+      .def_prop_ro("device", &LoadedModel::device, "What computes.")
+      .def("classify", &classify, "beats"_a.none(),
+           nb::sig("def classify(self, beats: numpy.typing.NDArray[numpy.float32] | Record) -> "
+                   "numpy.typing.NDArray[numpy.float32]"),
+           "Probabilities (sequences, 5), columns as in `ekgine.classes`.\n\n"
+           "A `Record`, or an array (n, 187) of the beats of one recording in time order: of its "
+           "n - T + 1 sequences of T beats, each beat encoded once. The bits are those that "
+           "`ekgine evaluate` writes, with as many threads. A sequence's class is that of its last "
+           "beat.\n\n"
+           "An array (n, T, 187): of n sequences, each by itself.\n\n"
+           "Arrays are of float32, C-contiguous and in the model's unit, and are read where they "
+           "are. Nothing is converted: `TypeError` for another type, `ValueError` for another "
+           "shape or order in memory, a value that is not finite, and a Record in another unit.")
+      .def("encode", &encode, "beats"_a.none(),
+           nb::sig("def encode(self, beats: numpy.typing.NDArray[numpy.float32] | Record) -> "
+                   "numpy.typing.NDArray[numpy.float32]"),
+           "What the feature extractor makes of each beat (n, 187): features (n, embed_dim). Beats "
+           "as `classify` takes them.")
+      .def("__repr__", [](const LoadedModel& model) {
+        return fmt::format("<ekgine.Model {}: sequences of {} beats in {}>", model.config().name,
+                           model.config().sequence_length,
+                           beat_unit_name(model.config().beat_unit));
+      });
+  module.def("load", &load, "path"_a, nb::kw_only(), "device"_a = "auto", "precision"_a = "f32",
+             "Loads weights, a .safetensors file of `ekgine train` or a .keras file, to compute "
+             "where and in what the options --device and --precision of `ekgine evaluate` "
+             "say.\n\n`OSError` where the file cannot be read; `ValueError` where it is damaged, "
+             "holds no weights of ekgine, or none of how inputs are normalised.");
+}
+
+}  // namespace ekgine::python

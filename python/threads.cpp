@@ -1,0 +1,67 @@
+#include "python/threads.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <stdexcept>
+
+#include "base/error.h"
+#include "kernels/runtime/cpu.h"
+#include "kernels/runtime/threads.h"
+
+namespace ekgine::python {
+
+namespace {
+
+constexpr int most_threads = 1024;  // as --threads takes
+
+std::atomic<int> budget = 0;  // 0: all cores
+
+// OpenMP's threads are of the process that has started them: a fork has none of them, and would
+// wait for them for ever.
+void require_own_threads() {
+  static std::atomic<pid_t> started_by = 0;
+  pid_t nobody = 0;
+  if (!started_by.compare_exchange_strong(nobody, ::getpid()) && nobody != ::getpid()) {
+    throw std::runtime_error(
+        "this process was forked from one that has computed already, whose threads it lacks: start "
+        "processes by multiprocessing's 'spawn', or call ekgine.set_threads(1) in them");
+  }
+}
+
+}  // namespace
+
+void set_threads(int threads) {
+  if (threads < 0 || threads > most_threads) {
+    fail("threads: {}, expected 0 to {}", threads, most_threads);
+  }
+  budget = threads;
+}
+
+int threads() {
+  const int set = budget;
+  return set > 0 ? set : available_cores();
+}
+
+Computing::Computing() : before_(thread_count()) {
+  const int count = threads();
+  // OpenMP keeps threads for each thread that asks for them.
+  static thread_local int started = 1;
+  if (count > 1) require_own_threads();
+  if (count > started) {
+    start_threads(count);
+    started = count;
+  }
+  set_thread_count(count);
+}
+
+Computing::~Computing() {
+  set_thread_count(before_);
+}
+
+void handle_signals() {
+  const nanobind::gil_scoped_acquire gil;
+  if (PyErr_CheckSignals() != 0) throw nanobind::python_error();
+}
+
+}  // namespace ekgine::python
