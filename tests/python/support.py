@@ -101,10 +101,10 @@ class Case(unittest.TestCase):
         self.assertIn(text, said)
         self.assertNotIn("\n", said)
 
-    def run_python(self, text, **variables):
+    def run_python(self, text, notice="", **variables):
         """Runs a script in a process of its own, in the workspace, with environment variables; it must
-        end well and in silence."""
+        end well, and say no more than the notice."""
         result = subprocess.run([sys.executable, "-c", text], cwd=workspace(), capture_output=True,
                                 text=True, timeout=120, env={**os.environ, **variables})
-        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertEqual((result.returncode, result.stderr), (0, notice))
         return result.stdout
