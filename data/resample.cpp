@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "data/gaps.h"
 #include "data/workers.h"
 
 namespace ekgine {
@@ -110,35 +111,6 @@ void resample_part(std::span<const float> signal, RateRatio ratio, const SincWei
   }
 }
 
-struct Gap {
-  std::int64_t begin, end;
-};
-
-std::vector<Gap> gaps_of(std::span<const float> signal) {
-  std::vector<Gap> gaps;
-  for (std::int64_t i = 0; i < std::ssize(signal); ++i) {
-    if (!std::isnan(signal[static_cast<std::size_t>(i)])) continue;
-    if (gaps.empty() || gaps.back().end != i) gaps.push_back({i, i});
-    gaps.back().end = i + 1;
-  }
-  return gaps;
-}
-
-// Draws a line across each, level where it has only one end.
-void bridge_gaps(const std::vector<Gap>& gaps, std::vector<float>& signal) {
-  const std::int64_t size = std::ssize(signal);
-  for (const Gap& gap : gaps) {
-    const double after = gap.end < size ? signal[static_cast<std::size_t>(gap.end)] : 0;
-    const double before = gap.begin > 0 ? signal[static_cast<std::size_t>(gap.begin - 1)] : after;
-    const double step =
-        gap.end < size ? (after - before) / static_cast<double>(gap.end - gap.begin + 1) : 0;
-    for (std::int64_t i = gap.begin; i < gap.end; ++i) {
-      signal[static_cast<std::size_t>(i)] =
-          static_cast<float>(before + step * static_cast<double>(i - gap.begin + 1));
-    }
-  }
-}
-
 }  // namespace
 
 RateRatio rate_ratio(double from, double to) {
@@ -158,8 +130,7 @@ RateRatio rate_ratio(double from, double to) {
 
 std::vector<float> resample(std::vector<float> signal, RateRatio ratio) {
   if (ratio.up == ratio.down || signal.empty()) return signal;
-  const std::vector<Gap> gaps = gaps_of(signal);
-  bridge_gaps(gaps, signal);
+  const std::vector<Gap> gaps = bridge_gaps(signal);
   const SincWeights weights(ratio);
   const std::int64_t size = (std::ssize(signal) - 1) * ratio.up / ratio.down + 1;
   std::vector<float> output(static_cast<std::size_t>(size));
