@@ -27,6 +27,9 @@ constexpr double long_gap = 1.5;  // of the median RR
 constexpr double search_threshold = 0.5;
 constexpr std::size_t rr_count = 8;
 constexpr std::int64_t longest_rr = 2 * second;  // that says anything of the rhythm
+// Signals are filtered block by block, always the same ones, so that memory does not grow with the
+// recording, each with so much of its neighbours that the filters have settled.
+constexpr std::int64_t block = 96 * second, margin = 4 * second;
 
 // A maximum of the energy.
 struct Candidate {
@@ -50,6 +53,11 @@ double median(std::vector<double> values) {
   if (values.size() % 2 == 1) return *middle;
   return (*middle + *std::max_element(values.begin(), middle)) / 2;
 }
+
+// The samples begin ... end - 1.
+struct Reach {
+  std::int64_t begin, end;
+};
 
 // A stretch of the signal and what filters make of it, wider than the block that it is for.
 // Positions are those of the signal.
@@ -86,15 +94,25 @@ class Stretch {
     return true;
   }
 
+  // Where a beat is put whose energy is largest at i: within `around` of it and in `reach`.
+  std::int64_t place(std::int64_t i, Reach reach) const {
+    return largest_of(shape_,
+                      {std::max(reach.begin, i - around), std::min(reach.end, i + around + 1)}, i);
+  }
+
+  // Of the mark of a beat that may be moved within `reach`.
+  std::int64_t place_of_mark(std::int64_t mark, Reach reach) const {
+    const Reach near{std::max(reach.begin, mark - placement_reach),
+                     std::min(reach.end, mark + placement_reach + 1)};
+    return place(largest_of(energy_, near, mark), reach);
+  }
+
   Candidate candidate(std::int64_t i) const {
     const std::int64_t from = std::max(begin_, i - around), to = std::min(end(), i + around + 1);
-    Candidate candidate{.sample = i, .place = from, .energy = energy(i)};
+    Candidate candidate{.sample = i, .place = place(i, {from, to}), .energy = energy(i)};
     for (std::int64_t j = from; j < to; ++j) {
       const auto at = static_cast<std::size_t>(j - begin_);
       if (at > 0) candidate.slope = std::max(candidate.slope, std::abs(band_[at] - band_[at - 1]));
-      if (shape_[at] > shape_[static_cast<std::size_t>(candidate.place - begin_)]) {
-        candidate.place = j;
-      }
     }
     return candidate;
   }
@@ -131,13 +149,19 @@ class Stretch {
     }
   }
 
+  // The first of the largest in `reach`; `i` where none is larger than there.
+  std::int64_t largest_of(const std::vector<double>& values, Reach reach, std::int64_t i) const {
+    const auto largest = std::max_element(values.begin() + (reach.begin - begin_),
+                                          values.begin() + (reach.end - begin_));
+    const bool is_larger = *largest > values[static_cast<std::size_t>(i - begin_)];
+    return is_larger ? begin_ + (largest - values.begin()) : i;
+  }
+
   std::int64_t begin_;
   std::vector<double> band_, shape_, energy_;
 };
 
-// Block by block, always the same ones, so that memory does not grow with the recording.
 Features features_of(std::span<const float> signal) {
-  constexpr std::int64_t block = 96 * second, margin = 4 * second;
   const std::int64_t size = std::ssize(signal);
   Features features;
   for (std::int64_t begin = 0; begin < size; begin += block) {
@@ -258,11 +282,36 @@ class Selection {
   std::optional<std::size_t> last_;  // of those
 };
 
+// What is mark i's: up to the middle between it and its neighbours.
+Reach reach_of(std::span<const std::int64_t> marks, std::size_t i, Reach all) {
+  Reach reach = all;
+  if (i > 0) reach.begin = std::max(reach.begin, (marks[i - 1] + marks[i] + 1) / 2);
+  if (i + 1 < marks.size()) reach.end = std::min(reach.end, (marks[i] + marks[i + 1]) / 2 + 1);
+  return reach;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> detect_beats(std::span<const float> signal) {
   const Features features = features_of(signal);
   return Selection(features).positions();
+}
+
+std::vector<std::int64_t> place_beats(std::span<const float> signal,
+                                      std::span<const std::int64_t> marks) {
+  const std::int64_t size = std::ssize(signal);
+  std::vector<std::int64_t> places;
+  places.reserve(marks.size());
+  for (std::int64_t begin = 0; begin < size && places.size() < marks.size(); begin += block) {
+    if (marks[places.size()] >= begin + block) continue;
+    const Reach all{std::max<std::int64_t>(0, begin - margin),
+                    std::min(size, begin + block + margin)};
+    const Stretch stretch(signal, all.begin, all.end);
+    for (std::size_t i = places.size(); i < marks.size() && marks[i] < begin + block; ++i) {
+      places.push_back(stretch.place_of_mark(marks[i], reach_of(marks, i, all)));
+    }
+  }
+  return places;
 }
 
 }  // namespace ekgine

@@ -46,4 +46,16 @@ constexpr double detection_frequency = 360;  // Hz
 // factor. None where nothing stands out: a flat line, noise.
 std::vector<std::int64_t> detect_beats(std::span<const float> signal);
 
+constexpr std::int64_t placement_reach = 48;  // samples: 133 ms
+
+// Puts beats that somebody else has marked where detect_beats() puts those that it finds: databases
+// have their marks up to 68 ms from the R wave, and on other waves of it than each other. For each
+// mark, in order, the energy is largest somewhere within `placement_reach` samples, and the beat
+// goes to the placement there; neither goes beyond the middle between the mark and its neighbours,
+// so that positions ascend as marks do, and both stay where nothing is larger. Positions that
+// detect_beats() gives stay, those of a flat line, too. `signal` as above; marks ascending, in
+// [0, its length).
+std::vector<std::int64_t> place_beats(std::span<const float> signal,
+                                      std::span<const std::int64_t> marks);
+
 }  // namespace ekgine

@@ -123,5 +123,59 @@ TEST(QrsDetector, FollowsAPauseAndAChangeOfSize) {
   EXPECT_THAT(detect_beats(signal_of(40'000, bumps)), ElementsAreArray(beats));
 }
 
+TEST(PlaceBeats, MovesMarksToTheRWave) {
+  // Longer than a block; marks as far off as those of other databases.
+  for (const double height : {1.0, -0.3}) {
+    const Rhythm rhythm = regular(100'000, 300, height);
+    const std::vector<float> signal = signal_of(100'000, rhythm.bumps, 0.01);
+    std::vector<std::int64_t> marks = rhythm.beats;
+    std::mt19937 random(3);
+    for (std::int64_t& mark : marks) mark += static_cast<std::int64_t>(random() % 51) - 25;
+    EXPECT_THAT(place_beats(signal, marks), ElementsAreArray(rhythm.beats));
+  }
+}
+
+// So that beats are at the same places whoever has marked them.
+TEST(PlaceBeats, LeavesWhatTheDetectorFinds) {
+  for (const std::int64_t rr : {110, 288}) {
+    std::vector<Bump> bumps = regular(100'000, rr).bumps;
+    for (std::size_t i = 0; i < bumps.size(); i += 6) {  // with an S wave, as large
+      bumps.push_back({bumps[i].at + 14, -bumps[i].height, 5});
+    }
+    const std::vector<float> signal = signal_of(100'000, bumps, 0.05);
+    const std::vector<std::int64_t> beats = detect_beats(signal);
+    ASSERT_GE(beats.size(), 300u);
+    EXPECT_EQ(place_beats(signal, beats), beats) << rr << " samples apart";
+  }
+}
+
+TEST(PlaceBeats, KeepsTheOrderOfMarks) {
+  const Rhythm rhythm = regular(20'000, 300);
+  const std::vector<float> signal = signal_of(20'000, rhythm.bumps, 0.02);
+  std::vector<std::int64_t> marks;
+  std::mt19937 random(4);
+  for (std::int64_t at = 0; at < 20'000; at += static_cast<std::int64_t>(random() % 60)) {
+    marks.push_back(at);
+  }
+  marks.push_back(19'999);
+  marks.push_back(19'999);
+  const std::vector<std::int64_t> places = place_beats(signal, marks);
+  ASSERT_EQ(places.size(), marks.size());
+  EXPECT_TRUE(std::ranges::is_sorted(places));
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    EXPECT_LE(std::abs(places[i] - marks[i]), placement_reach + 21);
+    EXPECT_GE(places[i], 0);
+    EXPECT_LT(places[i], 20'000);
+  }
+}
+
+TEST(PlaceBeats, StaysWhereNothingIs) {
+  const std::vector<std::int64_t> marks = {0, 1, 500, 999};
+  EXPECT_EQ(place_beats(signal_of(1000, {}), marks), marks);
+  EXPECT_EQ(place_beats(std::vector<float>(1000, -7.5F), marks), marks);
+  EXPECT_THAT(place_beats(signal_of(1000, {}), {}), IsEmpty());
+  EXPECT_THAT(place_beats({}, {}), IsEmpty());
+}
+
 }  // namespace
 }  // namespace ekgine::testing
