@@ -17,13 +17,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/beat.h"
+#include "data/beat_features.h"
 #include "data/labels.h"
 #include "data/marks.h"
+#include "data/recording.h"
 #include "data/wfdb_annotations.h"
 
 namespace ekgine {
@@ -54,7 +57,10 @@ struct RecordBeats {
   std::vector<std::int32_t> labels;      // (n) classes of the label map
   std::vector<char> symbols;             // (n) annotation symbols
   std::vector<std::int64_t> r_samples;   // (n) positions of R in the record, at its own rate
-  double frequency = beat_frequency;     // Hz, of the record: what r_samples count
+  // (n, 48), of data/beat_features.h; empty where they are not known.
+  std::vector<float> features;
+  BeatWaves waves;                    // empty where they are not known or were not read
+  double frequency = beat_frequency;  // Hz, of the record: what r_samples count
   // Left out when they were cut; 0 when read from a store.
   std::int64_t unmeasured = 0;         // beats with a sample in their window that was not measured
   std::int64_t repeated = 0;           // annotations of a beat that another one marks
@@ -70,7 +76,7 @@ struct RecordBeats {
 void check_frequency(double frequency, const std::string& where);
 
 // Cuts the beats, in mV, out of a signal in mV at 360 Hz, NaN where not measured. The annotations
-// must lie inside the signal and be in time order.
+// must lie inside the signal and be in time order. Features and waves stay empty.
 RecordBeats cut_beats(std::string name, std::span<const float> signal,
                       std::span<const WfdbAnnotation> annotations, const LabelMap& map);
 
@@ -78,9 +84,15 @@ RecordBeats cut_beats(std::string name, std::span<const float> signal,
 // of a file's name.
 std::string annotation_file(const std::string& record, const std::string& annotator);
 
+// The lead that features are measured in beside lead number `first`: the first other one of a
+// voltage with a frequency in that range. None where there is none.
+std::optional<std::size_t> second_lead(const Recording& recording, std::size_t first);
+
 // Reads a lead and the annotations of record `name` in `database` and cuts its beats, where the
-// marks say. Errors (see data/recording.h and the reader of annotations), and: an annotation beyond
-// the lead; those of check_frequency(); fewer than three beats.
+// marks say; and measures their features, with those of the second lead. Intervals are those of all
+// its beats, also of such as are left out at the ends or beside gaps. Errors (see data/recording.h
+// and the reader of annotations), and: an annotation beyond the lead; those of check_frequency();
+// fewer than three beats; a second lead that cannot be read.
 RecordBeats read_record_beats(const std::filesystem::path& database, const std::string& name,
                               const LabelMap& map, const BeatOptions& options = {});
 

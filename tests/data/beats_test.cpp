@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/support/ecg.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
@@ -216,6 +217,87 @@ TEST(ReadRecordBeats, LeavesOutWhatWasNotMeasuredAtAnyRate) {
   const RecordBeats found = read_record_beats(folder.path(), "100", label_map("reference"));
   EXPECT_EQ(found.unmeasured, 1);
   EXPECT_THAT(found.r_samples, ElementsAre(250, 750, 1000, 1250, 1500, 1750, 2000, 2250));
+}
+
+float feature(const RecordBeats& record, std::size_t beat, std::size_t column) {
+  return record.features[beat * beat_features + column];
+}
+
+// Two leads of beats every 288 samples, the first of which is too near to the beginning.
+TestRecord record_of_beats() {
+  TestRecord record = testing::random_record("100", 1, "N", 1);
+  const std::vector<std::int64_t> beats = testing::regular_beats(30, 288, 60);
+  record.annotations.clear();
+  for (const std::int64_t at : beats) record.annotations.push_back({at + 12, 'N'});
+  record.signals.clear();
+  for (const double height : {1.0, -0.5}) {
+    std::vector<int>& signal = record.signals.emplace_back();
+    for (const float x : testing::ecg_of(8800, beats, height)) {
+      signal.push_back(1024 + static_cast<int>(std::lround(200 * x)));
+    }
+  }
+  return record;
+}
+
+TEST(ReadRecordBeats, MeasuresFeaturesOfBothLeadsAndAllBeats) {
+  const TemporaryDirectory folder;
+  TestRecord written = record_of_beats();
+  write_wfdb_record(folder.path(), written);
+  const auto read = [&](const BeatOptions& options = {}) {
+    return read_record_beats(folder.path(), "100", label_map("reference"), options);
+  };
+  const RecordBeats found = read();
+  ASSERT_EQ(found.size(), 29);
+  EXPECT_EQ(found.r_samples.front(), 60 + 288 + 12) << "beats are cut where they are marked";
+  ASSERT_EQ(found.features.size(), 29u * 48);
+  EXPECT_EQ(found.waves.leads, 2);
+  ASSERT_EQ(found.waves.size(), 29);
+  for (std::size_t i = 0; i < 29; ++i) {
+    EXPECT_NEAR(feature(found, i, 0), 0, 1e-6) << "also after the beat that is left out";
+    EXPECT_GT(found.waves.wave(static_cast<std::int64_t>(i), 0)[42], 0.7) << "R is where it is";
+    EXPECT_LT(found.waves.wave(static_cast<std::int64_t>(i), 1)[42], -0.7);
+  }
+  // Marks of anybody: the same beats, the same features.
+  const RecordBeats detected = read({.marks = BeatMarks::detected});
+  ASSERT_EQ(detected.size(), 29);
+  EXPECT_EQ(detected.features, found.features);
+  // The other lead, and the second one is the first then; upside down, the second one stays.
+  const RecordBeats other = read({.lead = "1", .invert = true});
+  EXPECT_GT(other.waves.wave(3, 0)[42], 0.7);
+  EXPECT_GT(other.waves.wave(3, 1)[42], 0.7);
+  // A gap takes its beats, and the intervals stay.
+  for (int i = 1590; i < 1650; ++i) written.signals[0][static_cast<std::size_t>(i)] = -2048;
+  write_wfdb_record(folder.path(), written);
+  const RecordBeats broken = read();
+  EXPECT_EQ(broken.unmeasured, 1);
+  ASSERT_EQ(broken.size(), 28);
+  for (std::size_t i = 0; i < 28; ++i) EXPECT_LT(std::abs(feature(broken, i, 0)), 0.2) << i;
+}
+
+TEST(ReadRecordBeats, TakesRecordsOfOneLead) {
+  const TemporaryDirectory folder;
+  TestRecord written = record_of_beats();
+  written.signals.pop_back();
+  write_wfdb_record(folder.path(), written);
+  const RecordBeats found = read_record_beats(folder.path(), "100", label_map("reference"));
+  EXPECT_EQ(found.waves.leads, 1);
+  for (std::size_t i = 0; i < 29; ++i) {
+    for (std::size_t c = 35; c < 48; ++c) EXPECT_EQ(feature(found, i, c), 0);
+    EXPECT_EQ(found.waves.wave(static_cast<std::int64_t>(i), 1)[42], 0);
+  }
+}
+
+TEST(SecondLead, IsTheFirstOtherOneOfAVoltageThatCanBeRead) {
+  Recording recording;
+  const auto lead = [](double frequency, bool is_voltage = true) {
+    return RecordingLead{
+        .name = "x", .frequency = frequency, .units = "mV", .is_voltage = is_voltage};
+  };
+  recording.leads = {lead(360), lead(360, false), lead(50), lead(250), lead(360)};
+  EXPECT_EQ(second_lead(recording, 0), 3u);
+  EXPECT_EQ(second_lead(recording, 3), 0u);
+  recording.leads.resize(3);
+  EXPECT_FALSE(second_lead(recording, 0));
 }
 
 TEST(ReadRecordBeats, NamesWhatIsWrong) {

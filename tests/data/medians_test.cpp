@@ -1,0 +1,66 @@
+#include "data/medians.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tests/cases/random.h"
+
+namespace ekgine {
+namespace {
+
+double sorted_middle(std::vector<double> values) {
+  std::ranges::sort(values);
+  const std::size_t n = values.size();
+  return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
+TEST(Medians, AreTheMiddleOrTheMeanOfTwo) {
+  EXPECT_EQ(median_of({}), 0);
+  EXPECT_EQ(median_of({7}), 7);
+  EXPECT_EQ(median_of({4, 1}), 2.5);
+  testing::Random random(1);
+  for (int n = 1; n < 40; ++n) {
+    std::vector<double> values;
+    for (int i = 0; i < n; ++i) values.push_back(static_cast<double>(random.integer(-9, 9)));
+    EXPECT_EQ(median_of(values), sorted_middle(values)) << n;
+  }
+}
+
+// Of values with many ties, in windows shorter and longer than the sequence.
+TEST(Medians, OfWindowsAreThoseOfMirroredValues) {
+  testing::Random random(2);
+  for (const std::int64_t half : {1, 10, 100}) {
+    for (const std::int64_t n : {1, 2, 3, 10, 11, 50, 300}) {
+      std::vector<double> values;
+      for (std::int64_t i = 0; i < n; ++i) {
+        values.push_back(0.25 * static_cast<double>(random.integer(0, 12)));
+      }
+      std::int64_t next = 0;
+      for_each_window(values, half, [&](std::int64_t i, const SortedWindow& window) {
+        ASSERT_EQ(i, next++);
+        std::vector<double> expected;
+        for (std::int64_t k = i - half; k <= i + half; ++k) {
+          std::int64_t place = n > half ? std::abs(k) : std::clamp<std::int64_t>(k, 0, n - 1);
+          if (place >= n) place = 2 * (n - 1) - place;
+          expected.push_back(values[static_cast<std::size_t>(place)]);
+        }
+        std::ranges::sort(expected);
+        for (std::int64_t rank = 0; rank <= 2 * half; ++rank) {
+          ASSERT_EQ(window.ranked(rank), expected[static_cast<std::size_t>(rank)])
+              << "value " << i << " of " << n << ", half " << half << ", rank " << rank;
+        }
+        const double middle = window.median();
+        ASSERT_EQ(middle, sorted_middle(expected));
+        for (double& x : expected) x = std::abs(x - middle);
+        ASSERT_EQ(window.deviation(), sorted_middle(expected)) << i << " of " << n;
+      });
+      EXPECT_EQ(next, n);
+    }
+  }
+  for_each_window({}, 3, [](std::int64_t, const SortedWindow&) { FAIL(); });
+}
+
+}  // namespace
+}  // namespace ekgine
