@@ -37,7 +37,8 @@ constexpr const char* beat_list_name = "metadata.json";
 constexpr BeatUnit stored_unit = BeatUnit::millivolts;
 constexpr const char* moments_amplitude = "moments_amplitude";  // there if `moments` are
 constexpr const char* record_frequency = "record_frequency";    // where it is not 360 Hz
-constexpr std::int64_t unsealed_version = 2;                    // the same without checksums
+constexpr const char* wave_leads_name = "wave_leads";           // there if features and waves are
+constexpr std::int64_t unsealed_version = 2;                    // without checksums and features
 // A dataset has no more (SequenceIndex). Sums of so few do not overflow.
 constexpr std::int64_t most_beats = std::numeric_limits<std::int32_t>::max();
 
@@ -147,7 +148,7 @@ StoreRecord read_entry(const fs::path& path, const nlohmann::json& item, std::in
       json_value<std::int64_t>(where, item, "beats", "an integer") != record.beats()) {
     fail("{}: 'beats' is not the sum of 'counts'", where);
   }
-  if (version == store_version) {
+  if (version != unsealed_version) {
     record.seal = json_value<std::string>(where, item, "sha256", "a checksum");
     if (!is_seal(record.seal)) fail("{}: 'sha256' is not a checksum", where);
   }
@@ -163,7 +164,7 @@ hdf5::File open_record(const fs::path& path, const StoreRecord& entry, std::int6
   if (const std::string name = file.read_text("/", "record"); name != entry.name) {
     fail("{}: holds record {}, expected {}", path.string(), name, entry.name);
   }
-  if (version == store_version && file.seal() != entry.seal) {
+  if (version != unsealed_version && file.seal() != entry.seal) {
     fail("{}: is not the file that {} lists: its checksum is another", path.string(),
          description_name);
   }
@@ -196,7 +197,34 @@ RecordBeats beats_of(const hdf5::File& file, const std::string& name, const Stor
   if (n > 0 && beats.r_samples.front() < 0) {
     fail("{}:r_samples: beat 0 is at sample {}, expected 0 or more", name, beats.r_samples.front());
   }
+  if (file.has_attribute("/", wave_leads_name)) {
+    const std::int64_t features_shape[] = {n, beat_features};
+    beats.features = file.read<float>("features", features_shape);
+    check_finite(name + ":features", beats.features, 0, beat_features);
+  }
   return beats;
+}
+
+// What the file has of them.
+BeatWaves waves_of(const hdf5::File& file, const std::string& name, const StoreRecord& expected) {
+  BeatWaves waves{.leads = file.read_integer("/", wave_leads_name), .samples = {}};
+  if (waves.leads < 1 || waves.leads > wave_leads) {
+    fail("{}: {} is {}, expected 1 or {}", name, wave_leads_name, waves.leads, wave_leads);
+  }
+  const std::int64_t shape[] = {expected.beats(), wave_leads, wave_samples};
+  waves.samples = file.read<float>("waves", shape);
+  check_finite(name + ":waves", waves.samples, 0, wave_leads * wave_samples);
+  return waves;
+}
+
+void write_features(hdf5::File& file, const RecordBeats& record) {
+  if (record.features.empty()) return;
+  file.write_integer("/", wave_leads_name, record.waves.leads);
+  const std::int64_t n = record.size();
+  const std::int64_t features_shape[] = {n, beat_features};
+  file.write<float>("features", record.features, features_shape);
+  const std::int64_t waves_shape[] = {n, wave_leads, wave_samples};
+  file.write<float>("waves", record.waves.samples, waves_shape);
 }
 
 // Of the scalograms of the file's beats, where it has those of beats measured so.
@@ -245,7 +273,7 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
     fail("{}: the format is '{}', expected '{}'", file, format, format_name);
   }
   info_.version = json_value<std::int64_t>(path, json, "version", "an integer");
-  if (info_.version != store_version && info_.version != unsealed_version) {
+  if (info_.version < unsealed_version || info_.version > store_version) {
     fail("{}: is of store version {}, expected {}; run 'ekgine preprocess' again", file,
          info_.version, store_version);
   }
@@ -399,6 +427,16 @@ std::vector<float> Store::read_scalograms(const std::string& record, std::int64_
   return values;
 }
 
+BeatWaves Store::read_waves(const std::string& record) const {
+  const StoreRecord& expected = entry(record);
+  const fs::path path = record_path(folder_, record);
+  const hdf5::File file = open_record(path, expected, info_.version);
+  if (!file.has_attribute("/", wave_leads_name)) {
+    fail("{}: has no waves of its beats; run 'ekgine preprocess' again", path.string());
+  }
+  return waves_of(file, path.string(), expected);
+}
+
 StoreWriter::StoreWriter(const fs::path& folder)
     : folder_(behind_links(folder)), partial_(folder_) {
   partial_ += ".partial";
@@ -458,6 +496,7 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   const std::vector<std::int8_t> symbols(record.symbols.begin(), record.symbols.end());
   file.write<std::int8_t>("symbols", symbols, shape);
   file.write<std::int64_t>("r_samples", record.r_samples, shape);
+  write_features(file, record);
   if (!scalograms.empty()) {
     const std::int64_t scalograms_shape[] = {n, scalogram_scales, beat_samples};
     file.write<float>("scalograms", scalograms, scalograms_shape);

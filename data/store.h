@@ -7,8 +7,9 @@
 // other or with store.json, and values that are no finite numbers are errors.
 //
 // All files are sealed (base/seal.h), and store.json holds the seal of every record's: one that is
-// damaged, or another record file in its place, is an error. Stores of version 2 have no seals;
-// they are read all the same, and a notice says so.
+// damaged, or another record file in its place, is an error. Stores of version 3 have no features
+// and waves of beats, those of version 2 no seals, either; they are read all the same, and a notice
+// says of the latter.
 #pragma once
 
 #include <array>
@@ -32,7 +33,7 @@
 
 namespace ekgine {
 
-constexpr std::int64_t store_version = 3;
+constexpr std::int64_t store_version = 4;
 
 using ClassCounts = std::array<std::int64_t, class_count>;
 
@@ -72,7 +73,7 @@ class Store {
 
   // A file is read and compared with its seal as a whole, which takes most of the time: `moments`
   // gets, of the same reading, those of the scalograms of the record's beats as read() gives them,
-  // where the store has them.
+  // where the store has them. Features are empty where it has none; waves are not read.
   RecordBeats read(const std::string& record, std::optional<Moments>* moments = nullptr) const;
   // Reads records on all threads, a few at a time; `take` is called by this thread for one after
   // another, in the order of `records`.
@@ -90,6 +91,8 @@ class Store {
   // (n) labels alone.
   std::vector<std::int32_t> read_labels(const std::string& record,
                                         std::optional<Moments>* moments = nullptr) const;
+  // Errors: the store has none of this record.
+  BeatWaves read_waves(const std::string& record) const;
   // (count, 32, 187), of the beats from `first` on. Errors: the store was written without
   // scalograms; beats that the record does not have.
   std::vector<float> read_scalograms(const std::string& record, std::int64_t first,
@@ -116,9 +119,9 @@ class StoreWriter {
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
 
-  // Writes one record. `scalograms`: (n, 32, 187) or empty. `deviation_moments`: of the scalograms
-  // when beats are measured in BeatUnit::deviation. Any thread may call. Errors: the record's beats
-  // are not in mV.
+  // Writes one record, with its features and waves where they are known. `scalograms`: (n, 32, 187)
+  // or empty. `deviation_moments`: of the scalograms when beats are measured in
+  // BeatUnit::deviation. Any thread may call. Errors: the record's beats are not in mV.
   void add(const RecordBeats& record, const std::vector<float>& scalograms = {},
            const std::optional<Moments>& deviation_moments = {});
 

@@ -841,9 +841,9 @@ TEST_F(Train, RefusesAClassThatIsAbsent) {
 TEST_F(Train, RefusesADamagedStore) {
   const std::string description = read("store/store.json"), record = read("store/902.h5");
   auto other = read_json<nlohmann::ordered_json>(path("store/store.json"), Sealed::required);
-  other["version"] = 4;
+  other["version"] = 5;
   write_bytes(path("store/store.json"), sealed_json(other));
-  refuses({}, store_ + "/store.json: is of store version 4, expected 3");
+  refuses({}, store_ + "/store.json: is of store version 5, expected 4");
   write_bytes(path("store/store.json"), "{");
   refuses({}, store_ + "/store.json");
   write_bytes(path("store/store.json"), description);

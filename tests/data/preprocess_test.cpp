@@ -64,6 +64,8 @@ TEST_F(Preprocess, WritesEveryRecord) {
     EXPECT_EQ(found.symbols, expected.symbols);
     EXPECT_EQ(found.r_samples, expected.r_samples);
     EXPECT_EQ(found.lead, "LEAD0");
+    EXPECT_EQ(found.features, expected.features);
+    EXPECT_EQ(store.read_waves(name).samples, expected.waves.samples);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "data/dataset.h"
 #include "data/scalogram.h"
 #include "tests/cases/random.h"
+#include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/file_size_limit.h"
 #include "tests/support/flips.h"
@@ -43,6 +44,7 @@ RecordBeats make_record(const std::string& name, std::int64_t n, std::uint64_t s
     record.symbols.push_back("NSVFQ"[record.labels.back()]);
     record.r_samples.push_back(100 + 300 * i);
   }
+  testing::add_features(record, seed);
   return record;
 }
 
@@ -62,6 +64,7 @@ void expect_equal(const RecordBeats& a, const RecordBeats& b) {
   EXPECT_EQ(a.symbols, b.symbols);
   EXPECT_EQ(a.r_samples, b.r_samples);
   EXPECT_EQ(a.frequency, b.frequency);
+  EXPECT_EQ(a.features, b.features);
 }
 
 class StoreFolder : public ::testing::Test {
@@ -100,6 +103,17 @@ class StoreFolder : public ::testing::Test {
     if (without != "r_samples") {
       file.write<std::int64_t>("r_samples", record.r_samples, Shape{std::ssize(record.r_samples)});
     }
+    if (version_ >= 4) {
+      file.write_integer("/", "wave_leads", record.waves.leads);
+      if (without != "features") {
+        file.write<float>("features", record.features,
+                          Shape{std::ssize(record.features) / beat_features, beat_features});
+      }
+      if (without != "waves") {
+        file.write<float>("waves", record.waves.samples,
+                          Shape{record.waves.size(), wave_leads, wave_samples});
+      }
+    }
     file.close();
     if (fs::exists(path_ / "store.json")) testing::list_record_file(path_, "100");
   }
@@ -130,6 +144,13 @@ class StoreFolder : public ::testing::Test {
     }
   }
 
+  // As stores before version 4 have it.
+  static RecordBeats without_features(RecordBeats record) {
+    record.features = {};
+    record.waves = {};
+    return record;
+  }
+
   std::string name(const std::string& file) const { return (path_ / file).string(); }
 
   TemporaryDirectory folder_;
@@ -148,6 +169,10 @@ TEST_F(StoreFolder, GivesBackWhatWasWritten) {
   for (const RecordBeats& record : records_) {
     expect_equal(store.read(record.name), record);
     EXPECT_EQ(store.read_labels(record.name), record.labels);
+    EXPECT_EQ(store.read(record.name).waves.size(), 0) << "they are read alone";
+    const BeatWaves waves = store.read_waves(record.name);
+    EXPECT_EQ(waves.leads, record.waves.leads);
+    EXPECT_EQ(waves.samples, record.waves.samples);
   }
   EXPECT_EQ(store.info().records[0].counts, entry_of(records_[0]).counts);
   EXPECT_EQ(store.info().records[0].beats(), 20);
@@ -258,10 +283,12 @@ TEST_F(StoreFolder, RefusesADamagedDescription) {
     edit_description(from, to);
     EXPECT_ERROR(Store{path_}, name("store.json") + expected);
   };
-  refuses("\"version\": 3", "\"version\": 4",
-          ": is of store version 4, expected 3; run 'ekgine preprocess' again");
-  refuses("\"version\": 3", "\"version\": \"3\"", ": 'version' is not an integer");
-  refuses("\"version\": 3", "\"version\": 3.0", ": 'version' is not an integer");
+  refuses("\"version\": 4", "\"version\": 5",
+          ": is of store version 5, expected 4; run 'ekgine preprocess' again");
+  refuses("\"version\": 4", "\"version\": 1",
+          ": is of store version 1, expected 4; run 'ekgine preprocess' again");
+  refuses("\"version\": 4", "\"version\": \"4\"", ": 'version' is not an integer");
+  refuses("\"version\": 4", "\"version\": 4.0", ": 'version' is not an integer");
   refuses("ekgine store", "another store", ": the format is 'another store', expected 'ekgine");
   refuses("\"format\"", "\"form\"", ": 'format' is missing");
   refuses("\"label_map\"", "\"labels\"", ": 'labels' is not known");
@@ -295,7 +322,7 @@ TEST_F(StoreFolder, RefusesDamagedRecords) {
   const auto nothing = [](RecordBeats&) {};
   rewrite(nothing);
   expect_equal(Store(path_).read("100"), records_[0]);
-  for (const char* dataset : {"beats", "labels", "symbols", "r_samples"}) {
+  for (const char* dataset : {"beats", "labels", "symbols", "r_samples", "features"}) {
     refuses(nothing, fmt::format(":{}: the dataset is missing", dataset), dataset);
   }
   refuses([](RecordBeats& r) { r.beats.resize(19 * 187); },
@@ -313,13 +340,53 @@ TEST_F(StoreFolder, RefusesDamagedRecords) {
           ":beats: beat 4, value 5 is nan, expected a finite number");
   refuses([](RecordBeats& r) { r.beats[19 * 187 + 186] = -std::numeric_limits<float>::infinity(); },
           ":beats: beat 19, value 186 is -inf, expected a finite number");
+  refuses([](RecordBeats& r) { r.features.resize(19 * 48); },
+          ":features: the shape is (19, 48), expected (20, 48)");
+  refuses([](RecordBeats& r) { r.features[4 * 48 + 47] = std::numeric_limits<float>::quiet_NaN(); },
+          ":features: beat 4, value 47 is nan, expected a finite number");
   refuses([](RecordBeats& r) { std::swap(r.r_samples[4], r.r_samples[5]); },
           ":r_samples: beat 5 comes before the one before it");
   refuses([](RecordBeats& r) { r.name = "101"; }, ": holds record 101, expected 100");
   version_ = 7;
-  refuses(nothing, ": is of store version 7, expected 3");
+  refuses(nothing, ": is of store version 7, expected 4");
   fs::remove(path_ / "100.h5");
   EXPECT_ERROR(Store(path_).read("100"), name("100.h5") + ": does not exist");
+}
+
+TEST_F(StoreFolder, RefusesDamagedWaves) {
+  const auto refuses = [&](const std::function<void(RecordBeats&)>& change,
+                           const std::string& expected, const std::string& without = {}) {
+    rewrite(change, without);
+    EXPECT_ERROR(Store(path_).read_waves("100"), name("100.h5") + expected);
+  };
+  const auto nothing = [](RecordBeats&) {};
+  rewrite(nothing);
+  EXPECT_EQ(Store(path_).read_waves("100").samples, records_[0].waves.samples);
+  refuses(nothing, ":waves: the dataset is missing", "waves");
+  refuses([](RecordBeats& r) { r.waves.samples.resize(19 * 192); },
+          ":waves: the shape is (19, 2, 96), expected (20, 2, 96)");
+  refuses(
+      [](RecordBeats& r) {
+        r.waves.samples[3 * 192 + 100] = std::numeric_limits<float>::infinity();
+      },
+      ":waves: beat 3, value 100 is inf, expected a finite number");
+  for (const std::int64_t leads : {0, 3, -1}) {
+    refuses([&](RecordBeats& r) { r.waves.leads = leads; },
+            fmt::format(": wave_leads is {}, expected 1 or 2", leads));
+  }
+  EXPECT_ERROR(Store(path_).read_waves("7"), "record 7 is not in the store, which has");
+}
+
+// A writer that knows none: another program's beats, or a test's.
+TEST_F(StoreFolder, TakesRecordsWithoutFeatures) {
+  const RecordBeats plain = without_features(records_[1]);
+  StoreWriter writer(path_);
+  writer.add(plain);
+  writer.commit({"reference", "", "", false, {entry_of(plain)}});
+  const Store store(path_);
+  expect_equal(store.read("x-2"), plain);
+  EXPECT_ERROR(store.read_waves("x-2"),
+               name("x-2.h5") + ": has no waves of its beats; run 'ekgine preprocess' again");
 }
 
 TEST_F(StoreFolder, RefusesClaimsBeforeAnythingIsAllocated) {
@@ -400,10 +467,28 @@ TEST_F(StoreFolder, ThoseOfVersion2AreReadWithoutSeals) {
   version_ = 2;
   rewrite([](RecordBeats&) {});
   remove_seals();
-  expect_equal(Store(path_).read("100"), records_[0]);
-  // A version 3 whose seals are gone is damaged.
-  edit_description("\"version\":2", "\"version\":3");
-  EXPECT_ERROR(Store{path_}, name("store.json") + ": record 100: 'sha256' is missing");
+  expect_equal(Store(path_).read("100"), without_features(records_[0]));
+  EXPECT_ERROR(Store(path_).read_waves("100"), name("100.h5") + ": has no waves of its beats; run");
+  // One of a later version whose seals are gone is damaged.
+  for (int version = 3; version <= store_version; ++version) {
+    edit_description(fmt::format("\"version\":{}", version - 1),
+                     fmt::format("\"version\":{}", version));
+    EXPECT_ERROR(Store{path_}, name("store.json") + ": record 100: 'sha256' is missing");
+  }
+}
+
+TEST_F(StoreFolder, ThoseOfVersion3AreReadWithoutFeatures) {
+  version_ = 3;
+  rewrite([](RecordBeats&) {});
+  edit_description("\"version\": 4", "\"version\": 3");
+  const Store store(path_);
+  expect_equal(store.read("100"), without_features(records_[0]));
+  EXPECT_EQ(store.read_labels("100"), records_[0].labels);
+  EXPECT_ERROR(store.read_waves("100"), name("100.h5") + ": has no waves of its beats; run");
+  // Its seals hold as ever.
+  testing::expect_flips_refused(path_ / "100.h5", 50,
+                                [&] { static_cast<void>(store.read("100")); });
+  EXPECT_ERROR(store.read("x-2"), name("x-2.h5") + ": is of store version 4, expected 3");
 }
 
 TEST_F(StoreFolder, GivesBackMomentsAndRefusesDamagedOnes) {

@@ -232,6 +232,8 @@ class Seeds {
     for (std::int64_t i = 0; i < 3 * beat_samples; ++i) {
       record.beats.push_back(static_cast<float>(i % 50) * 0.02F);
     }
+    record.features.assign(3 * beat_features, 0.5F);
+    record.waves = {2, std::vector<float>(3 * wave_leads * wave_samples, 0.5F)};
     StoreWriter writer(scratch_ / "store");
     writer.add(record);
     writer.commit({.label_map = "reference",

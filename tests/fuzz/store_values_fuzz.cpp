@@ -28,6 +28,11 @@ void write_store(const fuzz::Folder& folder, FuzzedDataProvider& bytes) {
     odd.text("moments_amplitude", "deviation");
     odd.dataset<double>("moments", {2, beat_samples}, [](std::int64_t) { return 1; });
   }
+  if (bytes.ConsumeBool()) {
+    odd.integer("wave_leads", 2);
+    odd.dataset<float>("features", {n, beat_features}, [](std::int64_t) { return 0.5; });
+    odd.dataset<float>("waves", {n, wave_leads, wave_samples}, [](std::int64_t) { return 0.5; });
+  }
   const bool scalograms = bytes.ConsumeBool();
   if (scalograms) {
     odd.dataset<float>("scalograms", {n, scalogram_scales, beat_samples},
@@ -57,8 +62,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const RecordBeats beats = store.read("100", &moments);
       const std::int64_t n = store.info().records.front().beats();
       if (beats.size() != n || std::ssize(beats.beats) != n * beat_samples) std::abort();
+      if (!beats.features.empty() && std::ssize(beats.features) != n * beat_features) std::abort();
     });
     fuzz::try_to_read([&] { store.read_labels("100"); });
+    fuzz::try_to_read([&] { store.read_waves("100"); });
     fuzz::try_to_read([&] { store.read_scalograms("100", 1, 2); });
   });
   return 0;

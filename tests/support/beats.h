@@ -30,6 +30,18 @@ inline RecordBeats random_beats(const std::string& name, std::int64_t n, std::ui
   return record;
 }
 
+// Gives the record features and waves, of noise, on one lead where it has an odd number of beats.
+inline void add_features(RecordBeats& record, std::uint64_t seed) {
+  Random random(seed + 1000);
+  const auto fill = [&](std::vector<float>& values, std::int64_t row) {
+    values.resize(static_cast<std::size_t>(record.size() * row));
+    for (float& value : values) value = static_cast<float>(random.normal());
+  };
+  fill(record.features, beat_features);
+  fill(record.waves.samples, wave_leads * wave_samples);
+  record.waves.leads = record.size() % 2 == 0 ? 2 : 1;
+}
+
 // Records "r0", "r1", ... of the given numbers of beats.
 inline std::vector<RecordBeats> random_records(const std::vector<std::int64_t>& beats,
                                                std::uint64_t seed = 1) {
