@@ -10,79 +10,16 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "evaluation/format.h"
+#include "evaluation/report_text.h"
 
 namespace ekgine {
 
 namespace {
 
-constexpr std::size_t kWidth = 96;
 // Below this many sequences a class's recall moves by more than three points with each of them.
 constexpr std::int64_t kRare = 30;
 // Below this many records the percentiles of the bootstrap lie clearly too far inside.
 constexpr std::size_t kFewRecords = 10;
-
-std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(display_width(text));
-}
-
-std::string left(std::string_view text, std::size_t width) {
-  return std::string(text) + std::string(width - std::min(width, columns(text)), ' ');
-}
-
-std::string right(std::string_view text, std::size_t width) {
-  return std::string(width - std::min(width, columns(text)), ' ') + std::string(text);
-}
-
-// Rows of cells; the first column to the left, the others to the right, two blanks between.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()), 0);
-    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], columns(row[c]));
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line = "  ";
-    for (std::size_t c = 0; c < row.size(); ++c) {
-      line += c == 0 ? left(row[c], widths[c]) : "  " + right(row[c], widths[c]);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
-  return text;
-}
-
-// `text` in lines of kWidth, the first opened by `first`, the others indented as far.
-std::string wrapped(std::string_view first, std::string_view raw_text) {
-  const std::string line = printable(raw_text);
-  std::string_view text = line;
-  const std::string indent(columns(first), ' ');
-  std::string result(first);
-  std::size_t used = columns(first);
-  bool opening = true;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, end);
-    if (!opening && used + 1 + columns(word) > kWidth) {
-      result += '\n' + indent;
-      used = indent.size();
-      opening = true;
-    }
-    if (!opening) {
-      result += ' ';
-      ++used;
-    }
-    result += word;
-    used += columns(word);
-    opening = false;
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return result + '\n';
-}
-
-std::string heading(std::string_view text) {
-  return fmt::format("\n{}\n\n", text);
-}
 
 std::string figure_or_none(const std::optional<double>& value,
                            const std::optional<Interval>& interval) {
@@ -104,7 +41,7 @@ std::string what_was_evaluated(const EvaluationFacts& facts, const Metrics& all,
                                     {"Sequences", grouped(all.sequences)},
                                     {"Trained by", facts.trained},
                                     {"Evaluated by", facts.evaluated}}) {
-    if (!value.empty()) text += wrapped("  " + left(name, 15), value);
+    if (!value.empty()) text += wrapped_text("  " + padded_right(name, 15), value);
   }
   return text;
 }
@@ -125,21 +62,23 @@ std::string headline(const Metrics& all, const Baseline& baseline, std::size_t r
   add("macro F1", all.macro_f1, intervals.macro_f1, baseline.macro_f1);
   add("weighted F1", all.weighted_f1, intervals.weighted_f1, baseline.weighted_f1);
   add("cross-entropy", all.loss, intervals.loss, baseline.loss);
-  std::string text = table(rows) + '\n';
-  text += wrapped(
+  std::string text = text_table(rows) + '\n';
+  text += wrapped_text(
       "  ", fmt::format("The right column needs no model: it always predicts {}, the most "
                         "frequent class. Its cross-entropy is that of always giving the class "
                         "frequencies.",
                         all.classes[baseline.majority].name));
   if (all.intervals) {
-    text += wrapped("  ", fmt::format("The interval is that of 95 % of {} draws of {} records from "
-                                      "these {} (bootstrap by record): how far figures would move "
-                                      "with other patients. Digits beyond it are left out.",
-                                      grouped(bootstrap_resamples), records, records));
+    text += wrapped_text("  ",
+                         fmt::format("The interval is that of 95 % of {} draws of {} records from "
+                                     "these {} (bootstrap by record): how far figures would move "
+                                     "with other patients. Digits beyond it are left out.",
+                                     grouped(bootstrap_resamples), records, records));
   } else if (records == 1) {
-    text += wrapped("  ",
-                    "Of one record there is no interval: it does not tell how far figures would "
-                    "move with other patients.");
+    text +=
+        wrapped_text("  ",
+                     "Of one record there is no interval: it does not tell how far figures would "
+                     "move with other patients.");
   }
   return text;
 }
@@ -165,21 +104,23 @@ std::string class_table(const EvaluationFacts& facts, const Metrics& all) {
       range.push_back(interval_text(interval, "-", "-"));
     }
   }
-  std::string text = table(rows) + '\n';
-  if (all.intervals) text += table(ranges) + '\n';
+  std::string text = text_table(rows) + '\n';
+  if (all.intervals) text += text_table(ranges) + '\n';
   for (std::size_t c = 0; c < facts.class_descriptions.size(); ++c) {
-    text += wrapped(fmt::format("  {}  ", facts.class_names[c]), facts.class_descriptions[c]);
+    text += wrapped_text(fmt::format("  {}  ", facts.class_names[c]), facts.class_descriptions[c]);
   }
   if (!facts.class_descriptions.empty()) text += '\n';
-  text += wrapped("  ",
-                  "Precision: the share of the sequences predicted as the class that are of it. "
-                  "Recall (sensitivity): the share of the sequences of the class that are "
-                  "predicted as it. ROC AUC and average precision judge the probabilities, the "
-                  "class against the rest; 0.5 and the class's share are chance.");
+  text +=
+      wrapped_text("  ",
+                   "Precision: the share of the sequences predicted as the class that are of it. "
+                   "Recall (sensitivity): the share of the sequences of the class that are "
+                   "predicted as it. ROC AUC and average precision judge the probabilities, the "
+                   "class against the rest; 0.5 and the class's share are chance.");
   if (all.intervals) {
-    text += wrapped("  ",
-                    "An interval is missing where the class is in fewer than two records, or is "
-                    "predicted in fewer than two.");
+    text +=
+        wrapped_text("  ",
+                     "An interval is missing where the class is in fewer than two records, or is "
+                     "predicted in fewer than two.");
   }
   return text;
 }
@@ -201,7 +142,7 @@ std::string confusion_table(const Metrics& all) {
     row.push_back(grouped(support));
     rows.push_back(std::move(row));
   }
-  return table(rows);
+  return text_table(rows);
 }
 
 std::string record_table(const Metrics& all, std::span<const RecordMetrics> records) {
@@ -217,7 +158,7 @@ std::string record_table(const Metrics& all, std::span<const RecordMetrics> reco
     }
     rows.push_back(std::move(row));
   }
-  return table(rows);
+  return text_table(rows);
 }
 
 std::vector<std::string> own_notes(const Metrics& all, const Baseline& baseline,
@@ -273,22 +214,25 @@ void check_facts(const EvaluationFacts& facts) {
 
 std::string format_report(const EvaluationFacts& facts, const Metrics& all,
                           std::span<const RecordMetrics> records,
-                          std::span<const std::string> notes) {
+                          std::span<const std::string> notes, const std::string& sections) {
   check_facts(facts);
   const Baseline baseline = majority_baseline(all);
   std::string text =
       "Heartbeat classification: evaluation\n====================================\n\n";
   text += what_was_evaluated(facts, all, records);
-  text += heading("In short") + headline(all, baseline, records.size());
-  text += heading("Classes") + class_table(facts, all);
-  text += heading("Confusion matrix (rows: true class; columns: predicted class; % of the row)") +
-          confusion_table(all);
-  text += heading("Records (per class: predicted correctly / all)") + record_table(all, records);
+  text += text_heading("In short") + headline(all, baseline, records.size());
+  text += text_heading("Classes") + class_table(facts, all);
+  text +=
+      text_heading("Confusion matrix (rows: true class; columns: predicted class; % of the row)") +
+      confusion_table(all);
+  text +=
+      text_heading("Records (per class: predicted correctly / all)") + record_table(all, records);
+  text += sections;
 
   std::vector<std::string> remarks = own_notes(all, baseline, records.size());
   remarks.insert(remarks.end(), notes.begin(), notes.end());
-  if (!remarks.empty()) text += heading("Notes");
-  for (const std::string& remark : remarks) text += wrapped("  - ", remark);
+  if (!remarks.empty()) text += text_heading("Notes");
+  for (const std::string& remark : remarks) text += wrapped_text("  - ", remark);
   return text;
 }
 

@@ -32,11 +32,12 @@ struct RecordMetrics {
 
 // The whole report: what was evaluated; the headline figures, with their intervals where `all` has
 // them, beside those of always predicting the most frequent class; figures per class; confusion
-// matrix; figures per record; and notes: those that the numbers themselves call for (classes
-// absent, never predicted or rare, a model no better than the baseline), then `notes`; facts.notes
-// are not added. `all` covers every sequence of `records`. Errors: as check_facts().
+// matrix; figures per record; `sections`, which are whole lines; and notes: those that the numbers
+// themselves call for (classes absent, never predicted or rare, a model no better than the
+// baseline), then `notes`; facts.notes are not added. `all` covers every sequence of `records`.
+// Errors: as check_facts().
 std::string format_report(const EvaluationFacts& facts, const Metrics& all,
                           std::span<const RecordMetrics> records,
-                          std::span<const std::string> notes);
+                          std::span<const std::string> notes, const std::string& sections = "");
 
 }  // namespace ekgine
