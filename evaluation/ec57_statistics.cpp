@@ -62,7 +62,8 @@ BeatMatrix without_sveb(const BeatMatrix& matrix) {
 
 Ratio record_ratio(Ec57Figure figure, const BeatMatrix& m) {
   const std::int64_t both = m.sum(beat_classes, beat_classes), vv = m.sum("V", "V"),
-                     ss = m.sum("S", "S"), false_vebs = m.sum("NSOX", "V");
+                     ss = m.sum("S", "S"), false_vebs = m.sum("NSOX", "V"),
+                     false_svebs = m.sum("NVFOX", "S");
   switch (figure) {
     case Ec57Figure::qrs_sensitivity:
       return {both, m.sum(beat_classes, beat_labels)};
@@ -77,14 +78,21 @@ Ratio record_ratio(Ec57Figure figure, const BeatMatrix& m) {
     case Ec57Figure::sveb_sensitivity:
       return {ss, m.sum("S", beat_labels)};
     case Ec57Figure::sveb_predictivity:
-      return {ss, ss + m.sum("NVFOX", "S")};
+      return {ss, ss + false_svebs};
+    case Ec57Figure::sveb_false_positives:
+      return {false_svebs, false_svebs + m.sum("NVFQOX", "NVFQ")};
   }
   return {};
 }
 
 Ratio line_ratio(Ec57Figure figure, const BeatMatrix& matrix) {
   Ratio ratio = record_ratio(figure, matrix);
-  if (figure == Ec57Figure::sveb_predictivity) ratio.whole -= matrix.sum("F", "S");
+  const std::int64_t excused = matrix.sum("F", "S");
+  if (figure == Ec57Figure::sveb_predictivity) ratio.whole -= excused;
+  if (figure == Ec57Figure::sveb_false_positives) {
+    ratio.part -= excused;
+    ratio.whole -= excused;
+  }
   return ratio;
 }
 

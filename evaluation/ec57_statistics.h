@@ -26,12 +26,13 @@ struct Ratio {
 std::optional<double> mean_percent(std::span<const Ratio> ratios);
 
 // What is found of what is there (sensitivity), what is right of what is found (positive
-// predictivity), what is taken for a VEB of all else (false positive rate).
+// predictivity), what is taken for a VEB or SVEB of all else (false positive rate).
 //
 //   qrs    right: beats of both annotators, whatever their classes
 //   veb    right: V of both. Fusion beats and Q of the reference that are called V are excused:
 //          counted neither as right nor as wrong
-//   sveb   right: S of both. Q of the reference that is called S is excused
+//   sveb   right: S of both. Q of the reference that is called S is excused. Neither bxb nor
+//          sumstats have the false positive rate: it is as that of VEBs
 enum class Ec57Figure {
   qrs_sensitivity,
   qrs_predictivity,
@@ -40,6 +41,7 @@ enum class Ec57Figure {
   veb_false_positives,
   sveb_sensitivity,
   sveb_predictivity,
+  sveb_false_positives,
 };
 
 // The matrix of a comparison without SVEBs, where supraventricular beats are normal ones: S is
@@ -50,7 +52,7 @@ BeatMatrix without_sveb(const BeatMatrix& matrix);
 Ratio record_ratio(Ec57Figure figure, const BeatMatrix& matrix);
 
 // The same as sumstats takes it from a record's line: in the line F and Q are one, so of the
-// positive predictivity for SVEBs not only Q called S is left out, but also F called S.
+// figures of SVEBs not only Q called S is left out, but also F called S.
 Ratio line_ratio(Ec57Figure figure, const BeatMatrix& matrix);
 
 struct RecordScore {

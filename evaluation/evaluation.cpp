@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/json_file.h"
 #include "evaluation/format.h"
 #include "evaluation/intervals.h"
 #include "evaluation/plots.h"
+#include "evaluation/protocol_report.h"
 
 namespace ekgine {
 
@@ -44,25 +46,41 @@ Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredicti
 
 }  // namespace
 
+nlohmann::ordered_json evaluation_json(const Evaluation& evaluation) {
+  nlohmann::ordered_json json = metrics_json(evaluation.metrics);
+  if (evaluation.protocol) json["protocol"] = protocol_json(*evaluation.protocol);
+  return json;
+}
+
+std::string evaluation_text(const EvaluationFacts& facts, const Evaluation& evaluation) {
+  return format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes,
+                       evaluation.protocol ? protocol_text(*evaluation.protocol) : "");
+}
+
 Evaluation evaluate_predictions(const EvaluationFacts& facts,
-                                std::span<const RecordPredictions> records, Intervals intervals) {
+                                std::span<const RecordPredictions> records, Intervals intervals,
+                                std::optional<ProtocolScore> protocol) {
   check_facts(facts);
   check_records(records, facts.class_names.size());
-  return evaluate(facts, records, Pooled(records), intervals);
+  Evaluation evaluation = evaluate(facts, records, Pooled(records), intervals);
+  evaluation.protocol = std::move(protocol);
+  return evaluation;
 }
 
 Evaluation write_evaluation(const std::filesystem::path& directory, const EvaluationFacts& facts,
-                            std::span<const RecordPredictions> records) {
+                            std::span<const RecordPredictions> records,
+                            std::optional<ProtocolScore> protocol) {
   check_facts(facts);
   check_records(records, facts.class_names.size());
   make_directory(directory);
 
   const Pooled all(records);
   Evaluation evaluation = evaluate(facts, records, all, Intervals::by_record);
+  evaluation.protocol = std::move(protocol);
   const Metrics& metrics = evaluation.metrics;
 
   write_predictions(directory / "predictions.h5", records, facts.class_names);
-  write_file(directory / "metrics.json", sealed_json(metrics_json(metrics)));
+  write_file(directory / "metrics.json", sealed_json(evaluation_json(evaluation)));
 
   const std::string subtitle =
       fmt::format("{}{}{} record{}, {} sequence{}", facts.model, facts.model.empty() ? "" : "; ",
@@ -72,8 +90,7 @@ Evaluation write_evaluation(const std::filesystem::path& directory, const Evalua
        draw_evaluation(directory, subtitle, metrics, all.probabilities, all.labels)) {
     evaluation.notes.push_back(std::move(note));
   }
-  write_file(directory / "report.txt",
-             format_report(facts, metrics, evaluation.records, evaluation.notes));
+  write_file(directory / "report.txt", evaluation_text(facts, evaluation));
   return evaluation;
 }
 

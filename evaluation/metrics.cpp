@@ -313,7 +313,7 @@ void check_metrics_json(const nlohmann::ordered_json& json,
                                                    std::numeric_limits<std::int32_t>::max());
   check_keys(source, json,
              {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion",
-              "intervals"});
+              "intervals", "protocol"});
   const double accuracy = share(source, json, "accuracy");
   share(source, json, "macro_f1");
   share(source, json, "weighted_f1");

@@ -49,6 +49,12 @@ TEST(Ec57Statistics, CountWhatTheRulesSay) {
       << "Qs is excused";
   EXPECT_EQ(line_ratio(sveb_predictivity, m), (Ratio{ss, counts("Ns Ss Vs Os Xs")}))
       << "and Fs, in what is taken from lines";
+  const std::int64_t taken = counts("Ns Vs Os Xs"), fusion = counts("Fs");
+  const std::int64_t left = counts(
+      "Nn Nv Nf Nq Vn Vv Vf Vq Fn Fv Ff Fq Qn Qv Qf Qq On Ov Of Oq "
+      "Xn Xv Xf Xq");
+  EXPECT_EQ(record_ratio(sveb_false_positives, m), (Ratio{taken + fusion, taken + fusion + left}));
+  EXPECT_EQ(line_ratio(sveb_false_positives, m), (Ratio{taken, taken + left}));
   const std::int64_t wrong = counts("Nv Sv Ov Xv");
   EXPECT_EQ(
       record_ratio(veb_false_positives, m),
