@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -13,12 +14,13 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "base/progress.h"
-#include "data/splits.h"
+#include "data/preprocess.h"
 #include "evaluation/evaluation.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 #include "training/evaluate.h"
 #include "training/predict.h"
+#include "training/protocol.h"
 
 namespace ekgine {
 
@@ -26,18 +28,84 @@ namespace {
 
 struct EvaluateArguments {
   CommonOptions common;
-  std::string weights, data, splits, output;
+  std::string weights, data, database, output;
+  SplitChoice split;
+  BeatOptions beats;  // of the database
   PrecisionChoice precision = PrecisionChoice::f32;
   std::vector<std::string> records, normalise_on;
   std::optional<std::int64_t> fold;
 };
 
+// Where the records are: a store, or a database, of which they are cut as preprocess does.
+struct Source {
+  std::optional<Store> store;
+  std::filesystem::path database;
+  BeatOptions beats;
+  const LabelMap* label_map;
+  BeatUnit unit;
+
+  std::vector<RecordBeats> read(const std::vector<std::string>& records) const {
+    return store ? store->read_all(records)
+                 : cut_records(database, records, *label_map, beats, unit);
+  }
+  std::string text() const {
+    const std::filesystem::path& folder = store ? store->folder() : database;
+    return data_text(folder.string(), label_map->name(), unit);
+  }
+};
+
+// Says where the model's classes are not those that the protocol judges by.
+void tell_label_map(const ModelWeights& weights, const std::string& file, const LabelMap& map) {
+  if (weights.label_map.empty()) {
+    notice(fmt::format("{}: does not say with which label map it was trained; judged by {}", file,
+                       map.name()));
+  } else if (label_map_name(weights.label_map) != map.name()) {
+    notice(
+        fmt::format("{}: was trained with label map {} and is judged by {}, whose classes it "
+                    "does not know",
+                    file, label_map_name(weights.label_map), map.name()));
+  }
+}
+
+// Opens the store, or says how records of the database are to be cut: by the protocol's label map,
+// else by the weights' own. Errors: weights that do not go with it.
+Source open_source(const EvaluateArguments& o, const ModelWeights& weights) {
+  Source source{{}, o.database, o.beats, nullptr, weights.config.beat_unit};
+  if (o.database.empty()) source.store.emplace(o.data, source.unit);
+  if (o.split.protocol) {
+    source.label_map = &protocol_label_map(*o.split.protocol);
+    tell_label_map(weights, o.weights, *source.label_map);
+  } else if (source.store) {
+    source.label_map = &label_map(source.store->info().label_map);
+    check_weights(weights, o.weights, *source.store);
+  } else {
+    source.label_map = &label_map(weights.label_map.empty() ? "reference" : weights.label_map);
+    if (weights.label_map.empty()) tell_label_map(weights, o.weights, *source.label_map);
+  }
+  return source;
+}
+
+// The records that are named, in whichever way.
+std::vector<std::string> records_to_evaluate(const EvaluateArguments& o) {
+  if (!o.records.empty()) return o.records;
+  if (o.fold) return chosen_fold(o.split, *o.fold).validation;
+  const std::vector<std::string> test = chosen_split(o.split).test;
+  if (test.empty()) fail("{}: names no test records", o.split.file);
+  return test;
+}
+
 // Has the model normalise by the records that are named, where some are, and says by what it does.
 // Errors: by nothing.
-std::string choose_normalisation(Model& model, const Store& store, const EvaluateArguments& o) {
+std::string choose_normalisation(Model& model, const Source& source, const EvaluateArguments& o) {
   if (!o.normalise_on.empty()) {
-    MemoryDataset training(store, o.normalise_on, model.config().sequence_length);
-    normalise_on(model, training);
+    const std::int64_t length = model.config().sequence_length;
+    if (source.store) {
+      MemoryDataset training(*source.store, o.normalise_on, length);
+      normalise_on(model, training);
+    } else {
+      MemoryDataset training(source.read(o.normalise_on), length);
+      normalise_on(model, training);
+    }
     return fmt::format("{} records given with --normalise-on", o.normalise_on.size());
   }
   if (!model.has_normalisation()) {
@@ -49,56 +117,115 @@ std::string choose_normalisation(Model& model, const Store& store, const Evaluat
   return "the weights' own";
 }
 
-void run(EvaluateArguments& o) {
-  if (o.records.empty() && o.splits.empty()) {
-    fail_usage("no records to evaluate: give --records or --splits");
+// The beats of the records, with the labels that they are judged by.
+std::vector<RecordBeats> read_records(const EvaluateArguments& o, const Source& source,
+                                      const std::vector<std::string>& names) {
+  std::vector<RecordBeats> records = source.read(names);
+  if (o.split.protocol) {
+    for (RecordBeats& record : records) relabel(record, *source.label_map);
   }
+  return records;
+}
+
+// How many beats are evaluated, and of detected ones how many are not.
+struct BeatTotals {
+  std::int64_t beats = 0;
+  std::int64_t missed = 0, extra = 0;  // as in RecordBeats
+};
+
+BeatTotals totals_of(const std::vector<RecordBeats>& records) {
+  BeatTotals totals;
+  for (const RecordBeats& record : records) {
+    totals.beats += record.size();
+    totals.missed += record.missed;
+    totals.extra += record.extra;
+  }
+  return totals;
+}
+
+void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
+                      const Evaluation& evaluation, const BeatTotals& totals, double seconds) {
+  if (!o.common.json) {
+    print_result(evaluation_text(facts, evaluation));
+    if (!o.output.empty()) say(o.common, fmt::format("written to {}", o.output));
+    return;
+  }
+  nlohmann::ordered_json json = evaluation_json(evaluation);
+  json["beats_per_second"] = static_cast<double>(totals.beats) / seconds;
+  json["seconds"] = seconds;
+  if (o.beats.marks == BeatMarks::detected) {
+    json["missed_beats"] = totals.missed;
+    json["extra_beats"] = totals.extra;
+  }
+  if (!o.output.empty()) json["output"] = o.output;
+  print_json(json);
+}
+
+void check_usage(const EvaluateArguments& o) {
+  if (o.data.empty() == o.database.empty()) {
+    fail_usage("give either --data, a store, or --database, a folder of WFDB records");
+  }
+  check_fold(o.fold, o.split);
+  if (o.records.empty() && !o.split.given()) {
+    fail_usage("no records to evaluate: give --records, --splits or --protocol");
+  }
+}
+
+void run(EvaluateArguments& o) {
+  check_usage(o);
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
-  const Store store(o.data, weights.config.beat_unit);
-  check_weights(weights, o.weights, store);
-  std::vector<std::string> names = o.records;
-  if (!o.splits.empty()) {
-    names = o.fold ? read_fold(o.splits, *o.fold).validation : read_split(o.splits).test;
-  }
-  if (names.empty()) fail("{}: names no test records", o.splits);
-  store.find(names);  // names all that are missing, before any work
+  const Source source = open_source(o, weights);
+  const std::vector<std::string> names = records_to_evaluate(o);
+  if (source.store) source.store->find(names);  // names all that are missing, before any work
 
   Device device = Device::open(o.common.device, o.precision,
                                [&o](const std::string& text) { say(o.common, text); });
   Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.weights);
-  const std::string normalisation = choose_normalisation(model, store, o);
+  const std::string normalisation = choose_normalisation(model, source, o);
 
+  const std::vector<RecordBeats> records = read_records(o, source, names);
+  const BeatTotals totals = totals_of(records);
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);
-  const std::vector<RecordBeats> records = store.read_all(names);
-  std::int64_t beats = 0;
-  for (const RecordBeats& record : records) beats += record.size();
   Predictor predictor(model, device);
-  Progress progress("evaluate", "beats", beats);
+  Progress progress("evaluate", "beats", totals.beats);
   const auto predictions = predict_records(predictor, weights.config.sequence_length, records,
                                            [&](std::int64_t done) { progress.update(done); });
   progress.finish();
 
-  const EvaluationFacts facts =
-      describe_evaluation(model, o.weights, weights.made, store, normalisation);
+  EvaluationFacts facts =
+      describe_evaluation(model, o.weights, weights.made, source.text(), normalisation);
+  if (o.beats.marks == BeatMarks::detected) {
+    facts.notes.push_back(
+        fmt::format("Beats are where they are detected. Not evaluated: {} annotated beats that are "
+                    "not detected, {} detected ones that are not annotated.",
+                    totals.missed, totals.extra));
+  }
+  std::optional<ProtocolScore> protocol;
+  if (o.split.protocol) protocol = judge_by(*o.split.protocol, records, predictions);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const Evaluation evaluation = o.output.empty() ? evaluate_predictions(facts, predictions)
-                                                 : write_evaluation(o.output, facts, predictions);
-  if (o.common.json) {
-    nlohmann::ordered_json json = metrics_json(evaluation.metrics);
-    json["beats_per_second"] = static_cast<double>(beats) / seconds;
-    json["seconds"] = seconds;
-    if (!o.output.empty()) json["output"] = o.output;
-    print_json(json);
-    return;
-  }
-  print_result(format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes));
-  if (!o.output.empty()) say(o.common, fmt::format("written to {}", o.output));
+  const Evaluation evaluation =
+      o.output.empty() ? evaluate_predictions(facts, predictions, Intervals::by_record, protocol)
+                       : write_evaluation(o.output, facts, predictions, protocol);
+  print_evaluation(o, facts, evaluation, totals, seconds);
+}
+
+void add_database_options(CLI::App& command, EvaluateArguments& o) {
+  CLI::Option* database = command.add_option(
+      "--database", o.database, "Or the folder of WFDB records, cut as ekgine preprocess does");
+  add_choice(
+      command, "--marks", o.beats.marks,
+      "Of the database: beats are where they are annotated, or where the detector finds them")
+      ->needs(database);
+  command.add_option("--lead", o.beats.lead, "Of the database: lead by name or number from 0")
+      ->needs(database);
+  command.add_flag("--invert", o.beats.invert, "Of the database: turn the lead upside down")
+      ->needs(database);
 }
 
 }  // namespace
@@ -111,14 +238,21 @@ void add_evaluate(CLI::App& program) {
       "AUC\n"
       "and average precision, confusion matrix. With --output also report, predictions and plots.");
   command->add_option("--weights", o->weights, "A .safetensors or .keras file")->required();
-  command->add_option("--data", o->data, "The store (see ekgine preprocess)")->required();
+  command->add_option("--data", o->data, "The store (see ekgine preprocess)");
+  add_database_options(*command, *o);
   CLI::Option* records =
       add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
   CLI::Option* splits =
-      command->add_option("--splits", o->splits, "Take the test records of a splits file instead")
+      command
+          ->add_option("--splits", o->split.file, "Take the test records of a splits file instead")
           ->excludes(records);
-  add_fold_option(*command, o->fold, splits,
-                  "Take this fold of its training records, 1 to 5, as ekgine kfold deals them by "
+  CLI::Option* protocol = add_protocol_option(
+      *command, o->split.protocol,
+      "Take the test records of published comparisons, and report as they do: ds1ds2 is de "
+      "Chazal's DS2. Classes are then those of the label map ec57");
+  protocol->excludes(records)->excludes(splits);
+  add_fold_option(*command, o->fold,
+                  "Take this fold of the training records, 1 to 5, as ekgine kfold deals them by "
                   "default");
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "apps/command.h"
+#include "apps/training_options.h"
 #include "base/choice.h"
 #include "base/console.h"
 #include "base/error.h"
@@ -371,12 +372,8 @@ void add_score(CLI::App& program) {
                       "Folder of the tested annotator's files [--database]");
   add_records_option(*command, "--records", o->records,
                      "Only these records: 100,101,... [all that both annotators have]");
-  command
-      ->add_option_function<std::string>(
-          "--protocol",
-          [o](const std::string& name) { o->protocol = choice_named<Protocol>(name); },
-          "Take the test records of published comparisons: ds1ds2 is de Chazal's DS2")
-      ->check(one_of(choice_names<Protocol>()));
+  add_protocol_option(*command, o->protocol,
+                      "Take the test records of published comparisons: ds1ds2 is de Chazal's DS2");
   add_time(*command, "--start", "Score from this time on: SECONDS, M:SS or H:MM:SS",
            [o](double seconds) { o->comparison.start = seconds; })
       ->default_str("5:00");

@@ -28,7 +28,8 @@ namespace fs = std::filesystem;
 struct TrainArguments {
   CommonOptions common;
   TrainOptions train;
-  std::string splits, resume;
+  SplitChoice split;
+  std::string resume;
   std::optional<std::int64_t> fold;
   bool profile = false;
 };
@@ -53,6 +54,24 @@ TrainResult resuming(const fs::path& run, const Work& work) {
   }
 }
 
+// Fills in the records of a split, where one is given.
+void take_split(TrainArguments& o) {
+  check_fold(o.fold, o.split);
+  if (!o.split.given()) return;
+  if (!o.train.train_records.empty() || !o.train.validation_records.empty() ||
+      !o.train.test_records.empty()) {
+    fail_usage(
+        "{}: names the records already; leave out --train-records, --validation-records "
+        "and --test-records",
+        o.split.protocol ? "--protocol" : "--splits");
+  }
+  const Split split = o.fold ? chosen_fold(o.split, *o.fold) : chosen_split(o.split);
+  o.train.train_records = split.train;
+  o.train.validation_records = split.validation;
+  // A protocol's test records are looked at by `evaluate --protocol`, not by every training.
+  if (!o.split.protocol) o.train.test_records = split.test;
+}
+
 TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
   const auto print = [&o](const std::string& text) { say(o.common, text); };
   const std::int64_t threads = apply(o.common);
@@ -74,18 +93,7 @@ TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
   }
   if (o.train.data.empty())
     fail_usage("--data is required: the store that ekgine preprocess wrote");
-  if (!o.splits.empty()) {
-    if (!o.train.train_records.empty() || !o.train.validation_records.empty() ||
-        !o.train.test_records.empty()) {
-      fail_usage(
-          "--splits: names the records already; leave out --train-records, --validation-records "
-          "and --test-records");
-    }
-    const Split split = o.fold ? read_fold(o.splits, *o.fold) : read_split(o.splits);
-    o.train.train_records = split.train;
-    o.train.validation_records = split.validation;
-    o.train.test_records = split.test;
-  }
+  take_split(o);
   o.train.threads = threads;
   o.train.device = o.common.device;
   if (o.train.output.empty()) o.train.output = next_run_directory(o.train.model.name);
@@ -151,10 +159,15 @@ void add_train(CLI::App& program) {
   const char* data = "Data";
   add_option(*command, data_option, t.data)->group(data);
   CLI::Option* splits =
-      command->add_option("--splits", o->splits, "Take the records from a splits file")
+      command->add_option("--splits", o->split.file, "Take the records from a splits file")
           ->group(data);
+  add_protocol_option(*command, o->split.protocol,
+                      "Train on the training records of published comparisons, and leave the test "
+                      "records to evaluate --protocol: ds1ds2 is de Chazal's DS1")
+      ->excludes(splits)
+      ->group(data);
   add_fold_option(
-      *command, o->fold, splits,
+      *command, o->fold,
       "Validate on this fold of its training records, 1 to 5, as ekgine kfold deals them "
       "by default, and train on the others")
       ->group(data);

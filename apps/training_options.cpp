@@ -5,6 +5,7 @@
 #include "apps/option_flags.h"
 #include "base/error.h"
 #include "base/option_error.h"
+#include "data/subjects.h"
 #include "research/kfold.h"
 
 namespace ekgine {
@@ -18,20 +19,43 @@ void add_training_options(CLI::App* command, TrainOptions& options) {
   });
 }
 
-Split read_fold(const std::string& splits, std::int64_t number) {
-  const Split split = read_split(splits);
+Split chosen_split(const SplitChoice& choice) {
+  if (!choice.protocol) return read_split(choice.file);
+  Split split = protocol_split(*choice.protocol);
+  tell_parted_subjects(split);
+  return split;
+}
+
+Split chosen_fold(const SplitChoice& choice, std::int64_t number) {
+  const Split split = chosen_split(choice);
   std::vector<std::string> records = split.train;
   records.insert(records.end(), split.validation.begin(), split.validation.end());
   try {
     return default_fold(records, number);
   } catch (const Error& error) {
-    fail_option({"fold"}, "{}: {}", splits, error.what());
+    fail_option({"fold"}, "{}: {}",
+                choice.protocol ? "--protocol " + choice_name(*choice.protocol) : choice.file,
+                error.what());
   }
 }
 
+CLI::Option* add_protocol_option(CLI::App& command, std::optional<Protocol>& protocol,
+                                 const std::string& description) {
+  return command
+      .add_option_function<std::string>(
+          "--protocol",
+          [&protocol](const std::string& name) { protocol = choice_named<Protocol>(name); },
+          description)
+      ->check(one_of(choice_names<Protocol>()));
+}
+
 CLI::Option* add_fold_option(CLI::App& command, std::optional<std::int64_t>& fold,
-                             CLI::Option* splits, const std::string& description) {
-  return command.add_option("--fold", fold, description)->needs(splits);
+                             const std::string& description) {
+  return command.add_option("--fold", fold, description);
+}
+
+void check_fold(const std::optional<std::int64_t>& fold, const SplitChoice& choice) {
+  if (fold && !choice.given()) fail_usage("--fold requires --splits or --protocol");
 }
 
 std::vector<std::string> split_list(const std::string& list) {
@@ -44,10 +68,19 @@ std::vector<std::string> split_list(const std::string& list) {
 void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test) {
   const char* data = "Data";
   add_option(*command, data_option, options.data)->group(data);
-  command
-      ->add_option("--splits", records.splits,
-                   test ? "Take the records from a splits file; its validation records train, too"
-                        : "Take the training and validation records of a splits file")
+  CLI::Option* splits =
+      command
+          ->add_option("--splits", records.split.file,
+                       test ? "Take the records from a splits file; its validation records train, "
+                              "too"
+                            : "Take the training and validation records of a splits file")
+          ->group(data);
+  add_protocol_option(*command, records.split.protocol,
+                      test ? "Take the records of published comparisons: of ds1ds2 DS1 trains and "
+                             "DS2 tests"
+                           : "Take the training records of published comparisons: ds1ds2 is de "
+                             "Chazal's DS1")
+      ->excludes(splits)
       ->group(data);
   add_option(*command, train_records_option, records.train, "Or name the records: 100,101,...")
       ->group(data);
@@ -64,12 +97,13 @@ void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOpt
   if (options.data.empty()) {
     fail_usage("--data is required: the store that ekgine preprocess wrote");
   }
-  if (!records.splits.empty()) {
+  if (records.split.given()) {
     if (!records.train.empty() || !records.validation.empty() || !records.test.empty()) {
-      fail_usage("--splits: names the records already; leave out the options that name some");
+      fail_usage("{}: names the records already; leave out the options that name some",
+                 records.split.protocol ? "--protocol" : "--splits");
     }
-    const Split split = read_split(records.splits);
-    records = {records.splits, split.train, split.validation, split.test};
+    const Split split = chosen_split(records.split);
+    records = {records.split, split.train, split.validation, split.test};
   }
   records.train.insert(records.train.end(), records.validation.begin(), records.validation.end());
   options.train_records = records.train;

@@ -22,18 +22,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<std::string> chosen_records(const PreprocessOptions& options) {
-  std::vector<std::string> names =
-      options.records.empty() ? database_records(options.database) : options.records;
+// Of `given`, or else of the whole database.
+std::vector<std::string> chosen_records(const fs::path& database,
+                                        const std::vector<std::string>& given) {
+  std::vector<std::string> names = given.empty() ? database_records(database) : given;
   std::set<std::string> seen;
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    if (!options.records.empty()) check_record_name(name, "records");
+    if (!given.empty()) check_record_name(name, "records");
     if (!seen.insert(name).second) fail("record {} is named twice", name);
-    if (!fs::exists(options.database / (name + ".hea"))) missing.push_back(name);
+    if (!fs::exists(database / (name + ".hea"))) missing.push_back(name);
   }
   if (!missing.empty()) {
-    fail("{}: record{} {} {} not exist (no .hea file)", options.database.string(),
+    fail("{}: record{} {} {} not exist (no .hea file)", database.string(),
          missing.size() > 1 ? "s" : "", fmt::join(missing, ", "),
          missing.size() > 1 ? "do" : "does");
   }
@@ -118,7 +119,7 @@ std::vector<std::string> database_records(const fs::path& database) {
 PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessProgress& progress) {
   const LabelMap& map = label_map(options.label_map);
   PreprocessSummary summary;
-  std::vector<std::string> names = chosen_records(options);
+  std::vector<std::string> names = chosen_records(options.database, options.records);
   if (options.records.empty()) {
     summary.unannotated = take_unannotated(options.database, options.beats.annotator, names);
   }
@@ -165,6 +166,22 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
     summary.extra += left_out[i].extra;
   }
   return summary;
+}
+
+std::vector<RecordBeats> cut_records(const fs::path& database,
+                                     const std::vector<std::string>& records, const LabelMap& map,
+                                     const BeatOptions& options, BeatUnit unit) {
+  const std::vector<std::string> names = chosen_records(database, records);
+  std::vector<RecordBeats> cut(names.size());
+  for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu&) {
+    RecordBeats& record = cut[static_cast<std::size_t>(i)];
+    record = read_record_beats(database, names[static_cast<std::size_t>(i)], map, options);
+    measure_in(unit, record);
+  });
+  for (const RecordBeats& record : cut) {
+    tell(record.name, {record.unmeasured, record.repeated, record.missed, record.extra});
+  }
+  return cut;
 }
 
 }  // namespace ekgine

@@ -45,6 +45,13 @@ struct PreprocessSummary {
 PreprocessSummary preprocess(const PreprocessOptions& options,
                              const PreprocessProgress& progress = {});
 
+// The beats of records of a database, cut as preprocess() does, on as many threads, and measured in
+// `unit`: what a store of them gives. Errors: as preprocess(); those of measure_in(). The notices
+// are the same.
+std::vector<RecordBeats> cut_records(const std::filesystem::path& database,
+                                     const std::vector<std::string>& records, const LabelMap& map,
+                                     const BeatOptions& options, BeatUnit unit);
+
 // The records of a database: the lines of RECORDS, which may name folders ("p1/a"), or the .hea
 // files in name order. Errors, with the line: a name that is none.
 std::vector<std::string> database_records(const std::filesystem::path& database);

@@ -15,4 +15,17 @@ Split protocol_split(Protocol protocol) {
   return split;
 }
 
+std::span<const ProtocolOutlier> protocol_outliers(Protocol protocol) {
+  static constexpr ProtocolOutlier of_ds2[] = {
+      {"232",
+       "two thirds of DS2's beats of class S are of this one patient, whose beats they "
+       "mostly are"},
+      {"202", "it is of the same person as 201, which trains"}};
+  switch (protocol) {
+    case Protocol::ds1ds2:
+      return of_ds2;
+  }
+  return {};
+}
+
 }  // namespace ekgine

@@ -33,15 +33,18 @@ std::string provenance_text(const Provenance& made) {
   return printable(fmt::format("{}, {}: {}", made.tool, made.device, made.command));
 }
 
+std::string data_text(const std::string& folder, std::string_view label_map, BeatUnit unit) {
+  return fmt::format("{} ({} label map, amplitude {})", folder, label_map, beat_unit_name(unit));
+}
+
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,
-                                    const Provenance& trained, const Store& store,
+                                    const Provenance& trained, const std::string& data,
                                     const std::string& normalisation) {
   EvaluationFacts facts;
   facts.model =
       fmt::format("{}, {} parameters", model.config().name, model.parameters().trainable_count());
   facts.weights = weights;
-  facts.data = fmt::format("{} ({} label map, amplitude {})", store.folder().string(),
-                           store.info().label_map, beat_unit_name(model.config().beat_unit));
+  facts.data = data;
   facts.normalisation = normalisation;
   facts.trained = provenance_text(trained);
   facts.evaluated = provenance_text(made_on(model.device().description()));

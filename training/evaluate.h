@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/provenance.h"
@@ -25,10 +26,13 @@ void check_weights(const ModelWeights& weights, const std::string& source, const
 // As one line of a report; "" where nothing is known.
 std::string provenance_text(const Provenance& made);
 
-// Facts for the report: the model, its weights' file and what made them, the store, where the
+// "store/mitdb (ec57 label map, amplitude deviation)": the folder of a store or a database.
+std::string data_text(const std::string& folder, std::string_view label_map, BeatUnit unit);
+
+// Facts for the report: the model, its weights' file and what made them, data_text(), where the
 // statistics come from, and what evaluates: this process.
 EvaluationFacts describe_evaluation(const Model& model, const std::string& weights,
-                                    const Provenance& trained, const Store& store,
+                                    const Provenance& trained, const std::string& data,
                                     const std::string& normalisation);
 
 }  // namespace ekgine

@@ -318,7 +318,9 @@ std::optional<Evaluation> Run::evaluate_best() {
   EvaluationFacts facts = describe_evaluation(
       model_,
       fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
-      best.made, store_, fmt::format("{} training records", options_.train_records.size()));
+      best.made,
+      data_text(store_.folder().string(), store_.info().label_map, options_.model.beat_unit),
+      fmt::format("{} training records", options_.train_records.size()));
   facts.evaluated.clear();  // with them, also where the run was evaluated after a kill
   std::vector<EpochValues> epochs;
   for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));

@@ -113,6 +113,173 @@ TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
                path("splits.json") + ": 4 records cannot make 5 folds: each needs one");
 }
 
+// ---- a database in the place of a store
+
+TEST_F(Evaluate, CutsRecordsOfADatabase) {
+  const auto metrics_of = [&](const Arguments& where) {
+    const ProcessResult result = ekgine(
+        Arguments{"evaluate", "--weights", weights_, "--records", "903,901", "--json", "--quiet"} +
+        where);
+    expect_success(result);
+    json metrics = json::parse(result.out);
+    metrics.erase("seconds");
+    metrics.erase("beats_per_second");
+    return metrics;
+  };
+  const json expected = metrics_of({"--data", store_});
+  EXPECT_EQ(metrics_of({"--database", database_}), expected);
+  EXPECT_EQ(metrics_of({"--database", database_, "--normalise-on", "901,902"}), expected);
+  EXPECT_NE(metrics_of({"--database", database_, "--lead", "1"}), expected);
+
+  const auto refuses_source = [&](const Arguments& where, int status, const std::string& text) {
+    SCOPED_TRACE(text);
+    expect_one_line(
+        ekgine(Arguments{"evaluate", "--weights", weights_, "--records", "903"} + where), status,
+        text);
+  };
+  const std::string either = "give either --data, a store, or --database, a folder of WFDB records";
+  refuses_source({}, 2, either);
+  refuses_source({"--data", store_, "--database", database_}, 2, either);
+  refuses_source({"--data", store_, "--invert"}, 2, "--invert requires --database");
+  refuses_source({"--data", store_, "--marks", "detected"}, 2, "--marks requires --database");
+  refuses_source({"--database", path("none")}, 1, "record 903 does not exist (no .hea file)");
+  refuses_source({"--database", database_, "--lead", "V9"}, 1, "V9");
+}
+
+// What is evaluated of detected beats is what preprocess keeps, and what is not is told.
+TEST_F(Evaluate, FindsBeatsWhereTheyAreDetected) {
+  const std::string samples = EKGINE_SOURCE_DIR "/data/samples";
+  const ProcessResult kept =
+      ekgine({"preprocess", "--database", samples, "--records", "208", "--marks", "detected",
+              "--output", path("detected"), "--json", "--quiet"});
+  expect_success(kept);
+  const ProcessResult result =
+      ekgine({"evaluate", "--weights", weights_, "--database", samples, "--records", "208",
+              "--marks", "detected", "--output", path("out"), "--json", "--quiet"});
+  expect_success(result);
+  const json expected = json::parse(kept.out), found = json::parse(result.out);
+  EXPECT_EQ(found.at("sequences"), expected.at("beats").get<int>() - 2);
+  EXPECT_EQ(found.at("missed_beats"), expected.at("missed_beats"));
+  EXPECT_EQ(found.at("extra_beats"), expected.at("extra_beats"));
+  EXPECT_GT(found.at("missed_beats"), 0);
+  EXPECT_THAT(read("out/report.txt"), HasSubstr("Beats are where they are detected."));
+}
+
+// ---- the protocol
+
+// Short records of the names of DS2.
+class Ds2 : public Evaluate {
+ protected:
+  Ds2() {
+    int seed = 10;
+    for (const char* name :
+         {"100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210",
+          "212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234"}) {
+      write_wfdb_record(ds2_, random_record(name, 8, "NjAVFNe/", static_cast<std::uint64_t>(seed)));
+      ++seed;
+    }
+  }
+  Arguments protocol(const Arguments& more = {}) const {
+    return Arguments{"evaluate", "--weights", weights_, "--protocol", "ds1ds2"} + more;
+  }
+  std::string ds2() {
+    fs::create_directories(path("ds2"));
+    return path("ds2");
+  }
+  const std::string ds2_ = ds2();
+};
+
+TEST_F(Ds2, JudgesByTheProtocol) {
+  const ProcessResult result =
+      ekgine(protocol({"--database", ds2_, "--output", path("out"), "--json"}));
+  expect_success(result);
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("records 201 and 202 are of one patient"),
+                    HasSubstr(weights_ + ": was trained with label map reference and is judged by "
+                                         "ec57")));
+  const json found = json::parse(result.out).at("protocol");
+  // Of eight beats, the first two of which get no label of sequences of three.
+  const json& all = found.at("all");
+  EXPECT_EQ(all.at("beats"), 22 * 8);
+  EXPECT_EQ(all.at("unlabelled"), 22 * 2);
+  const auto of_class = [](const json& view, std::size_t c) {
+    int sum = 0;
+    for (const int count : view.at("matrix").at(c)) sum += count;
+    return sum;
+  };
+  EXPECT_EQ(of_class(all, 1), 22 * 3) << "j, A and e";
+  EXPECT_EQ(of_class(found.at("escapes_as_n"), 1), 22);
+  EXPECT_EQ(found.at("without_232").at("beats"), 21 * 8);
+  EXPECT_EQ(found.at("without_202").at("beats"), 21 * 8);
+  EXPECT_EQ(found.at("records").size(), 22u);
+  EXPECT_EQ(found.at("causes").at("j").at("class"), "S");
+  EXPECT_EQ(found.at("causes").at("j").at("predicted").at("none"), 22);
+  // The figures beside it are of the same classes, of beats with a label.
+  const json whole = json::parse(result.out);
+  EXPECT_EQ(whole.at("sequences"), 22 * 6);
+  EXPECT_EQ(whole.at("classes").at("S").at("support"), 22 * 2);
+
+  EXPECT_EQ(json::parse(read("out/metrics.json")).at("protocol"), found);
+  EXPECT_THAT(read("out/report.txt"),
+              AllOf(HasSubstr("Protocol ds1ds2"), HasSubstr("without 232:"), HasSubstr("ec57")));
+
+  // A store of any label map is judged the same.
+  for (const char* map : {"reference", "ec57"}) {
+    expect_success(ekgine({"preprocess", "--database", ds2_, "--output", path("ds2-store"),
+                           "--label-map", map, "--quiet"}));
+    const ProcessResult again =
+        ekgine(protocol({"--data", path("ds2-store"), "--json", "--quiet"}));
+    expect_success(again);
+    EXPECT_EQ(json::parse(again.out).at("protocol"), found) << map;
+  }
+}
+
+TEST_F(Ds2, RefusesWhatIsNotTheProtocol) {
+  const auto refuses_protocol = [&](const Arguments& more, int status, const std::string& text) {
+    SCOPED_TRACE(text);
+    expect_one_line(ekgine(protocol(more + Arguments{"--quiet"})), status, text);
+  };
+  refuses_protocol({"--data", store_}, 1,
+                   "records 100, 103, 105, 111, 113, 117, 121, 123, 200, 202, 210, 212, 213, 214, "
+                   "219, 221, 222, 228, 231, 232, 233, 234 are not in the store");
+  fs::remove(fs::path(ds2_) / "232.hea");
+  fs::remove(fs::path(ds2_) / "100.hea");
+  refuses_protocol({"--database", ds2_}, 1, "records 100, 232 do not exist (no .hea file)");
+  refuses_protocol({"--data", store_, "--records", "100"}, 2, "--records excludes --protocol");
+  refuses_protocol({"--data", store_, "--splits", path("run/splits.json")}, 2,
+                   "--splits excludes --protocol");
+  expect_one_line(
+      ekgine({"evaluate", "--weights", weights_, "--data", store_, "--protocol", "ds2"}), 2,
+      "'ds2' is none of ds1ds2");
+}
+
+// Training takes DS1 and nothing of DS2.
+TEST_F(Evaluate, TheProtocolsTrainingRecordsTrain) {
+  const auto refuses_training = [&](const Arguments& arguments, int status,
+                                    const std::string& text) {
+    SCOPED_TRACE(text);
+    expect_one_line(ekgine(arguments + Arguments{"--data", store_, "--output", path("new"),
+                                                 "--quiet", "--allow-absent-classes"}),
+                    status, text);
+  };
+  const std::string ds1 =
+      "records 101, 106, 108, 109, 112, 114, 115, 116, 118, 119, 122, 124, 201, 203, 205, 207, "
+      "208, 209, 215, 220, 223, 230 are not in the store";
+  refuses_training({"train", "--protocol", "ds1ds2"}, 1, ds1);
+  refuses_training({"kfold", "--protocol", "ds1ds2"}, 1, "are not in the store");
+  refuses_training({"final", "--protocol", "ds1ds2"}, 1, "are not in the store");
+  refuses_training({"train", "--protocol", "ds1ds2", "--fold", "9"}, 1,
+                   "--protocol ds1ds2: there is no fold 9; they are 1 to 5 (--fold)");
+  refuses_training({"train", "--protocol", "ds1ds2", "--train-records", "901"}, 2,
+                   "--protocol: names the records already");
+  refuses_training({"final", "--protocol", "ds1ds2", "--train-records", "901"}, 2,
+                   "--protocol: names the records already");
+  refuses_training({"train", "--protocol", "ds1ds2", "--splits", path("run/splits.json")}, 2,
+                   "--splits excludes --protocol");
+  refuses_training({"train", "--train-records", "901", "--fold", "1"}, 2,
+                   "--fold requires --splits or --protocol");
+}
+
 TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
   ModelWeights weights = load_model_weights(weights_);
   weights.state.erase("normalisation.mean");
@@ -177,7 +344,7 @@ TEST_F(Evaluate, RefusesRecordsAndPlaces) {
     SCOPED_TRACE(text);
     expect_one_line(ekgine(evaluation(weights_) + arguments), status, text);
   };
-  refuses_arguments({}, 2, "no records to evaluate: give --records or --splits");
+  refuses_arguments({}, 2, "no records to evaluate: give --records, --splits or --protocol");
   refuses_arguments({"--records", "801,903,802"}, 1,
                     store_ + ": records 801, 802 are not in the store, which has 901, 902, 903");
   refuses_arguments({"--records", "903,903"}, 2, "--records: record 903 is named twice");

@@ -21,7 +21,9 @@ TEST(Program, HelpExplainsEverySubcommand) {
         "--model", "--embed-dim", "--dropout", "--epochs", "--batch-size", "--learning-rate",
         "--schedule", "--class-weights", "--shuffle", "--precision", "--seed", "--output",
         "--resume", "--tensorboard"}},
-      {"evaluate", {"--weights", "--data", "--records", "--splits", "--normalise-on", "--output"}},
+      {"evaluate",
+       {"--weights", "--data", "--database", "--marks", "--lead", "--invert", "--records",
+        "--splits", "--protocol", "--normalise-on", "--output"}},
       {"convert", {"IN", "OUT", ".keras", ".onnx", "--data", "--normalise-on"}},
       {"devices", {}}};
   for (const auto& [name, words] : subcommands) {

@@ -69,6 +69,30 @@ TEST_F(Preprocess, WritesEveryRecord) {
   }
 }
 
+// The same bits as the store's, whatever beats are measured in.
+TEST_F(Preprocess, CutsRecordsWithoutAStore) {
+  options_.beats.invert = true;
+  preprocess(options_);
+  for (const BeatUnit unit : {BeatUnit::millivolts, BeatUnit::deviation}) {
+    const std::vector<RecordBeats> expected = Store(options_.output, unit).read_all({"d", "a"});
+    const std::vector<RecordBeats> found =
+        cut_records(options_.database, {"d", "a"}, label_map("reference"), options_.beats, unit);
+    ASSERT_EQ(found.size(), 2u);
+    for (std::size_t r = 0; r < found.size(); ++r) {
+      EXPECT_EQ(found[r].name, expected[r].name);
+      EXPECT_EQ(found[r].unit, unit);
+      EXPECT_TRUE(found[r].beats == expected[r].beats);
+      EXPECT_EQ(found[r].labels, expected[r].labels);
+      EXPECT_EQ(found[r].r_samples, expected[r].r_samples);
+    }
+  }
+  const auto cut = [&](const std::vector<std::string>& records) {
+    cut_records(options_.database, records, label_map("ec57"), {}, BeatUnit::millivolts);
+  };
+  EXPECT_ERROR(cut({"a", "x", "y"}), "database: records x, y do not exist (no .hea file)");
+  EXPECT_ERROR(cut({"a", "a"}), "record a is named twice");
+}
+
 TEST_F(Preprocess, FollowsRecordsAndTheList) {
   write_bytes(options_.database / "RECORDS", "d\nb\r\na\n");
   EXPECT_THAT(database_records(options_.database), ElementsAre("d", "b", "a"));

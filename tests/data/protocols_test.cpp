@@ -33,5 +33,17 @@ TEST(Protocols, Ds1Ds2LeavesThePacedRecordsOut) {
   check_split(split, "ds1ds2");
 }
 
+// What figures are given without is tested, and whose person trains is named.
+TEST(Protocols, OutliersAreTestRecords) {
+  for (const Choice<Protocol>& protocol : choices_of(Protocol())) {
+    const Split split = protocol_split(protocol.value);
+    for (const ProtocolOutlier& outlier : protocol_outliers(protocol.value)) {
+      EXPECT_THAT(split.test, ::testing::Contains(outlier.record));
+      EXPECT_FALSE(outlier.reason.empty());
+    }
+  }
+  EXPECT_EQ(protocol_outliers(Protocol::ds1ds2)[1].record, "202");
+}
+
 }  // namespace
 }  // namespace ekgine
