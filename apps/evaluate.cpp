@@ -89,7 +89,7 @@ Source open_source(const EvaluateArguments& o, const ModelWeights& weights) {
 std::vector<std::string> records_to_evaluate(const EvaluateArguments& o) {
   if (!o.records.empty()) return o.records;
   if (o.fold) return chosen_fold(o.split, *o.fold).validation;
-  const std::vector<std::string> test = chosen_split(o.split).test;
+  std::vector<std::string> test = chosen_split(o.split).test;
   if (test.empty()) fail("{}: names no test records", o.split.file);
   return test;
 }
