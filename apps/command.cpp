@@ -40,6 +40,18 @@ CLI::Option* add_records_option(CLI::App& command, const std::string& name,
       description);
 }
 
+std::vector<CLI::Option*> add_beat_options(CLI::App& command, BeatOptions& beats) {
+  return {
+      add_choice(command, "--marks", beats.marks,
+                 "Where beats are: where they are annotated, or where the detector finds them"),
+      command.add_option("--lead", beats.lead,
+                         "Lead to read, by name or number from 0 (default: MLII, else II, else the "
+                         "first)"),
+      command.add_flag("--invert", beats.invert, "Turn the lead upside down"),
+      command.add_option("--annotator", beats.annotator, "Ending of the files with annotations")
+          ->capture_default_str()};
+}
+
 std::vector<std::string> subcommand_names(const CLI::App& program) {
   std::vector<std::string> names;
   for (const CLI::App* command : program.get_subcommands({})) names.push_back(command->get_name());

@@ -12,6 +12,7 @@
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "data/beats.h"
 #include "engine/device.h"
 
 namespace ekgine {
@@ -31,6 +32,9 @@ void add_common_options(CLI::App& command, CommonOptions& common);
 // wrong usage.
 CLI::Option* add_records_option(CLI::App& command, const std::string& name,
                                 std::vector<std::string>& records, const std::string& description);
+
+// Adds the options that say what is read of a database's records, and returns them.
+std::vector<CLI::Option*> add_beat_options(CLI::App& command, BeatOptions& beats);
 
 // The names of the subcommands of `program`.
 std::vector<std::string> subcommand_names(const CLI::App& program);

@@ -91,13 +91,17 @@ void add_pipeline(CLI::App& program) {
       "train, test, and a page that shows it all (index.html). The same command, given again "
       "after\n"
       "Ctrl-C or a kill, goes on.");
-  command->add_option("--database", p.database, "Folder of WFDB records (or --data)")
-      ->group("Data");
+  CLI::Option* database =
+      command->add_option("--database", p.database, "Folder of WFDB records (or --data)")
+          ->group("Data");
   command
       ->add_option("--label-map", p.label_map,
                    "Classes of the annotation symbols: reference, ec57 or dechazal")
       ->capture_default_str()
       ->group("Data");
+  for (CLI::Option* option : add_beat_options(*command, p.beats)) {
+    option->needs(database)->group("Data");
+  }
   add_study_data(command, p.train, o->records, true);
   const char* stages = "Stages";
   command->add_option("--models", o->models, "Architectures, with commas between [all]")

@@ -126,16 +126,7 @@ void add_preprocess(CLI::App& program) {
   command
       ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
       ->required();
-  add_choice(*command, "--marks", o->preprocess.beats.marks,
-             "Where beats are: where they are annotated, or where the detector finds them");
-  command->add_option("--lead", o->preprocess.beats.lead,
-                      "Lead to read, by name or number from 0 (default: MLII, else II, else the "
-                      "first)");
-  command->add_flag("--invert", o->preprocess.beats.invert, "Turn the lead upside down");
-  command
-      ->add_option("--annotator", o->preprocess.beats.annotator,
-                   "Ending of the files with annotations")
-      ->capture_default_str();
+  add_beat_options(*command, o->preprocess.beats);
   add_records_option(*command, "--records", o->preprocess.records,
                      "Only these records: 100,101,...");
   command

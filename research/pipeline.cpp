@@ -109,6 +109,7 @@ void Pipeline::make_store() {
       p.database = o_.database;
       p.output = o_.train.data;
       p.label_map = o_.label_map;
+      p.beats = o_.beats;
       p.tool = o_.tool;
       p.records = o_.train.train_records;
       p.records.insert(p.records.end(), o_.train.test_records.begin(), o_.train.test_records.end());
@@ -140,6 +141,10 @@ ordered_json Pipeline::execute() {
   open_study(o_.train.output, "pipeline", o_.train,
              {{"database", o_.database.string()},
               {"label-map", std::string(label_map_name(o_.label_map))},
+              {"marks", choice_name(o_.beats.marks)},
+              {"lead", o_.beats.lead},
+              {"invert", o_.beats.invert},
+              {"annotator", o_.beats.annotator},
               {"models", o_.models},
               {"tune-epochs", o_.tune_epochs},
               {"objective", choice_name(o_.objective)},

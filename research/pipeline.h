@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/beats.h"
 #include "research/study.h"
 #include "research/tune.h"
 
@@ -17,6 +18,7 @@ struct PipelineOptions {
   // are set; `data` is a store, or empty where `database` is given; `output` is the folder.
   TrainOptions train;
   std::filesystem::path database;  // WFDB records; empty: train.data is there already
+  BeatOptions beats = {};          // what is read of these
   std::string label_map = "reference";
   std::string tool = "ekgine";  // noted in the store
   std::vector<std::string> models;

@@ -473,8 +473,29 @@ TEST_F(Pipeline, KilledItGivesTheSame) {
   EXPECT_TRUE(page_of("whole") == page_of("killed"));
 }
 
+// The store that it makes is the one that `preprocess` makes, and another command is none that goes
+// on with it.
+TEST_F(Pipeline, ReadsTheLeadThatIsAskedFor) {
+  const Arguments small =
+      pipeline("p") +
+      Arguments{"--models", "Baseline_Model", "--tune-epochs", "0", "--k", "0", "--lead", "lead1"};
+  expect_success(run(small + Arguments{"--invert"}));
+  expect_success(run({"preprocess", "--database", database_, "--output", path("by_hand"), "--lead",
+                      "1", "--invert"}));
+  const Store store(path("p/store"));
+  EXPECT_TRUE(store.info().inverted);
+  const RecordBeats record = store.read("901");
+  EXPECT_EQ(record.lead, "LEAD1");
+  EXPECT_EQ(record.beats, Store(path("by_hand")).read("901").beats);
+  refuses(small, "was started with invert true, not false");
+  refuses(small + Arguments{"--invert", "--lead", "0"},
+          "was started with lead \"lead1\", not \"0\"");
+}
+
 TEST_F(Pipeline, RefusesBeforeAnyWork) {
   const Arguments good = pipeline("new");
+  refuses(good + Arguments{"--lead", "V9"}, "has no lead V9 (has 0 LEAD0, 1 LEAD1) (--lead)");
+  refuses({"pipeline", "--data", store_, "--marks", "detected"}, "--marks requires --database", 2);
   refuses(good + Arguments{"--data", store_},
           "give either --database, a folder of WFDB records, or --data, a store", 2);
   refuses(good + Arguments{"--models", "Main_Model,Other"}, "model 'Other' is unknown");
