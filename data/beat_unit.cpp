@@ -32,6 +32,7 @@ BeatMeasures measures_of(const RecordBeats& record) {
 // The beat whose samples are the medians of all beats' samples, from each.
 void subtract_typical_beat(RecordBeats& record) {
   const std::int64_t n = record.size();
+  record.typical.clear();
   // A few samples' columns at a time: a cache line of every beat.
   constexpr std::int64_t width = 16;
   std::vector<std::int32_t> columns(static_cast<std::size_t>(width * n));
@@ -49,6 +50,7 @@ void subtract_typical_beat(RecordBeats& record) {
     for (std::int64_t k = 0; k < samples; ++k) {
       typical[static_cast<std::size_t>(k)] = kernels::median_of_keys(n, columns.data() + k * n);
     }
+    record.typical.insert(record.typical.end(), typical.begin(), typical.begin() + samples);
     for (std::int64_t i = 0; i < n; ++i) {
       for (std::int64_t k = 0; k < samples; ++k) at(i, k) -= typical[static_cast<std::size_t>(k)];
     }

@@ -15,7 +15,8 @@
 
 namespace ekgine {
 
-// Rewrites record.beats, which must be in mV, beat by beat (187), and says so in record.unit:
+// Rewrites record.beats, which must be in mV, beat by beat (187), and says so in record.unit and,
+// of `deviation`, in record.typical:
 //   centred    y = x − median(x)
 //   record     y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
 //   deviation  y[t] = z[t] − the median over the record's beats of z[t],  z = y of `record`

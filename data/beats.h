@@ -54,9 +54,11 @@ struct RecordBeats {
   // them.
   std::vector<float> beats;
   BeatUnit unit = BeatUnit::millivolts;  // as beats are cut; measure_in() gives them another
-  std::vector<std::int32_t> labels;      // (n) classes of the label map
-  std::vector<char> symbols;             // (n) annotation symbols
-  std::vector<std::int64_t> r_samples;   // (n) positions of R in the record, at its own rate
+  // (187) what measure_in() subtracted from each beat; empty but in the unit `deviation`.
+  std::vector<float> typical;
+  std::vector<std::int32_t> labels;     // (n) classes of the label map
+  std::vector<char> symbols;            // (n) annotation symbols
+  std::vector<std::int64_t> r_samples;  // (n) positions of R in the record, at its own rate
   // (n, 48), of data/beat_features.h; empty where they are not known.
   std::vector<float> features;
   BeatWaves waves;                    // empty where they are not known or were not read

@@ -53,29 +53,16 @@ Dataset::Dataset(SequenceIndex index, BeatUnit unit, std::vector<std::int32_t> l
   }
 }
 
-void FeatureAgreement::require(const RecordBeats& record) {
-  const bool has = !record.features.empty();
-  if (!first_has_) {
-    first_has_ = has;
-    first_ = record.name;
-  }
-  if (has == *first_has_) return;
-  fail("record {} has {}features of its beats, record {} has {}; preprocess the records again",
-       record.name, has ? "" : "no ", first_, has ? "none" : "them");
-}
-
 struct MemoryDataset::Content {
   std::vector<std::string> names;
   std::vector<std::int64_t> counts;
-  std::vector<float> beats, features;
-  FeatureAgreement agreement;
+  std::vector<float> beats, typical;
   BeatUnit unit = BeatUnit::millivolts;
   std::vector<std::int32_t> labels;
   std::vector<std::optional<Moments>> moments;
 
   void reserve(std::int64_t total) {
     beats.reserve(static_cast<std::size_t>(total * beat_samples));
-    features.reserve(static_cast<std::size_t>(total * beat_features));
     labels.reserve(static_cast<std::size_t>(total));
   }
 
@@ -85,11 +72,10 @@ struct MemoryDataset::Content {
       fail("record {}: the beats' amplitude is {}, that of record {} is {}", record.name,
            beat_unit_name(record.unit), names.front(), beat_unit_name(unit));
     }
-    agreement.require(record);
     names.push_back(record.name);
     counts.push_back(record.size());
     beats.insert(beats.end(), record.beats.begin(), record.beats.end());
-    features.insert(features.end(), record.features.begin(), record.features.end());
+    typical.insert(typical.end(), record.typical.begin(), record.typical.end());
     labels.insert(labels.end(), record.labels.begin(), record.labels.end());
   }
 
@@ -120,7 +106,7 @@ MemoryDataset::MemoryDataset(Content content, std::int64_t length)
     : Dataset(SequenceIndex(std::move(content.names), content.counts, length), content.unit,
               std::move(content.labels), std::move(content.moments)),
       beats_(std::move(content.beats)),
-      features_(std::move(content.features)) {}
+      typical_(std::move(content.typical)) {}
 
 MemoryDataset::MemoryDataset(const Store& store, const std::vector<std::string>& records,
                              std::int64_t length)
@@ -129,20 +115,10 @@ MemoryDataset::MemoryDataset(const Store& store, const std::vector<std::string>&
 MemoryDataset::MemoryDataset(std::span<const RecordBeats> records, std::int64_t length)
     : MemoryDataset(Content::copy(records), length) {}
 
-std::span<const float> MemoryDataset::rows_of(std::int64_t record, std::span<const float> values,
-                                              std::int64_t row) const {
-  const std::int64_t first = index().first_beat(record), last = index().first_beat(record + 1);
-  return values.subspan(static_cast<std::size_t>(first * row),
-                        static_cast<std::size_t>((last - first) * row));
-}
-
 std::span<const float> MemoryDataset::beats(std::int64_t record) const {
-  return rows_of(record, beats_, beat_samples);
-}
-
-std::span<const float> MemoryDataset::features(std::int64_t record) const {
-  if (features_.empty()) return {};
-  return rows_of(record, features_, beat_features);
+  const std::int64_t first = index().first_beat(record), last = index().first_beat(record + 1);
+  return std::span(beats_).subspan(static_cast<std::size_t>(first * beat_samples),
+                                   static_cast<std::size_t>((last - first) * beat_samples));
 }
 
 namespace {
@@ -177,8 +153,7 @@ StreamedDataset::StreamedDataset(const Store& store, const std::vector<std::stri
     : Dataset(store_index(store, records, length), store.unit(), std::move(heads.labels),
               std::move(heads.moments)),
       store_(store),
-      beats_(records.size()),
-      features_(records.size()) {}
+      beats_(records.size()) {}
 
 void StreamedDataset::hold(std::span<const std::int64_t> records) {
   for (std::size_t r = 0; r < beats_.size(); ++r) {
@@ -186,12 +161,8 @@ void StreamedDataset::hold(std::span<const std::int64_t> records) {
         std::find(records.begin(), records.end(), static_cast<std::int64_t>(r)) != records.end();
     if (!wanted) {
       beats_[r] = {};
-      features_[r] = {};
     } else if (beats_[r].empty()) {
-      RecordBeats record = store_.read(index().record_names()[r]);
-      agreement_.require(record);
-      beats_[r] = std::move(record.beats);
-      features_[r] = std::move(record.features);
+      beats_[r] = store_.read(index().record_names()[r]).beats;
     }
   }
 }
@@ -200,8 +171,13 @@ std::span<const float> StreamedDataset::beats(std::int64_t record) const {
   return beats_[static_cast<std::size_t>(record)];
 }
 
-std::span<const float> StreamedDataset::features(std::int64_t record) const {
-  return features_[static_cast<std::size_t>(record)];
+std::vector<float> StreamedDataset::typical_beats() const {
+  std::vector<float> all;
+  for (const std::string& name : index().record_names()) {
+    const std::vector<float> typical = store_.read(name).typical;
+    all.insert(all.end(), typical.begin(), typical.end());
+  }
+  return all;
 }
 
 void require_all_classes(const Dataset& dataset, const std::string& role) {

@@ -75,9 +75,10 @@ class Dataset {
   virtual void hold(std::span<const std::int64_t> records) = 0;
   // (n, 187), in unit(): all beats of a record that is held.
   virtual std::span<const float> beats(std::int64_t record) const = 0;
-  // (n, 48): the features of the same beats (data/beat_features.h). Empty of all records where the
-  // store, or the beats that were given, have none.
-  virtual std::span<const float> features(std::int64_t record) const = 0;
+
+  // (records, 187) what was subtracted from the beats of each record; empty but in the unit
+  // `deviation`.
+  virtual std::vector<float> typical_beats() const = 0;
 
  protected:
   // `moments`: of every record, or empty where none is known.
@@ -92,39 +93,24 @@ class Dataset {
   ClassCounts class_counts_{};
 };
 
-// That all records of a dataset have features, or none has.
-class FeatureAgreement {
- public:
-  // Fails, naming both, where `record` and the first one do not agree.
-  void require(const RecordBeats& record);
-
- private:
-  std::optional<bool> first_has_;
-  std::string first_;
-};
-
-// All beats in memory, contiguous: about 950 bytes each, 104 MB for the whole of MIT-BIH.
+// All beats in memory, contiguous: about 750 bytes each, 82 MB for the whole of MIT-BIH.
 class MemoryDataset final : public Dataset {
  public:
-  // Loads `records` of the store, in that order. Errors: see Store and SequenceIndex; some have
-  // features and others none.
+  // Loads `records` of the store, in that order. Errors: see Store and SequenceIndex.
   MemoryDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length);
-  // Beats that are already here. Errors: SequenceIndex's; their units differ; some have features.
+  // Beats that are already here. Errors: SequenceIndex's; their units differ.
   MemoryDataset(std::span<const RecordBeats> records, std::int64_t length);
 
   void hold(std::span<const std::int64_t>) override {}
   std::span<const float> beats(std::int64_t record) const override;
-  std::span<const float> features(std::int64_t record) const override;
+  std::vector<float> typical_beats() const override { return typical_; }
   std::span<const float> all_beats() const { return beats_; }  // (n, 187), in unit()
 
  private:
   struct Content;
   explicit MemoryDataset(Content content, std::int64_t length);
-  // `row` floats a beat.
-  std::span<const float> rows_of(std::int64_t record, std::span<const float> values,
-                                 std::int64_t row) const;
 
-  std::vector<float> beats_, features_;
+  std::vector<float> beats_, typical_;
 };
 
 // Beats of the held records only, read from the store when they are asked for first: bounded memory
@@ -133,10 +119,9 @@ class StreamedDataset final : public Dataset {
  public:
   StreamedDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length);
 
-  // Errors: see Store; a record has features and one before it none, or the other way about.
   void hold(std::span<const std::int64_t> records) override;
   std::span<const float> beats(std::int64_t record) const override;
-  std::span<const float> features(std::int64_t record) const override;
+  std::vector<float> typical_beats() const override;  // reads all records, one after another
 
  private:
   struct Heads;  // labels and moments of the records
@@ -144,8 +129,7 @@ class StreamedDataset final : public Dataset {
                   Heads heads);
 
   Store store_;
-  std::vector<std::vector<float>> beats_, features_;  // per record; empty: not held
-  FeatureAgreement agreement_;
+  std::vector<std::vector<float>> beats_;  // per record; empty: not held
 };
 
 // Fails when a class has no sequence in `dataset`: no model learns what it never sees. `role` says

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/tape.h"
+#include "kernels/gather_jittered.h"
 #include "kernels/running_loss.h"
 
 namespace ekgine {
@@ -95,10 +96,11 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table);
 // x (U,C), index (B,T) of i32 in [0,U) -> (B,T,C): rows of x, any number of times each
 Tensor gather(Tape& tape, const Tensor& x, const Tensor& index);
 
-// x (N,C) of Real, index (U) of i32 in [0,N), ids (U) of i32 -> (U,C): rows of x, each scaled by
-// e^(deviation·z) with z drawn anew for every step and id. Not differentiable: x is data.
+// x (N,C) of Real, index (U) of i32 in [0,N), ids (U) of i32, typical (R,C) of Real, records (U) of
+// i32 in [0,R) -> (U,C): rows of x, from which rows of `typical` were subtracted, each scaled and
+// shifted by what is drawn anew for every step and id. Not differentiable: x is data.
 Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const Tensor& ids,
-                       double deviation);
+                       const Tensor& typical, const Tensor& records, const kernels::Jitter& jitter);
 
 struct CrossEntropy {
   Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B

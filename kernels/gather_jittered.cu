@@ -1,5 +1,5 @@
-// A row to a group of threads side by side. Every thread draws its row's factor for itself: a
-// Philox block and four functions, less than handing it over would cost.
+// A row to a group of threads side by side. Every thread draws its row's factor and shift for
+// itself: two Philox blocks and four functions, less than handing them over would cost.
 #include "kernels/gather_jittered.h"
 
 #include "kernels/device/rows.cuh"
@@ -18,25 +18,37 @@ __device__ __forceinline__ float factor_of(float deviation, const Step& step, st
 }
 
 __global__ void __launch_bounds__(device::row_threads)
-    gather_jittered_kernel(GatherJitteredShape s, float deviation, const Step* step, const float* x,
-                           const std::int32_t* index, const std::int32_t* ids, float* y) {
+    gather_jittered_kernel(GatherJitteredShape s, float deviation, std::int64_t most,
+                           const Step* step, const float* x, const std::int32_t* index,
+                           const std::int32_t* ids, const float* typical,
+                           const std::int32_t* records, float* y) {
   const std::int64_t u = device::row_of_thread();
   if (u >= s.picks) return;
-  const std::int64_t row = index[u];
-  const bool exists = row >= 0 && row < s.rows;
+  const std::int64_t row = index[u], record = most == 0 ? 0 : records[u];
+  const bool exists =
+      row >= 0 && row < s.rows && (most == 0 || (record >= 0 && record < s.records));
   const float factor = deviation == 0 ? 1.0F : factor_of(deviation, *step, ids[u]);
+  const std::int64_t shift = most == 0 ? 0 : time_shift(*step, ids[u], most);
   for (std::int64_t c = threadIdx.x; c < s.channels; c += blockDim.x) {
-    y[u * s.channels + c] = exists ? x[row * s.channels + c] * factor : NAN;
+    float value = NAN;
+    if (exists) {
+      const std::int64_t k = min(max(c + shift, std::int64_t{0}), s.channels - 1);
+      value = x[row * s.channels + k];
+      if (shift != 0) value += typical[record * s.channels + k] - typical[record * s.channels + c];
+    }
+    y[u * s.channels + c] = value * factor;
   }
 }
 
 }  // namespace
 
-void gather_jittered(const Cuda& cuda, GatherJitteredShape s, double deviation, const float* x,
-                     const std::int32_t* index, const std::int32_t* ids, float* y) {
+void gather_jittered(const Cuda& cuda, GatherJitteredShape s, const Jitter& jitter, const float* x,
+                     const std::int32_t* index, const std::int32_t* ids, const float* typical,
+                     const std::int32_t* records, float* y) {
   if (s.picks == 0 || s.channels == 0) return;
   launch(cuda, "gather_jittered", gather_jittered_kernel, device::row_grid(s.picks, s.channels), s,
-         static_cast<float>(deviation), cuda.step, x, index, ids, y);
+         static_cast<float>(jitter.deviation), jitter.shift, cuda.step, x, index, ids, typical,
+         records, y);
 }
 
 }  // namespace ekgine::kernels

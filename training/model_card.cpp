@@ -132,7 +132,7 @@ std::string training_section(const TrainOptions& options) {
   std::string text = "## Training\n\n" + head({"option", "value"});
   for (const char* name :
        {"epochs", "batch-size", "learning-rate", "schedule", "weight-decay", "class-weights",
-        "amplitude-jitter", "dropout", "shuffle", "precision", "seed"}) {
+        "amplitude-jitter", "time-jitter", "dropout", "shuffle", "precision", "seed"}) {
     if (!all.contains(name)) continue;
     const nlohmann::ordered_json& value = all.at(name);
     text += row({name, value.is_string() ? value.get<std::string>() : value.dump()});

@@ -4,6 +4,7 @@
 
 #include <tuple>
 
+#include "base/beat.h"
 #include "base/option.h"
 #include "model/option_table.h"
 #include "training/options.h"
@@ -62,6 +63,10 @@ inline constexpr std::tuple training_options{
            "Multiplies each training beat by a random factor: the standard deviation of its "
            "logarithm; 0 for none",
            Range{0, 2}},
+    Option{"time-jitter", &TrainOptions::time_jitter, OptionGroup::training, InSearch::varies,
+           "Shifts the window of each training beat by a random number of samples, up to so many "
+           "either way; 0 for none",
+           Range{0, beat_samples / 2}},
     Option{"monitor", &TrainOptions::monitor, OptionGroup::training, InSearch::ignores,
            "What of the validation chooses the best epoch: loss, accuracy or macro_f1"},
     Option{"patience", &TrainOptions::patience, OptionGroup::training, InSearch::ignores,

@@ -53,6 +53,8 @@ struct TrainOptions {
   ClassWeighting class_weights = ClassWeighting::none;
   // Standard deviation of the logarithm of a random factor on each training beat; 0: none.
   double amplitude_jitter = 0.25;
+  // Each training beat's window is shifted by a random number of samples, up to so many either way.
+  std::int64_t time_jitter = 0;
   Monitor monitor = Monitor::loss;
   std::int64_t patience = EarlyStopping().patience;  // epochs without improvement before stopping
   Shuffle shuffle = Shuffle::stretches;

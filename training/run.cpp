@@ -68,6 +68,12 @@ std::int64_t count_beats(std::span<const RecordBeats> records) {
   return beats;
 }
 
+std::vector<std::int64_t> first_beats(const SequenceIndex& index) {
+  std::vector<std::int64_t> first;
+  for (std::int64_t r = 0; r < index.records(); ++r) first.push_back(index.first_beat(r));
+  return first;
+}
+
 SamplerOptions sampler_options(const TrainOptions& o) {
   return {.shuffle = o.shuffle,
           .batch_size = o.batch_size,
@@ -114,10 +120,14 @@ void Run::make_step() {
   TrainingStep::Settings settings{
       .class_weights = class_weights(options_.class_weights, training_->class_counts()),
       .seed = options_.seed,
-      .amplitude_jitter = options_.amplitude_jitter,
+      .jitter = {options_.amplitude_jitter, options_.time_jitter},
       .weight_decay = options_.weight_decay,
       .sequences = options_.batch_size,
       .beats = loader_.max_beats()};
+  if (options_.time_jitter > 0) {
+    settings.typical_beats = training_->typical_beats();
+    if (!settings.typical_beats.empty()) settings.first_beats = first_beats(training_->index());
+  }
   const auto* const in_memory = dynamic_cast<const MemoryDataset*>(training_.get());
   if (!device_.on_host() && in_memory != nullptr) {
     settings.resident_beats = {in_memory->all_beats(), in_memory->unit()};

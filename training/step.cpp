@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -16,17 +17,24 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
   if (resident) model.config().check_beats(resident_beats.unit, "training");
   const std::int64_t stored =
       resident ? std::ssize(resident_beats.samples) / beat_samples : settings.beats;
+  std::vector<float> typical = settings.typical_beats;
+  if (typical.empty()) typical.resize(beat_samples);
   memory_ = device.allocate(
       resident ? "beats of the data set" : "batch",
       {{totals_memory_, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32},
        {rows_, {settings.beats}, DType::i32},
        {ids_, {settings.beats}, DType::i32},
+       {records_, {settings.beats}, DType::i32},
        {index_, {settings.sequences, model.config().sequence_length}, DType::i32},
        {labels_, {settings.sequences}, DType::i32},
        {class_weights_, {class_count}, device.real_dtype()},
-       {beats_, {stored, beat_samples}, device.real_dtype()}});
+       {beats_, {stored, beat_samples}, device.real_dtype()},
+       {typical_, {std::ssize(typical) / beat_samples, beat_samples}, device.real_dtype()}});
   totals_ = reinterpret_cast<kernels::RunningLoss*>(totals_memory_.bytes());
   device.write(class_weights_, std::span<const float>(settings.class_weights));
+  device.write(typical_, std::span<const float>(typical));
+  device.write(records_, std::span<const std::int32_t>(
+                             std::vector<std::int32_t>(static_cast<std::size_t>(settings.beats))));
   if (resident) {
     device.write(beats_, resident_beats.samples);
     settings_.resident_beats = {};  // the caller's memory may go
@@ -44,13 +52,14 @@ TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t b
   return {.beats = beats_,
           .rows = rows_.first({beats}),
           .ids = ids_.first({beats}),
+          .records = records_.first({beats}),
           .index = index_.rows(0, sequences),
           .labels = labels_.first({sequences})};
 }
 
 void TrainingStep::record(Tape& tape, const Inputs& batch) {
-  const Tensor beats =
-      gather_jittered(tape, batch.beats, batch.rows, batch.ids, settings_.amplitude_jitter);
+  const Tensor beats = gather_jittered(tape, batch.beats, batch.rows, batch.ids, typical_,
+                                       batch.records, settings_.jitter);
   const CrossEntropy cross_entropy = softmax_cross_entropy(
       tape, model_.forward(tape, beats, batch.index), batch.labels, class_weights_);
   running_loss(tape, cross_entropy, batch.labels, totals_);
@@ -86,8 +95,18 @@ void TrainingStep::write(const BatchView& batch, const Inputs& inputs) {
     device_.write(beats_.rows(0, inputs.rows.size()), batch.beats.samples);
   }
   device_.write(inputs.ids, batch.beat_ids);
+  if (!settings_.first_beats.empty()) write_records(batch.beat_ids, inputs.records);
   device_.write(inputs.index, batch.index);
   device_.write(inputs.labels, batch.labels);
+}
+
+void TrainingStep::write_records(std::span<const std::int32_t> beat_ids, const Tensor& records) {
+  record_numbers_.clear();
+  for (const std::int32_t beat : beat_ids) {
+    const auto next = std::ranges::upper_bound(settings_.first_beats, std::int64_t{beat});
+    record_numbers_.push_back(static_cast<std::int32_t>(next - settings_.first_beats.begin() - 1));
+  }
+  device_.write(records, std::span<const std::int32_t>(record_numbers_));
 }
 
 kernels::RunningLoss TrainingStep::totals() const {

@@ -11,6 +11,7 @@
 #include "engine/device.h"
 #include "engine/replay.h"
 #include "kernels/adamw.h"
+#include "kernels/gather_jittered.h"
 #include "kernels/running_loss.h"
 #include "model/model.h"
 
@@ -35,7 +36,11 @@ class TrainingStep {
   struct Settings {
     std::vector<float> class_weights;  // class_count of them
     std::uint64_t seed = 0;
-    double amplitude_jitter = 0;  // see kernels/gather_jittered.h
+    kernels::Jitter jitter = {};  // of beats
+    // With a shift, where the beats are deviations: Dataset::typical_beats() and the number of each
+    // record's first beat.
+    std::vector<float> typical_beats = {};
+    std::vector<std::int64_t> first_beats = {};
     double weight_decay = kernels::AdamWSettings().weight_decay;
     std::int64_t sequences = 0, beats = 0;  // of the largest batch
     // All N beats of the data set, to be kept in the device's memory so that a step copies numbers
@@ -64,20 +69,24 @@ class TrainingStep {
  private:
   // The batch in the device's memory.
   struct Inputs {
-    Tensor beats, rows, ids, index, labels;
+    Tensor beats, rows, ids, records, index, labels;
   };
   Inputs inputs(std::int64_t sequences, std::int64_t beats) const;
   void take(const BatchView& batch, std::int64_t step, double learning_rate);
   void write(const BatchView& batch, const Inputs& inputs);
+  void write_records(std::span<const std::int32_t> beat_ids, const Tensor& records);
   void record(Tape& tape, const Inputs& batch);
 
   Model& model_;
   Device& device_;
   Settings settings_;
   std::unique_ptr<Memory> memory_;
-  Tensor totals_memory_, rows_, ids_, index_, labels_, class_weights_, beats_;  // at their largest
-  kernels::RunningLoss* totals_;                                                // device memory
-  std::vector<std::int32_t> counting_;                                          // 0, 1, 2, ...
+  // At their largest.
+  Tensor totals_memory_, rows_, ids_, records_, index_, labels_, class_weights_, beats_;
+  Tensor typical_;                            // (records, 187), or a row of zeros
+  kernels::RunningLoss* totals_;              // device memory
+  std::vector<std::int32_t> counting_;        // 0, 1, 2, ...
+  std::vector<std::int32_t> record_numbers_;  // of the batch's beats
   Arena::Plan plan_;
   Replay replay_;
 };

@@ -32,6 +32,9 @@ struct Batch {
     for (std::int64_t i = 0; i < 3 * sequences; ++i) {
       index.push_back(static_cast<std::int32_t>(random.integer(0, beats - 1)));
     }
+    for (std::int64_t i = 0; i < 2 * beat_samples; ++i) {
+      typical.push_back(static_cast<float>(random.normal()));
+    }
     for (std::int64_t i = 0; i < sequences; ++i) {
       labels.push_back(static_cast<std::int32_t>(random.integer(0, class_count - 1)));
     }
@@ -39,7 +42,7 @@ struct Batch {
   BeatSpan span() const { return {values, BeatUnit::millivolts}; }
   BatchView view() const { return {span(), ids, index, labels}; }
 
-  std::vector<float> values;
+  std::vector<float> values, typical;  // of two records
   std::vector<std::int32_t> ids = {4, 5, 6, 90, 91}, index, labels;
 };
 
@@ -69,7 +72,9 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
   TrainingStep step(model, device,
                     {.class_weights = {0.5F, 2, 1, 4, 1},
                      .seed = 23,
-                     .amplitude_jitter = 0.25,
+                     .jitter = {.deviation = 0.25, .shift = 3},
+                     .typical_beats = Batch().typical,
+                     .first_beats = {0, 90},
                      .sequences = sequences,
                      .beats = beats});
   Predictor predictor(model, device);
@@ -260,7 +265,7 @@ TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
   const Batch batch;
   TrainingStep step(model, device,
                     {.class_weights = std::vector<float>(class_count, 1.0F),
-                     .amplitude_jitter = 0.25,
+                     .jitter = {.deviation = 0.25},
                      .sequences = sequences,
                      .beats = beats,
                      .resident_beats = batch.span()});

@@ -58,6 +58,17 @@ TEST(BeatUnit, IsWhatItsDefinitionSays) {
   }
 }
 
+TEST(BeatUnit, TellsWhatADeviationIsFrom) {
+  RecordBeats deviation = random_beats("r", 8, 5), plain = deviation;
+  measure_in(BeatUnit::deviation, deviation);
+  measure_in(BeatUnit::record, plain);
+  EXPECT_TRUE(plain.typical.empty());
+  ASSERT_EQ(std::ssize(deviation.typical), beat_samples);
+  for (std::size_t i = 0; i < plain.beats.size(); ++i) {
+    ASSERT_EQ(deviation.beats[i], plain.beats[i] - deviation.typical[i % beat_samples]) << i;
+  }
+}
+
 TEST(BeatUnit, OfARecordIsFreeOfGainAndOffset) {
   RecordBeats plain = random_beats("r", 12, 9), scaled = plain;
   for (std::int64_t i = 0; i < scaled.size(); ++i) {

@@ -129,47 +129,25 @@ TEST(StreamedDataset, HoldsWhatIsAskedForOnly) {
   EXPECT_ERROR(streamed.hold(std::array<std::int64_t, 1>{0}), "r0.h5: does not exist");
 }
 
-void expect_rows(std::span<const float> found, const std::vector<float>& expected) {
-  EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end()));
-}
-
-TEST(Datasets, HaveTheFeaturesOfTheirBeats) {
+// What time jitter adds back: the same from memory, from the store, and streamed.
+TEST(Dataset, TellsTheTypicalBeatsOfItsRecords) {
   const TemporaryDirectory folder;
-  std::vector<RecordBeats> records = random_records({7, 3, 12});
-  for (RecordBeats& record : records) testing::add_features(record, 5);
+  std::vector<RecordBeats> records = random_records({7, 4, 12});
   testing::write_test_store(folder / "store", records);
-  const Store store(folder / "store");
-  const MemoryDataset memory(records, 3), loaded(store, {"r0", "r1", "r2"}, 3);
-  StreamedDataset streamed(store, {"r0", "r1", "r2"}, 3);
-  streamed.hold(std::array<std::int64_t, 2>{0, 2});
-  for (const std::int64_t r : {0, 1, 2}) {
-    const std::vector<float>& expected = records[static_cast<std::size_t>(r)].features;
-    expect_rows(memory.features(r), expected);
-    expect_rows(loaded.features(r), expected);
-    expect_rows(streamed.features(r), r == 1 ? std::vector<float>{} : expected);
+  const std::vector<std::string> names = {"r2", "r0"};
+  for (const BeatUnit unit : {BeatUnit::record, BeatUnit::deviation}) {
+    std::vector<RecordBeats> measured = {records[2], records[0]};
+    std::vector<float> expected;
+    for (RecordBeats& record : measured) {
+      measure_in(unit, record);
+      expected.insert(expected.end(), record.typical.begin(), record.typical.end());
+    }
+    EXPECT_EQ(std::ssize(expected), unit == BeatUnit::deviation ? 2 * beat_samples : 0);
+    const Store store(folder / "store", unit);
+    EXPECT_EQ(MemoryDataset(measured, 3).typical_beats(), expected);
+    EXPECT_EQ(MemoryDataset(store, names, 3).typical_beats(), expected);
+    EXPECT_EQ(StreamedDataset(store, names, 3).typical_beats(), expected);
   }
-  const MemoryDataset plain(random_records({7, 3}), 3);
-  EXPECT_TRUE(plain.features(0).empty());
-  EXPECT_TRUE(plain.features(1).empty());
-}
-
-TEST(Datasets, AreOfRecordsThatAgreeOnFeatures) {
-  const TemporaryDirectory folder;
-  std::vector<RecordBeats> records = random_records({7, 3});
-  const auto expect_refused = [&](const std::string& expected) {
-    testing::write_test_store(folder / "store", records);
-    const Store store(folder / "store");
-    EXPECT_ERROR(MemoryDataset(records, 3), expected);
-    EXPECT_ERROR(MemoryDataset(store, {"r0", "r1"}, 3), expected);
-    StreamedDataset streamed(store, {"r0", "r1"}, 3);
-    streamed.hold(std::array<std::int64_t, 1>{0});
-    EXPECT_ERROR(streamed.hold(std::array<std::int64_t, 1>{1}), expected);
-  };
-  testing::add_features(records[0], 5);
-  expect_refused("record r1 has no features of its beats, record r0 has them; preprocess the");
-  records = random_records({7, 3});
-  testing::add_features(records[1], 5);
-  expect_refused("record r1 has features of its beats, record r0 has none; preprocess the records");
 }
 
 TEST(MemoryDataset, IsOfOneUnit) {

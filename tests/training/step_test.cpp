@@ -239,12 +239,18 @@ TEST(TrainingStep, TakesResidentBeatsByTheirNumbers) {
     brought.insert(brought.end(), beats.begin(), beats.begin() + beat_samples);
   }
   const std::vector<std::int32_t> index = {0, 1, 2, 3, 3, 0}, labels = {4, 1};
-  const auto weights_after = [&](bool resident) {
+  std::vector<float> typical;  // of three records
+  for (std::int64_t i = 0; i < 3 * beat_samples; ++i) {
+    typical.push_back(std::sin(0.1F * static_cast<float>(i * i % 83)));
+  }
+  const auto weights_after = [&](bool resident, std::int64_t shift = 3) {
     Device device = Device::cpu(DType::f32);
     Model model(tiny(), device, ParameterSet::Use::training, 1);
     set_plain_normalisation(model);
     TrainingStep::Settings s = settings(2, 4);
-    s.amplitude_jitter = 0.25;
+    s.jitter = {0.25, shift};
+    s.typical_beats = typical;
+    s.first_beats = {0, 4, 6};
     if (resident) s.resident_beats = data.span();
     TrainingStep step(model, device, s);
     const auto beats = resident ? std::span<const float>() : std::span<const float>(brought);
@@ -254,6 +260,31 @@ TEST(TrainingStep, TakesResidentBeatsByTheirNumbers) {
     return device.read_floats(model.parameters().values());
   };
   EXPECT_EQ(weights_after(true), weights_after(false));
+  EXPECT_EQ(weights_after(true, 0), weights_after(false, 0));
+  EXPECT_NE(weights_after(true), weights_after(true, 0));
+}
+
+// A beat that is shifted gets back what was taken from it as a beat of its own record.
+TEST(TrainingStep, ShiftsABeatByItsOwnRecordsTypicalBeat) {
+  const Data data(4, 6, 3, 5);
+  const auto weights_after = [&](const std::vector<std::int64_t>& first_beats) {
+    Device device = Device::cpu(DType::f32);
+    Model model(tiny(), device, ParameterSet::Use::training, 1);
+    set_plain_normalisation(model);
+    TrainingStep::Settings s = settings(6, 4);
+    s.jitter.shift = 5;
+    s.typical_beats.assign(2 * beat_samples, 0);
+    // Of the second record: a step, which a shift moves.
+    std::fill(s.typical_beats.begin() + 3 * beat_samples / 2, s.typical_beats.end(), 1.0F);
+    s.first_beats = first_beats;
+    TrainingStep step(model, device, s);
+    step.run(data.view(), 1, 1e-3);
+    return device.read_floats(model.parameters().values());
+  };
+  // Beats 0, 7, 14 and 21.
+  EXPECT_EQ(weights_after({0, 22}), weights_after({0, 1000}));
+  EXPECT_NE(weights_after({0, 21}), weights_after({0, 22}));
+  EXPECT_EQ(weights_after({0, 8}), weights_after({0, 14}));
 }
 
 TEST(TrainingStep, TakesBeatsOfTheModelsUnitOnly) {
