@@ -99,9 +99,9 @@ std::string split_row(const Store& store, const char* side, const std::vector<st
 std::string data_section(const ModelCard& card) {
   const StoreInfo& info = card.store.info();
   std::string text = fmt::format(
-      "## Data\n\nRecordings of the folder {}, first lead each, in a store of {}. Beats are cut "
+      "## Data\n\nRecordings of the folder {}, one lead each{}, in a store of {}. Beats are cut "
       "around R waves {}; their classes are those of the label map `{}`.\n\n",
-      plain(info.source), plain(info.tool),
+      plain(info.source), info.inverted ? ", turned upside down" : "", plain(info.tool),
       info.marks == BeatMarks::detected
           ? "where ekgine's detector finds them within 150 ms of an annotated one"
           : "that its annotations name",

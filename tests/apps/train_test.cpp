@@ -215,7 +215,7 @@ TEST_F(Train, ModelCardsEscapeNames) {
   expect_success(ekgine({"preprocess", "--database", database, "--output", store_, "--quiet"}));
   expect_success(ekgine(training(path("run"))));
   EXPECT_THAT(read("run/model_card.md"),
-              HasSubstr("/a\\|b \\<script\\>\\`\\*\\_\\\\n\\[x\\](y), first lead each"));
+              HasSubstr("/a\\|b \\<script\\>\\`\\*\\_\\\\n\\[x\\](y), one lead each, in a store"));
 }
 
 // R waves of a detector are not those of annotations.
