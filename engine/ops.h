@@ -102,6 +102,19 @@ Tensor gather(Tape& tape, const Tensor& x, const Tensor& index);
 Tensor gather_jittered(Tape& tape, const Tensor& x, const Tensor& index, const Tensor& ids,
                        const Tensor& typical, const Tensor& records, const kernels::Jitter& jitter);
 
+// How standardise() spoils features in training mode: see kernels/standardise.h.
+struct Spoiling {
+  double noise = 0;        // standard deviation, in those of the features
+  double dropout = 0;      // share of the features that a group is left without, in [0, 1)
+  std::int64_t group = 1;  // consecutive rows that lack the same ones
+  double shift = 0;  // standard deviation of what a group's tied features move by, in their unit
+  std::uint64_t tied = 0;  // these features, as bits
+};
+// x (N,C) of Real, mean (C), std (C) -> (N,C): (x − mean)/std, spoilt in training mode. Not
+// differentiable: x is data.
+Tensor standardise(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std,
+                   const Spoiling& spoiling = {});
+
 struct CrossEntropy {
   Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B
   Tensor probabilities;  // (B,C): softmax of the logits; a constant
