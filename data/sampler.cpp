@@ -1,13 +1,11 @@
 #include "data/sampler.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numeric>
-#include <utility>
 
 #include "base/error.h"
-#include "kernels/philox.h"
+#include "data/random_stream.h"
 
 namespace ekgine {
 
@@ -16,46 +14,6 @@ namespace {
 // Streams of random words that no op of a training step uses (ops count up from 0).
 constexpr std::uint32_t records_stream = 0xE000'0000;
 constexpr std::uint32_t section_stream = 0xF000'0000;  // plus the section's number
-
-// Uniform integers. std::shuffle and std::uniform_int_distribution give other numbers with every
-// standard library; these are the same everywhere.
-class UniformIntegers {
- public:
-  explicit UniformIntegers(RandomKey key) : key_(key) {}
-
-  // Uniform in [0, n), 1 <= n < 2^32: a multiplication, and a rejection that makes it exactly
-  // uniform (Lemire: "Fast random integer generation in an interval", 2019).
-  std::int64_t below(std::int64_t n) {
-    const auto range = static_cast<std::uint32_t>(n);
-    std::uint64_t product = std::uint64_t{word()} * range;
-    if (static_cast<std::uint32_t>(product) < range) {
-      const std::uint32_t threshold = (0 - range) % range;
-      while (static_cast<std::uint32_t>(product) < threshold) {
-        product = std::uint64_t{word()} * range;
-      }
-    }
-    return static_cast<std::int64_t>(product >> 32);
-  }
-
-  // Fisher-Yates, from the back.
-  template <class T>
-  void shuffle(std::vector<T>& values) {
-    for (std::int64_t i = std::ssize(values) - 1; i > 0; --i) {
-      std::swap(values[static_cast<std::size_t>(i)],
-                values[static_cast<std::size_t>(below(i + 1))]);
-    }
-  }
-
- private:
-  std::uint32_t word() {
-    if (next_ % 4 == 0) block_ = philox(key_, next_ / 4);
-    return block_[next_++ % 4];
-  }
-
-  RandomKey key_;
-  std::uint64_t next_ = 0;
-  std::array<std::uint32_t, 4> block_{};
-};
 
 struct Stretch {
   std::int64_t begin, end;  // sequences
@@ -76,6 +34,13 @@ void cut(std::int64_t begin, std::int64_t end, std::int64_t length, std::int64_t
   }
 }
 
+// How many windows of `length` beats cover `positions` sequences (of one beat less than that more
+// beats) from whatever phase.
+std::int64_t windows_of(std::int64_t positions, std::int64_t length) {
+  const std::int64_t beats = positions + length - 1;
+  return positions == 1 ? 1 : (beats - 2) / length + 2;
+}
+
 }  // namespace
 
 Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
@@ -93,6 +58,7 @@ Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
       break;
     case Shuffle::full:
     case Shuffle::stretches:
+    case Shuffle::windows:
       section_records_ = index.records();
       break;
     case Shuffle::stream:
@@ -102,12 +68,21 @@ Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
   start(0);
 }
 
+std::int64_t Sampler::sequences() const {
+  if (options_.shuffle != Shuffle::windows) return index_.sequences();
+  std::int64_t windows = 0;
+  for (std::int64_t r = 0; r < index_.records(); ++r) {
+    windows += windows_of(index_.first_sequence(r + 1) - index_.first_sequence(r), index_.length());
+  }
+  return windows;
+}
+
 std::int64_t Sampler::batches() const {
-  return (index_.sequences() + options_.batch_size - 1) / options_.batch_size;
+  return (sequences() + options_.batch_size - 1) / options_.batch_size;
 }
 
 std::int64_t Sampler::max_distinct_beats() const {
-  const std::int64_t batch = std::min(options_.batch_size, index_.sequences());
+  const std::int64_t batch = std::min(options_.batch_size, sequences());
   const std::int64_t overlap = index_.length() - 1;
   // A stretch of n consecutive sequences has n + T - 1 beats: the more stretches, the more beats.
   // The most that fit into a batch: the shortest there can be, one cut by the batch at either end.
@@ -127,10 +102,10 @@ std::int64_t Sampler::max_distinct_beats() const {
   } else {
     shortest.assign(static_cast<std::size_t>(batch), 1);
   }
-  std::int64_t stretches = 0, sequences = 0;
+  std::int64_t stretches = 0, taken = 0;
   for (const std::int64_t n : shortest) {
-    if (sequences >= batch) break;
-    sequences += n;
+    if (taken >= batch) break;
+    taken += n;
     ++stretches;
   }
   // Both ends of the batch may cut a stretch: one more than whole ones alone would make.
@@ -143,7 +118,7 @@ void Sampler::start(std::int64_t epoch, std::int64_t first_batch) {
   records_.resize(static_cast<std::size_t>(index_.records()));
   std::iota(records_.begin(), records_.end(), 0);
   if (options_.shuffle == Shuffle::stream) {
-    UniformIntegers({options_.seed, static_cast<std::uint32_t>(epoch), records_stream})
+    RandomStream({options_.seed, static_cast<std::uint32_t>(epoch), records_stream})
         .shuffle(records_);
   }
   section_begin_ = section_end_ = 0;
@@ -165,7 +140,7 @@ void Sampler::enter_section() {
   if (section_begin_ == section_end_) return;
 
   const auto section = static_cast<std::uint32_t>(section_begin_ / section_records_);
-  UniformIntegers random(
+  RandomStream random(
       {options_.seed, static_cast<std::uint32_t>(epoch_), section_stream + section});
   std::vector<Stretch> stretches;
   for (std::int64_t i = section_begin_; i < section_end_; ++i) {
@@ -174,11 +149,20 @@ void Sampler::enter_section() {
     if (options_.shuffle == Shuffle::stretches) {
       cut(begin, end, options_.stretch_length, 1 + random.below(options_.stretch_length),
           stretches);
+    } else if (options_.shuffle == Shuffle::windows) {
+      // The first and the last are moved to the record's ends.
+      const std::int64_t phase = random.below(index_.length());
+      for (std::int64_t w = 0; w < windows_of(end - begin, index_.length()); ++w) {
+        const std::int64_t first = std::clamp(begin + w * index_.length() - phase, begin, end - 1);
+        stretches.push_back({first, first + 1});
+      }
     } else {
       stretches.push_back({begin, end});
     }
   }
-  if (options_.shuffle == Shuffle::stretches) random.shuffle(stretches);
+  if (options_.shuffle == Shuffle::stretches || options_.shuffle == Shuffle::windows) {
+    random.shuffle(stretches);
+  }
   for (const Stretch& stretch : stretches) {
     for (std::int64_t s = stretch.begin; s < stretch.end; ++s) order_.push_back(s);
   }

@@ -2,7 +2,7 @@
 //
 // Orders are pure functions of (seed, epoch): Fisher-Yates on Philox words, the same on every
 // machine and for any number of threads. An epoch is cut into batches of exactly B sequences; the
-// last may be smaller. Four ways:
+// last may be smaller. Five ways:
 //
 //   none       as they stand: for evaluation
 //   full       a random permutation of all sequences
@@ -11,6 +11,10 @@
 //              patients less. Every record is cut every L sequences from a random phase of its own;
 //              what would be shorter than L/2 at its ends joins the stretch beside it. So stretches
 //              are L/2 to 2L long, except in records that are shorter themselves.
+//   windows    for models that label every beat: sequences that overlap as little as they can.
+//   Every
+//              record is cut every T beats, from a random phase of its own; a first and a last
+//              sequence lie at its ends. The windows are permuted.
 //   stream     for stores larger than memory: the records are permuted and taken K at a time, and
 //              the sequences of these K are permuted. At most 2K records are needed at any time.
 #pragma once
@@ -23,9 +27,9 @@
 
 namespace ekgine {
 
-enum class Shuffle { none, full, stretches, stream };
+enum class Shuffle { none, full, stretches, stream, windows };
 
-// Those that training may take.
+// Those that a run may ask for; the model asks for windows.
 constexpr auto choices_of(Shuffle) {
   using enum Shuffle;
   return std::to_array<Choice<Shuffle>>(
@@ -51,7 +55,9 @@ class Sampler {
   Sampler(const SequenceIndex& index, SamplerOptions options);
 
   const SamplerOptions& options() const { return options_; }
-  std::int64_t batches() const;  // of an epoch
+  // Of an epoch.
+  std::int64_t sequences() const;
+  std::int64_t batches() const;
 
   // Upper bound of the distinct beats in any batch of any epoch.
   std::int64_t max_distinct_beats() const;

@@ -245,5 +245,56 @@ TEST(Sampler, NamesWhatIsWrong) {
                "streaming -1 records at a time: expected 1 or more");
 }
 
+// Windows of a record lie one after another, but for the first and the last, and cover it.
+TEST(Sampler, CutsRecordsIntoWindows) {
+  testing::Random random(3);
+  for (int round = 0; round < 300; ++round) {
+    const std::int64_t length = random.integer(1, 12);
+    std::vector<std::int64_t> beats;
+    for (std::int64_t r = random.integer(1, 6); r > 0; --r) {
+      beats.push_back(random.integer(length, length + random.integer(0, 60)));
+    }
+    const SequenceIndex index = make_index(beats, length);
+    Sampler sampler(
+        index,
+        {.shuffle = Shuffle::windows, .batch_size = random.integer(1, 9), .seed = random.word()});
+    std::vector<std::int64_t> order = order_of(sampler, random.integer(0, 5));
+    ASSERT_EQ(std::ssize(order), sampler.sequences());
+    std::sort(order.begin(), order.end());
+    std::vector<int> visits(static_cast<std::size_t>(index.beats()));
+    for (const std::int64_t s : order) {
+      const std::int64_t first = index.first_beat_of(s);
+      ASSERT_EQ(index.record_of_beat(first), index.record_of_beat(first + length - 1));
+      for (std::int64_t b = first; b < first + length; ++b) ++visits[static_cast<std::size_t>(b)];
+    }
+    for (std::int64_t b = 0; b < index.beats(); ++b) {
+      const std::int64_t r = index.record_of_beat(b);
+      const int seen = visits[static_cast<std::size_t>(b)];
+      ASSERT_GE(seen, 1) << "beat " << b << ", sequences of " << length;
+      const bool inside = b >= index.first_beat(r) + length && b < index.first_beat(r + 1) - length;
+      ASSERT_LE(seen, inside ? 1 : 3) << "beat " << b << ", sequences of " << length;
+    }
+  }
+}
+
+TEST(Sampler, CutsWindowsFromAnotherPhaseInEveryEpoch) {
+  const SequenceIndex index = make_index({500}, 16);
+  Sampler sampler(index, {.shuffle = Shuffle::windows, .batch_size = 8, .seed = 1});
+  std::set<std::int64_t> phases;
+  for (std::int64_t epoch = 0; epoch < 40; ++epoch) {
+    for (const std::int64_t s : order_of(sampler, epoch)) phases.insert(s % 16);
+  }
+  EXPECT_GE(phases.size(), 12U);
+}
+
+TEST(Sampler, GoesOnInTheMiddleOfWindows) {
+  const SequenceIndex index = make_index({100, 37, 16}, 16);
+  Sampler sampler(index, {.shuffle = Shuffle::windows, .batch_size = 3, .seed = 4});
+  const auto all = batches_of(sampler, 2);
+  ASSERT_GE(all.size(), 3U);
+  const auto rest = batches_of(sampler, 2, 2);
+  EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 2, all.end()));
+}
+
 }  // namespace
 }  // namespace ekgine
