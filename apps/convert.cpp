@@ -70,9 +70,9 @@ void run(ConvertArguments& o) {
   Model model(weights.config, device, ParameterSet::Use::inference, 0);
   model.load(weights.state, o.input);
   if (!o.normalise_on.empty()) {
-    const Store store(o.data, weights.config.beat_unit);
+    const Store store(o.data, weights.config.input());
     MemoryDataset records(store, o.normalise_on, weights.config.sequence_length);
-    normalise_on(model, records);
+    normalise_on(model, records, records.index().records());
     weights.state = model.state();
   }
   if (o.output.ends_with(".onnx")) {

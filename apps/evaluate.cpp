@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <optional>
 
@@ -15,6 +17,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "data/preprocess.h"
+#include "data/pseudo_records.h"
 #include "evaluation/evaluation.h"
 #include "model/keras_import.h"
 #include "model/model.h"
@@ -34,6 +37,7 @@ struct EvaluateArguments {
   PrecisionChoice precision = PrecisionChoice::f32;
   std::vector<std::string> records, normalise_on;
   std::optional<std::int64_t> fold;
+  bool pseudo_records = false;
 };
 
 // Where the records are: a store, or a database, of which they are cut as preprocess does.
@@ -70,7 +74,7 @@ void tell_label_map(const ModelWeights& weights, const std::string& file, const 
 // Opens the store, or says how records of the database are to be cut: by the protocol's label map,
 // else by the weights' own. Errors: weights that do not go with it.
 Source open_source(const EvaluateArguments& o, const ModelWeights& weights) {
-  Source source{{}, o.database, o.beats, nullptr, weights.config.beat_unit};
+  Source source{{}, o.database, o.beats, nullptr, weights.config.input()};
   if (o.database.empty()) source.store.emplace(o.data, source.unit);
   if (o.split.protocol) {
     source.label_map = &protocol_label_map(*o.split.protocol);
@@ -101,10 +105,10 @@ std::string choose_normalisation(Model& model, const Source& source, const Evalu
     const std::int64_t length = model.config().sequence_length;
     if (source.store) {
       MemoryDataset training(*source.store, o.normalise_on, length);
-      normalise_on(model, training);
+      normalise_on(model, training, training.index().records());
     } else {
       MemoryDataset training(source.read(o.normalise_on), length);
-      normalise_on(model, training);
+      normalise_on(model, training, training.index().records());
     }
     return fmt::format("{} records given with --normalise-on", o.normalise_on.size());
   }
@@ -161,6 +165,22 @@ void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
   print_json(json);
 }
 
+// What is made of the records: see data/pseudo_records.h. Errors: of none.
+std::vector<RecordBeats> made_of(const std::vector<RecordBeats>& records, const Store& store,
+                                 const ModelConfig& model) {
+  if (model.input() != BeatUnit::features) {
+    fail_usage("--pseudo-records: {} takes none", model.name);
+  }
+  std::vector<RecordBeats> made;
+  for (std::uint32_t r = 0; r < records.size(); ++r) {
+    std::ranges::move(
+        pseudo_records(records[r], store.read_waves(records[r].name), 0, r, model.sequence_length),
+        std::back_inserter(made));
+  }
+  if (made.empty()) fail("--pseudo-records: none can be made of these records");
+  return made;
+}
+
 void check_usage(const EvaluateArguments& o) {
   if (o.data.empty() == o.database.empty()) {
     fail_usage("give either --data, a store, or --database, a folder of WFDB records");
@@ -187,14 +207,15 @@ void run(EvaluateArguments& o) {
   model.load(weights.state, o.weights);
   const std::string normalisation = choose_normalisation(model, source, o);
 
-  const std::vector<RecordBeats> records = read_records(o, source, names);
+  std::vector<RecordBeats> records = read_records(o, source, names);
+  if (o.pseudo_records) records = made_of(records, *source.store, weights.config);
   const BeatTotals totals = totals_of(records);
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);
   Predictor predictor(model, device);
   Progress progress("evaluate", "beats", totals.beats);
-  const auto predictions = predict_records(predictor, weights.config.sequence_length, records,
-                                           [&](std::int64_t done) { progress.update(done); });
+  const auto predictions =
+      predict_records(predictor, records, [&](std::int64_t done) { progress.update(done); });
   progress.finish();
 
   EvaluationFacts facts =
@@ -238,7 +259,7 @@ void add_evaluate(CLI::App& program) {
       "AUC\n"
       "and average precision, confusion matrix. With --output also report, predictions and plots.");
   command->add_option("--weights", o->weights, "A .safetensors or .keras file")->required();
-  command->add_option("--data", o->data, "The store (see ekgine preprocess)");
+  CLI::Option* data = command->add_option("--data", o->data, "The store (see ekgine preprocess)");
   add_database_options(*command, *o);
   CLI::Option* records =
       add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
@@ -251,6 +272,13 @@ void add_evaluate(CLI::App& program) {
       "Take the test records of published comparisons, and report as they do: ds1ds2 is de "
       "Chazal's DS2. Classes are then those of the label map ec57");
   protocol->excludes(records)->excludes(splits);
+  command
+      ->add_flag(
+          "--pseudo-records", o->pseudo_records,
+          "Of a store: evaluate what train --pseudo-records makes of the records instead, by "
+          "random numbers of their own")
+      ->needs(data)
+      ->excludes(protocol);
   add_fold_option(*command, o->fold,
                   "Take this fold of the training records, 1 to 5, as ekgine kfold deals them by "
                   "default");

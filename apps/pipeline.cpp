@@ -54,7 +54,7 @@ void run(PipelineArguments& o, const CLI::App& command) {
   if (p.train.test_records.empty()) {
     fail_usage("no test records: give --test-records, or --splits with a file that names some");
   }
-  p.models = o.models.empty() ? model_names() : split_list(o.models);
+  p.models = o.models.empty() ? reference_model_names() : split_list(o.models);
   p.tool = program_name();
   if (p.train.output.empty()) p.train.output = "runs/pipeline";
   const nlohmann::ordered_json result =

@@ -1,7 +1,6 @@
 #include "base/beat.h"
 
 #include <cstddef>
-#include <iterator>
 
 #include "base/error.h"
 
@@ -9,7 +8,8 @@ namespace ekgine {
 
 namespace {
 
-constexpr const char* names[] = {"mV", "centred", "record", "deviation"};  // in BeatUnit's order
+// In BeatUnit's order.
+constexpr const char* names[] = {"mV", "centred", "record", "deviation", "features"};
 
 }  // namespace
 
@@ -18,8 +18,8 @@ const char* beat_unit_name(BeatUnit unit) {
 }
 
 BeatUnit beat_unit_from_name(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(names); ++i) {
-    if (name == names[i]) return static_cast<BeatUnit>(i);
+  for (const auto& [unit, known] : choices_of(BeatUnit())) {
+    if (name == known) return unit;
   }
   fail("amplitude must be mV, centred, record or deviation, got '{}'", name);
 }

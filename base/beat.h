@@ -13,15 +13,27 @@ inline constexpr std::int64_t beat_samples = 187;     // L: samples of a beat, 9
 inline constexpr std::int64_t scalogram_scales = 32;  // S: scales 1...32 of the wavelet transform
 inline constexpr int class_count = 5;                 // N, S, V, F, Q of ANSI/AAMI EC57
 
-// What the samples of beats are measured in; data/beat_unit.h says how. Files and options call it
-// `amplitude`. A model takes beats of one unit: the one it was trained on.
+inline constexpr std::int64_t beat_features = 48;  // rhythm and shape: data/beat_features.h
+// Those of them, as bits, that are the logarithm of an interval and nothing else: columns 0, 1, 15.
+inline constexpr std::uint64_t rate_features = 1U << 0 | 1U << 1 | 1U << 15;
+
+// What a beat is given as, in a row of numbers: its samples, in one of four units
+// (data/beat_unit.h; files and options call the unit `amplitude`), or what has been measured of it.
+// A model takes beats of one unit: the one it was trained on.
 enum class BeatUnit {
   millivolts,  // "mV": as recorded
   centred,     // "centred": mV without the beat's offset
   record,      // "record": without the offset, in typical beats of the record
   deviation,   // "deviation": the same less the record's typical beat
+  features,    // "features": no samples, but beat_features numbers
 };
 
+// Length of the row.
+constexpr std::int64_t row_width(BeatUnit unit) {
+  return unit == BeatUnit::features ? beat_features : beat_samples;
+}
+
+// Those of samples.
 constexpr auto choices_of(BeatUnit) {
   using enum BeatUnit;
   return std::to_array<Choice<BeatUnit>>(
@@ -29,13 +41,21 @@ constexpr auto choices_of(BeatUnit) {
 }
 
 const char* beat_unit_name(BeatUnit unit);
-// The inverse. Errors list the names there are.
+// The inverse, of units of samples. Errors list the names there are.
 BeatUnit beat_unit_from_name(std::string_view name);
 
-// Beats in memory of others, (n, beat_samples), all in one unit.
+// Beats in memory of others, (n, row_width(unit)), all in one unit.
 struct BeatSpan {
   std::span<const float> samples;
   BeatUnit unit;
+
+  std::int64_t width() const { return row_width(unit); }
+  std::int64_t count() const { return std::ssize(samples) / width(); }
+  BeatSpan part(std::int64_t first, std::int64_t beats) const {
+    return {samples.subspan(static_cast<std::size_t>(first * width()),
+                            static_cast<std::size_t>(beats * width())),
+            unit};
+  }
 };
 
 }  // namespace ekgine

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -66,6 +67,15 @@ void measure_in(BeatUnit unit, RecordBeats& record) {
   }
   if (unit == BeatUnit::millivolts) return;
   if (record.size() == 0) {
+    record.unit = unit;
+    return;
+  }
+  if (unit == BeatUnit::features) {
+    if (std::ssize(record.features) != record.size() * beat_features) {
+      fail("record {}: has no features: its store is an older one (run preprocess again)",
+           record.name);
+    }
+    record.beats = std::exchange(record.features, {});
     record.unit = unit;
     return;
   }

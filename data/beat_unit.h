@@ -20,8 +20,10 @@ namespace ekgine {
 //   centred    y = x − median(x)
 //   record     y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
 //   deviation  y[t] = z[t] − the median over the record's beats of z[t],  z = y of `record`
+//   features   the record's features instead of its samples
 // Labels are not looked at, beats of all classes count. The median of an even number of values is
-// the mean of the middle two. Errors: the beats are not in mV; A is zero.
+// the mean of the middle two. Errors: the beats are not in mV; A is zero; no features
+// are known.
 void measure_in(BeatUnit unit, RecordBeats& record);
 
 }  // namespace ekgine

@@ -49,9 +49,9 @@ struct BeatOptions {
 struct RecordBeats {
   std::string name;  // of the record
   std::string lead;  // that they are cut from
-  // (n, 187), in `unit`. Samples in mV are multiples of 1/gain of a few bits' width: float holds
-  // them to 6e-8, far below the amplifier's noise and the rounding of the float model that reads
-  // them.
+  // (n, row_width(unit)), in `unit`. Samples in mV are multiples of 1/gain of a few bits' width:
+  // float holds them to 6e-8, far below the amplifier's noise and the rounding of the float model
+  // that reads them.
   std::vector<float> beats;
   BeatUnit unit = BeatUnit::millivolts;  // as beats are cut; measure_in() gives them another
   // (187) what measure_in() subtracted from each beat; empty but in the unit `deviation`.
@@ -59,7 +59,7 @@ struct RecordBeats {
   std::vector<std::int32_t> labels;     // (n) classes of the label map
   std::vector<char> symbols;            // (n) annotation symbols
   std::vector<std::int64_t> r_samples;  // (n) positions of R in the record, at its own rate
-  // (n, 48), of data/beat_features.h; empty where they are not known.
+  // (n, beat_features), of data/beat_features.h; empty where they are not known.
   std::vector<float> features;
   BeatWaves waves;                    // empty where they are not known or were not read
   double frequency = beat_frequency;  // Hz, of the record: what r_samples count
@@ -70,7 +70,7 @@ struct RecordBeats {
 
   std::int64_t size() const { return std::ssize(labels); }
   std::span<const float> beat(std::int64_t i) const {
-    return std::span(beats).subspan(static_cast<std::size_t>(i * beat_samples), beat_samples);
+    return BeatSpan{beats, unit}.part(i, 1).samples;
   }
 };
 

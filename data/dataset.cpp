@@ -61,8 +61,8 @@ struct MemoryDataset::Content {
   std::vector<std::int32_t> labels;
   std::vector<std::optional<Moments>> moments;
 
-  void reserve(std::int64_t total) {
-    beats.reserve(static_cast<std::size_t>(total * beat_samples));
+  void reserve(std::int64_t total, BeatUnit of) {
+    beats.reserve(static_cast<std::size_t>(total * row_width(of)));
     labels.reserve(static_cast<std::size_t>(total));
   }
 
@@ -87,7 +87,8 @@ struct MemoryDataset::Content {
       bytes += store.file_bytes(entry.name);
     }
     // What is there bounds what is claimed.
-    content.reserve(std::min(total, bytes / std::int64_t{beat_samples * sizeof(float)}));
+    content.reserve(std::min(total, bytes / std::int64_t{beat_samples * sizeof(float)}),
+                    store.unit());
     store.read_all(records, [&](RecordBeats&& record, const std::optional<Moments>& moments) {
       content.append(record);
       content.moments.push_back(moments);
@@ -117,8 +118,7 @@ MemoryDataset::MemoryDataset(std::span<const RecordBeats> records, std::int64_t 
 
 std::span<const float> MemoryDataset::beats(std::int64_t record) const {
   const std::int64_t first = index().first_beat(record), last = index().first_beat(record + 1);
-  return std::span(beats_).subspan(static_cast<std::size_t>(first * beat_samples),
-                                   static_cast<std::size_t>((last - first) * beat_samples));
+  return BeatSpan{beats_, unit()}.part(first, last - first).samples;
 }
 
 namespace {

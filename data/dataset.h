@@ -73,7 +73,7 @@ class Dataset {
 
   // Says that until the next call only beats of these records are asked for.
   virtual void hold(std::span<const std::int64_t> records) = 0;
-  // (n, 187), in unit(): all beats of a record that is held.
+  // (n, row_width(unit())): all beats of a record that is held.
   virtual std::span<const float> beats(std::int64_t record) const = 0;
 
   // (records, 187) what was subtracted from the beats of each record; empty but in the unit
@@ -93,7 +93,8 @@ class Dataset {
   ClassCounts class_counts_{};
 };
 
-// All beats in memory, contiguous: about 750 bytes each, 82 MB for the whole of MIT-BIH.
+// All beats in memory, contiguous: samples are about 750 bytes each, 82 MB for the whole of
+// MIT-BIH.
 class MemoryDataset final : public Dataset {
  public:
   // Loads `records` of the store, in that order. Errors: see Store and SequenceIndex.
@@ -104,7 +105,7 @@ class MemoryDataset final : public Dataset {
   void hold(std::span<const std::int64_t>) override {}
   std::span<const float> beats(std::int64_t record) const override;
   std::vector<float> typical_beats() const override { return typical_; }
-  std::span<const float> all_beats() const { return beats_; }  // (n, 187), in unit()
+  std::span<const float> all_beats() const { return beats_; }  // (n, row_width(unit()))
 
  private:
   struct Content;

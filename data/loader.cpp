@@ -24,20 +24,20 @@ Loader::Loader(Dataset& dataset, SamplerOptions options, bool share_beats)
     : dataset_(dataset),
       sampler_(dataset.index(), options),
       share_beats_(share_beats),
+      label_all_(options.shuffle == Shuffle::windows),
       max_beats_(share_beats ? sampler_.max_distinct_beats()
-                             : std::min(options.batch_size, dataset.index().sequences()) *
+                             : std::min(options.batch_size, sampler_.sequences()) *
                                    dataset.index().length()) {
-  const auto size =
-      static_cast<std::size_t>(std::min(options.batch_size, dataset.index().sequences()));
+  const auto size = static_cast<std::size_t>(std::min(options.batch_size, sampler_.sequences()));
   const auto used = size * static_cast<std::size_t>(dataset.index().length());
   free_.reserve(buffers);
   ready_.reserve(buffers);
   for (int i = 0; i < buffers; ++i) {
     auto batch = std::make_unique<Batch>();
-    batch->beats.reserve(static_cast<std::size_t>(max_beats_ * beat_samples));
+    batch->beats.reserve(static_cast<std::size_t>(max_beats_ * row_width(dataset.unit())));
     batch->beat_ids.reserve(used);  // before duplicates are removed
     batch->index.reserve(used);
-    batch->labels.reserve(size);
+    batch->labels.reserve(label_all_ ? used : size);
     batch->sequences.reserve(size);
     free_.push_back(std::move(batch));
   }
@@ -143,7 +143,10 @@ void Loader::fill(Batch& batch) {
     for (std::int64_t b = first; b < first + length; ++b) {
       batch.beat_ids.push_back(static_cast<std::int32_t>(b));
     }
-    batch.labels.push_back(dataset_.labels()[static_cast<std::size_t>(first + length - 1)]);
+    const std::span<const std::int32_t> labels = dataset_.labels().subspan(
+        static_cast<std::size_t>(first), static_cast<std::size_t>(length));
+    batch.labels.insert(batch.labels.end(), label_all_ ? labels.begin() : labels.end() - 1,
+                        labels.end());
   }
 
   batch.index.resize(batch.beat_ids.size());
@@ -165,13 +168,13 @@ void Loader::fill(Batch& batch) {
   }
 
   batch.unit = dataset_.unit();
-  batch.beats.resize(batch.beat_ids.size() * beat_samples);
+  const std::int64_t width = row_width(batch.unit);
+  batch.beats.resize(batch.beat_ids.size() * static_cast<std::size_t>(width));
   float* beat = batch.beats.data();
   for (const std::int64_t id : batch.beat_ids) {
     const std::int64_t record = sequences.record_of_beat(id);
-    const float* from =
-        dataset_.beats(record).data() + (id - sequences.first_beat(record)) * beat_samples;
-    beat = std::copy_n(from, beat_samples, beat);
+    const float* from = dataset_.beats(record).data() + (id - sequences.first_beat(record)) * width;
+    beat = std::copy_n(from, width, beat);
   }
 }
 

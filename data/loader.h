@@ -18,17 +18,17 @@
 
 namespace ekgine {
 
-// B sequences of T beats each, of which U are distinct.
+// B sequences of T beats each, of which U are distinct, and L labels for each: 1, or T.
 struct Batch {
-  std::vector<float> beats;              // (U, 187) in `unit`
+  std::vector<float> beats;              // (U, row_width(unit))
   BeatUnit unit = BeatUnit::millivolts;  // the dataset's
   std::vector<std::int32_t> beat_ids;    // (U) their numbers in the dataset
   std::vector<std::int32_t> index;       // (B, T) which of the U beats
-  std::vector<std::int32_t> labels;      // (B)
+  std::vector<std::int32_t> labels;      // (B, L)
   std::vector<std::int64_t> sequences;   // (B) their numbers in the dataset
   std::int64_t number = 0;               // of the batch in its epoch, from 0
 
-  std::int64_t size() const { return std::ssize(labels); }              // B
+  std::int64_t size() const { return std::ssize(sequences); }           // B
   std::int64_t distinct_beats() const { return std::ssize(beat_ids); }  // U
 };
 
@@ -36,7 +36,8 @@ class Loader {
  public:
   // With `share_beats` a beat that several sequences of a batch have in common stands in it once,
   // in ascending order of its number; without, U = B·T and index counts up: every sequence brings
-  // its own. The dataset must outlive the loader and belongs to it from start() to the end of the
+  // its own. With Shuffle::windows every beat of a sequence is labelled, otherwise the last. The
+  // dataset must outlive the loader and belongs to it from start() to the end of the
   // epoch.
   Loader(Dataset& dataset, SamplerOptions options, bool share_beats);
   Loader(const Loader&) = delete;
@@ -44,7 +45,9 @@ class Loader {
   // Stops at once; batches not yet taken are lost.
   ~Loader();
 
-  std::int64_t batches() const { return sampler_.batches(); }  // of an epoch
+  // Of an epoch.
+  std::int64_t batches() const { return sampler_.batches(); }
+  std::int64_t sequences() const { return sampler_.sequences(); }
   // Upper bound of U in any batch, for those who reserve memory once.
   std::int64_t max_beats() const { return max_beats_; }
 
@@ -62,7 +65,7 @@ class Loader {
 
   Dataset& dataset_;
   Sampler sampler_;  // used by the thread after construction; its constants by all
-  bool share_beats_;
+  bool share_beats_, label_all_;
   std::int64_t max_beats_;
 
   std::mutex mutex_;

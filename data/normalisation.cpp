@@ -77,4 +77,24 @@ Normalisation compute_normalisation(Dataset& dataset,
   return result;
 }
 
+Normalisation feature_normalisation(Dataset& dataset, std::int64_t records) {
+  constexpr auto width = static_cast<std::size_t>(beat_features);
+  Normalisation result{std::vector<double>(width), std::vector<double>(width)};
+  const auto beats = static_cast<double>(dataset.index().first_beat(records));
+  const auto for_each_value = [&dataset, records](const auto& visit) {
+    for (std::int64_t r = 0; r < records; ++r) {
+      dataset.hold({&r, 1});
+      const std::span<const float> rows = dataset.beats(r);
+      for (std::size_t i = 0; i < rows.size(); ++i) visit(i % width, static_cast<double>(rows[i]));
+    }
+  };
+  for_each_value([&](std::size_t c, double x) { result.mean[c] += x / beats; });
+  for_each_value([&](std::size_t c, double x) {
+    const double deviation = x - result.mean[c];
+    result.std[c] += deviation * deviation / beats;
+  });
+  for (double& std : result.std) std = std > 1e-12 ? std::sqrt(std) : 1;
+  return result;
+}
+
 }  // namespace ekgine

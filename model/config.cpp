@@ -21,10 +21,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::pair<const char*, architecture::Set> architectures[] = {
-    {"Main_Model", architecture::main},
-    {"AttentionOnly", architecture::attention_only},
-    {"CNNLSTM_Model", architecture::cnn_lstm},
-    {"Baseline_Model", architecture::baseline},
+    {"Main_Model", architecture::main},        {"AttentionOnly", architecture::attention_only},
+    {"CNNLSTM_Model", architecture::cnn_lstm}, {"Baseline_Model", architecture::baseline},
+    {"Rhythm_Model", architecture::rhythm},
 };
 
 // A set of one, or 0 for a name that is none.
@@ -68,6 +67,14 @@ std::vector<std::string> model_names() {
   return names;
 }
 
+std::vector<std::string> reference_model_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, set] : architectures) {
+    if ((set & architecture::of_samples) != 0) names.emplace_back(name);
+  }
+  return names;
+}
+
 void ModelConfig::check() const {
   if (architecture_of(name) == 0) {
     fail_option({"model"}, "model '{}' is unknown ({} are there){}", name,
@@ -75,15 +82,19 @@ void ModelConfig::check() const {
   }
   for_each_of(*this, [](const auto& option, const auto& value) { check_option(option, value); });
   // With an even kernel "same" padding is lopsided: a beat would see more of one side.
-  if (architecture_of(name) == architecture::main && kernel_size % 2 == 0) {
+  if ((architecture_of(name) & architecture::with_convolution) != 0 && kernel_size % 2 == 0) {
     fail_option({"kernel-size"}, "kernel size must be odd, got {}", kernel_size);
   }
 }
 
+bool ModelConfig::labels_every_beat() const {
+  return architecture_of(name) == architecture::rhythm;
+}
+
 void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
-  if (unit == beat_unit) return;
+  if (unit == input()) return;
   fail("{}: the beats' amplitude is {}, the model takes {}", whose, beat_unit_name(unit),
-       beat_unit_name(beat_unit));
+       beat_unit_name(input()));
 }
 
 json ModelConfig::to_json() const {

@@ -15,27 +15,43 @@ namespace ekgine {
 
 // The architectures there are, by the names that ModelConfig takes.
 std::vector<std::string> model_names();
+// The four of them that the reference has.
+std::vector<std::string> reference_model_names();
 
 struct ModelConfig {
   // Main_Model (CNN-Conformer), AttentionOnly (without its convolution along the beats),
-  // CNNLSTM_Model (an LSTM instead) or Baseline_Model (mean over the beats).
+  // CNNLSTM_Model (an LSTM instead) or Baseline_Model (mean over the beats), which label the last
+  // beat of a sequence; or Rhythm_Model (a Conformer over features of the beats), which labels all.
   std::string name = "Main_Model";
   std::int64_t sequence_length = 3;  // T: beats per sequence
   std::int64_t embed_dim = 128;      // D: width of a beat's feature vector
   // Each architecture ignores what it does not have.
   std::int64_t num_heads = 8;          // of attention, each of width embed_dim
   std::int64_t ff_dim_multiplier = 4;  // width of the feed-forward modules / embed_dim
-  std::int64_t kernel_size = 11;       // Main_Model's depthwise convolution along the beats; odd
-  std::int64_t num_blocks = 1;         // of Main_Model and AttentionOnly
-  double dropout = 0.2;                // rate in their blocks, in [0, 1)
+  std::int64_t kernel_size = 11;       // of the depthwise convolution along the beats; odd
+  std::int64_t num_blocks = 1;         // Conformer or attention blocks
+  double dropout = 0.2;                // rate in the blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
-  BeatUnit beat_unit = BeatUnit::millivolts;  // what the beats that it takes are measured in
+  // Of Rhythm_Model, in training: noise on its features, in standard deviations of theirs, and the
+  // share of them that a sequence is left without, in [0, 1).
+  double feature_noise = 0.1, feature_dropout = 0.15;
+  // And the standard deviation of the logarithm of a factor on a sequence's heart rate.
+  double rate_jitter = 0.2;
+  // What the beats that it takes are measured in; Rhythm_Model takes BeatUnit::features, whatever
+  // stands here.
+  BeatUnit beat_unit = BeatUnit::millivolts;
 
   bool operator==(const ModelConfig&) const = default;
 
   // Throws an Error that names the first hyperparameter out of its range:
   // "num heads must be 1 to 256, got 0".
   void check() const;
+  // Whether each beat of a sequence gets a label, or the last alone.
+  bool labels_every_beat() const;
+  std::int64_t labels_per_sequence() const { return labels_every_beat() ? sequence_length : 1; }
+  // What a beat has to be given as.
+  BeatUnit input() const { return labels_every_beat() ? BeatUnit::features : beat_unit; }
+
   // Fails unless the model takes beats measured in `unit`. `whose` opens the text:
   // "prediction: the beats' amplitude is mV, the model takes deviation".
   void check_beats(BeatUnit unit, std::string_view whose) const;

@@ -203,6 +203,9 @@ std::string variables_file(const ModelWeights& weights, const std::string& file)
 
 void export_keras(const fs::path& path, const ModelWeights& weights) {
   const std::string file = path.string();
+  if (weights.config.labels_every_beat()) {
+    fail("{}: {} has no form in Keras", file, weights.config.name);
+  }
   const ZipMember members[] = {
       {"metadata.json", ordered_json{{"keras_version", keras_version}}.dump()},
       {"config.json", graph(weights.config).dump()},

@@ -45,12 +45,13 @@ class VariableList {
     add(layer, 1, name + ".bias", {out});
   }
 
-  std::vector<KerasVariable> finish() {
+  // `width` of what is normalised.
+  std::vector<KerasVariable> finish(std::int64_t width) {
     for (const std::string statistic : {"mean", "std"}) {
       all_.push_back({.path = fmt::format("{}/{}", keras_normalisation, statistic),
                       .name = "normalisation." + statistic,
-                      .shape = {beat_samples},
-                      .stored = {beat_samples},
+                      .shape = {width},
+                      .stored = {width},
                       .optional = true});
     }
     return std::move(all_);
@@ -84,7 +85,9 @@ void add_attention(VariableList& variables, const ModelConfig& config, const std
                    const std::string& name) {
   const std::int64_t d = config.embed_dim, heads = config.num_heads;
   variables.add_norm(layer + "/layer_norm", name + ".norm", d);
-  variables.add(layer + "/pos_embedding", 0, name + ".position", {config.sequence_length, d});
+  if (!config.labels_every_beat()) {
+    variables.add(layer + "/pos_embedding", 0, name + ".position", {config.sequence_length, d});
+  }
   for (const std::string projection : {"query", "key", "value"}) {
     const std::string dense = layer + "/mha/" + projection + "_dense";
     variables.add(dense, 0, name + "." + projection + ".weight", {d, heads, d});
@@ -114,9 +117,14 @@ std::string keras_repeat(const std::string& first, std::int64_t index) {
 
 std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
   VariableList variables;
-  add_feature_extractor(variables, config);
   std::int64_t width = config.embed_dim;
-  if (config.name == "Main_Model") {
+  if (config.input() == BeatUnit::features) {
+    variables.add_dense("layers/dense_1", "projection.dense1", beat_features, 2 * width);
+    variables.add_dense("layers/dense_2", "projection.dense2", 2 * width, width);
+  } else {
+    add_feature_extractor(variables, config);
+  }
+  if (config.name == "Main_Model" || config.name == "Rhythm_Model") {
     for (std::int64_t i = 0; i < config.num_blocks; ++i) {
       const std::string layer =
           std::string("layers/") + keras_repeat(keras_conformer_block.group, i);
@@ -143,7 +151,7 @@ std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
     variables.add("layers/lstm/cell", 2, "lstm.bias", {4 * width});
   }
   variables.add_dense("layers/dense", "classifier", width, class_count);
-  return variables.finish();
+  return variables.finish(row_width(config.input()));
 }
 
 }  // namespace ekgine

@@ -13,16 +13,21 @@ namespace ekgine {
 Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, std::uint64_t seed)
     : config_((config.check(), config)),
       parameters_(device),
-      features_(parameters_, "features", config.embed_dim),
-      normalisation_mean_(parameters_.add_buffer("normalisation.mean", {beat_samples},
+      normalisation_mean_(parameters_.add_buffer("normalisation.mean", {row_width(config.input())},
                                                  std::numeric_limits<double>::quiet_NaN())),
-      normalisation_std_(parameters_.add_buffer("normalisation.std", {beat_samples},
+      normalisation_std_(parameters_.add_buffer("normalisation.std", {row_width(config.input())},
                                                 std::numeric_limits<double>::quiet_NaN())) {
+  if (config.input() == BeatUnit::features) {
+    projection_.emplace(parameters_, "projection", config);
+  } else {
+    features_.emplace(parameters_, "features", config.embed_dim);
+  }
   const std::int64_t ff_dim = config.ff_dim_multiplier * config.embed_dim;
   std::int64_t width = config.embed_dim;
-  if (config.name == "Main_Model") {
+  if (config.name == "Main_Model" || config.name == "Rhythm_Model") {
+    const std::int64_t positions = config.name == "Main_Model" ? config.sequence_length : 0;
     for (std::int64_t i = 0; i < config.num_blocks; ++i) {
-      conformer_.emplace_back(parameters_, fmt::format("encoder.{}", i), config.sequence_length,
+      conformer_.emplace_back(parameters_, fmt::format("encoder.{}", i), positions,
                               config.embed_dim, config.num_heads, ff_dim, config.kernel_size,
                               config.dropout);
     }
@@ -40,15 +45,21 @@ Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, s
 }
 
 Tensor Model::encode(Tape& tape, const Tensor& beats) const {
+  if (projection_) {
+    return (*projection_)(tape, beats, normalisation_mean_.value, normalisation_std_.value);
+  }
   const Tensor scalograms = morlet_cwt(tape, beats, scalogram_scales, normalisation_mean_.value,
                                        normalisation_std_.value);
-  return features_(tape, scalograms);
+  return (*features_)(tape, scalograms);
 }
 
 Tensor Model::classify(Tape& tape, const Tensor& features) const {
   Tensor x = features;
   for (const ConformerBlock& block : conformer_) x = block(tape, x);
   for (const AttentionBlock& block : attention_) x = block(tape, x);
+  if (config_.labels_every_beat()) {
+    return (*classifier_)(tape, x).reshape({x.shape()[0] * x.shape()[1], class_count});
+  }
   return (*classifier_)(tape, lstm_ ? (*lstm_)(tape, x) : global_avg_pool(tape, x));
 }
 

@@ -1,4 +1,4 @@
-// A classifier of heartbeats: raw beats in, class logits out.
+// A classifier of heartbeats: beats in, class logits out.
 #pragma once
 
 #include <cstdint>
@@ -28,18 +28,20 @@ class Model {
   const ParameterSet& parameters() const { return parameters_; }
   Device& device() const { return parameters_.device(); }
 
-  // Beats (U, beat_samples) in config().beat_unit → features (U, D). A tensor does not know its
-  // unit: whoever makes one of beats calls config().check_beats().
+  // Beats (U, row_width) in config().input() → features (U, D). A tensor does not know its unit:
+  // whoever makes one of beats calls config().check_beats().
   Tensor encode(Tape& tape, const Tensor& beats) const;
-  // Features of sequences (B,T,D) → logits (B,5). T is at most the configured sequence length for
-  // models with a position table (Main_Model, AttentionOnly), and any number otherwise.
+  // Features of sequences (B,T,D) → logits (B,5), or (B·T,5) where every beat is labelled. T is at
+  // most the configured sequence length for models with a position table (Main_Model,
+  // AttentionOnly), and any number otherwise.
   Tensor classify(Tape& tape, const Tensor& features) const;
-  // Both, where sequence b consists of the beats index[b,0...T): beats (U, beat_samples),
-  // index (B,T) of i32 in [0,U) → logits (B,5).
+  // Both, where sequence b consists of the beats index[b,0...T): beats (U, row_width),
+  // index (B,T) of i32 in [0,U) → logits as of classify().
   Tensor forward(Tape& tape, const Tensor& beats, const Tensor& index) const;
 
-  // Mean and standard deviation of the scalograms' columns over the training records (beat_samples
-  // each): what inputs are normalised with. Part of the weights.
+  // Mean and standard deviation over the training records of what a beat is first turned into, per
+  // column of the scalograms or per feature (row_width each): inputs are normalised with them. Part
+  // of the weights.
   void set_normalisation(std::span<const double> mean, std::span<const double> std);
   // False until set or loaded: Keras models carry none, and encode() would return NaN.
   bool has_normalisation() const;
@@ -53,8 +55,10 @@ class Model {
  private:
   ModelConfig config_;
   ParameterSet parameters_;
-  FeatureExtractor features_;
-  // Of these the architecture has one kind or none.
+  // Of these the architecture has one.
+  std::optional<FeatureExtractor> features_;
+  std::optional<FeatureProjection> projection_;
+  // Of these it has one kind or none.
   std::vector<ConformerBlock> conformer_;
   std::vector<AttentionBlock> attention_;
   std::optional<Lstm> lstm_;

@@ -61,6 +61,23 @@ Tensor FeatureExtractor::operator()(Tape& tape, const Tensor& scalograms) const 
   return batch_norm_relu_global_avg_pool(tape, conv2d(tape, x, tape.use(conv3_)), norm3_.use(tape));
 }
 
+FeatureProjection::FeatureProjection(ParameterSet& parameters, const std::string& name,
+                                     const ModelConfig& config)
+    : spoiling_{.noise = config.feature_noise,
+                .dropout = config.feature_dropout,
+                .group = config.sequence_length,
+                .shift = config.rate_jitter,
+                .tied = rate_features},
+      dense1_(parameters, name + ".dense1", beat_features, 2 * config.embed_dim),
+      dense2_(parameters, name + ".dense2", 2 * config.embed_dim, config.embed_dim),
+      dropout_(config.dropout) {}
+
+Tensor FeatureProjection::operator()(Tape& tape, const Tensor& x, const Tensor& mean,
+                                     const Tensor& std) const {
+  const Tensor h = dense1_(tape, standardise(tape, x, mean, std, spoiling_));
+  return dense2_(tape, swish_dropout(tape, h, dropout_));
+}
+
 FeedForward::FeedForward(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
                          std::int64_t ff_dim, double dropout)
     : norm_(parameters, name + ".norm", embed_dim),
@@ -74,12 +91,14 @@ Tensor FeedForward::operator()(Tape& tape, const Tensor& x) const {
 }
 
 SelfAttention::SelfAttention(ParameterSet& parameters, const std::string& name,
-                             std::int64_t sequence_length, std::int64_t embed_dim,
-                             std::int64_t heads, double dropout)
+                             std::int64_t positions, std::int64_t embed_dim, std::int64_t heads,
+                             double dropout)
     : embed_dim_(embed_dim),
       heads_(heads),
       norm_(parameters, name + ".norm", embed_dim),
-      position_(parameters.add(name + ".position", {sequence_length, embed_dim}, uniform(0.05))),
+      position_(positions == 0
+                    ? nullptr
+                    : &parameters.add(name + ".position", {positions, embed_dim}, uniform(0.05))),
       query_weight_(parameters.add(name + ".query.weight", {embed_dim, heads, embed_dim},
                                    glorot_uniform({embed_dim, heads, embed_dim}))),
       query_bias_(parameters.add(name + ".query.bias", {heads, embed_dim}, constant(0))),
@@ -104,8 +123,9 @@ Tensor SelfAttention::project(Tape& tape, const Tensor& x, Parameter& weight,
 
 Tensor SelfAttention::operator()(Tape& tape, const Tensor& x) const {
   const Tensor normalised = norm_(tape, x);
-  const Tensor query = project(tape, add_position(tape, normalised, tape.use(position_)),
-                               query_weight_, query_bias_);
+  const Tensor asking =
+      position_ == nullptr ? normalised : add_position(tape, normalised, tape.use(*position_));
+  const Tensor query = project(tape, asking, query_weight_, query_bias_);
   const Tensor key = project(tape, normalised, key_weight_, key_bias_);
   const Tensor value = project(tape, normalised, value_weight_, value_bias_);
   const Tensor heads = attention(tape, query, key, value, dropout_);
@@ -135,11 +155,10 @@ Tensor ConvModule::operator()(Tape& tape, const Tensor& x) const {
 }
 
 ConformerBlock::ConformerBlock(ParameterSet& parameters, const std::string& name,
-                               std::int64_t sequence_length, std::int64_t embed_dim,
-                               std::int64_t heads, std::int64_t ff_dim, std::int64_t kernel_size,
-                               double dropout)
+                               std::int64_t positions, std::int64_t embed_dim, std::int64_t heads,
+                               std::int64_t ff_dim, std::int64_t kernel_size, double dropout)
     : ffn1_(parameters, name + ".ffn1", embed_dim, ff_dim, dropout),
-      attention_(parameters, name + ".attention", sequence_length, embed_dim, heads, dropout),
+      attention_(parameters, name + ".attention", positions, embed_dim, heads, dropout),
       conv_(parameters, name + ".conv", embed_dim, kernel_size, dropout),
       ffn2_(parameters, name + ".ffn2", embed_dim, ff_dim, dropout),
       norm_(parameters, name + ".norm", embed_dim) {}

@@ -1,4 +1,4 @@
-// The building blocks of the four architectures: modules own no memory, only references to the
+// The building blocks of the architectures: modules own no memory, only references to the
 // parameters they declared. Constants and initialisers are those of Keras 3.8; shapes and names are
 // listed in model/state_dict.h.
 #pragma once
@@ -9,6 +9,7 @@
 
 #include "engine/ops.h"
 #include "engine/parameter.h"
+#include "model/config.h"
 
 namespace ekgine {
 
@@ -56,6 +57,21 @@ class FeatureExtractor {
   BatchNormParameters norm1_, norm2_, norm3_;
 };
 
+// Features of beats (U, beat_features) → (U,D): standardised, then dense(2D) → swish → dropout →
+// dense(D). In training features are spoilt (kernels/standardise.h), where sequences of T beats
+// stand one after another.
+class FeatureProjection {
+ public:
+  FeatureProjection(ParameterSet& parameters, const std::string& name, const ModelConfig& config);
+  // mean, std: (beat_features)
+  Tensor operator()(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std) const;
+
+ private:
+  Spoiling spoiling_;
+  Dense dense1_, dense2_;
+  double dropout_;
+};
+
 // layer norm → dense(ff_dim) → swish → dropout → dense(D) → dropout
 class FeedForward {
  public:
@@ -70,10 +86,11 @@ class FeedForward {
 };
 
 // Layer norm, then multi-head attention of each beat to all beats of its sequence. A learned
-// position table is added to what the queries see, and to nothing else. Heads are D wide each.
+// position table is added to what the queries see, and to nothing else; with `positions` of 0 there
+// is none, and sequences may be of any length. Heads are D wide each.
 class SelfAttention {
  public:
-  SelfAttention(ParameterSet& parameters, const std::string& name, std::int64_t sequence_length,
+  SelfAttention(ParameterSet& parameters, const std::string& name, std::int64_t positions,
                 std::int64_t embed_dim, std::int64_t heads, double dropout);
   Tensor operator()(Tape& tape, const Tensor& x) const;
 
@@ -82,8 +99,9 @@ class SelfAttention {
 
   std::int64_t embed_dim_, heads_;
   LayerNorm norm_;
-  Parameter &position_, &query_weight_, &query_bias_, &key_weight_, &key_bias_, &value_weight_,
-      &value_bias_, &output_weight_, &output_bias_;
+  Parameter* position_;  // null: none
+  Parameter &query_weight_, &query_bias_, &key_weight_, &key_bias_, &value_weight_, &value_bias_,
+      &output_weight_, &output_bias_;
   double dropout_;
 };
 
@@ -105,10 +123,11 @@ class ConvModule {
 };
 
 // Gulati et al.: "Conformer: convolution-augmented transformer for speech recognition", 2020:
-// x += ½·ffn1(x); x += attention(x); x += conv(x); x += ½·ffn2(x); layer norm.
+// x += ½·ffn1(x); x += attention(x); x += conv(x); x += ½·ffn2(x); layer norm. `positions` as of
+// SelfAttention.
 class ConformerBlock {
  public:
-  ConformerBlock(ParameterSet& parameters, const std::string& name, std::int64_t sequence_length,
+  ConformerBlock(ParameterSet& parameters, const std::string& name, std::int64_t positions,
                  std::int64_t embed_dim, std::int64_t heads, std::int64_t ff_dim,
                  std::int64_t kernel_size, double dropout);
   Tensor operator()(Tape& tape, const Tensor& x) const;  // (N,T,D) → (N,T,D)

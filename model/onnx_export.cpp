@@ -333,6 +333,7 @@ const char* unit_text(BeatUnit unit) {
     case BeatUnit::record:
       return "in mV, divided by the median over the record's beats of max - min; each beat's "
              "median is taken away inside";
+    case BeatUnit::features:  // of which no file is written
     case BeatUnit::deviation:
       break;
   }
@@ -373,6 +374,9 @@ void export_onnx(const std::filesystem::path& path, const ModelWeights& weights,
                  const OnnxNotes& notes) {
   const std::string file = path.string();
   const ModelConfig& config = weights.config;
+  if (config.labels_every_beat()) {
+    fail("{}: {} takes features of beats, for which there is no ONNX file yet", file, config.name);
+  }
   check_arrays(config, weights.state, file);
   if (!weights.state.contains("normalisation.mean")) {
     fail("{}: the weights carry no normalisation statistics, which an ONNX file needs", file);

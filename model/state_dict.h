@@ -21,6 +21,12 @@
 //   classifier.{weight,bias}                       (D, 5), (5)
 //   normalisation.{mean,std}                       (187); absent from imported Keras models
 //
+// Rhythm_Model has the same encoder without attention.position, a normalisation of (48), and
+// instead of features
+//
+//   projection.dense1.{weight,bias}                (48, 2D), (2D)
+//   projection.dense2.{weight,bias}                (2D, D), (D)
+//
 // AttentionOnly has attention, one ffn (encoder.N.ffn) and norm in its encoder. CNNLSTM_Model with
 // H = lstm_units has, instead of an encoder,
 //

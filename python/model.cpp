@@ -104,7 +104,7 @@ nb::object classify(LoadedModel& model, nb::handle beats) {
     });
   } else {
     const BeatArray array = beats_of(beats, model.config().sequence_length);
-    const BeatSpan span{array.samples, model.config().beat_unit};
+    const BeatSpan span{array.samples, model.config().input()};
     probabilities = model.compute([&](Predictor& predictor) {
       return array.of_sequences() ? predictor.predict_sequences(span, between_chunks)
                                   : predictor.predict(span, between_chunks);
@@ -115,7 +115,7 @@ nb::object classify(LoadedModel& model, nb::handle beats) {
 }
 
 nb::object encode(LoadedModel& model, nb::handle beats) {
-  BeatSpan span{{}, model.config().beat_unit};
+  BeatSpan span{{}, model.config().input()};
   BeatArray array;
   if (nb::isinstance<RecordBeats>(beats)) {
     const RecordBeats& record = nb::cast<const RecordBeats&>(beats);
@@ -149,7 +149,7 @@ void add_model(nb::module_& module) {
           [](const LoadedModel& model) { return model.config().sequence_length; },
           "T: beats per sequence.")
       .def_prop_ro(
-          "unit", [](const LoadedModel& model) { return beat_unit_name(model.config().beat_unit); },
+          "unit", [](const LoadedModel& model) { return beat_unit_name(model.config().input()); },
           "What the beats that it takes are measured in: mV, centred, record or deviation.")
       .def_prop_ro("label_map", &LoadedModel::label_map,
                    "The label map behind the classes that it was trained on; \"\" where that is "
@@ -178,7 +178,7 @@ void add_model(nb::module_& module) {
       .def("__repr__", [](const LoadedModel& model) {
         return fmt::format("<ekgine.Model {}: sequences of {} beats in {}>", model.config().name,
                            model.config().sequence_length,
-                           beat_unit_name(model.config().beat_unit));
+                           beat_unit_name(model.config().input()));
       });
   module.def("load", &load, "path"_a, nb::kw_only(), "device"_a = "auto", "precision"_a = "f32",
              "Loads weights, a .safetensors file of `ekgine train` or a .keras file, to compute "

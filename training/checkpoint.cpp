@@ -113,11 +113,15 @@ void check_sizes(const ModelConfig& config, const StateDict& arrays, const std::
       fail("{}: {} is missing or not {} wide, as the options say", source, name, extent);
     }
   };
-  check("features.conv3.weight", 3, config.embed_dim);
+  if (config.input() == BeatUnit::features) {
+    check("projection.dense2.weight", 1, config.embed_dim);
+  } else {
+    check("features.conv3.weight", 3, config.embed_dim);
+  }
   if (config.name == "CNNLSTM_Model" || config.name == "Baseline_Model") return;
   const std::string last = fmt::format("encoder.{}.attention.", config.num_blocks - 1);
   check(last + "query.weight", 1, config.num_heads);
-  check(last + "position", 0, config.sequence_length);
+  if (!config.labels_every_beat()) check(last + "position", 0, config.sequence_length);
 }
 
 }  // namespace

@@ -9,9 +9,11 @@
 
 namespace ekgine {
 
-void normalise_on(Model& model, Dataset& training) {
+void normalise_on(Model& model, Dataset& training, std::int64_t records) {
   model.config().check_beats(training.unit(), "normalisation");
-  const Normalisation statistics = compute_normalisation(training);
+  const Normalisation statistics = training.unit() == BeatUnit::features
+                                       ? feature_normalisation(training, records)
+                                       : compute_normalisation(training);
   model.set_normalisation(statistics.mean, statistics.std);
 }
 

@@ -14,9 +14,10 @@
 
 namespace ekgine {
 
-// Gives the model the statistics of the scalograms of `training`. Errors: its beats are not in the
-// model's unit.
-void normalise_on(Model& model, Dataset& training);
+// Gives the model the statistics of the scalograms or features of `training`, of features those of
+// the first `records` alone: pseudo-records come after. Errors: its beats are not in the model's
+// unit.
+void normalise_on(Model& model, Dataset& training, std::int64_t records);
 
 // Fails where `weights`, of the file `source`, do not go with what the store gives: they were
 // trained with another label map, so their classes are other ones, or take beats in another unit. A

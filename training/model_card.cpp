@@ -52,6 +52,7 @@ const char* meaning(BeatUnit unit) {
     case BeatUnit::record:
       return "record: less the beat's median, over the median of max − min of the record's beats";
     case BeatUnit::deviation:
+    case BeatUnit::features:  // no amplitude
       break;
   }
   return "deviation: less the beat's median, over the median of max − min of the record's beats, "
@@ -71,11 +72,18 @@ std::string model_section(const ModelCard& card, const std::string& name,
   for (const auto& [key, value] : settings.items()) {
     if (value.is_number()) text += row({key, value.dump()});
   }
-  text += row({"input", fmt::format("{} consecutive beats of one lead, each {} samples at {} Hz "
-                                    "around its R wave",
-                                    config.sequence_length, beat_samples, beat_frequency)});
-  text += row({"amplitude", meaning(config.beat_unit)});
-  text += row({"output", "probabilities of the last beat's classes"});
+  if (config.input() == BeatUnit::features) {
+    text += row({"input", fmt::format("{} consecutive beats, each by {} features of its rhythm and "
+                                      "shape",
+                                      config.sequence_length, beat_features)});
+  } else {
+    text += row({"input", fmt::format("{} consecutive beats of one lead, each {} samples at {} Hz "
+                                      "around its R wave",
+                                      config.sequence_length, beat_samples, beat_frequency)});
+    text += row({"amplitude", meaning(config.beat_unit)});
+  }
+  text += row({"output", fmt::format("probabilities of the classes of {}",
+                                     config.labels_every_beat() ? "every beat" : "the last beat")});
   if (card.made.empty()) return text + '\n';
   text += row({"made by", plain(fmt::format("{}, {}", card.made.tool, card.made.device))});
   return text + fmt::format("\nCommand:\n\n    {}\n\n", printable(card.made.command));
@@ -193,7 +201,7 @@ std::string limits_section(const ModelCard& card) {
       "- Beats without an annotation, and those that a detector of R waves misses, are in no "
       "figure.\n"
       "- One run with one seed: another seed gives other figures.\n";
-  const BeatUnit unit = card.options.model.beat_unit;
+  const BeatUnit unit = card.options.model.input();
   if (unit == BeatUnit::record || unit == BeatUnit::deviation) {
     text +=
         "- Beats are measured by their record's typical beat, the median of all, which stands for "

@@ -79,6 +79,8 @@ inline constexpr std::tuple training_options{
            "Sequences per stretch", Range{1, 1 << 20}, "run-length"},
     Option{"encode-each", &TrainOptions::encode_each, OptionGroup::training, InSearch::varies,
            "Encode the beats of every sequence, even those that sequences share"},
+    Option{"pseudo-records", &TrainOptions::pseudo_records, OptionGroup::training, InSearch::varies,
+           "Train Rhythm_Model on pseudo-records, too: dense and frequent S, fibrillation"},
     allow_absent_classes_option,
     device_option,
     precision_option,

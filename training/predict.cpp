@@ -1,6 +1,7 @@
 #include "training/predict.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/error.h"
@@ -14,36 +15,92 @@ namespace {
 // should stay in the last-level cache; smaller chunks no longer fill the convolution's blocks. A
 // GPU wants enough of them to fill its multiprocessors.
 constexpr std::int64_t beats_per_chunk_on_cpu = 32, beats_per_chunk_on_cuda = 256;
-constexpr std::int64_t sequences_per_chunk = 512;
+// Beats that are given as features have no images.
+constexpr std::int64_t beats_per_chunk_of_features = 1024;
+// Of sequences, how many beats their beginnings may lie apart in a chunk.
+constexpr std::int64_t rows_per_chunk = 512;
+
+// The weight of position t of a window: see predict().
+double window_weight(std::int64_t t, std::int64_t length) {
+  return 1.02 - std::abs(static_cast<double>(2 * t + 1) / static_cast<double>(length) - 1);
+}
+
+// Weighted means of what windows say of the same beats.
+class BeatMeans {
+ public:
+  explicit BeatMeans(std::int64_t beats)
+      : sums_(static_cast<std::size_t>(beats * class_count)),
+        weights_(static_cast<std::size_t>(beats)) {}
+
+  // What a window says of its beats, from `first` on.
+  void add(std::int64_t first, std::span<const float> probabilities) {
+    const std::int64_t length = std::ssize(probabilities) / class_count;
+    for (std::int64_t t = 0; t < length; ++t) {
+      const double weight = window_weight(t, length);
+      const auto beat = static_cast<std::size_t>(first + t);
+      weights_[beat] += weight;
+      for (std::size_t c = 0; c < class_count; ++c) {
+        sums_[beat * class_count + c] +=
+            weight *
+            static_cast<double>(probabilities[static_cast<std::size_t>(t) * class_count + c]);
+      }
+    }
+  }
+  std::vector<float> means() const {
+    std::vector<float> means;
+    means.reserve(sums_.size());
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      means.push_back(static_cast<float>(sums_[i] / weights_[i / class_count]));
+    }
+    return means;
+  }
+
+ private:
+  std::vector<double> sums_, weights_;
+};
+
+std::int64_t beats_per_chunk(const ModelConfig& config, const Device& device) {
+  if (config.input() == BeatUnit::features) return beats_per_chunk_of_features;
+  return device.on_host() ? beats_per_chunk_on_cpu : beats_per_chunk_on_cuda;
+}
 
 }  // namespace
 
 Predictor::Predictor(const Model& model, Device& device)
     : model_(model),
       device_(device),
-      beats_per_chunk_(device.on_host() ? beats_per_chunk_on_cpu : beats_per_chunk_on_cuda),
+      beats_per_chunk_(beats_per_chunk(model.config(), device)),
       replay_(device) {
-  const std::int64_t length = model.config().sequence_length, width = model.config().embed_dim;
+  const std::int64_t length = config().sequence_length, width = config().embed_dim;
+  const bool all = config().labels_every_beat();
+  const std::int64_t wide = (rows_per_chunk - 1) / wide_stride() + 1;
   chunk_memory_ = device.allocate(
       "inference",
-      {{chunk_.beats, {beats_per_chunk_, beat_samples}, device.real_dtype()},
+      {{chunk_.beats, {beats_per_chunk_, row_width(config().input())}, device.real_dtype()},
        {chunk_.features, {beats_per_chunk_, width}, device.dtype()},
-       {chunk_.rows, {sequences_per_chunk + length - 1, width}, device.dtype()},
-       {chunk_.windows, {sequences_per_chunk, length}, DType::i32},
-       {chunk_.sequences, {(sequences_per_chunk - 1) / length + 1, length}, DType::i32},
-       {chunk_.probabilities, {sequences_per_chunk, class_count}, device.real_dtype()}});
+       {chunk_.rows, {rows_per_chunk + length - 1, width}, device.dtype()},
+       {chunk_.windows, {rows_per_chunk, length}, DType::i32},
+       {chunk_.sequences, {wide, length}, DType::i32},
+       {chunk_.probabilities,
+        {all ? wide * length : rows_per_chunk, class_count},
+        device.real_dtype()}});
   for (const auto& [index, stride] :
-       {std::pair(chunk_.windows, std::int64_t{1}), std::pair(chunk_.sequences, length)}) {
-    std::vector<std::int32_t> rows;
+       {std::pair(chunk_.windows, std::int64_t{1}), std::pair(chunk_.sequences, wide_stride())}) {
+    std::vector<std::int32_t> places;
     for (std::int64_t i = 0; i < index.shape()[0]; ++i) {
       for (std::int64_t t = 0; t < length; ++t) {
-        rows.push_back(static_cast<std::int32_t>(stride * i + t));
+        places.push_back(static_cast<std::int32_t>(stride * i + t));
       }
     }
-    device.write(index, std::span<const std::int32_t>(rows));
+    device.write(index, std::span<const std::int32_t>(places));
   }
   encode_chunk(beats_per_chunk_, true);
-  classify_chunk(sequences_per_chunk, 1, true);
+  classify_chunk({all ? wide : rows_per_chunk, all ? wide_stride() : 1, length}, true);
+}
+
+std::int64_t Predictor::wide_stride() const {
+  const std::int64_t length = config().sequence_length;
+  return config().labels_every_beat() ? (length + 1) / 2 : length;
 }
 
 void Predictor::encode_chunk(std::int64_t beats, bool dry) {
@@ -53,19 +110,19 @@ void Predictor::encode_chunk(std::int64_t beats, bool dry) {
   tape.finish();
 }
 
-void Predictor::classify_chunk(std::int64_t sequences, std::int64_t stride, bool dry) {
+void Predictor::classify_chunk(const Sequences& sequences, bool dry) {
   Tape tape(device_, Tape::Mode::inference, classify_plan_, {}, dry);
-  const std::int64_t length = model_.config().sequence_length;
-  const Tensor rows = chunk_.rows.rows(0, (sequences - 1) * stride + length);
+  const auto& [count, stride, length] = sequences;
+  const Tensor rows = chunk_.rows.rows(0, (count - 1) * stride + length);
   const Tensor& index = stride == 1 ? chunk_.windows : chunk_.sequences;
-  const Tensor x = gather(tape, rows, index.rows(0, sequences));
+  const Tensor x = gather(tape, rows, index.first({count, length}));
   const Tensor probabilities = softmax(tape, model_.classify(tape, x));
-  if (!dry) device_.copy(chunk_.probabilities.rows(0, sequences), probabilities);
+  if (!dry) device_.copy(chunk_.probabilities.rows(0, probabilities.shape()[0]), probabilities);
   tape.finish();
 }
 
 Shape Predictor::recording_shape(std::int64_t beats) const {
-  return {device_.on_host() ? 0 : beats, beat_samples};
+  return {device_.on_host() ? 0 : beats, row_width(config().input())};
 }
 
 std::int64_t Predictor::size_of_chunk(std::int64_t rest, std::int64_t first) const {
@@ -84,9 +141,7 @@ void Predictor::encode_all(const BeatSpan& beats, const Tensor& recording, const
     const std::int64_t chunk = size_of_chunk(end - begin, std::min(beats_per_chunk_, count));
     const Tensor place = chunk_.beats.rows(0, end - begin);
     if (device_.on_host()) {
-      device_.write(place,
-                    beats.samples.subspan(static_cast<std::size_t>(begin * beat_samples),
-                                          static_cast<std::size_t>((end - begin) * beat_samples)));
+      device_.write(place, beats.part(begin, end - begin).samples);
     } else {
       device_.copy(place, recording.rows(begin, end));
     }
@@ -96,65 +151,109 @@ void Predictor::encode_all(const BeatSpan& beats, const Tensor& recording, const
   }
 }
 
-std::vector<float> Predictor::classify_all(const BeatSpan& beats, std::int64_t stride,
-                                           const BeatsDone& progress) {
-  const std::int64_t count = std::ssize(beats.samples) / beat_samples;
-  const std::int64_t length = model_.config().sequence_length, width = model_.config().embed_dim;
+void Predictor::classify_all(const Tensor& features, const Sequences& sequences,
+                             const Tensor& probabilities) {
+  const auto& [count, stride, length] = sequences;
+  const std::int64_t labels = config().labels_every_beat() ? length : 1;
+  // As many as chunk_.rows has room for.
+  const std::int64_t most = (rows_per_chunk - 1) / stride + 1;
+  for (std::int64_t begin = 0; begin < count; begin += most) {
+    throw_if_interrupted();
+    const std::int64_t end = std::min(begin + most, count);
+    const std::int64_t chunk = size_of_chunk(end - begin, std::min(most, count));
+    const std::int64_t rows = (end - begin - 1) * stride + length;
+    device_.copy(chunk_.rows.rows(0, rows), features.rows(begin * stride, begin * stride + rows));
+    replay_.run({stride, chunk * length}, [&] { classify_chunk({chunk, stride, length}, false); });
+    device_.copy(probabilities.rows(begin * labels, end * labels),
+                 chunk_.probabilities.rows(0, (end - begin) * labels));
+  }
+}
+
+std::vector<float> Predictor::label_last(const BeatSpan& beats, std::int64_t stride,
+                                         const BeatsDone& progress) {
+  const std::int64_t count = beats.count(), length = config().sequence_length;
   const std::int64_t sequences = (count - length) / stride + 1;
   Tensor recording, features, probabilities;
   const std::unique_ptr<Memory> memory = device_.allocate(
       "recording", {{recording, recording_shape(count), device_.real_dtype()},
-                    {features, {count, width}, device_.dtype()},
+                    {features, {count, config().embed_dim}, device_.dtype()},
                     {probabilities, {sequences, class_count}, device_.real_dtype()}});
   encode_all(beats, recording, features, progress);
-  // As many as chunk_.rows has room for.
-  const std::int64_t most = (sequences_per_chunk - 1) / stride + 1;
-  for (std::int64_t begin = 0; begin < sequences; begin += most) {
-    const std::int64_t end = std::min(begin + most, sequences);
-    const std::int64_t chunk = size_of_chunk(end - begin, std::min(most, sequences));
-    const std::int64_t rows = (end - begin - 1) * stride + length;
-    device_.copy(chunk_.rows.rows(0, rows), features.rows(begin * stride, begin * stride + rows));
-    replay_.run({stride, chunk}, [&] { classify_chunk(chunk, stride, false); });
-    device_.copy(probabilities.rows(begin, end), chunk_.probabilities.rows(0, end - begin));
-  }
+  classify_all(features, {sequences, stride, length}, probabilities);
   return device_.read_floats(probabilities);
 }
 
+std::vector<float> Predictor::label_all(const BeatSpan& beats, const BeatsDone& progress) {
+  const std::int64_t count = beats.count();
+  const std::int64_t length = std::min(config().sequence_length, count), stride = wide_stride();
+  std::vector<std::int64_t> first;  // beat of each window
+  for (std::int64_t beat = 0; beat + length <= count; beat += stride) first.push_back(beat);
+  const auto regular = std::ssize(first);
+  if (first.back() + length < count) first.push_back(count - length);
+  Tensor recording, features, probabilities;
+  const std::unique_ptr<Memory> memory = device_.allocate(
+      "recording",
+      {{recording, recording_shape(count), device_.real_dtype()},
+       {features, {count, config().embed_dim}, device_.dtype()},
+       {probabilities, {std::ssize(first) * length, class_count}, device_.real_dtype()}});
+  encode_all(beats, recording, features, progress);
+  classify_all(features, {regular, stride, length}, probabilities.rows(0, regular * length));
+  if (std::ssize(first) > regular) {
+    classify_all(features.rows(first.back(), count), {1, stride, length},
+                 probabilities.rows(regular * length, (regular + 1) * length));
+  }
+  BeatMeans means(count);
+  const std::vector<float> said = device_.read_floats(probabilities);
+  const auto size = static_cast<std::size_t>(length * class_count);
+  for (std::size_t w = 0; w < first.size(); ++w) {
+    means.add(first[w], std::span(said).subspan(w * size, size));
+  }
+  return means.means();
+}
+
 std::vector<float> Predictor::predict(const BeatSpan& beats, const BeatsDone& progress) {
-  model_.config().check_beats(beats.unit, "prediction");
-  const std::int64_t count = std::ssize(beats.samples) / beat_samples;
-  const std::int64_t length = model_.config().sequence_length;
+  config().check_beats(beats.unit, "prediction");
+  const std::int64_t count = beats.count(), length = config().sequence_length;
+  if (config().labels_every_beat()) {
+    return count == 0 ? std::vector<float>() : label_all(beats, progress);
+  }
   if (count < length) fail("a recording of {} beats holds no sequence of {}", count, length);
-  return classify_all(beats, 1, progress);
+  return label_last(beats, 1, progress);
 }
 
 std::vector<float> Predictor::predict_sequences(const BeatSpan& beats, const BeatsDone& progress) {
-  model_.config().check_beats(beats.unit, "prediction");
+  config().check_beats(beats.unit, "prediction");
+  if (config().labels_every_beat()) {
+    fail("prediction: {} labels the beats of recordings, not sequences by themselves",
+         config().name);
+  }
   if (beats.samples.empty()) return {};
-  return classify_all(beats, model_.config().sequence_length, progress);
+  return label_last(beats, config().sequence_length, progress);
 }
 
 std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& progress) {
-  model_.config().check_beats(beats.unit, "features");
-  const std::int64_t count = std::ssize(beats.samples) / beat_samples;
+  config().check_beats(beats.unit, "features");
+  const std::int64_t count = beats.count();
   if (count == 0) return {};
   Tensor recording, features;
-  const std::unique_ptr<Memory> memory = device_.allocate(
-      "recording", {{recording, recording_shape(count), device_.real_dtype()},
-                    {features, {count, model_.config().embed_dim}, device_.dtype()}});
+  const std::unique_ptr<Memory> memory =
+      device_.allocate("recording", {{recording, recording_shape(count), device_.real_dtype()},
+                                     {features, {count, config().embed_dim}, device_.dtype()}});
   encode_all(beats, recording, features, progress);
   return device_.read_floats(features);
 }
 
-std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_t sequence_length,
+std::vector<RecordPredictions> predict_records(Predictor& predictor,
                                                std::span<const RecordBeats> records,
                                                const BeatsDone& progress) {
+  const bool all = predictor.config().labels_every_beat();
+  const std::int64_t least = all ? 1 : predictor.config().sequence_length;
   std::vector<RecordPredictions> predictions;
   std::int64_t done = 0;
   for (const RecordBeats& record : records) {
-    if (record.size() < sequence_length) {
+    if (record.size() < least) {
       fail("record {} has {} beats, too few for sequences of {}", record.name, record.size(),
-           sequence_length);
+           least);
     }
     RecordPredictions& p = predictions.emplace_back();
     p.record = record.name;
@@ -162,7 +261,7 @@ std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_
       if (progress) progress(done + beats);
     });
     done += record.size();
-    const std::ptrdiff_t first = sequence_length - 1;
+    const std::ptrdiff_t first = least - 1;
     p.labels.assign(record.labels.begin() + first, record.labels.end());
     p.r_samples.assign(record.r_samples.begin() + first, record.r_samples.end());
   }

@@ -25,30 +25,46 @@ class Predictor {
   // between are replayed graphs.
   Predictor(const Model& model, Device& device);
 
-  // The n beats of one recording, in order → class probabilities of its n − T + 1 sequences of T
-  // consecutive beats (n − T + 1, class_count); sequence i ends with beat i + T − 1. Every beat is
-  // encoded once, however many sequences it is part of. Errors: fewer than T beats; they are not in
-  // the model's unit.
+  // The n beats of one recording, in order → class probabilities. Every beat is encoded once,
+  // however many sequences it is part of. Errors: the beats are not in the model's unit.
+  //
+  // Of a model that labels the last beat of a sequence, those of the n − T + 1 sequences of T
+  // consecutive beats (n − T + 1, class_count); sequence i ends with beat i + T − 1. Errors: fewer
+  // than T beats.
+  //
+  // Of one that labels every beat, those of all beats (n, class_count): weighted means over the
+  // windows of T beats that begin with every ⌈T/2⌉th beat, and over one that ends with the last;
+  // position t of a window weighs 1.02 − |(2t + 1)/T − 1|, more in the middle, where it sees both
+  // sides. A recording of fewer than T beats is one window of its length. n may be 0.
   std::vector<float> predict(const BeatSpan& beats, const BeatsDone& progress = {});
-  // The same of n sequences that share no beats, one after another (n · T, beat_samples):
-  // (n, class_count); n may be 0. Errors: the beats are not in the model's unit.
+  // Of n sequences that share no beats, one after another (n · T, beat_samples):
+  // (n, class_count); n may be 0. Errors: the beats are not in the model's unit; it labels every
+  // beat.
   std::vector<float> predict_sequences(const BeatSpan& beats, const BeatsDone& progress = {});
   // n beats, which may be 0 → their features (n, D), what the model's feature extractor makes of
   // each by itself. Errors: they are not in the model's unit.
   std::vector<float> encode(const BeatSpan& beats, const BeatsDone& progress = {});
 
+  const ModelConfig& config() const { return model_.config(); }
+
  private:
   // What a chunk is read from and written to, at fixed addresses (see Replay).
   struct Chunks {
-    Tensor beats;          // (beats_per_chunk, beat_samples)
+    Tensor beats;          // (beats_per_chunk, row_width)
     Tensor features;       // (beats_per_chunk, D)
-    Tensor rows;           // (sequences_per_chunk + T − 1, D): features of a chunk of sequences
-    Tensor windows;        // (sequences_per_chunk, T): i, i + 1, ... of sequence i
-    Tensor sequences;      // the same with T · i, T · i + 1, ..., as many as `rows` holds
-    Tensor probabilities;  // (sequences_per_chunk, class_count)
+    Tensor rows;           // (rows_per_chunk + T − 1, D): features of a chunk of sequences
+    Tensor windows;        // (rows_per_chunk, T): i, i + 1, ... of sequence i
+    Tensor sequences;      // the same with stride · i, ..., as many as `rows` holds
+    Tensor probabilities;  // (labels of a chunk of sequences, class_count)
   };
+  // Sequences of `length` beats, which begin `stride` beats apart.
+  struct Sequences {
+    std::int64_t count, stride, length;
+  };
+  // Where sequences begin that are no windows of stride 1.
+  std::int64_t wide_stride() const;
   void encode_chunk(std::int64_t beats, bool dry);
-  void classify_chunk(std::int64_t sequences, std::int64_t stride, bool dry);
+  void classify_chunk(const Sequences& sequences, bool dry);
   // Features (n, D) of all beats, into `features`. `recording`: the place of the beats on the
   // device, see recording_shape().
   void encode_all(const BeatSpan& beats, const Tensor& recording, const Tensor& features,
@@ -57,9 +73,12 @@ class Predictor {
   Shape recording_shape(std::int64_t beats) const;
   // Of the last of the chunks, which have `rest` and `first` rows.
   std::int64_t size_of_chunk(std::int64_t rest, std::int64_t first) const;
-  // Sequence i begins with beat stride · i; the stride is 1 or T.
-  std::vector<float> classify_all(const BeatSpan& beats, std::int64_t stride,
-                                  const BeatsDone& progress);
+  // Features (n, D) → probabilities of the sequences, their labels one after another.
+  void classify_all(const Tensor& features, const Sequences& sequences,
+                    const Tensor& probabilities);
+  std::vector<float> label_last(const BeatSpan& beats, std::int64_t stride,
+                                const BeatsDone& progress);
+  std::vector<float> label_all(const BeatSpan& beats, const BeatsDone& progress);
 
   const Model& model_;
   Device& device_;
@@ -70,9 +89,9 @@ class Predictor {
   Replay replay_;
 };
 
-// The predictions of whole records, in their order; `progress` gets the number of beats encoded so
-// far, of all records.
-std::vector<RecordPredictions> predict_records(Predictor& predictor, std::int64_t sequence_length,
+// The predictions of whole records, in their order, of every beat that the model labels; `progress`
+// gets the number of beats encoded so far, of all records.
+std::vector<RecordPredictions> predict_records(Predictor& predictor,
                                                std::span<const RecordBeats> records,
                                                const BeatsDone& progress = {});
 

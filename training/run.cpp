@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
@@ -12,6 +14,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "data/pseudo_records.h"
 #include "data/sampler.h"
 #include "evaluation/plots.h"
 #include "model/weights.h"
@@ -44,7 +47,30 @@ double peak_rss_mb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
 }
 
+// The records, then what is made of them.
+std::unique_ptr<Dataset> with_pseudo_records(const Store& store, const TrainOptions& o) {
+  std::vector<RecordBeats> records = store.read_all(o.train_records);
+  const auto real = static_cast<std::uint32_t>(records.size());
+  for (std::uint32_t r = 0; r < real; ++r) {
+    const BeatWaves waves = store.read_waves(records[r].name);
+    std::ranges::move(pseudo_records(records[r], waves, o.seed, r, o.model.sequence_length),
+                      std::back_inserter(records));
+  }
+  return std::make_unique<MemoryDataset>(records, o.model.sequence_length);
+}
+
 std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
+  if (o.shuffle == Shuffle::stream && o.model.labels_every_beat()) {
+    fail_option({"shuffle"}, "shuffle: {} takes windows of a data set in memory, not a stream",
+                o.model.name);
+  }
+  if (o.pseudo_records) {
+    if (o.model.input() != BeatUnit::features) {
+      fail_option({"pseudo-records"}, "pseudo-records are for Rhythm_Model, not for {}",
+                  o.model.name);
+    }
+    return with_pseudo_records(store, o);
+  }
   if (o.shuffle == Shuffle::stream) {
     return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
   }
@@ -53,7 +79,8 @@ std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOption
 
 // What SequenceIndex checks of training records, before hours of training and not after.
 void check_held_out(const Store& store, const std::vector<std::string>& names,
-                    std::int64_t length) {
+                    const ModelConfig& model) {
+  const std::int64_t length = model.labels_every_beat() ? 1 : model.sequence_length;
   for (const StoreRecord& record : store.find(names)) {
     if (record.beats() < length) {
       fail("record {} has {} beats, too few for sequences of {}", record.name, record.beats(),
@@ -75,7 +102,7 @@ std::vector<std::int64_t> first_beats(const SequenceIndex& index) {
 }
 
 SamplerOptions sampler_options(const TrainOptions& o) {
-  return {.shuffle = o.shuffle,
+  return {.shuffle = o.model.labels_every_beat() ? Shuffle::windows : o.shuffle,
           .batch_size = o.batch_size,
           .stretch_length = o.stretch_length,
           .seed = o.seed};
@@ -88,16 +115,18 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
     : options_(options),
       directory_(std::move(directory)),
       say_(say),
-      store_(options.data, options.model.beat_unit),
+      store_(options.data, options.model.input()),
       training_(open_training_set(store_, options)),
       validation_(store_.read_all(options.validation_records)),
       device_(Device::open(options.device, options.precision, say)),
       model_(options.model, device_, ParameterSet::Use::training, options.seed),
-      loader_(*training_, sampler_options(options), !options.encode_each),
+      // Windows overlap at the ends of records alone, and what is dropped is dropped from each.
+      loader_(*training_, sampler_options(options),
+              !options.encode_each && !options.model.labels_every_beat()),
       batches_(loader_.batches()) {
   if (profile) profile_.emplace();
-  check_held_out(store_, options.validation_records, options.model.sequence_length);
-  check_held_out(store_, options.test_records, options.model.sequence_length);
+  check_held_out(store_, options.validation_records, options.model);
+  check_held_out(store_, options.test_records, options.model);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
   make_step();
   inputs_ = inputs_of(store_, options);
@@ -109,7 +138,9 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   }
   state_.stopping.patience = options.patience;
   announce();
-  if (checkpoint == nullptr) normalise_on(model_, *training_);
+  if (checkpoint == nullptr) {
+    normalise_on(model_, *training_, std::ssize(options.train_records));
+  }
   if (!options.tensorboard.empty()) {
     tensorboard_ =
         std::make_unique<TensorBoardLog>(options.tensorboard, checkpoint != nullptr, say_);
@@ -120,7 +151,10 @@ void Run::make_step() {
   TrainingStep::Settings settings{
       .class_weights = class_weights(options_.class_weights, training_->class_counts()),
       .seed = options_.seed,
-      .jitter = {options_.amplitude_jitter, options_.time_jitter},
+      // Features have neither an amplitude nor a window.
+      .jitter = options_.model.input() == BeatUnit::features
+                    ? kernels::Jitter{}
+                    : kernels::Jitter{options_.amplitude_jitter, options_.time_jitter},
       .weight_decay = options_.weight_decay,
       .sequences = options_.batch_size,
       .beats = loader_.max_beats()};
@@ -141,8 +175,7 @@ void Run::make_step() {
 void Run::go_on_from(const Checkpoint& checkpoint) {
   const fs::path path = checkpoint_path(directory_);
   check_inputs(checkpoint.inputs, inputs_, path, options_.data);
-  check_position(checkpoint.state, options_, batches_, training_->index().sequences(),
-                 path.string());
+  check_position(checkpoint.state, options_, batches_, loader_.sequences(), path.string());
   restore(checkpoint, directory_, model_);
   made_ = checkpoint.made;
   state_ = checkpoint.state;
@@ -155,7 +188,7 @@ void Run::announce() const {
     classes += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
   }
   say_(fmt::format("{}: {} parameters; {} training sequences ({}); {} threads", options_.model.name,
-                   model_.parameters().trainable_count(), training_->index().sequences(), classes,
+                   model_.parameters().trainable_count(), loader_.sequences(), classes,
                    options_.threads));
 }
 
@@ -168,6 +201,10 @@ double Run::learning_rate() const {
     return cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_);
   }
   return state_.plateau.rate;
+}
+
+std::int64_t Run::labels_seen() const {
+  return state_.sequences * options_.model.labels_per_sequence();
 }
 
 void Run::take_totals() {
@@ -195,14 +232,14 @@ void Run::write_profile() {
 
 void Run::show(Progress& progress) {
   take_totals();
-  const auto done = static_cast<double>(state_.sequences);
+  const auto done = static_cast<double>(labels_seen());
   progress.update(state_.sequences,
                   fmt::format("loss {:.4f} accuracy {:.4f}", state_.loss_sum / done,
                               static_cast<double>(state_.correct) / done));
 }
 
 void Run::train_epoch() {
-  const std::int64_t total = training_->index().sequences();
+  const std::int64_t total = loader_.sequences();
   Progress progress(fmt::format("epoch {}/{}", state_.epoch + 1, options_.epochs), "sequences",
                     total, state_.sequences);
   const Clock::time_point start = Clock::now();
@@ -215,7 +252,7 @@ void Run::train_epoch() {
   while (const Batch* batch = next_batch()) {
     step_->run({{batch->beats, batch->unit}, batch->beat_ids, batch->index, batch->labels},
                state_.step + 1, learning_rate());
-    const std::int64_t n = std::ssize(batch->labels);
+    const std::int64_t n = batch->size();
     ++state_.step;
     ++state_.batch;
     state_.sequences += n;
@@ -240,7 +277,7 @@ void Run::train_epoch() {
 
 Evaluation Run::validate(const std::string& title) {
   Progress progress(title, "beats", count_beats(validation_));
-  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, validation_,
+  const auto predictions = predict_records(*predictor_, validation_,
                                            [&](std::int64_t beats) { progress.update(beats); });
   EvaluationFacts facts;
   facts.class_names.assign(class_names.begin(), class_names.end());
@@ -254,7 +291,7 @@ Evaluation Run::validate(const std::string& title) {
 // `sequences` of the epoch were trained on in these seconds: fewer than all after a resumption.
 void Run::finish_epoch(double seconds, std::int64_t sequences) {
   const double rate = learning_rate();
-  const auto all = static_cast<double>(state_.sequences);
+  const auto all = static_cast<double>(labels_seen());
   const double loss = state_.loss_sum / all;
   ordered_json line = {{"epoch", state_.epoch + 1},
                        {"loss", loss},
@@ -321,15 +358,15 @@ std::optional<Evaluation> Run::evaluate_best() {
   const std::vector<RecordBeats> records =
       test ? store_.read_all(options_.test_records) : validation_;
   Progress progress(test ? "test" : "validation", "beats", count_beats(records));
-  const auto predictions = predict_records(*predictor_, options_.model.sequence_length, records,
-                                           [&](std::int64_t beats) { progress.update(beats); });
+  const auto predictions =
+      predict_records(*predictor_, records, [&](std::int64_t beats) { progress.update(beats); });
   progress.finish();
 
   EvaluationFacts facts = describe_evaluation(
       model_,
       fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
       best.made,
-      data_text(store_.folder().string(), store_.info().label_map, options_.model.beat_unit),
+      data_text(store_.folder().string(), store_.info().label_map, options_.model.input()),
       fmt::format("{} training records", options_.train_records.size()));
   facts.evaluated.clear();  // with them, also where the run was evaluated after a kill
   std::vector<EpochValues> epochs;

@@ -67,7 +67,8 @@ class Run {
   void train_epoch();
   const Batch* next_batch();
   void write_profile();
-  void take_totals();  // of the epoch so far
+  std::int64_t labels_seen() const;  // of the epoch so far
+  void take_totals();                // of the same
   void show(Progress& progress);
   void finish_epoch(double seconds, std::int64_t sequences);
   void keep_if_best(const nlohmann::ordered_json& line);

@@ -15,10 +15,10 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
   const BeatSpan& resident_beats = settings.resident_beats;
   const bool resident = !resident_beats.samples.empty();
   if (resident) model.config().check_beats(resident_beats.unit, "training");
-  const std::int64_t stored =
-      resident ? std::ssize(resident_beats.samples) / beat_samples : settings.beats;
+  const std::int64_t width = row_width(model.config().input());
+  const std::int64_t stored = resident ? resident_beats.count() : settings.beats;
   std::vector<float> typical = settings.typical_beats;
-  if (typical.empty()) typical.resize(beat_samples);
+  if (typical.empty()) typical.resize(static_cast<std::size_t>(width));
   memory_ = device.allocate(
       resident ? "beats of the data set" : "batch",
       {{totals_memory_, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32},
@@ -26,10 +26,10 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
        {ids_, {settings.beats}, DType::i32},
        {records_, {settings.beats}, DType::i32},
        {index_, {settings.sequences, model.config().sequence_length}, DType::i32},
-       {labels_, {settings.sequences}, DType::i32},
+       {labels_, {settings.sequences * model.config().labels_per_sequence()}, DType::i32},
        {class_weights_, {class_count}, device.real_dtype()},
-       {beats_, {stored, beat_samples}, device.real_dtype()},
-       {typical_, {std::ssize(typical) / beat_samples, beat_samples}, device.real_dtype()}});
+       {beats_, {stored, width}, device.real_dtype()},
+       {typical_, {std::ssize(typical) / width, width}, device.real_dtype()}});
   totals_ = reinterpret_cast<kernels::RunningLoss*>(totals_memory_.bytes());
   device.write(class_weights_, std::span<const float>(settings.class_weights));
   device.write(typical_, std::span<const float>(typical));
@@ -54,7 +54,7 @@ TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t b
           .ids = ids_.first({beats}),
           .records = records_.first({beats}),
           .index = index_.rows(0, sequences),
-          .labels = labels_.first({sequences})};
+          .labels = labels_.first({sequences * model_.config().labels_per_sequence()})};
 }
 
 void TrainingStep::record(Tape& tape, const Inputs& batch) {
@@ -72,7 +72,8 @@ void TrainingStep::run(const BatchView& batch, std::int64_t step, double learnin
 }
 
 void TrainingStep::take(const BatchView& batch, std::int64_t step, double learning_rate) {
-  const Inputs inputs = this->inputs(std::ssize(batch.labels), std::ssize(batch.beat_ids));
+  const std::int64_t sequences = std::ssize(batch.labels) / model_.config().labels_per_sequence();
+  const Inputs inputs = this->inputs(sequences, std::ssize(batch.beat_ids));
   device_.measure({"host copies"}, Phase::host, [&] { write(batch, inputs); });
   const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
   device_.set_step({random.seed, random.step, learning_rate});

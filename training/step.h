@@ -17,12 +17,13 @@
 
 namespace ekgine {
 
-// A batch of B sequences of T beats, of which U are distinct.
+// A batch of B sequences of T beats, of which U are distinct, and L labels for each: 1, or T for a
+// model that labels every beat.
 struct BatchView {
   BeatSpan beats;                          // U; not looked at when the data set's are resident
   std::span<const std::int32_t> beat_ids;  // (U) their numbers in the data set
   std::span<const std::int32_t> index;     // (B,T) into the U beats
-  std::span<const std::int32_t> labels;    // (B)
+  std::span<const std::int32_t> labels;    // (B, L)
 };
 
 // The loss is not finite: these hyperparameters do not train.
@@ -59,8 +60,9 @@ class TrainingStep {
   // unit.
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
-  // Sums over the steps since they were last set. Waits for them. Throws Diverged if a loss was not
-  // finite; neither weights nor running statistics have been changed by that step or later ones.
+  // Sums over the labels of the steps since they were last set. Waits for them. Throws Diverged if
+  // a loss was not finite; neither weights nor running statistics have been changed by that step or
+  // later ones.
   kernels::RunningLoss totals() const;
   void set_totals(const kernels::RunningLoss& totals);
 

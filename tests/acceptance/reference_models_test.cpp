@@ -47,11 +47,11 @@ class ReferenceModels : public ::testing::Test {
     Model model(weights.config, device, ParameterSet::Use::inference, 0);
     model.load(weights.state, keras);
     MemoryDataset training(store, normalise_on_records, weights.config.sequence_length);
-    normalise_on(model, training);
+    normalise_on(model, training, training.index().records());
     std::vector<RecordBeats> records;
     for (const std::string& name : names) records.push_back(store.read(name));
     Predictor predictor(model, device);
-    return predict_records(predictor, weights.config.sequence_length, records);
+    return predict_records(predictor, records);
   }
 
   static Split reference_split() {

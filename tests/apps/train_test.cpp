@@ -769,8 +769,8 @@ TEST_F(Train, RefusesOptionsOutOfRange) {
   refuses({"--shuffle", "some"}, "--shuffle: 'some' is none of stretches, full, stream", 2);
   refuses({"--schedule", "step"}, "--schedule: 'step' is none of cosine, plateau, constant", 2);
   refuses({"--model", "LSTM"},
-          "model 'LSTM' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model are "
-          "there)",
+          "model 'LSTM' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model, "
+          "Rhythm_Model are there)",
           2);
   refuses({"--kernel-size", "4"}, "kernel size must be odd, got 4 (--kernel-size)", 2);
   refuses({"--model", "CNNLSTM_Model", "--lstm-units", "0"},

@@ -24,9 +24,9 @@ namespace {
 constexpr std::int64_t beats = 5, sequences = 6;
 
 struct Batch {
-  Batch() {
+  explicit Batch(const ModelConfig& config) : unit(config.input()) {
     Random random(17);
-    for (std::int64_t i = 0; i < beats * beat_samples; ++i) {
+    for (std::int64_t i = 0; i < beats * row_width(unit); ++i) {
       values.push_back(static_cast<float>(random.normal()));
     }
     for (std::int64_t i = 0; i < 3 * sequences; ++i) {
@@ -35,13 +35,14 @@ struct Batch {
     for (std::int64_t i = 0; i < 2 * beat_samples; ++i) {
       typical.push_back(static_cast<float>(random.normal()));
     }
-    for (std::int64_t i = 0; i < sequences; ++i) {
+    for (std::int64_t i = 0; i < sequences * config.labels_per_sequence(); ++i) {
       labels.push_back(static_cast<std::int32_t>(random.integer(0, class_count - 1)));
     }
   }
-  BeatSpan span() const { return {values, BeatUnit::millivolts}; }
+  BeatSpan span() const { return {values, unit}; }
   BatchView view() const { return {span(), ids, index, labels}; }
 
+  BeatUnit unit;
   std::vector<float> values, typical;  // of two records
   std::vector<std::int32_t> ids = {4, 5, 6, 90, 91}, index, labels;
 };
@@ -56,6 +57,11 @@ ModelConfig tiny(const std::string& name) {
           .lstm_units = 6};
 }
 
+void normalise(Model& model) {
+  const auto width = static_cast<std::size_t>(row_width(model.config().input()));
+  model.set_normalisation(std::vector<double>(width, 0.9), std::vector<double>(width, 0.7));
+}
+
 struct Trained {
   std::vector<double> losses;
   StateDict state;
@@ -67,23 +73,27 @@ struct Trained {
 Trained train(Device& device, const ModelConfig& config, int steps, double learning_rate = 1e-3,
               bool after_steps = false) {
   Model model(config, device, ParameterSet::Use::training, 1);
-  model.set_normalisation(std::vector<double>(beat_samples, 0.9),
-                          std::vector<double>(beat_samples, 0.7));
-  TrainingStep step(model, device,
-                    {.class_weights = {0.5F, 2, 1, 4, 1},
-                     .seed = 23,
-                     .jitter = {.deviation = 0.25, .shift = 3},
-                     .typical_beats = Batch().typical,
-                     .first_beats = {0, 90},
-                     .sequences = sequences,
-                     .beats = beats});
+  normalise(model);
+  const Batch batch(config);
+  TrainingStep::Settings settings{.class_weights = {0.5F, 2, 1, 4, 1},
+                                  .seed = 23,
+                                  .jitter = {.deviation = 0.25, .shift = 3},
+                                  .typical_beats = batch.typical,
+                                  .first_beats = {0, 90},
+                                  .sequences = sequences,
+                                  .beats = beats};
+  if (batch.unit == BeatUnit::features) {
+    settings.jitter = {};
+    settings.typical_beats = {};
+    settings.first_beats = {};
+  }
+  TrainingStep step(model, device, settings);
   Predictor predictor(model, device);
-  const Batch batch;
   Trained trained;
   for (int i = 1; i <= steps; ++i) {
     step.set_totals({});
     step.run(batch.view(), i, learning_rate * (i % 2 == 0 ? 0.5 : 1));  // as schedules change it
-    trained.losses.push_back(step.totals().loss / sequences);
+    trained.losses.push_back(step.totals().loss / static_cast<double>(batch.labels.size()));
     if (after_steps) trained.after_steps.push_back(predictor.predict(batch.span()));
   }
   trained.graphs = step.replay().graphs();
@@ -201,8 +211,7 @@ TEST_P(CudaTraining, LearnsTheSameInBfloat16) {
 TEST_P(CudaTraining, ChangesNothingWhenTheLossIsNotFinite) {
   Device device = Device::cuda(0, DType::f32);
   Model model(tiny(GetParam()), device, ParameterSet::Use::training, 1);
-  model.set_normalisation(std::vector<double>(beat_samples, 0.9),
-                          std::vector<double>(beat_samples, 0.7));
+  normalise(model);
   const auto step_with = [&](float class_weight) {
     return TrainingStep(model, device,
                         {.class_weights = std::vector<float>(class_count, class_weight),
@@ -210,7 +219,7 @@ TEST_P(CudaTraining, ChangesNothingWhenTheLossIsNotFinite) {
                          .beats = beats});
   };
   TrainingStep step = step_with(1);
-  Batch batch;
+  Batch batch(model.config());
   int number = 0;
   const auto run = [&](TrainingStep& which) { which.run(batch.view(), ++number, 1e-3); };
   const auto expect_failure = [&](TrainingStep& which, const StateDict& before) {
@@ -250,7 +259,7 @@ TEST_P(CudaTraining, SaysThatTheLossIsNotFinite) {
                     {.class_weights = std::vector<float>(class_count, std::nanf("")),
                      .sequences = sequences,
                      .beats = beats});
-  step.run(Batch().view(), 1, 1e-3);
+  step.run(Batch(model.config()).view(), 1, 1e-3);
   EXPECT_ERROR(step.totals(), "training: the loss is not a number; lower the learning rate");
 }
 
@@ -260,12 +269,11 @@ TEST_P(CudaTraining, SaysThatTheLossIsNotFinite) {
 TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
   Device device = Device::cuda(0, DType::f32);
   Model model(tiny(GetParam()), device, ParameterSet::Use::training, 1);
-  model.set_normalisation(std::vector<double>(beat_samples, 0.9),
-                          std::vector<double>(beat_samples, 0.7));
-  const Batch batch;
+  normalise(model);
+  const Batch batch(model.config());
   TrainingStep step(model, device,
                     {.class_weights = std::vector<float>(class_count, 1.0F),
-                     .jitter = {.deviation = 0.25},
+                     .jitter = {.deviation = batch.unit == BeatUnit::features ? 0 : 0.25},
                      .sequences = sequences,
                      .beats = beats,
                      .resident_beats = batch.span()});
@@ -281,7 +289,7 @@ TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
   EXPECT_EQ(last.allocations, first.allocations);
   EXPECT_EQ(last.launches, captured.launches);
   EXPECT_EQ(last.graphs - first.graphs, 9U);
-  EXPECT_EQ(step.totals().sequences, 10 * sequences);
+  EXPECT_EQ(step.totals().sequences, 10 * std::ssize(batch.labels));
   EXPECT_GT(emulation::host_counters().waits, last.waits);
 }
 
@@ -289,10 +297,9 @@ TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
 TEST_P(CudaTraining, WaitsOnceForARecording) {
   Device device = Device::cuda(0, DType::f32);
   Model model(tiny(GetParam()), device, ParameterSet::Use::inference, 1);
-  model.set_normalisation(std::vector<double>(beat_samples, 0.9),
-                          std::vector<double>(beat_samples, 0.7));
+  normalise(model);
   Predictor predictor(model, device);
-  const Batch batch;
+  const Batch batch(model.config());
   const std::vector<float> expected = predictor.predict(batch.span());
   EXPECT_EQ(predictor.predict(batch.span()), expected);
   const emulation::HostCounters before = emulation::host_counters();
@@ -306,7 +313,7 @@ TEST_P(CudaTraining, WaitsOnceForARecording) {
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaTraining,
                          ::testing::Values("Main_Model", "AttentionOnly", "CNNLSTM_Model",
-                                           "Baseline_Model"),
+                                           "Baseline_Model", "Rhythm_Model"),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace

@@ -151,5 +151,19 @@ TEST(BeatUnit, NeedsBeatsThatAreNotFlat) {
   EXPECT_EQ(record.beats, std::vector<float>(record.beats.size(), 0));
 }
 
+TEST(BeatUnit, OfFeaturesPutsThemInThePlaceOfSamples) {
+  RecordBeats record = testing::random_beats("r", 3, 1);
+  RecordBeats without = record;
+  record.features.assign(3 * beat_features, 0.5F);
+  record.features[beat_features] = 2;
+  measure_in(BeatUnit::features, record);
+  EXPECT_EQ(record.unit, BeatUnit::features);
+  EXPECT_EQ(record.beat(1).size(), static_cast<std::size_t>(beat_features));
+  EXPECT_EQ(record.beat(1).front(), 2);
+  EXPECT_EQ(record.beat(2).back(), 0.5F);
+  EXPECT_ERROR(measure_in(BeatUnit::features, without),
+               "record r: has no features: its store is an older one (run preprocess again)");
+}
+
 }  // namespace
 }  // namespace ekgine

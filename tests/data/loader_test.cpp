@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <set>
 
+#include "data/beat_unit.h"
 #include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
@@ -182,6 +183,33 @@ TEST(Loader, StopsAtOnce) {
     }
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+}
+
+TEST(Loader, LabelsEveryBeatOfAWindow) {
+  std::vector<RecordBeats> records = random_records({23, 9});
+  for (RecordBeats& record : records) {
+    record.features.resize(static_cast<std::size_t>(record.size() * beat_features));
+    for (std::size_t i = 0; i < record.features.size(); ++i) {
+      record.features[i] = static_cast<float>(i) + record.beats.front();
+    }
+    measure_in(BeatUnit::features, record);
+  }
+  MemoryDataset dataset(records, 4);
+  Loader loader(dataset, {.shuffle = Shuffle::windows, .batch_size = 3, .seed = 2}, false);
+  std::int64_t sequences = 0;
+  for (const Batch& batch : batches_of(loader, 1)) {
+    sequences += batch.size();
+    EXPECT_EQ(batch.unit, BeatUnit::features);
+    EXPECT_EQ(batch.distinct_beats(), 4 * batch.size());
+    ASSERT_EQ(std::ssize(batch.labels), 4 * batch.size());
+    ASSERT_EQ(std::ssize(batch.beats), 4 * batch.size() * beat_features);
+    for (std::size_t i = 0; i < batch.labels.size(); ++i) {
+      const auto beat = static_cast<std::size_t>(batch.beat_ids[i]);
+      EXPECT_EQ(batch.labels[i], dataset.labels()[beat]);
+      EXPECT_EQ(batch.beats[i * beat_features + 5], dataset.all_beats()[beat * beat_features + 5]);
+    }
+  }
+  EXPECT_EQ(sequences, loader.sequences());
 }
 
 }  // namespace

@@ -103,5 +103,25 @@ TEST(Normalisation, RefusesConstantColumns) {
                "normalisation: column 0 of the scalograms is constant over records flat");
 }
 
+// Of the first records alone; what is constant is divided by nothing.
+TEST(Normalisation, OfFeatures) {
+  std::vector<RecordBeats> records = testing::random_records({2, 2, 3});
+  for (RecordBeats& record : records) {
+    record.features.assign(static_cast<std::size_t>(record.size() * beat_features), 7);
+  }
+  const auto set = [&](std::size_t record, std::size_t beat, float value) {
+    records[record].features[beat * beat_features + 3] = value;
+  };
+  set(0, 0, 1), set(0, 1, 3), set(1, 0, 5), set(1, 1, 7), set(2, 0, 1000);
+  for (RecordBeats& record : records) measure_in(BeatUnit::features, record);
+  MemoryDataset dataset(records, 1);
+  const Normalisation found = feature_normalisation(dataset, 2);
+  ASSERT_EQ(found.mean.size(), static_cast<std::size_t>(beat_features));
+  EXPECT_DOUBLE_EQ(found.mean[3], 4);
+  EXPECT_DOUBLE_EQ(found.std[3], std::sqrt(5.0));
+  EXPECT_DOUBLE_EQ(found.mean[0], 7);
+  EXPECT_DOUBLE_EQ(found.std[0], 1);
+}
+
 }  // namespace
 }  // namespace ekgine

@@ -92,7 +92,8 @@ TEST(ModelConfig, ChecksEveryRange) {
   };
   EXPECT_ERROR(with(&ModelConfig::name, "main_model").check(),
                "model 'main_model' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, "
-               "Baseline_Model are there)");
+               "Baseline_Model, "
+               "Rhythm_Model are there)");
   EXPECT_ERROR(with(&ModelConfig::sequence_length, 0).check(),
                "sequence length must be 1 to 4096, got 0");
   EXPECT_ERROR(with(&ModelConfig::embed_dim, -1).check(), "embed dim must be 1 to 4096, got -1");

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "model/weights.h"
 #include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 
@@ -388,9 +389,49 @@ TEST(Model, AnLstmStartsAsKerasDoes) {
 
 TEST(Model, RefusesConfigurationsItCannotBuild) {
   Device device = Device::cpu(DType::f32);
-  EXPECT_ERROR(Model({.name = "Other"}, device, ParameterSet::Use::inference, 0),
-               "model 'Other' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model "
-               "are there)");
+  EXPECT_ERROR(
+      Model({.name = "Other"}, device, ParameterSet::Use::inference, 0),
+      "model 'Other' is unknown (Main_Model, AttentionOnly, CNNLSTM_Model, Baseline_Model, "
+      "Rhythm_Model are there)");
+}
+
+TEST(RhythmModel, LabelsEveryBeatOfSequencesOfAnyLength) {
+  Device device = Device::cpu(DType::f32);
+  ModelConfig config = tiny("Rhythm_Model");
+  config.num_blocks = 2;
+  Model model(config, device, ParameterSet::Use::inference, 0);
+  EXPECT_EQ(config.labels_per_sequence(), config.sequence_length);
+  EXPECT_EQ(config.input(), BeatUnit::features);
+  const StateDict state = model.state();
+  EXPECT_EQ(state.at("projection.dense1.weight").shape, (std::vector<std::int64_t>{48, 12}));
+  EXPECT_EQ(state.at("projection.dense2.weight").shape, (std::vector<std::int64_t>{12, 6}));
+  EXPECT_TRUE(state.contains("encoder.1.conv.depthwise.weight"));
+  EXPECT_FALSE(state.contains("encoder.0.attention.position"));
+  EXPECT_FALSE(state.contains("features.conv1.weight"));
+  check_arrays(config, state, "here");
+
+  model.set_normalisation(std::vector<double>(beat_features, 0.5),
+                          std::vector<double>(beat_features, 2.0));
+  check_arrays(config, model.state(), "here");
+  EXPECT_ERROR(config.check_beats(BeatUnit::deviation, "here"),
+               "here: the beats' amplitude is deviation, the model takes features");
+  testing::Random random(1);
+  std::vector<float> features(5 * beat_features);
+  for (float& value : features) value = static_cast<float>(random.normal());
+  Tensor beats, index;
+  const auto memory = device.allocate(
+      "test", {{beats, {5, beat_features}, DType::f32}, {index, {2, 5}, DType::i32}});
+  device.write(beats, std::span<const float>(features));
+  const std::vector<std::int32_t> order = {0, 1, 2, 3, 4, 4, 3, 2, 1, 0};
+  device.write(index, std::span<const std::int32_t>(order));
+  Arena::Plan plan;
+  Tape tape(device, Tape::Mode::inference, plan);
+  const Tensor logits = model.forward(tape, beats, index);
+  EXPECT_EQ(logits.shape().text(), "(10,5)");
+  // Backwards is another context, so another answer.
+  const std::vector<float> found = device.read_floats(logits);
+  EXPECT_NE(found[0], found[45]);
+  tape.finish();
 }
 
 }  // namespace

@@ -317,7 +317,7 @@ TEST(Predictor, TakesBeatsOfTheModelsUnitOnly) {
   set_plain_normalisation(model);
   Predictor predictor(model, device);
   RecordBeats record = testing::random_beats("r", 4, 1);
-  const auto predict = [&] { return predict_records(predictor, 3, {&record, 1}); };
+  const auto predict = [&] { return predict_records(predictor, {&record, 1}); };
   EXPECT_ERROR(predict(), "prediction: the beats' amplitude is mV, the model takes record");
   measure_in(BeatUnit::deviation, record);
   EXPECT_ERROR(predict(), "prediction: the beats' amplitude is deviation, the model takes record");
@@ -333,12 +333,12 @@ TEST(NormaliseOn, TakesBeatsOfTheModelsUnitOnly) {
   Model model(config, device, ParameterSet::Use::inference, 1);
   std::vector<RecordBeats> records = testing::random_records({5, 4});
   MemoryDataset millivolts(records, 3);
-  EXPECT_ERROR(normalise_on(model, millivolts),
+  EXPECT_ERROR(normalise_on(model, millivolts, millivolts.index().records()),
                "normalisation: the beats' amplitude is mV, the model takes centred");
   EXPECT_FALSE(model.has_normalisation());
   for (RecordBeats& record : records) measure_in(BeatUnit::centred, record);
   MemoryDataset centred(records, 3);
-  normalise_on(model, centred);
+  normalise_on(model, centred, centred.index().records());
   EXPECT_TRUE(model.has_normalisation());
 }
 
