@@ -143,7 +143,8 @@ ModelWeights read_weights(const ClassifyArguments& o, const std::string& path) {
   return weights;
 }
 
-LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item) {
+// `second`: with the second lead, where there is one.
+LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item, bool second) {
   const Recording recording = open_recording(item.path, {.rate = o.rate});
   const std::size_t lead = choose_lead(recording, o.lead);
   const double frequency = recording.leads[lead].frequency;
@@ -152,11 +153,25 @@ LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item) {
                     .lead = recording.leads[lead].name,
                     .frequency = frequency,
                     .signal = read_lead(recording, lead),
+                    .second = {},
                     .inverted = o.invert};
+  if (const auto other = second ? second_lead(recording, lead) : std::nullopt) {
+    signal.second = read_lead(recording, *other);
+    signal.second_frequency = recording.leads[*other].frequency;
+  }
   if (o.invert) {
     for (float& x : signal.signal) x = -x;
   }
   return signal;
+}
+
+// Of all samples that are read.
+std::string checksum_of(const LeadSignal& signal) {
+  std::string checksum = samples_checksum(signal.signal, signal.frequency);
+  if (!signal.second.empty()) {
+    checksum += " " + samples_checksum(signal.second, signal.second_frequency);
+  }
+  return checksum;
 }
 
 // Fails where annotations of others would be written over, or hidden beside a record's own.
@@ -178,10 +193,11 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const ResultFiles files(o.output, item.name, o.annotator);
   check_annotator(o, item, files);
-  LeadSignal signal = read_signal(o, item);
+  const bool features = classifier.config().input() == BeatUnit::features;
+  LeadSignal signal = read_signal(o, item, features);
   const ClassifyInputs inputs{.tool = program_name(),
                               .weights = weights.checksum,
-                              .samples = samples_checksum(signal.signal, signal.frequency),
+                              .samples = checksum_of(signal),
                               .precision = choice_name(o.precision),
                               .lead = signal.lead,
                               .inverted = o.invert};
@@ -190,7 +206,7 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
   if (!done) {
     const LabelledRecording recording = label_beats(std::move(signal), classifier, progress);
     // Read once more for the page, so that it takes no memory while beats are found and labelled.
-    const LeadSignal again = read_signal(o, item);
+    const LeadSignal again = read_signal(o, item, false);
     const Findings findings = find_findings(recording);
     result =
         files.write(recording, findings,

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "data/beat_features.h"
 #include "data/beat_unit.h"
 #include "data/beats.h"
 #include "data/marks.h"
@@ -17,6 +18,8 @@ namespace {
 
 struct FoundBeats {
   RecordBeats record;                     // positions at 360 Hz
+  std::vector<std::int64_t> marks;        // of all that were found, those left out as well
+  std::vector<std::int64_t> kept;         // numbers of the record's beats among them
   std::vector<std::int64_t> first_beats;  // of the pieces that have any: number of the first beat
   std::vector<Stretch> unreadable;        // at 360 Hz
   std::int64_t left_out = 0;
@@ -44,21 +47,25 @@ void append_window(const SignalPiece& piece, std::int64_t at, std::vector<float>
   }
 }
 
-void find_in_piece(const SignalPiece& piece, bool first, bool last, FoundBeats& found) {
+void find_in_piece(const SignalPiece& piece, bool first, bool last, bool windows,
+                   FoundBeats& found) {
   const std::int64_t before = found.record.size(), size = std::ssize(piece.signal);
   for (const std::int64_t at : detect_beats(piece.signal)) {
+    found.marks.push_back(piece.begin + at);
     if ((at < beat_half && !first) || (at + beat_half >= size && !last)) {
       ++found.left_out;
       continue;
     }
-    append_window(piece, at, found.record.beats);
+    found.kept.push_back(std::ssize(found.marks) - 1);
+    if (windows) append_window(piece, at, found.record.beats);
     found.record.r_samples.push_back(piece.begin + at);
     found.record.labels.push_back(0);  // not known yet
   }
   if (found.record.size() > before) found.first_beats.push_back(before);
 }
 
-FoundBeats find_beats(std::span<const float> signal) {
+// With the beats' windows, where they are wanted.
+FoundBeats find_beats(std::span<const float> signal, bool windows) {
   const std::int64_t length = std::ssize(signal);
   std::vector<SignalPiece> pieces = pieces_of(signal);
   FoundBeats found;
@@ -67,7 +74,7 @@ FoundBeats find_beats(std::span<const float> signal) {
     throw_if_interrupted();
     const bool first = found.unreadable.empty() || piece.end() <= found.unreadable.front().begin;
     const bool last = found.unreadable.empty() || piece.begin >= found.unreadable.back().end;
-    find_in_piece(piece, first, last, found);
+    find_in_piece(piece, first, last, windows, found);
     piece.signal = {};  // a day's signal is 124 MB
   }
   return found;
@@ -76,6 +83,9 @@ FoundBeats find_beats(std::span<const float> signal) {
 // Probabilities (n, class_count) of the beats, which it takes.
 std::vector<float> probabilities_of(FoundBeats& found, BeatClassifier& classifier,
                                     const std::function<void(std::int64_t)>& progress) {
+  if (classifier.config().labels_every_beat()) {
+    return classifier.predict({found.record.beats, found.record.unit}, progress);
+  }
   const std::int64_t lead_in = classifier.config().sequence_length - 1;
   const auto pieces = std::ssize(found.first_beats);
   std::vector<float> padded;
@@ -123,7 +133,18 @@ LabelledRecording label_beats(
   const RateRatio ratio = rate_ratio(lead.frequency, beat_frequency);
   std::vector<float> signal = resample(std::move(lead.signal), ratio);
   const std::int64_t length = std::ssize(signal);
-  FoundBeats found = find_beats(signal);
+  const bool features = classifier.config().input() == BeatUnit::features;
+  FoundBeats found = find_beats(signal, !features);
+  if (features && found.record.size() > 0) {
+    std::vector<std::vector<float>> leads;
+    leads.push_back(std::move(signal));
+    if (!lead.second.empty()) {
+      leads.push_back(
+          resample(std::move(lead.second), rate_ratio(lead.second_frequency, beat_frequency)));
+    }
+    found.record.features =
+        measure_marked_beats(std::move(leads), found.marks, found.kept).features;
+  }
   signal = {};
   for (const Stretch& stretch : found.unreadable) {
     recording.unreadable.push_back(own_stretch(stretch, length, recording.samples, ratio));
@@ -136,7 +157,7 @@ LabelledRecording label_beats(
          recording.name, recording.lead.empty() ? "0" : recording.lead,
          static_cast<double>(recording.samples) / recording.frequency);
   }
-  measure_in(classifier.config().beat_unit, found.record);
+  measure_in(classifier.config().input(), found.record);
   const std::vector<float> probabilities =
       probabilities_of(found, classifier, [&](std::int64_t done) {
         if (progress) progress(std::min(done, count), count);

@@ -7,6 +7,10 @@
 // beat gets a label. A window that leads over an end of the recording goes on at the first or last
 // value there; a beat whose window leads out of its piece elsewhere is left out and counted.
 // Positions are given at the lead's own rate, as the samples nearest to those at 360 Hz.
+//
+// A model that labels every beat is given their features instead (data/beat_features.h), measured
+// in this lead and a second one, over all of the recording: intervals to beats that are left out
+// count, too.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +28,11 @@ struct LeadSignal {
   std::string lead;           // "MLII"; empty where the file does not say
   double frequency = 0;       // Hz, in the range of check_frequency()
   std::vector<float> signal;  // mV, NaN where not measured
-  bool inverted = false;      // the signal has been turned upside down
+  // The same of a second lead, at a rate of its own, for a model that takes features; empty where
+  // there is none.
+  std::vector<float> second;
+  double second_frequency = 0;
+  bool inverted = false;  // the signal has been turned upside down
 };
 
 // `progress` gets the beats that are labelled so far and all there are. The same bits at any number

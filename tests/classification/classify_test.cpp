@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "data/beat_features.h"
 #include "data/beat_unit.h"
 #include "model/model.h"
 #include "tests/support/expect_error.h"
@@ -24,7 +26,8 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 // Bumps of 15 ms, `period` apart from `first` on, in seconds; every third is upside down and wider.
 LeadSignal lead_of(double frequency, double seconds, double first = 0.5, double period = 0.8) {
-  LeadSignal lead{.recording = "r", .lead = "II", .frequency = frequency, .signal = {}};
+  LeadSignal lead{
+      .recording = "r", .lead = "II", .frequency = frequency, .signal = {}, .second = {}};
   for (double i = 0; i < seconds * frequency; ++i) {
     const double time = i / frequency, beat = std::round((time - first) / period);
     const bool odd = std::fmod(beat, 3) == 2;
@@ -205,7 +208,7 @@ TEST_F(LabelBeats, MarksTheEndsThatCannotBeRead) {
 
 TEST_F(LabelBeats, SaysWhereThereAreNoBeats) {
   const char* expected = "r: no beats were found in lead II (4.0 s)";
-  LeadSignal lead{.recording = "r", .lead = "II", .frequency = 250, .signal = {}};
+  LeadSignal lead{.recording = "r", .lead = "II", .frequency = 250, .signal = {}, .second = {}};
   EXPECT_ERROR(label(lead), "r: no beats were found in lead II (0.0 s)");
   lead.signal.assign(1000, 0.3F);
   EXPECT_ERROR(label(lead), expected);
@@ -229,6 +232,95 @@ TEST_F(LabelBeats, IsTheSameAtAnyNumberOfThreads) {
     ASSERT_EQ(other.beats.size(), found[0].beats.size());
     for (std::size_t i = 0; i < other.beats.size(); ++i) {
       ASSERT_EQ(other.beats[i].sample, found[0].beats[i].sample);
+      ASSERT_EQ(other.beats[i].probabilities, found[0].beats[i].probabilities) << i;
+    }
+  }
+}
+
+// A model that labels every beat, of features of both leads.
+class LabelByFeatures : public ::testing::Test {
+ protected:
+  LabelByFeatures() {
+    model_.set_normalisation(std::vector<double>(beat_features, 0.0),
+                             std::vector<double>(beat_features, 1.0));
+  }
+
+  LabelledRecording label(const LeadSignal& lead) {
+    BeatClassifier classifier({config_, model_.state(), "ec57"}, "seeded", DeviceChoice::cpu,
+                              PrecisionChoice::f32, {});
+    return label_beats(lead, classifier);
+  }
+  // The probabilities of the recording as a whole, by hand.
+  std::vector<float> predict(const LeadSignal& lead, const std::vector<std::int64_t>& marks) {
+    std::vector<std::vector<float>> leads = {lead.signal};
+    if (!lead.second.empty()) leads.push_back(lead.second);
+    std::vector<std::int64_t> kept(marks.size());
+    std::iota(kept.begin(), kept.end(), 0);
+    const std::vector<float> features =
+        measure_marked_beats(std::move(leads), marks, kept).features;
+    Predictor predictor(model_, device_);
+    const ThreadCount one(1);
+    return predictor.predict({features, BeatUnit::features});
+  }
+
+  ModelConfig config_{.name = "Rhythm_Model",
+                      .sequence_length = 9,
+                      .embed_dim = 8,
+                      .num_heads = 2,
+                      .kernel_size = 3};
+  Device device_ = Device::open(DeviceChoice::cpu, PrecisionChoice::f32, {});
+  Model model_{config_, device_, ParameterSet::Use::inference, 5};
+};
+
+LeadSignal two_leads(double seconds) {
+  LeadSignal lead = lead_of(360, seconds);
+  lead.second = lead_of(360, seconds, 0.52).signal;
+  lead.second_frequency = 360;
+  return lead;
+}
+
+TEST_F(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
+  for (const double seconds : {1.2, 20.0, 2500.0}) {  // one beat; some; blocks
+    const LeadSignal lead = two_leads(seconds);
+    const LabelledRecording found = label(lead);
+    ASSERT_EQ(std::ssize(found.beats), std::lround((seconds - 0.5) / 0.8));
+    const std::vector<float> expected = predict(lead, samples_of(found));
+    ASSERT_EQ(expected.size(), found.beats.size() * class_count);
+    for (std::size_t i = 0; i < found.beats.size(); ++i) {
+      for (std::size_t c = 0; c < class_count; ++c) {
+        ASSERT_EQ(found.beats[i].probabilities[c], expected[class_count * i + c])
+            << "beat " << i << " of " << seconds << " s";
+      }
+    }
+  }
+}
+
+TEST_F(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
+  const LeadSignal both = two_leads(20);
+  LeadSignal one = both, slow = both;
+  one.second = {};
+  slow.second = lead_of(250, 20, 0.52).signal;
+  slow.second_frequency = 250;
+  const auto answers = [this](const LeadSignal& lead) {
+    return label(lead).beats[5].probabilities;
+  };
+  EXPECT_NE(answers(one), answers(both));
+  // The same lead, sampled otherwise.
+  for (std::size_t c = 0; c < class_count; ++c) {
+    EXPECT_NEAR(answers(slow)[c], answers(both)[c], 0.02);
+  }
+}
+
+TEST_F(LabelByFeatures, IsTheSameAtAnyNumberOfThreads) {
+  const LeadSignal lead = two_leads(2000);
+  std::vector<LabelledRecording> found;
+  for (const int threads : {1, 2, 5}) {
+    const ThreadCount several(threads);
+    found.push_back(label(lead));
+  }
+  for (const LabelledRecording& other : found) {
+    ASSERT_EQ(other.beats.size(), found[0].beats.size());
+    for (std::size_t i = 0; i < other.beats.size(); ++i) {
       ASSERT_EQ(other.beats[i].probabilities, found[0].beats[i].probabilities) << i;
     }
   }
