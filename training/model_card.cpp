@@ -107,9 +107,11 @@ std::string split_row(const Store& store, const char* side, const std::vector<st
 std::string data_section(const ModelCard& card) {
   const StoreInfo& info = card.store.info();
   std::string text = fmt::format(
-      "## Data\n\nRecordings of the folder {}, one lead each{}, in a store of {}. Beats are cut "
+      "## Data\n\nRecordings of the folder {}, {} each{}, in a store of {}. Beats are cut "
       "around R waves {}; their classes are those of the label map `{}`.\n\n",
-      plain(info.source), info.inverted ? ", turned upside down" : "", plain(info.tool),
+      plain(info.source),
+      card.options.model.input() == BeatUnit::features ? "one lead or two" : "one lead",
+      info.inverted ? ", turned upside down" : "", plain(info.tool),
       info.marks == BeatMarks::detected
           ? "where ekgine's detector finds them within 150 ms of an annotated one"
           : "that its annotations name",
@@ -138,10 +140,14 @@ std::string data_section(const ModelCard& card) {
 std::string training_section(const TrainOptions& options) {
   const nlohmann::ordered_json all = options.to_json();
   std::string text = "## Training\n\n" + head({"option", "value"});
-  for (const char* name :
-       {"epochs", "batch-size", "learning-rate", "schedule", "weight-decay", "class-weights",
-        "amplitude-jitter", "time-jitter", "dropout", "shuffle", "precision", "seed"}) {
-    if (!all.contains(name)) continue;
+  const bool features = options.model.input() == BeatUnit::features;
+  for (const std::string name : {"epochs", "batch-size", "learning-rate", "schedule",
+                                 "weight-decay", "class-weights", "amplitude-jitter", "time-jitter",
+                                 "dropout", "shuffle", "pseudo-records", "precision", "seed"}) {
+    // Of samples, or of features.
+    const bool other =
+        features ? name.ends_with("-jitter") || name == "shuffle" : name == "pseudo-records";
+    if (other || !all.contains(name)) continue;
     const nlohmann::ordered_json& value = all.at(name);
     text += row({name, value.is_string() ? value.get<std::string>() : value.dump()});
   }
