@@ -61,7 +61,7 @@ struct TrainOptions {
   // Consecutive sequences kept together by `stretches`.
   std::int64_t stretch_length = SamplerOptions().stretch_length;
   bool encode_each = false;  // encode the beats of every sequence, shared or not
-  bool pseudo_records = false;  // of Rhythm_Model: train on data/pseudo_records.h, too
+  bool pseudo_records = false;  // train Rhythm_Model on data/pseudo_records.h, too
   bool allow_absent_classes = false;
 
   DeviceChoice device = DeviceChoice::automatic;

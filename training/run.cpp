@@ -64,11 +64,7 @@ std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOption
     fail_option({"shuffle"}, "shuffle: {} takes windows of a data set in memory, not a stream",
                 o.model.name);
   }
-  if (o.pseudo_records) {
-    if (o.model.input() != BeatUnit::features) {
-      fail_option({"pseudo-records"}, "pseudo-records are for Rhythm_Model, not for {}",
-                  o.model.name);
-    }
+  if (o.pseudo_records && o.model.input() == BeatUnit::features) {
     return with_pseudo_records(store, o);
   }
   if (o.shuffle == Shuffle::stream) {

@@ -56,7 +56,8 @@ TEST_F(OptionTable, EveryOptionIsRefusedOutOfItsRange) {
   for_each_training_option(TrainOptions(), [&](const auto& option, const auto&) {
     std::string model = "Main_Model";
     if constexpr (requires { option.architectures; }) {
-      if ((option.architectures & architecture::main) == 0) model = "CNNLSTM_Model";
+      if (option.architectures == architecture::cnn_lstm) model = "CNNLSTM_Model";
+      if (option.architectures == architecture::rhythm) model = "Rhythm_Model";
     }
     for (const ordered_json& value : values_out_of_range(option)) {
       // 0 is typed for as many threads as there are cores.
