@@ -283,7 +283,7 @@ TEST_F(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
   for (const double seconds : {1.2, 20.0, 2500.0}) {  // one beat; some; blocks
     const LeadSignal lead = two_leads(seconds);
     const LabelledRecording found = label(lead);
-    ASSERT_EQ(std::ssize(found.beats), std::lround((seconds - 0.5) / 0.8));
+    ASSERT_EQ(std::ssize(found.beats), 1 + static_cast<std::int64_t>((seconds - 0.5) / 0.8));
     const std::vector<float> expected = predict(lead, samples_of(found));
     ASSERT_EQ(expected.size(), found.beats.size() * class_count);
     for (std::size_t i = 0; i < found.beats.size(); ++i) {
