@@ -156,7 +156,7 @@ LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item, boo
                     .second = {},
                     .inverted = o.invert};
   if (const auto other = second ? second_lead(recording, lead) : std::nullopt) {
-    signal.second = read_lead(recording, *other);
+    signal.second = [recording, other] { return read_lead(recording, *other); };
     signal.second_frequency = recording.leads[*other].frequency;
   }
   if (o.invert) {
@@ -168,8 +168,8 @@ LeadSignal read_signal(const ClassifyArguments& o, const ClassifyItem& item, boo
 // Of all samples that are read.
 std::string checksum_of(const LeadSignal& signal) {
   std::string checksum = samples_checksum(signal.signal, signal.frequency);
-  if (!signal.second.empty()) {
-    checksum += " " + samples_checksum(signal.second, signal.second_frequency);
+  if (signal.second) {
+    checksum += " " + samples_checksum(signal.second(), signal.second_frequency);
   }
   return checksum;
 }

@@ -138,9 +138,8 @@ LabelledRecording label_beats(
   if (features && found.record.size() > 0) {
     std::vector<std::vector<float>> leads;
     leads.push_back(std::move(signal));
-    if (!lead.second.empty()) {
-      leads.push_back(
-          resample(std::move(lead.second), rate_ratio(lead.second_frequency, beat_frequency)));
+    if (lead.second) {
+      leads.push_back(resample(lead.second(), rate_ratio(lead.second_frequency, beat_frequency)));
     }
     found.record.features =
         measure_marked_beats(std::move(leads), found.marks, found.kept).features;

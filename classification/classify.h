@@ -28,9 +28,9 @@ struct LeadSignal {
   std::string lead;           // "MLII"; empty where the file does not say
   double frequency = 0;       // Hz, in the range of check_frequency()
   std::vector<float> signal;  // mV, NaN where not measured
-  // The same of a second lead, at a rate of its own, for a model that takes features; empty where
-  // there is none.
-  std::vector<float> second;
+  // Reads the same of a second lead, at a rate of its own, for a model that takes features; empty
+  // where there is none. Called once, when the memory of finding beats is free again.
+  std::function<std::vector<float>()> second;
   double second_frequency = 0;
   bool inverted = false;  // the signal has been turned upside down
 };

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "data/beats.h"
@@ -368,7 +369,7 @@ MeasuredBeats measure_marked_beats(std::vector<std::vector<float>> leads,
     intervals.before.push_back(all.before[at]);
     intervals.after.push_back(all.after[at]);
   }
-  MeasuredBeats measured{.waves = cut_waves(leads, r_samples), .features = {}};
+  MeasuredBeats measured{.waves = cut_waves(std::move(leads), r_samples), .features = {}};
   measured.features = measure_beats(intervals, measured.waves);
   return measured;
 }

@@ -68,19 +68,20 @@ class LeadWaves {
     }
   }
 
-  std::span<const float> signal_;
+  std::span<const float> signal_;  // while they are cut
   std::span<const std::int64_t> r_samples_;
   std::vector<double> windows_;
 };
 
 }  // namespace
 
-BeatWaves cut_waves(std::span<const std::vector<float>> leads,
+BeatWaves cut_waves(std::vector<std::vector<float>> leads,
                     std::span<const std::int64_t> r_samples) {
   BeatWaves waves;
   waves.samples.resize(r_samples.size() * wave_leads * wave_samples);
   for (std::size_t l = 0; l < leads.size(); ++l) {
     const LeadWaves lead(leads[l], r_samples);
+    leads[l] = {};  // a day's is 124 MB
     const double range = lead.median_range();
     if (l > 0 && range == 0) continue;
     ++waves.leads;

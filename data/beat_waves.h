@@ -35,7 +35,6 @@ struct BeatWaves {
 // at 360 Hz, all finite; they need not be equally long. A second lead that is flat in the median
 // beat (A would be 0) counts as not measured: one without electrodes, or never read. On all
 // threads; the same bits at any number of them. Throws Interrupted on Ctrl-C.
-BeatWaves cut_waves(std::span<const std::vector<float>> leads,
-                    std::span<const std::int64_t> r_samples);
+BeatWaves cut_waves(std::vector<std::vector<float>> leads, std::span<const std::int64_t> r_samples);
 
 }  // namespace ekgine

@@ -253,7 +253,7 @@ class LabelByFeatures : public ::testing::Test {
   // The probabilities of the recording as a whole, by hand.
   std::vector<float> predict(const LeadSignal& lead, const std::vector<std::int64_t>& marks) {
     std::vector<std::vector<float>> leads = {lead.signal};
-    if (!lead.second.empty()) leads.push_back(lead.second);
+    if (lead.second) leads.push_back(lead.second());
     std::vector<std::int64_t> kept(marks.size());
     std::iota(kept.begin(), kept.end(), 0);
     const std::vector<float> features =
@@ -274,7 +274,7 @@ class LabelByFeatures : public ::testing::Test {
 
 LeadSignal two_leads(double seconds) {
   LeadSignal lead = lead_of(360, seconds);
-  lead.second = lead_of(360, seconds, 0.52).signal;
+  lead.second = [seconds] { return lead_of(360, seconds, 0.52).signal; };
   lead.second_frequency = 360;
   return lead;
 }
@@ -299,8 +299,8 @@ TEST_F(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
 TEST_F(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
   const LeadSignal both = two_leads(20);
   LeadSignal one = both, slow = both;
-  one.second = {};
-  slow.second = lead_of(250, 20, 0.52).signal;
+  one.second = nullptr;
+  slow.second = [] { return lead_of(250, 20, 0.52).signal; };
   slow.second_frequency = 250;
   const auto answers = [this](const LeadSignal& lead) {
     return label(lead).beats[5].probabilities;
