@@ -37,6 +37,8 @@ class Program : public ::testing::Test {
       record.labels.resize(beats);
       record.symbols.resize(beats);
       record.r_samples.resize(beats);
+      record.features = {};
+      record.waves = {};
       writer.add(record);
       StoreRecord& entry = info.records.emplace_back();
       entry.name = name;
