@@ -129,6 +129,7 @@ SinusRhythm sinus_rhythm(std::span<const double> before, std::span<const double>
     std::iota(sinus.beats.begin(), sinus.beats.end(), 0);
   }
   std::vector<double> intervals;
+  intervals.reserve(sinus.beats.size());
   for (const std::int64_t i : sinus.beats) intervals.push_back(before[static_cast<std::size_t>(i)]);
   for_each_window(intervals, local_half, [&](std::int64_t, const SortedWindow& window) {
     sinus.usual.push_back(window.median());

@@ -49,6 +49,7 @@ class ReferenceModels : public ::testing::Test {
     MemoryDataset training(store, normalise_on_records, weights.config.sequence_length);
     normalise_on(model, training, training.index().records());
     std::vector<RecordBeats> records;
+    records.reserve(names.size());
     for (const std::string& name : names) records.push_back(store.read(name));
     Predictor predictor(model, device);
     return predict_records(predictor, records);

@@ -46,6 +46,7 @@ inline void add_features(RecordBeats& record, std::uint64_t seed) {
 inline std::vector<RecordBeats> random_records(const std::vector<std::int64_t>& beats,
                                                std::uint64_t seed = 1) {
   std::vector<RecordBeats> records;
+  records.reserve(beats.size());
   for (const std::int64_t n : beats) {
     records.push_back(random_beats(fmt::format("r{}", records.size()), n, seed + records.size()));
   }
@@ -68,6 +69,7 @@ inline void write_test_store(const std::filesystem::path& folder,
 
 inline std::vector<std::string> names_of(const std::vector<RecordBeats>& records) {
   std::vector<std::string> names;
+  names.reserve(records.size());
   for (const RecordBeats& record : records) names.push_back(record.name);
   return names;
 }
