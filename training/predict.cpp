@@ -153,7 +153,9 @@ void Predictor::encode_all(const BeatSpan& beats, const Tensor& recording, const
 
 void Predictor::classify_all(const Tensor& features, const Sequences& sequences,
                              const Tensor& probabilities) {
-  const auto& [count, stride, length] = sequences;
+  // No structured binding: clang does not let lambdas capture one beside OpenMP.
+  const std::int64_t count = sequences.count, stride = sequences.stride;
+  const std::int64_t length = sequences.length;
   const std::int64_t labels = config().labels_every_beat() ? length : 1;
   // As many as chunk_.rows has room for.
   const std::int64_t most = (rows_per_chunk - 1) / stride + 1;
