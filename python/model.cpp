@@ -177,8 +177,7 @@ void add_model(nb::module_& module) {
            "as `classify` takes them.")
       .def("__repr__", [](const LoadedModel& model) {
         return fmt::format("<ekgine.Model {}: sequences of {} beats in {}>", model.config().name,
-                           model.config().sequence_length,
-                           beat_unit_name(model.config().input()));
+                           model.config().sequence_length, beat_unit_name(model.config().input()));
       });
   module.def("load", &load, "path"_a, nb::kw_only(), "device"_a = "auto", "precision"_a = "f32",
              "Loads weights, a .safetensors file of `ekgine train` or a .keras file, to compute "

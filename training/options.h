@@ -60,7 +60,7 @@ struct TrainOptions {
   Shuffle shuffle = Shuffle::stretches;
   // Consecutive sequences kept together by `stretches`.
   std::int64_t stretch_length = SamplerOptions().stretch_length;
-  bool encode_each = false;  // encode the beats of every sequence, shared or not
+  bool encode_each = false;     // encode the beats of every sequence, shared or not
   bool pseudo_records = false;  // train Rhythm_Model on data/pseudo_records.h, too
   bool allow_absent_classes = false;
 
