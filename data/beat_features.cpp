@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/median.h"
 #include "data/beats.h"
 #include "data/gaps.h"
 #include "data/medians.h"

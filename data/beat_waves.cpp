@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/median.h"
 #include "data/beats.h"
-#include "data/medians.h"
 #include "data/workers.h"
 #include "detection/butterworth.h"
 

@@ -15,14 +15,6 @@ std::int64_t place_within(std::int64_t i, std::int64_t n, std::int64_t half) {
 
 }  // namespace
 
-double median_of(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
-
 SortedWindow::SortedWindow(std::vector<double> values) : values_(std::move(values)) {
   std::ranges::sort(values_);
 }

@@ -1,4 +1,4 @@
-// Medians of all values, and of the windows around each.
+// Medians of the windows around each of some values.
 #pragma once
 
 #include <cstdint>
@@ -7,9 +7,6 @@
 #include <vector>
 
 namespace ekgine {
-
-// Of an even number of values the mean of the middle two; 0 of none. The values are finite.
-double median_of(std::vector<double> values);
 
 // An odd number of values in ascending order.
 class SortedWindow {

@@ -104,7 +104,8 @@ std::vector<std::int64_t> majority(const Source& source, double share, RandomStr
   return marked(keep);
 }
 
-double median(std::vector<double> values) {
+// Of an even number of values the upper of the middle two.
+double upper_median(std::vector<double> values) {
   const auto middle = values.begin() + std::ssize(values) / 2;
   std::ranges::nth_element(values, middle);
   return *middle;
@@ -115,7 +116,7 @@ std::vector<double> irregular_intervals(const Source& source, std::span<const st
                                         RandomStream& random) {
   const auto n = static_cast<double>(beats.size());
   const double spread = random.uniform(0.14, 0.42);
-  const double base = median(source.intervals.before) * random.uniform(0.6, 1.1);
+  const double base = upper_median(source.intervals.before) * random.uniform(0.6, 1.1);
   const std::int64_t shape = random.below(2) == 0 ? 6 : 30;
   std::vector<double> drift = {0};
   for (std::size_t i = 1; i < beats.size(); ++i)
@@ -146,7 +147,7 @@ std::vector<double> irregular_intervals(const Source& source, std::span<const st
 
 // What a window's baseline is: the median of the samples between the P wave and the QRS complex.
 double baseline_of(std::span<const float> wave) {
-  return median(std::vector<double>(wave.begin() + 26, wave.begin() + 38));
+  return upper_median(std::vector<double>(wave.begin() + 26, wave.begin() + 38));
 }
 
 // Takes the P waves away and adds those of fibrillation.
@@ -203,7 +204,7 @@ Selection fibrillation(const Source& source, RandomStream& random) {
   Selection selection = select(source, std::move(beats));
   std::vector<double> before = irregular_intervals(source, selection.beats, random);
   selection.intervals.after.assign(before.begin() + 1, before.end());
-  selection.intervals.after.push_back(median(before));
+  selection.intervals.after.push_back(upper_median(before));
   selection.intervals.before = std::move(before);
   fibrillate(source, selection, random);
   return selection;

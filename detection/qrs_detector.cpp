@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "base/median.h"
 #include "detection/butterworth.h"
 
 namespace ekgine {
@@ -45,14 +46,6 @@ struct Features {
   std::vector<double> largest;  // energy of every second
   std::vector<double> typical;
 };
-
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + std::ssize(values) / 2;
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
-}
 
 // The samples begin ... end - 1.
 struct Reach {
@@ -127,7 +120,7 @@ class Stretch {
 
   double typical(std::int64_t from, std::int64_t to) const {
     const auto first = energy_.begin() + (from - begin_);
-    return median(std::vector<double>(first, first + (std::min(to, end()) - from)));
+    return median_of(std::vector<double>(first, first + (std::min(to, end()) - from)));
   }
 
  private:
@@ -187,7 +180,7 @@ std::vector<double> median_around(const std::vector<double>& values) {
   for (std::int64_t i = 0; i < size; ++i) {
     const auto from = values.begin() + std::max<std::int64_t>(0, i - context);
     const auto to = values.begin() + std::min(size, i + context + 1);
-    medians[static_cast<std::size_t>(i)] = median(std::vector<double>(from, to));
+    medians[static_cast<std::size_t>(i)] = median_of(std::vector<double>(from, to));
   }
   return medians;
 }
@@ -195,7 +188,7 @@ std::vector<double> median_around(const std::vector<double>& values) {
 std::vector<double> thresholds_of(const Features& features) {
   std::vector<double> thresholds = median_around(features.largest);
   const std::vector<double> noise = median_around(features.typical);
-  const double least = least_share * median(thresholds);
+  const double least = least_share * median_of(thresholds);
   for (std::size_t i = 0; i < thresholds.size(); ++i) {
     const double level = std::max(thresholds[i], least);
     thresholds[i] = std::max(
@@ -244,7 +237,7 @@ class Selection {
   // Looks for beats between the last one and beat i, from the left until the gap is no long one.
   void search_back(std::size_t i) {
     if (rr_.empty()) return;
-    const double rr = median(rr_);
+    const double rr = median_of(rr_);
     while (static_cast<double>(distance(chosen_.back(), i)) > long_gap * rr) {
       const std::size_t found = best_between(chosen_.back(), i, rr);
       if (found == i) return;

@@ -24,6 +24,9 @@
 //
 //   normalisation/{mean,std}        (187)
 //   normalisation                   attribute `amplitude`: ModelConfig::beat_unit, where not mV
+//
+// Rhythm_Model has no form in Keras. It is listed here for its names and shapes alone; its paths
+// name nothing.
 #pragma once
 
 #include <cstdint>

@@ -87,6 +87,12 @@ std::unique_ptr<LoadedModel> load(const std::filesystem::path& path, const std::
   const std::string source = path.string();
   const ModelWeights weights =
       source.ends_with(".keras") ? import_keras(path) : load_model_weights(path);
+  if (weights.config.input() == BeatUnit::features) {
+    fail(
+        "{}: {} takes features of beats, which arrays of samples do not have; 'ekgine classify' "
+        "does",
+        source, weights.config.name);
+  }
   return std::make_unique<LoadedModel>(weights, source, on, in);
 }
 
@@ -183,7 +189,8 @@ void add_model(nb::module_& module) {
              "Loads weights, a .safetensors file of `ekgine train` or a .keras file, to compute "
              "where and in what the options --device and --precision of `ekgine evaluate` "
              "say.\n\n`OSError` where the file cannot be read; `ValueError` where it is damaged, "
-             "holds no weights of ekgine, or none of how inputs are normalised.");
+             "holds no weights of ekgine or those of a Rhythm_Model, or nothing of how inputs are "
+             "normalised.");
 }
 
 }  // namespace ekgine::python

@@ -48,6 +48,22 @@ std::vector<std::int64_t> samples_of(const LabelledRecording& recording) {
   return samples;
 }
 
+template <class Label>
+void expect_same_at_any_number_of_threads(const Label& label) {
+  std::vector<LabelledRecording> found;
+  for (const int threads : {1, 2, 5}) {
+    const ThreadCount several(threads);
+    found.push_back(label());
+  }
+  for (const LabelledRecording& other : found) {
+    ASSERT_EQ(other.beats.size(), found[0].beats.size());
+    for (std::size_t i = 0; i < other.beats.size(); ++i) {
+      ASSERT_EQ(other.beats[i].sample, found[0].beats[i].sample);
+      ASSERT_EQ(other.beats[i].probabilities, found[0].beats[i].probabilities) << i;
+    }
+  }
+}
+
 // A small model with weights of a seed: what it says means nothing, but depends on all it reads.
 class LabelBeats : public ::testing::Test {
  protected:
@@ -223,18 +239,7 @@ TEST_F(LabelBeats, SaysWhereThereAreNoBeats) {
 
 TEST_F(LabelBeats, IsTheSameAtAnyNumberOfThreads) {
   const LeadSignal lead = lead_of(257, 2000);  // more than a block
-  std::vector<LabelledRecording> found;
-  for (const int threads : {1, 2, 5}) {
-    const ThreadCount several(threads);
-    found.push_back(label(lead));
-  }
-  for (const LabelledRecording& other : found) {
-    ASSERT_EQ(other.beats.size(), found[0].beats.size());
-    for (std::size_t i = 0; i < other.beats.size(); ++i) {
-      ASSERT_EQ(other.beats[i].sample, found[0].beats[i].sample);
-      ASSERT_EQ(other.beats[i].probabilities, found[0].beats[i].probabilities) << i;
-    }
-  }
+  expect_same_at_any_number_of_threads([&] { return label(lead); });
 }
 
 // A model that labels every beat, of features of both leads.
@@ -314,17 +319,7 @@ TEST_F(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
 
 TEST_F(LabelByFeatures, IsTheSameAtAnyNumberOfThreads) {
   const LeadSignal lead = two_leads(2000);
-  std::vector<LabelledRecording> found;
-  for (const int threads : {1, 2, 5}) {
-    const ThreadCount several(threads);
-    found.push_back(label(lead));
-  }
-  for (const LabelledRecording& other : found) {
-    ASSERT_EQ(other.beats.size(), found[0].beats.size());
-    for (std::size_t i = 0; i < other.beats.size(); ++i) {
-      ASSERT_EQ(other.beats[i].probabilities, found[0].beats[i].probabilities) << i;
-    }
-  }
+  expect_same_at_any_number_of_threads([&] { return label(lead); });
 }
 
 }  // namespace

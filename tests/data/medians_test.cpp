@@ -16,18 +16,6 @@ double sorted_middle(std::vector<double> values) {
   return (values[(n - 1) / 2] + values[n / 2]) / 2;
 }
 
-TEST(Medians, AreTheMiddleOrTheMeanOfTwo) {
-  EXPECT_EQ(median_of({}), 0);
-  EXPECT_EQ(median_of({7}), 7);
-  EXPECT_EQ(median_of({4, 1}), 2.5);
-  testing::Random random(1);
-  for (int n = 1; n < 40; ++n) {
-    std::vector<double> values;
-    for (int i = 0; i < n; ++i) values.push_back(static_cast<double>(random.integer(-9, 9)));
-    EXPECT_EQ(median_of(values), sorted_middle(values)) << n;
-  }
-}
-
 // Of values with many ties, in windows shorter and longer than the sequence.
 TEST(Medians, OfWindowsAreThoseOfMirroredValues) {
   testing::Random random(2);
