@@ -290,7 +290,7 @@ class Seeds {
     small.write<float>("layers/dense/vars/0", std::vector<float>(6, 0.5F), shape, true);
     small.write_text("layers", "name", "a name");
     int number = 0;
-    for (const ModelConfig& config : small_models()) {
+    for (const ModelConfig& config : small_keras_models()) {
       const auto path = scratch_ / "model.keras";
       write_keras(path, config);
       const ZipReader archive(path, "a .keras file");

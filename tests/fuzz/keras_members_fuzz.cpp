@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const fuzz::Folder folder;
   static const std::vector<std::string> whole = [] {
     std::vector<std::string> files;
-    for (const ModelConfig& config : fuzz::small_models()) {
+    for (const ModelConfig& config : fuzz::small_keras_models()) {
       const auto path = folder / "whole.keras";
       fuzz::write_keras(path, config);
       files.push_back(ZipReader(path, "").read("model.weights.h5", std::size_t{1} << 24));

@@ -1,4 +1,5 @@
-// The smallest model of each architecture, as a file of Keras: all weights are zero.
+// The smallest model of each architecture; as a file of Keras, where it has that form: all weights
+// are zero.
 #pragma once
 
 #include <filesystem>
@@ -24,6 +25,13 @@ inline std::vector<ModelConfig> small_models() {
     config.lstm_units = 2;
     configs.push_back(config);
   }
+  return configs;
+}
+
+// Those of samples: models of features have no form in Keras.
+inline std::vector<ModelConfig> small_keras_models() {
+  std::vector<ModelConfig> configs = small_models();
+  std::erase_if(configs, [](const ModelConfig& c) { return c.input() == BeatUnit::features; });
   return configs;
 }
 
