@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "engine/back_end.h"
 #include "kernels/adamw.h"
+#include "kernels/moving_average.h"
 #include "tests/cases/op_cases.h"
 #include "tests/cases/ops/batch_norm.h"
 
@@ -90,6 +91,28 @@ KernelCase adamw_case(std::int64_t n) {
   };
 }
 
+// The same, but for the optimiser.
+KernelCase moving_average_case(std::int64_t n) {
+  const testing::KernelInput array{.shape = {n}, .differentiable = false, .parameter = true};
+  return {
+      .name = "moving_average " + Shape{n}.text(),
+      .inputs = {array, array},
+      .op =
+          [n](Tape& tape, std::span<const Tensor> in) {
+            const Op op{"moving_average", kernels::moving_average_cost(n, sizeof(float))};
+            tape.run(op, [&]<class B>(B& b) {
+              if constexpr (B::is_cuda) {
+                kernels::moving_average(b.context, n, 0.999, in[0].data<float>(),
+                                        in[1].data<float>());
+              } else {
+                fail("moving_average: timed on CUDA devices only");
+              }
+            });
+            return in[1];
+          },
+  };
+}
+
 }  // namespace
 
 Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn) {
@@ -102,9 +125,12 @@ Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn) {
       all.shaped.push_back(std::move(shaped));
     }
   }
-  // No op, but a kernel of every step.
+  // No ops, but kernels of every step.
   all.cases.push_back(adamw_case(tiny ? 100 : 1 << 20));
   all.shaped.push_back({"adamw", {"weights"}, [](Extents e) { return adamw_case(e[0]); }});
+  all.cases.push_back(moving_average_case(tiny ? 100 : 1 << 20));
+  all.shaped.push_back(
+      {"moving_average", {"weights"}, [](Extents e) { return moving_average_case(e[0]); }});
   return all;
 }
 
