@@ -41,9 +41,10 @@ std::string onnx_description(const ConvertArguments& o, const ModelWeights& weig
   std::string card = read_model_card(o.input);
   if (!card.empty()) return card;
   return fmt::format(
-      "{} of ekgine: sequences of {} heartbeats in, probabilities of the last one's classes out. "
+      "{} of ekgine: sequences of {} heartbeats in, probabilities of {} classes out. "
       "Research software, not a medical device; not for diagnosis.",
-      weights.config.name, weights.config.sequence_length);
+      weights.config.name, weights.config.sequence_length,
+      weights.config.labels_every_beat() ? "their" : "the last one's");
 }
 
 void write_onnx(const ConvertArguments& o, const ModelWeights& weights) {
@@ -103,7 +104,8 @@ void add_convert(CLI::App& program) {
       "convert",
       "Convert weights between Keras' .keras files and safetensors, or to ONNX, and print their "
       "names\n"
-      "and shapes. An ONNX file takes raw beats and gives probabilities (docs/formats.md).\n"
+      "and shapes. An ONNX file takes raw beats, or Rhythm_Model's features, and gives\n"
+      "probabilities (docs/formats.md).\n"
       "Keras' own files carry no normalisation statistics, which ONNX needs: --normalise-on.");
   command->add_option("IN", o->input, "A .keras or a .safetensors file")->required();
   command

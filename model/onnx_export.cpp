@@ -91,7 +91,10 @@ class OnnxModules {
  public:
   OnnxModules(const ModelConfig& config, const StateDict& state) : config_(config), state_(state) {}
 
+  // Of the last of the beats (N,T,187).
   void classify(const std::string& beats, const std::string& probabilities);
+  // Of all beats of any number of them (N,beats,48).
+  void classify_all(const std::string& features, const std::string& probabilities);
   const OnnxGraph& graph() const { return graph_; }
 
  private:
@@ -105,6 +108,10 @@ class OnnxModules {
     return graph_.add_floats(name, shape, array(name).values);
   }
   std::string reshape(const std::string& where, const std::string& x, const Extents& shape);
+  // T as Reshape takes it: 0 is as many as there are.
+  std::int64_t positions() const {
+    return config_.labels_every_beat() ? 0 : config_.sequence_length;
+  }
 
   std::string centred(const std::string& beats);
   std::string scalograms(const std::string& beats);
@@ -122,8 +129,11 @@ class OnnxModules {
   std::string encoder(const std::string& x);
   std::string lstm(const std::string& x);
 
+  std::string of_member(const std::string& features);
+
   const ModelConfig& config_;
   const StateDict& state_;
+  std::string prefix_;  // of the member's arrays
   OnnxGraph graph_;
 };
 
@@ -211,15 +221,17 @@ std::string OnnxModules::project(const std::string& name, const std::string& x,
   const std::string product =
       graph_.add("MatMul", name, {x, weight(name + ".weight", {width, inner})});
   const std::string y = graph_.add("Add", name, {product, weight(name + ".bias", {inner})});
-  const std::string heads =
-      reshape(name, y, {-1, config_.sequence_length, config_.num_heads, width});
+  const std::string heads = reshape(name, y, {-1, positions(), config_.num_heads, width});
   return graph_.add("Transpose", name, {heads}, {{"perm", order}});
 }
 
 std::string OnnxModules::attention(const std::string& name, const std::string& x) {
   const std::int64_t width = config_.embed_dim, inner = config_.num_heads * width;
   const std::string normalised = layer_norm(name + ".norm", x);
-  const std::string placed = graph_.add("Add", name, {normalised, weight(name + ".position")});
+  const std::string placed =
+      config_.labels_every_beat()
+          ? normalised
+          : graph_.add("Add", name, {normalised, weight(name + ".position")});
   const std::string query = project(name + ".query", placed, {0, 2, 1, 3});
   const std::string key = project(name + ".key", normalised, {0, 2, 3, 1});
   const std::string value = project(name + ".value", normalised, {0, 2, 1, 3});
@@ -233,7 +245,7 @@ std::string OnnxModules::attention(const std::string& name, const std::string& x
                  {{"perm", Extents{0, 2, 1, 3}}});
   const std::string output = name + ".output";
   const std::string y = graph_.add("MatMul", output,
-                                   {reshape(output, heads, {-1, config_.sequence_length, inner}),
+                                   {reshape(output, heads, {-1, positions(), inner}),
                                     weight(output + ".weight", {inner, width})});
   return graph_.add("Add", output, {y, weight(output + ".bias")});
 }
@@ -268,13 +280,13 @@ std::string OnnxModules::sum(const std::string& where, const std::string& x,
 }
 
 std::string OnnxModules::encoder(const std::string& x) {
-  const bool conformer = config_.name == "Main_Model";
+  const bool conformer = config_.name == "Main_Model" || config_.name == "Rhythm_Model";
   if (!conformer && config_.name != "AttentionOnly") return x;
   std::string half;
-  if (conformer) half = graph_.add_floats("half", {}, std::vector<float>{0.5F});
+  if (conformer) half = graph_.add_floats(prefix_ + "half", {}, std::vector<float>{0.5F});
   std::string h = x;
   for (std::int64_t block = 0; block < config_.num_blocks; ++block) {
-    const std::string name = fmt::format("encoder.{}", block);
+    const std::string name = fmt::format("{}encoder.{}", prefix_, block);
     if (conformer) h = sum(name, h, feed_forward(name + ".ffn1", h), half);
     h = sum(name, h, attention(name + ".attention", h));
     if (conformer) h = sum(name, h, convolution(name + ".conv", h));
@@ -324,6 +336,27 @@ void OnnxModules::classify(const std::string& beats, const std::string& probabil
                   {{"axis", std::int64_t{-1}}});
 }
 
+// Standardised features (N,T,48) → probabilities (N,T,5)
+std::string OnnxModules::of_member(const std::string& features) {
+  const std::string name = prefix_ + "projection";
+  const std::string x = dense(name + ".dense2", swish(name, dense(name + ".dense1", features)));
+  const std::string logits = dense(prefix_ + "classifier", encoder(x));
+  return graph_.add("Softmax", prefix_ + "classifier", {logits}, {{"axis", std::int64_t{-1}}});
+}
+
+void OnnxModules::classify_all(const std::string& features, const std::string& probabilities) {
+  const std::string less = graph_.add("Sub", features, {features, weight("normalisation.mean")});
+  const std::string x = graph_.add("Div", features, {less, weight("normalisation.std")});
+  std::string total;
+  for (std::int64_t member = 0; member < config_.ensemble_size; ++member) {
+    prefix_ = config_.member_prefix(member);
+    const std::string said = of_member(x);
+    total = member == 0 ? said : graph_.add("Add", "mean", {total, said});
+  }
+  const float share[] = {1 / static_cast<float>(config_.ensemble_size)};
+  graph_.add_node("Mul", {total, graph_.add_floats("mean.share", {}, share)}, {probabilities});
+}
+
 const char* unit_text(BeatUnit unit) {
   switch (unit) {
     case BeatUnit::millivolts:
@@ -333,12 +366,29 @@ const char* unit_text(BeatUnit unit) {
     case BeatUnit::record:
       return "in mV, divided by the median over the record's beats of max - min; each beat's "
              "median is taken away inside";
-    case BeatUnit::features:  // of which no file is written
+    case BeatUnit::features:  // which is another text, below
     case BeatUnit::deviation:
       break;
   }
   return "in mV, less the beat's median, divided by the median over the record's beats of max - "
          "min, less the median over the record's beats of what that gives, sample by sample";
+}
+
+OnnxValue beats_value(const ModelConfig& config, const OnnxNotes& notes) {
+  return {
+      "beats",
+      fmt::format("{} consecutive beats of one record, each {} samples of one lead at {} Hz, the R "
+                  "wave at the {}th; {}",
+                  config.sequence_length, beat_samples, notes.sampling_frequency,
+                  beat_samples / 2 + 1, unit_text(config.beat_unit)),
+      {config.sequence_length, beat_samples}};
+}
+
+OnnxValue features_value() {
+  return {"features",
+          fmt::format("consecutive beats of one record, each {} features of its rhythm and shape",
+                      beat_features),
+          {OnnxValue::any, beat_features}};
 }
 
 OnnxModelText model_text(const ModelWeights& weights, const OnnxNotes& notes) {
@@ -348,7 +398,7 @@ OnnxModelText model_text(const ModelWeights& weights, const OnnxNotes& notes) {
       .description = notes.description,
       .metadata = {{"format", "ekgine-onnx-1"},
                    {"model", json_text(weights.config.to_json())},
-                   {"amplitude", beat_unit_name(weights.config.beat_unit)},
+                   {"amplitude", beat_unit_name(weights.config.input())},
                    {"classes", fmt::format("{}", fmt::join(notes.classes, ","))},
                    {"sampling_frequency", fmt::format("{}", notes.sampling_frequency)}}};
   if (!weights.label_map.empty()) text.metadata["label_map"] = weights.label_map;
@@ -374,26 +424,23 @@ void export_onnx(const std::filesystem::path& path, const ModelWeights& weights,
                  const OnnxNotes& notes) {
   const std::string file = path.string();
   const ModelConfig& config = weights.config;
-  if (config.labels_every_beat()) {
-    fail("{}: {} takes features of beats, for which there is no ONNX file yet", file, config.name);
-  }
   check_arrays(config, weights.state, file);
   if (!weights.state.contains("normalisation.mean")) {
     fail("{}: the weights carry no normalisation statistics, which an ONNX file needs", file);
   }
   check_size(weights.state, file);
   OnnxModules modules(config, weights.state);
-  const OnnxValue input{
-      "beats",
-      fmt::format("{} consecutive beats of one record, each {} samples of one lead at {} Hz, the R "
-                  "wave at the {}th; {}",
-                  config.sequence_length, beat_samples, notes.sampling_frequency,
-                  beat_samples / 2 + 1, unit_text(config.beat_unit)),
-      {config.sequence_length, beat_samples}};
+  const bool all = config.labels_every_beat();
+  const OnnxValue input = all ? features_value() : beats_value(config, notes);
   const OnnxValue output{"probabilities",
-                         fmt::format("of the last beat: {}", fmt::join(notes.classes, ", ")),
-                         {class_count}};
-  modules.classify(input.name, output.name);
+                         fmt::format("of {}: {}", all ? "every beat" : "the last beat",
+                                     fmt::join(notes.classes, ", ")),
+                         all ? Extents{OnnxValue::any, class_count} : Extents{class_count}};
+  if (all) {
+    modules.classify_all(input.name, output.name);
+  } else {
+    modules.classify(input.name, output.name);
+  }
   write_file(path, modules.graph().file(input, output, model_text(weights, notes)));
 }
 

@@ -10,6 +10,11 @@
 //   record        millivolts over the size A of the record's typical beat, with offset or without
 //   deviation     as data/beat_unit.h says
 //
+// Of Rhythm_Model: input `features` (batch, beats, 48), any number of beats of one record each, as
+// data/beat_features.h has them and stores keep them; output `probabilities` (batch, beats, 5), of
+// all of them, for an ensemble the means of its members'. What a window of T beats says; that
+// windows overlap (training/predict.h) is for the caller.
+//
 // For centred and record the graph takes the beat's median away; of beats that are without their
 // offset already it is zero.
 //
@@ -18,8 +23,8 @@
 // outside of the beat. Batch norm uses the running statistics; there is no dropout.
 //
 // The metadata has `format` = "ekgine-onnx-1", `model` (ModelConfig as JSON), `amplitude`,
-// `classes` ("N,S,V,F,Q"), `sampling_frequency` (Hz) and, where they are known, `label_map` and
-// `made`, as weights have them (model/weights.h).
+// `features` for those, `classes` ("N,S,V,F,Q"), `sampling_frequency` (Hz) and, where they are
+// known, `label_map` and `made`, as weights have them (model/weights.h).
 #pragma once
 
 #include <filesystem>

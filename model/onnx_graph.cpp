@@ -63,7 +63,13 @@ ProtobufMessage value_message(const OnnxValue& value) {
   ProtobufMessage shape, tensor, type, message;
   shape.message(onnx_value::dim, ProtobufMessage().bytes(onnx_value::dim_param, "batch"));
   for (const std::int64_t extent : value.shape) {
-    shape.message(onnx_value::dim, ProtobufMessage().integer(onnx_value::dim_value, extent));
+    ProtobufMessage dim;
+    if (extent == OnnxValue::any) {
+      dim.bytes(onnx_value::dim_param, "beats");
+    } else {
+      dim.integer(onnx_value::dim_value, extent);
+    }
+    shape.message(onnx_value::dim, dim);
   }
   tensor.integer(onnx_value::elem_type, onnx_tensor::of_float).message(onnx_value::shape, shape);
   type.message(onnx_value::tensor_type, tensor);

@@ -27,6 +27,7 @@ struct OnnxModelText {
 
 // A float tensor that goes in or comes out: its first extent is any number, called "batch".
 struct OnnxValue {
+  static constexpr std::int64_t any = -1;  // an extent that is any number, called "beats"
   std::string name, description;
   std::vector<std::int64_t> shape;  // of an element of the batch
 };

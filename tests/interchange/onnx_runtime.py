@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs what `ekgine convert` writes as ONNX in ONNX Runtime, beside `ekgine evaluate`.
 
-onnx_runtime.py PROGRAM SAMPLES [KERAS...]: for each of the four architectures, and in every unit that
+onnx_runtime.py PROGRAM SAMPLES [KERAS...]: for each of the architectures, and in every unit that
 beats are measured in, trains a little on the sample records, and then makes weights of the same shapes
 at random, so that no array is near where it began. Each becomes an ONNX file that
 
@@ -34,6 +34,7 @@ MODELS = {
     "AttentionOnly": ["--num-heads", "2", "--num-blocks", "2", "--amplitude", "record"],
     "CNNLSTM_Model": ["--lstm-units", "24", "--amplitude", "centred"],
     "Baseline_Model": ["--amplitude", "mV"],
+    "Rhythm_Model": ["--num-heads", "2", "--ensemble-size", "2", "--sequence-length", "9"],
 }
 
 
@@ -108,6 +109,29 @@ def probabilities(session, sequences, batch):
         for i in range(0, len(sequences), batch)])
 
 
+def of_all_beats(session, features, length):
+    """What windows of so many beats, each half over the next, say of all beats of a record."""
+    count = len(features)
+    first = sorted({*range(0, count - length + 1, (length + 1) // 2), count - length})
+    windows = numpy.stack([features[i : i + length] for i in first])
+    said, = session.run(["probabilities"], {"features": windows})
+    position = (2 * numpy.arange(length) + 1) / length - 1
+    weight = (1.02 - numpy.abs(position))[:, None]
+    sums, weights = numpy.zeros((count, said.shape[-1])), numpy.zeros((count, 1))
+    for i, probabilities in zip(first, said):
+        sums[i : i + length] += weight * probabilities
+        weights[i : i + length] += weight
+    return sums / weights
+
+
+def compare_rhythm(session, expected, features, length, name):
+    found = of_all_beats(session, features, length)
+    check(found.shape == expected.shape, f"{name}: {found.shape}")
+    none = session.run(None, {"features": features[None, :length][:0]})[0]
+    check(none.shape == (0, length, 5), f"{name}: of no sequences {none.shape}")
+    return float(numpy.abs(found - expected).max()), set(found.argmax(axis=1).tolist())
+
+
 def compare(path, predictions, store):
     """The largest difference of ONNX Runtime's probabilities from ekgine's."""
     model = onnx.load(path)
@@ -122,6 +146,11 @@ def compare(path, predictions, store):
         for record in file:
             expected = file[record]["probabilities"][:]
             with h5py.File(store / f"{record}.h5") as source:
+                if about["amplitude"] == "features":
+                    one, said = compare_rhythm(session, expected, source["features"][:], length,
+                                               path.name)
+                    worst, classes = max(worst, one), classes | said
+                    continue
                 beats = measured(source["beats"][:], about["amplitude"])
             count = len(beats) - length + 1
             sequences = numpy.stack([beats[i : i + length] for i in range(count)])
@@ -153,12 +182,12 @@ def main():
             command = [program, *arguments, "--quiet"]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
-        def check_weights(weights, what):
+        def check_weights(weights, what, store):
             ekgine("convert", weights, folder / "model.onnx")
-            ekgine("evaluate", "--weights", weights, "--data", folder / "store", "--records",
+            ekgine("evaluate", "--weights", weights, "--data", store, "--records",
                    ",".join(HELD_OUT), "--output", folder / "evaluated")
             worst, classes = compare(folder / "model.onnx", folder / "evaluated/predictions.h5",
-                                     folder / "store")
+                                     store)
             print(f"{versions}, {what}: within {worst:.1e}, {len(classes)} classes", flush=True)
 
         ekgine("preprocess", "--database", samples, "--output", folder / "whole", "--records",
@@ -167,17 +196,19 @@ def main():
         random = numpy.random.default_rng(1)
         for name, options in MODELS.items():
             run = folder / name
-            ekgine("train", "--data", folder / "store", "--train-records", ",".join(TRAINING),
-                   "--model", name, *options, *SMALL, "--sequence-length", str(T), "--output", run)
-            check_weights(run / "model.safetensors", f"{name}, trained")
+            # What is cut has no features.
+            store = folder / ("whole" if name == "Rhythm_Model" else "store")
+            ekgine("train", "--data", store, "--train-records", ",".join(TRAINING),
+                   "--sequence-length", str(T), "--model", name, *SMALL, *options, "--output", run)
+            check_weights(run / "model.safetensors", f"{name}, trained", store)
             metadata, arrays = read_weights(run / "model.safetensors")
             write_weights(run / "random.safetensors", metadata, scrambled(arrays, random))
-            check_weights(run / "random.safetensors", f"{name}, random")
+            check_weights(run / "random.safetensors", f"{name}, random", store)
         for keras in published:
             weights = folder / "published.safetensors"
             ekgine("convert", keras, weights, "--data", folder / "store",
                    "--normalise-on", ",".join(TRAINING))
-            check_weights(weights, keras.name)
+            check_weights(weights, keras.name, folder / "store")
     finally:
         shutil.rmtree(folder)
 

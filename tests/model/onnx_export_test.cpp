@@ -60,7 +60,7 @@ std::vector<ModelConfig> onnx_configurations() {
 ModelWeights random_onnx_weights(const ModelConfig& config) {
   Device device = Device::cpu(DType::f32);
   Model model(config, device, ParameterSet::Use::inference, 0);
-  const std::vector<double> ones(beat_samples, 1);
+  const std::vector<double> ones(static_cast<std::size_t>(row_width(config.input())), 1);
   model.set_normalisation(ones, ones);
   ModelWeights weights{config, model.state(), "reference", {"ekgine", "cpu", "ekgine train"}};
   testing::Random random(3);
@@ -136,6 +136,55 @@ TEST(OnnxExport, GraphsAnswerAsTheModelsDo) {
       other_rows += std::abs(expected[i] - expected[i % class_count]);
     }
     EXPECT_GT(other_rows, 1e-3) << "the sequences are all one to this model";
+  }
+}
+
+// Of any number of beats, an ensemble's mean.
+TEST(OnnxExport, GraphsOfFeaturesAnswerAsTheModelDoes) {
+  const TemporaryDirectory folder;
+  for (const std::int64_t members : {1, 3}) {
+    ModelConfig config = onnx_configurations()[0];
+    config.name = "Rhythm_Model";
+    config.sequence_length = 7;
+    config.ensemble_size = members;
+    const ModelWeights weights = random_onnx_weights(config);
+    const OnnxFile file = exported(folder, weights);
+    EXPECT_EQ(file.inputs.at(0).name, "features");
+    EXPECT_THAT(file.inputs[0].shape, ElementsAre("batch", "beats", "48"));
+    EXPECT_THAT(file.outputs.at(0).shape, ElementsAre("batch", "beats", "5"));
+    EXPECT_EQ(file.outputs[0].description, "of every beat: N, S, V, F, Q");
+    EXPECT_EQ(file.metadata.at("amplitude"), "features");
+    Device device = Device::cpu(DType::f64);
+    Model model(config, device, ParameterSet::Use::inference, 0);
+    model.load(weights.state, "weights");
+    for (const std::int64_t beats : {1, 7, 11}) {
+      SCOPED_TRACE(beats);
+      const std::int64_t sequences = 2, rows = sequences * beats;
+      testing::Random random(6);
+      std::vector<double> features(static_cast<std::size_t>(rows * beat_features));
+      for (double& v : features) v = static_cast<float>(random.normal());
+      std::vector<std::int32_t> index(static_cast<std::size_t>(rows));
+      std::iota(index.begin(), index.end(), 0);
+      std::vector<double> expected(static_cast<std::size_t>(rows * class_count));
+      for (std::int64_t member = 0; member < members; ++member) {
+        Arena::Plan plan;
+        Tape tape(device, Tape::Mode::inference, plan);
+        const Tensor logits = model.forward(
+            tape, tape.input({rows, beat_features}, std::span<const double>(features)),
+            tape.input({sequences, beats}, index), member);
+        const std::vector<double> said = device.read(softmax(tape, logits));
+        for (std::size_t i = 0; i < said.size(); ++i) {
+          expected[i] += said[i] / static_cast<double>(members);
+        }
+      }
+      const OnnxTensor found =
+          testing::compute_onnx(file, {{sequences, beats, beat_features}, features});
+      EXPECT_THAT(found.shape, ElementsAre(sequences, beats, class_count));
+      ASSERT_EQ(found.values.size(), expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        ASSERT_NEAR(found.values[i], expected[i], 1e-6) << "probability " << i;
+      }
+    }
   }
 }
 

@@ -252,7 +252,11 @@ inline OnnxTensor onnx_transpose(const OnnxTensor& x, const OnnxExtents& order) 
   return y;
 }
 
+// An extent of 0 is that of x.
 inline OnnxTensor onnx_reshape(const OnnxTensor& x, OnnxExtents shape) {
+  for (std::size_t axis = 0; axis < shape.size(); ++axis) {
+    if (shape[axis] == 0) shape[axis] = x.shape.at(axis);
+  }
   const auto rest = std::ranges::find(shape, -1);
   if (rest != shape.end()) {
     *rest = 1;
