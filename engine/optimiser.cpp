@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "engine/back_end.h"
+#include "kernels/moving_average.h"
 #include "kernels/put_back.h"
 
 namespace ekgine {
@@ -25,6 +26,17 @@ void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSe
                    b.real(v), stop);
     if (stop == nullptr) return;
     kernels::put_back(b.context, buffers.size(), stop, b.real(kept), b.real(buffers));
+  };
+  device.measure(op, Phase::update, [&] { device.run(launch); });
+}
+
+void average_step(Device& device, ParameterSet& parameters, double decay,
+                  const std::uint32_t* stop) {
+  const Tensor values = parameters.values(), average = parameters.average();
+  const Op op{"moving_average",
+              kernels::moving_average_cost(values.size(), values.element_bytes())};
+  const auto launch = [&](auto& b) {
+    kernels::moving_average(b.context, values.size(), decay, b.real(values), b.real(average), stop);
   };
   device.measure(op, Phase::update, [&] { device.run(launch); });
 }

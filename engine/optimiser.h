@@ -22,4 +22,9 @@ void keep_buffers(const Device& device, ParameterSet& parameters);
 void adamw_step(Device& device, ParameterSet& parameters, const kernels::AdamWSettings& settings,
                 const std::uint32_t* stop = nullptr);
 
+// Moves the average of the parameters, which keep one, towards their values, by the device's step
+// (kernels/moving_average.h); held back by *stop as adamw_step is.
+void average_step(Device& device, ParameterSet& parameters, double decay,
+                  const std::uint32_t* stop = nullptr);
+
 }  // namespace ekgine

@@ -158,6 +158,22 @@ Tensor ParameterSet::flat(int array) const {
   return Tensor::view(memory->data(), {elements_}, dtype());
 }
 
+Tensor ParameterSet::average() const {
+  if (!average_memory_) fail("parameters: no average is kept");
+  return Tensor::view(average_memory_->data(), {elements_}, dtype());
+}
+
+void ParameterSet::keep_average() {
+  average_memory_ = zeroed("parameters", elements_);
+  device_.copy(average(), values());
+}
+
+void ParameterSet::swap_average() {
+  device_.copy(gradients(), values());
+  device_.copy(values(), average());
+  device_.copy(average(), gradients());
+}
+
 Tensor ParameterSet::kept_buffers() const {
   if (!kept_memory_) fail("parameters: a set for inference has values only");
   return Tensor::view(kept_memory_->data(), {buffer_elements_}, dtype());

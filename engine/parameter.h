@@ -71,6 +71,13 @@ class ParameterSet {
   Tensor gradients() const { return flat(1); }
   Tensor first_moments() const { return flat(2); }
   Tensor second_moments() const { return flat(3); }
+  // The moving average of the values (kernels/moving_average.h), where keep_average() was called.
+  Tensor average() const;
+  bool has_average() const { return average_memory_ != nullptr; }
+  // Once, after allocate(): from here on an average is kept, which begins as the values now.
+  void keep_average();
+  // Exchanges the values and their average, by way of the gradients, which are lost.
+  void swap_average();
   // The arrays of all buffers, and of what they were at the beginning of a step (see
   // keep_buffers in engine/optimiser.h); both may be empty.
   Tensor buffer_values() const {
@@ -91,7 +98,24 @@ class ParameterSet {
   std::int64_t elements_ = 0;  // of each of the four arrays
   std::array<std::unique_ptr<Memory>, 4> arrays_;
   std::int64_t buffer_elements_ = 0;
-  std::unique_ptr<Memory> buffer_memory_, kept_memory_;
+  std::unique_ptr<Memory> average_memory_, buffer_memory_, kept_memory_;
+};
+
+// While it lives, the parameters have their averages as values, where they keep any: for
+// predictions and weights files.
+class AveragedWeights {
+ public:
+  explicit AveragedWeights(ParameterSet& parameters) : parameters_(parameters) { swap(); }
+  AveragedWeights(const AveragedWeights&) = delete;
+  AveragedWeights& operator=(const AveragedWeights&) = delete;
+  ~AveragedWeights() { swap(); }
+
+ private:
+  void swap() {
+    if (parameters_.has_average()) parameters_.swap_average();
+  }
+
+  ParameterSet& parameters_;
 };
 
 }  // namespace ekgine

@@ -16,8 +16,8 @@ namespace ekgine {
 
 class Replay {
  public:
-  // What the work's launches depend on: its shapes, or its kind and its size.
-  using Key = std::array<std::int64_t, 2>;
+  // What the work's launches depend on: its shapes, or its kind, its size and whose it is.
+  using Key = std::array<std::int64_t, 3>;
 
   // The device outlives it.
   explicit Replay(Device& device);

@@ -23,6 +23,10 @@ double cosine_rate(double initial, std::int64_t step, std::int64_t steps) {
   return initial * (1 + std::cos(std::numbers::pi * progress)) / 2;
 }
 
+double warm_up_factor(std::int64_t step, std::int64_t steps) {
+  return step + 1 >= steps ? 1 : static_cast<double>(step + 1) / static_cast<double>(steps);
+}
+
 bool EarlyStopping::observe(std::int64_t epoch, double value) {
   // Written so that NaN never counts as an improvement.
   if (value < best) {

@@ -30,6 +30,10 @@ struct PlateauSchedule {
 // gradient descent with warm restarts", ICLR 2017, without restarts.
 double cosine_rate(double initial, std::int64_t step, std::int64_t steps);
 
+// What the rate of step `step` (0, 1, ...) is multiplied with where it rises evenly over the first
+// `steps`: (step + 1)/steps, then 1; 1 for steps = 0.
+double warm_up_factor(std::int64_t step, std::int64_t steps);
+
 // Stops when the monitored value has not improved for `patience` epochs, as Keras' EarlyStopping.
 struct EarlyStopping {
   std::int64_t patience = 5;

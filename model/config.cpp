@@ -91,6 +91,10 @@ bool ModelConfig::labels_every_beat() const {
   return architecture_of(name) == architecture::rhythm;
 }
 
+std::string ModelConfig::member_prefix(std::int64_t member) const {
+  return ensemble_size == 1 ? "" : fmt::format("members.{}.", member);
+}
+
 void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
   if (unit == input()) return;
   fail("{}: the beats' amplitude is {}, the model takes {}", whose, beat_unit_name(unit),
@@ -112,7 +116,7 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
     const std::string key = key_of(option.name);
     const auto found = object.find(key);
     if (found == object.end()) {
-      if (key == "amplitude") return;
+      if (key == "amplitude" || key == "ensemble_size") return;
       fail("{}: {} is missing", source, key);
     }
     std::optional<T> stored;

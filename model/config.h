@@ -37,6 +37,9 @@ struct ModelConfig {
   double feature_noise = 0.1, feature_dropout = 0.15;
   // And the standard deviation of the logarithm of a factor on a sequence's heart rate.
   double rate_jitter = 0.2;
+  // Networks of Rhythm_Model with initial weights of their own, trained side by side, whose
+  // probabilities are averaged; 1: no ensemble.
+  std::int64_t ensemble_size = 1;
   // What the beats that it takes are measured in; Rhythm_Model takes BeatUnit::features, whatever
   // stands here.
   BeatUnit beat_unit = BeatUnit::millivolts;
@@ -49,6 +52,10 @@ struct ModelConfig {
   // Whether each beat of a sequence gets a label, or the last alone.
   bool labels_every_beat() const;
   std::int64_t labels_per_sequence() const { return labels_every_beat() ? sequence_length : 1; }
+  // Labels that a sequence's loss is a sum over: of every member of an ensemble.
+  std::int64_t losses_per_sequence() const { return labels_per_sequence() * ensemble_size; }
+  // What the names of a member's arrays begin with: nothing, or "members.0." in an ensemble.
+  std::string member_prefix(std::int64_t member) const;
   // What a beat has to be given as.
   BeatUnit input() const { return labels_every_beat() ? BeatUnit::features : beat_unit; }
 
@@ -60,8 +67,9 @@ struct ModelConfig {
   // the name of `beat_unit`.
   nlohmann::json to_json() const;
   // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
-  // `amplitude` may be missing, in files from before it was there: it is mV then. `source`
-  // names the file, and what is needed to find the place in it, in messages.
+  // `amplitude` and `ensemble_size` may be missing, in files from before they were there: they are
+  // mV and 1 then. `source` names the file, and what is needed to find the place in it, in
+  // messages.
   static ModelConfig from_json(const nlohmann::json& json, const std::string& source);
 };
 

@@ -45,8 +45,16 @@ class VariableList {
     add(layer, 1, name + ".bias", {out});
   }
 
-  // `width` of what is normalised.
-  std::vector<KerasVariable> finish(std::int64_t width) {
+  // Of every member, and what their inputs are normalised with.
+  std::vector<KerasVariable> finish(const ModelConfig& config) {
+    const std::vector<KerasVariable> member = std::exchange(all_, {});
+    for (std::int64_t m = 0; m < config.ensemble_size; ++m) {
+      for (KerasVariable variable : member) {
+        variable.name.insert(0, config.member_prefix(m));
+        all_.push_back(std::move(variable));
+      }
+    }
+    const std::int64_t width = row_width(config.input());
     for (const std::string statistic : {"mean", "std"}) {
       all_.push_back({.path = fmt::format("{}/{}", keras_normalisation, statistic),
                       .name = "normalisation." + statistic,
@@ -151,7 +159,7 @@ std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
     variables.add("layers/lstm/cell", 2, "lstm.bias", {4 * width});
   }
   variables.add_dense("layers/dense", "classifier", width, class_count);
-  return variables.finish(row_width(config.input()));
+  return variables.finish(config);
 }
 
 }  // namespace ekgine

@@ -1,8 +1,5 @@
 #include "model/model.h"
 
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -17,54 +14,24 @@ Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, s
                                                  std::numeric_limits<double>::quiet_NaN())),
       normalisation_std_(parameters_.add_buffer("normalisation.std", {row_width(config.input())},
                                                 std::numeric_limits<double>::quiet_NaN())) {
-  if (config.input() == BeatUnit::features) {
-    projection_.emplace(parameters_, "projection", config);
-  } else {
-    features_.emplace(parameters_, "features", config.embed_dim);
+  networks_.reserve(static_cast<std::size_t>(config.ensemble_size));
+  for (std::int64_t member = 0; member < config.ensemble_size; ++member) {
+    networks_.emplace_back(parameters_, config.member_prefix(member), config);
   }
-  const std::int64_t ff_dim = config.ff_dim_multiplier * config.embed_dim;
-  std::int64_t width = config.embed_dim;
-  if (config.name == "Main_Model" || config.name == "Rhythm_Model") {
-    const std::int64_t positions = config.name == "Main_Model" ? config.sequence_length : 0;
-    for (std::int64_t i = 0; i < config.num_blocks; ++i) {
-      conformer_.emplace_back(parameters_, fmt::format("encoder.{}", i), positions,
-                              config.embed_dim, config.num_heads, ff_dim, config.kernel_size,
-                              config.dropout);
-    }
-  } else if (config.name == "AttentionOnly") {
-    for (std::int64_t i = 0; i < config.num_blocks; ++i) {
-      attention_.emplace_back(parameters_, fmt::format("encoder.{}", i), config.sequence_length,
-                              config.embed_dim, config.num_heads, ff_dim, config.dropout);
-    }
-  } else if (config.name == "CNNLSTM_Model") {
-    lstm_.emplace(parameters_, "lstm", config.embed_dim, config.lstm_units);
-    width = config.lstm_units;
-  }
-  classifier_ = std::make_unique<Dense>(parameters_, "classifier", width, class_count);
   parameters_.allocate(use, seed);
 }
 
-Tensor Model::encode(Tape& tape, const Tensor& beats) const {
-  if (projection_) {
-    return (*projection_)(tape, beats, normalisation_mean_.value, normalisation_std_.value);
-  }
-  const Tensor scalograms = morlet_cwt(tape, beats, scalogram_scales, normalisation_mean_.value,
-                                       normalisation_std_.value);
-  return (*features_)(tape, scalograms);
+Tensor Model::encode(Tape& tape, const Tensor& beats, std::int64_t member) const {
+  return network(member).encode(tape, beats, normalisation_mean_.value, normalisation_std_.value);
 }
 
-Tensor Model::classify(Tape& tape, const Tensor& features) const {
-  Tensor x = features;
-  for (const ConformerBlock& block : conformer_) x = block(tape, x);
-  for (const AttentionBlock& block : attention_) x = block(tape, x);
-  if (config_.labels_every_beat()) {
-    return (*classifier_)(tape, x).reshape({x.shape()[0] * x.shape()[1], class_count});
-  }
-  return (*classifier_)(tape, lstm_ ? (*lstm_)(tape, x) : global_avg_pool(tape, x));
+Tensor Model::classify(Tape& tape, const Tensor& features, std::int64_t member) const {
+  return network(member).classify(tape, features);
 }
 
-Tensor Model::forward(Tape& tape, const Tensor& beats, const Tensor& index) const {
-  return classify(tape, gather(tape, encode(tape, beats), index));
+Tensor Model::forward(Tape& tape, const Tensor& beats, const Tensor& index,
+                      std::int64_t member) const {
+  return classify(tape, gather(tape, encode(tape, beats, member), index), member);
 }
 
 void Model::set_normalisation(std::span<const double> mean, std::span<const double> std) {

@@ -2,8 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,11 +10,14 @@
 #include "engine/ops.h"
 #include "engine/parameter.h"
 #include "model/config.h"
-#include "model/modules.h"
+#include "model/network.h"
 #include "model/state_dict.h"
 
 namespace ekgine {
 
+// An ensemble has several networks of one architecture, its members, numbered from 0, which share
+// nothing but the normalisation of their inputs. What predicts with it takes the mean of their
+// probabilities.
 class Model {
  public:
   // Builds the architecture that `config` names in the device's memory, initialised from `seed`. A
@@ -30,14 +31,15 @@ class Model {
 
   // Beats (U, row_width) in config().input() → features (U, D). A tensor does not know its unit:
   // whoever makes one of beats calls config().check_beats().
-  Tensor encode(Tape& tape, const Tensor& beats) const;
+  Tensor encode(Tape& tape, const Tensor& beats, std::int64_t member = 0) const;
   // Features of sequences (B,T,D) → logits (B,5), or (B·T,5) where every beat is labelled. T is at
   // most the configured sequence length for models with a position table (Main_Model,
   // AttentionOnly), and any number otherwise.
-  Tensor classify(Tape& tape, const Tensor& features) const;
+  Tensor classify(Tape& tape, const Tensor& features, std::int64_t member = 0) const;
   // Both, where sequence b consists of the beats index[b,0...T): beats (U, row_width),
   // index (B,T) of i32 in [0,U) → logits as of classify().
-  Tensor forward(Tape& tape, const Tensor& beats, const Tensor& index) const;
+  Tensor forward(Tape& tape, const Tensor& beats, const Tensor& index,
+                 std::int64_t member = 0) const;
 
   // Mean and standard deviation over the training records of what a beat is first turned into, per
   // column of the scalograms or per feature (row_width each): inputs are normalised with them. Part
@@ -53,16 +55,13 @@ class Model {
   void load(const StateDict& state, const std::string& source);
 
  private:
+  const Network& network(std::int64_t member) const {
+    return networks_[static_cast<std::size_t>(member)];
+  }
+
   ModelConfig config_;
   ParameterSet parameters_;
-  // Of these the architecture has one.
-  std::optional<FeatureExtractor> features_;
-  std::optional<FeatureProjection> projection_;
-  // Of these it has one kind or none.
-  std::vector<ConformerBlock> conformer_;
-  std::vector<AttentionBlock> attention_;
-  std::optional<Lstm> lstm_;
-  std::unique_ptr<Dense> classifier_;
+  std::vector<Network> networks_;  // ensemble_size of them
   Parameter &normalisation_mean_, &normalisation_std_;
 };
 

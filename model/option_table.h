@@ -68,6 +68,9 @@ inline constexpr std::tuple model_options{
         "Multiplies the heart rate of Rhythm_Model's training sequences by a random factor: "
         "the standard deviation of its logarithm",
         Range{0, 2}},
+    ModelOption{"ensemble-size", &ModelConfig::ensemble_size, architecture::rhythm, InSearch::keeps,
+                "Networks of Rhythm_Model trained side by side, whose probabilities are averaged",
+                Range{1, 64}},
     ModelOption{"amplitude", &ModelConfig::beat_unit, architecture::of_samples, InSearch::varies,
                 "What beats are measured in: mV, centred (mV without the beat's offset), record "
                 "(without offset, in the size of the record's typical beat) or deviation (the same "

@@ -27,6 +27,9 @@
 //   projection.dense1.{weight,bias}                (48, 2D), (2D)
 //   projection.dense2.{weight,bias}                (2D, D), (D)
 //
+// An ensemble of them (ensemble_size above 1) has all but the normalisation once per member, after
+// `members.0.`, `members.1.`, ...
+//
 // AttentionOnly has attention, one ffn (encoder.N.ffn) and norm in its encoder. CNNLSTM_Model with
 // H = lstm_units has, instead of an encoder,
 //

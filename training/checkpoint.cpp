@@ -27,6 +27,7 @@ constexpr const char* unsealed_format = "ekgine-checkpoint-1";
 constexpr std::int64_t most_steps = std::int64_t{1} << 52;
 constexpr const char* first_moment = "adamw.m.";
 constexpr const char* second_moment = "adamw.v.";
+constexpr const char* average = "average.";
 
 // JSON has no infinity, which `best` is before the first epoch.
 ordered_json number(double value) {
@@ -114,12 +115,14 @@ void check_sizes(const ModelConfig& config, const StateDict& arrays, const std::
     }
   };
   if (config.input() == BeatUnit::features) {
-    check("projection.dense2.weight", 1, config.embed_dim);
+    const std::string last = config.member_prefix(config.ensemble_size - 1);
+    check(last + "projection.dense2.weight", 1, config.embed_dim);
   } else {
     check("features.conv3.weight", 3, config.embed_dim);
   }
   if (config.name == "CNNLSTM_Model" || config.name == "Baseline_Model") return;
-  const std::string last = fmt::format("encoder.{}.attention.", config.num_blocks - 1);
+  const std::string last =
+      fmt::format("{}encoder.{}.attention.", config.member_prefix(0), config.num_blocks - 1);
   check(last + "query.weight", 1, config.num_heads);
   if (!config.labels_every_beat()) check(last + "position", 0, config.sequence_length);
 }
@@ -168,9 +171,10 @@ void check_state(const TrainingState& state, const TrainOptions& options,
     fail("{}: has a history of {} epochs after {} of {}", source, state.history.size(), state.epoch,
          options.epochs);
   }
-  if (state.correct > state.sequences || (state.sequences == 0 && state.loss_sum != 0)) {
-    fail("{}: {} of {} sequences are correct, their loss is {}", source, state.correct,
-         state.sequences, state.loss_sum);
+  const std::int64_t labels = state.sequences * options.model.losses_per_sequence();
+  if (state.correct > labels || (labels == 0 && state.loss_sum != 0)) {
+    fail("{}: {} of {} labels are correct, their loss is {}", source, state.correct, labels,
+         state.loss_sum);
   }
   const bool validated = !options.validation_records.empty();
   PlateauSchedule plateau;
@@ -238,6 +242,10 @@ void save_checkpoint(const fs::path& directory, const TrainOptions& options,
     arrays.back().shape = extents;
     add(second_moment + parameter.name, parameters.piece(v, parameter));
     arrays.back().shape = extents;
+    if (parameters.has_average()) {
+      add(average + parameter.name, parameters.piece(parameters.average(), parameter));
+      arrays.back().shape = extents;
+    }
   }
   for (const Parameter& buffer : parameters.buffers()) {
     add(buffer.name, buffer.value);
@@ -312,7 +320,9 @@ void restore(const Checkpoint& checkpoint, const fs::path& directory, Model& mod
   const std::string source = checkpoint_path(directory).string();
   StateDict weights;
   for (const auto& [name, array] : checkpoint.arrays) {
-    if (!name.starts_with(first_moment) && !name.starts_with(second_moment)) {
+    const bool of_optimiser = name.starts_with(first_moment) || name.starts_with(second_moment) ||
+                              name.starts_with(average);
+    if (!of_optimiser) {
       weights.emplace(name, array);
     }
   }
@@ -328,6 +338,9 @@ void restore(const Checkpoint& checkpoint, const fs::path& directory, Model& mod
   const Tensor m = parameters.first_moments(), v = parameters.second_moments();
   for (const Parameter& parameter : parameters.trainable()) {
     take(first_moment + parameter.name, parameters.piece(m, parameter));
+    if (parameters.has_average()) {
+      take(average + parameter.name, parameters.piece(parameters.average(), parameter));
+    }
     const std::string second = second_moment + parameter.name;
     take(second, parameters.piece(v, parameter));
     if (!std::ranges::all_of(checkpoint.arrays.at(second).values, [](float x) { return x >= 0; })) {

@@ -1,7 +1,8 @@
 // The state of a training run on disk: enough to go on bit for bit.
 //
 // checkpoint.safetensors holds every array of the model by its name, the optimiser's moments as
-// `adamw.m.NAME` and `adamw.v.NAME`, and in its metadata `format` = "ekgine-checkpoint-2",
+// `adamw.m.NAME` and `adamw.v.NAME`, with --ema-decay the weights' moving average as
+// `average.NAME`, and in its metadata `format` = "ekgine-checkpoint-2",
 // `options` (what the run was started with, JSON), `inputs` (RunInputs, JSON), `made` (what started
 // it, base/provenance.h, JSON) and `state` (TrainingState, JSON). It is one file, sealed
 // (base/seal.h) and replaced as a whole, so that a kill leaves either the old or the new state.
@@ -29,7 +30,7 @@ struct TrainingState {
   std::int64_t step = 0;   // optimiser steps taken
   std::int64_t epoch = 0;  // epochs completed, validation included
   std::int64_t batch = 0;  // batches done of the epoch after those
-  // Of these batches: Σ loss·sequences, correctly classified sequences, sequences.
+  // Of these batches: Σ loss·labels, correctly classified labels, sequences.
   double loss_sum = 0;
   std::int64_t correct = 0;
   std::int64_t sequences = 0;

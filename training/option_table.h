@@ -56,6 +56,13 @@ inline constexpr std::tuple training_options{
            "validation loss stalls) or constant"},
     Option{"weight-decay", &TrainOptions::weight_decay, OptionGroup::training, InSearch::varies,
            "Of AdamW", Range{0, 10}},
+    Option{"warm-up-steps", &TrainOptions::warm_up_steps, OptionGroup::training, InSearch::varies,
+           "Steps over which the learning rate rises to its value at the start; 0 for none",
+           Range{0, 1e9}},
+    Option{"ema-decay", &TrainOptions::ema_decay, OptionGroup::training, InSearch::varies,
+           "Of the exponential moving average of the weights, which is then validated and kept in "
+           "their stead: 0.999 spans a thousand steps; 0 for none",
+           Range{0, 1, true}},
     Option{"class-weights", &TrainOptions::class_weights, OptionGroup::training, InSearch::varies,
            "Of the loss: none, balanced (inverse frequency) or sqrt (its square root)"},
     Option{"amplitude-jitter", &TrainOptions::amplitude_jitter, OptionGroup::training,

@@ -50,6 +50,9 @@ struct TrainOptions {
   double learning_rate = 5e-4;
   Schedule schedule = Schedule::cosine;
   double weight_decay = kernels::AdamWSettings().weight_decay;
+  std::int64_t warm_up_steps = 0;  // over which the learning rate rises; 0: none
+  // Of the moving average of the weights, which is then what is validated and kept; 0: none.
+  double ema_decay = 0;
   ClassWeighting class_weights = ClassWeighting::none;
   // Standard deviation of the logarithm of a random factor on each training beat; 0: none.
   double amplitude_jitter = 0.25;

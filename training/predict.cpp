@@ -94,8 +94,8 @@ Predictor::Predictor(const Model& model, Device& device)
     }
     device.write(index, std::span<const std::int32_t>(places));
   }
-  encode_chunk(beats_per_chunk_, true);
-  classify_chunk({all ? wide : rows_per_chunk, all ? wide_stride() : 1, length}, true);
+  encode_chunk(0, beats_per_chunk_, true);
+  classify_chunk(0, {all ? wide : rows_per_chunk, all ? wide_stride() : 1, length}, true);
 }
 
 std::int64_t Predictor::wide_stride() const {
@@ -103,20 +103,20 @@ std::int64_t Predictor::wide_stride() const {
   return config().labels_every_beat() ? (length + 1) / 2 : length;
 }
 
-void Predictor::encode_chunk(std::int64_t beats, bool dry) {
+void Predictor::encode_chunk(std::int64_t member, std::int64_t beats, bool dry) {
   Tape tape(device_, Tape::Mode::inference, encode_plan_, {}, dry);
-  const Tensor features = model_.encode(tape, chunk_.beats.rows(0, beats));
+  const Tensor features = model_.encode(tape, chunk_.beats.rows(0, beats), member);
   if (!dry) device_.copy(chunk_.features.rows(0, beats), features);
   tape.finish();
 }
 
-void Predictor::classify_chunk(const Sequences& sequences, bool dry) {
+void Predictor::classify_chunk(std::int64_t member, const Sequences& sequences, bool dry) {
   Tape tape(device_, Tape::Mode::inference, classify_plan_, {}, dry);
   const auto& [count, stride, length] = sequences;
   const Tensor rows = chunk_.rows.rows(0, (count - 1) * stride + length);
   const Tensor& index = stride == 1 ? chunk_.windows : chunk_.sequences;
   const Tensor x = gather(tape, rows, index.first({count, length}));
-  const Tensor probabilities = softmax(tape, model_.classify(tape, x));
+  const Tensor probabilities = softmax(tape, model_.classify(tape, x, member));
   if (!dry) device_.copy(chunk_.probabilities.rows(0, probabilities.shape()[0]), probabilities);
   tape.finish();
 }
@@ -131,8 +131,8 @@ std::int64_t Predictor::size_of_chunk(std::int64_t rest, std::int64_t first) con
   return device_.on_host() ? rest : first;
 }
 
-void Predictor::encode_all(const BeatSpan& beats, const Tensor& recording, const Tensor& features,
-                           const BeatsDone& progress) {
+void Predictor::encode_all(std::int64_t member, const BeatSpan& beats, const Tensor& recording,
+                           const Tensor& features, const BeatsDone& progress) {
   const std::int64_t count = features.shape()[0];
   if (!device_.on_host()) device_.write(recording, beats.samples);
   for (std::int64_t begin = 0; begin < count; begin += beats_per_chunk_) {
@@ -145,14 +145,14 @@ void Predictor::encode_all(const BeatSpan& beats, const Tensor& recording, const
     } else {
       device_.copy(place, recording.rows(begin, end));
     }
-    replay_.run({0, chunk}, [&] { encode_chunk(chunk, false); });
+    replay_.run({0, chunk, member}, [&] { encode_chunk(member, chunk, false); });
     device_.copy(features.rows(begin, end), chunk_.features.rows(0, end - begin));
     if (progress) progress(end);
   }
 }
 
-void Predictor::classify_all(const Tensor& features, const Sequences& sequences,
-                             const Tensor& probabilities) {
+void Predictor::classify_all(std::int64_t member, const Tensor& features,
+                             const Sequences& sequences, const Tensor& probabilities) {
   // No structured binding: clang does not let lambdas capture one beside OpenMP.
   const std::int64_t count = sequences.count, stride = sequences.stride;
   const std::int64_t length = sequences.length;
@@ -165,7 +165,9 @@ void Predictor::classify_all(const Tensor& features, const Sequences& sequences,
     const std::int64_t chunk = size_of_chunk(end - begin, std::min(most, count));
     const std::int64_t rows = (end - begin - 1) * stride + length;
     device_.copy(chunk_.rows.rows(0, rows), features.rows(begin * stride, begin * stride + rows));
-    replay_.run({stride, chunk * length}, [&] { classify_chunk({chunk, stride, length}, false); });
+    replay_.run({stride, chunk * length, member}, [&] {
+      classify_chunk(member, {chunk, stride, length}, false);
+    });
     device_.copy(probabilities.rows(begin * labels, end * labels),
                  chunk_.probabilities.rows(0, (end - begin) * labels));
   }
@@ -180,8 +182,8 @@ std::vector<float> Predictor::label_last(const BeatSpan& beats, std::int64_t str
       "recording", {{recording, recording_shape(count), device_.real_dtype()},
                     {features, {count, config().embed_dim}, device_.dtype()},
                     {probabilities, {sequences, class_count}, device_.real_dtype()}});
-  encode_all(beats, recording, features, progress);
-  classify_all(features, {sequences, stride, length}, probabilities);
+  encode_all(0, beats, recording, features, progress);
+  classify_all(0, features, {sequences, stride, length}, probabilities);
   return device_.read_floats(probabilities);
 }
 
@@ -198,17 +200,21 @@ std::vector<float> Predictor::label_all(const BeatSpan& beats, const BeatsDone& 
       {{recording, recording_shape(count), device_.real_dtype()},
        {features, {count, config().embed_dim}, device_.dtype()},
        {probabilities, {std::ssize(first) * length, class_count}, device_.real_dtype()}});
-  encode_all(beats, recording, features, progress);
-  classify_all(features, {regular, stride, length}, probabilities.rows(0, regular * length));
-  if (std::ssize(first) > regular) {
-    classify_all(features.rows(first.back(), count), {1, stride, length},
-                 probabilities.rows(regular * length, (regular + 1) * length));
-  }
   BeatMeans means(count);
-  const std::vector<float> said = device_.read_floats(probabilities);
-  const auto size = static_cast<std::size_t>(length * class_count);
-  for (std::size_t w = 0; w < first.size(); ++w) {
-    means.add(first[w], std::span(said).subspan(w * size, size));
+  for (std::int64_t member = 0; member < config().ensemble_size; ++member) {
+    const bool last = member + 1 == config().ensemble_size;
+    encode_all(member, beats, recording, features, last ? progress : BeatsDone());
+    classify_all(member, features, {regular, stride, length},
+                 probabilities.rows(0, regular * length));
+    if (std::ssize(first) > regular) {
+      classify_all(member, features.rows(first.back(), count), {1, stride, length},
+                   probabilities.rows(regular * length, (regular + 1) * length));
+    }
+    const std::vector<float> said = device_.read_floats(probabilities);
+    const auto size = static_cast<std::size_t>(length * class_count);
+    for (std::size_t w = 0; w < first.size(); ++w) {
+      means.add(first[w], std::span(said).subspan(w * size, size));
+    }
   }
   return means.means();
 }
@@ -235,13 +241,14 @@ std::vector<float> Predictor::predict_sequences(const BeatSpan& beats, const Bea
 
 std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& progress) {
   config().check_beats(beats.unit, "features");
+  if (config().ensemble_size > 1) fail("features: each member of an ensemble has its own");
   const std::int64_t count = beats.count();
   if (count == 0) return {};
   Tensor recording, features;
   const std::unique_ptr<Memory> memory =
       device_.allocate("recording", {{recording, recording_shape(count), device_.real_dtype()},
                                      {features, {count, config().embed_dim}, device_.dtype()}});
-  encode_all(beats, recording, features, progress);
+  encode_all(0, beats, recording, features, progress);
   return device_.read_floats(features);
 }
 

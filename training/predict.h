@@ -35,14 +35,16 @@ class Predictor {
   // Of one that labels every beat, those of all beats (n, class_count): weighted means over the
   // windows of T beats that begin with every ⌈T/2⌉th beat, and over one that ends with the last;
   // position t of a window weighs 1.02 − |(2t + 1)/T − 1|, more in the middle, where it sees both
-  // sides. A recording of fewer than T beats is one window of its length. n may be 0.
+  // sides. Of an ensemble it is the mean over its members, too. A recording of fewer than T beats
+  // is one window of its length. n may be 0.
   std::vector<float> predict(const BeatSpan& beats, const BeatsDone& progress = {});
   // Of n sequences that share no beats, one after another (n · T, beat_samples):
   // (n, class_count); n may be 0. Errors: the beats are not in the model's unit; it labels every
   // beat.
   std::vector<float> predict_sequences(const BeatSpan& beats, const BeatsDone& progress = {});
   // n beats, which may be 0 → their features (n, D), what the model's feature extractor makes of
-  // each by itself. Errors: they are not in the model's unit.
+  // each by itself. Errors: they are not in the model's unit; it is an ensemble, whose members each
+  // have their own.
   std::vector<float> encode(const BeatSpan& beats, const BeatsDone& progress = {});
 
   const ModelConfig& config() const { return model_.config(); }
@@ -63,18 +65,18 @@ class Predictor {
   };
   // Where sequences begin that are no windows of stride 1.
   std::int64_t wide_stride() const;
-  void encode_chunk(std::int64_t beats, bool dry);
-  void classify_chunk(const Sequences& sequences, bool dry);
-  // Features (n, D) of all beats, into `features`. `recording`: the place of the beats on the
-  // device, see recording_shape().
-  void encode_all(const BeatSpan& beats, const Tensor& recording, const Tensor& features,
-                  const BeatsDone& progress);
+  void encode_chunk(std::int64_t member, std::int64_t beats, bool dry);
+  void classify_chunk(std::int64_t member, const Sequences& sequences, bool dry);
+  // Features (n, D) of all beats, by a member, into `features`. `recording`: the place of the beats
+  // on the device, see recording_shape().
+  void encode_all(std::int64_t member, const BeatSpan& beats, const Tensor& recording,
+                  const Tensor& features, const BeatsDone& progress);
   // On the CPU chunks are taken from the caller's memory.
   Shape recording_shape(std::int64_t beats) const;
   // Of the last of the chunks, which have `rest` and `first` rows.
   std::int64_t size_of_chunk(std::int64_t rest, std::int64_t first) const;
-  // Features (n, D) → probabilities of the sequences, their labels one after another.
-  void classify_all(const Tensor& features, const Sequences& sequences,
+  // Features (n, D) → a member's probabilities of the sequences, their labels one after another.
+  void classify_all(std::int64_t member, const Tensor& features, const Sequences& sequences,
                     const Tensor& probabilities);
   std::vector<float> label_last(const BeatSpan& beats, std::int64_t stride,
                                 const BeatsDone& progress);

@@ -152,6 +152,7 @@ void Run::make_step() {
                     ? kernels::Jitter{}
                     : kernels::Jitter{options_.amplitude_jitter, options_.time_jitter},
       .weight_decay = options_.weight_decay,
+      .ema_decay = options_.ema_decay,
       .sequences = options_.batch_size,
       .beats = loader_.max_beats()};
   if (options_.time_jitter > 0) {
@@ -162,6 +163,7 @@ void Run::make_step() {
   if (!device_.on_host() && in_memory != nullptr) {
     settings.resident_beats = {in_memory->all_beats(), in_memory->unit()};
   }
+  if (options_.ema_decay > 0) model_.parameters().keep_average();
   step_ = std::make_unique<TrainingStep>(model_, device_, settings);
   predictor_ = std::make_unique<Predictor>(model_, device_);
   device_.activations().seal();
@@ -193,14 +195,15 @@ void Run::save() const {
 }
 
 double Run::learning_rate() const {
-  if (options_.schedule == Schedule::cosine) {
-    return cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_);
-  }
-  return state_.plateau.rate;
+  const double rate =
+      options_.schedule == Schedule::cosine
+          ? cosine_rate(options_.learning_rate, state_.step, options_.epochs * batches_)
+          : state_.plateau.rate;
+  return rate * warm_up_factor(state_.step, options_.warm_up_steps);
 }
 
 std::int64_t Run::labels_seen() const {
-  return state_.sequences * options_.model.labels_per_sequence();
+  return state_.sequences * options_.model.losses_per_sequence();
 }
 
 void Run::take_totals() {
@@ -294,6 +297,17 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
                        {"accuracy", static_cast<double>(state_.correct) / all},
                        {"learning_rate", rate},
                        {"seconds", seconds}};
+  close_epoch(
+      line, sequences > 0 ? std::optional(static_cast<double>(sequences) / seconds) : std::nullopt);
+  // History before the checkpoint: a kill between the two repeats the epoch and its line.
+  write_history(directory_, state_.history);
+  save();
+}
+
+// Validates the epoch that `line` is of, adds it to the history, and keeps its weights where it is
+// the best so far: their averages, where such are kept.
+void Run::close_epoch(ordered_json line, std::optional<double> per_second) {
+  const AveragedWeights averaged(model_.parameters());
   std::optional<Metrics> validation;
   if (!validation_.empty()) {
     validation = validate("  validation").metrics;
@@ -309,14 +323,9 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
   state_.sequences = 0;
   state_.history.push_back(line);
   if (tensorboard_) {
-    const double per_second = static_cast<double>(sequences) / seconds;
-    tensorboard_->add_epoch(state_.epoch, epoch_values(line),
-                            sequences > 0 ? std::optional(per_second) : std::nullopt, validation);
+    tensorboard_->add_epoch(state_.epoch, epoch_values(line), per_second, validation);
   }
   keep_if_best(line);
-  // History before the checkpoint: a kill between the two repeats the epoch and its line.
-  write_history(directory_, state_.history);
-  save();
 }
 
 // Lets the schedules see the epoch, and keeps its weights where it is the best so far.

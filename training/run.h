@@ -67,10 +67,11 @@ class Run {
   void train_epoch();
   const Batch* next_batch();
   void write_profile();
-  std::int64_t labels_seen() const;  // of the epoch so far
+  std::int64_t labels_seen() const;  // of the epoch so far, by all members
   void take_totals();                // of the same
   void show(Progress& progress);
   void finish_epoch(double seconds, std::int64_t sequences);
+  void close_epoch(nlohmann::ordered_json line, std::optional<double> per_second);
   void keep_if_best(const nlohmann::ordered_json& line);
   void write_card(const Evaluation* evaluation) const;  // of the weights that are kept
   double learning_rate() const;

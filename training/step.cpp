@@ -60,10 +60,14 @@ TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t b
 void TrainingStep::record(Tape& tape, const Inputs& batch) {
   const Tensor beats = gather_jittered(tape, batch.beats, batch.rows, batch.ids, typical_,
                                        batch.records, settings_.jitter);
-  const CrossEntropy cross_entropy = softmax_cross_entropy(
-      tape, model_.forward(tape, beats, batch.index), batch.labels, class_weights_);
-  running_loss(tape, cross_entropy, batch.labels, totals_);
-  tape.backward(cross_entropy.loss);
+  Tensor loss;  // the members': each trains as if it were alone
+  for (std::int64_t member = 0; member < model_.config().ensemble_size; ++member) {
+    const CrossEntropy of_member = softmax_cross_entropy(
+        tape, model_.forward(tape, beats, batch.index, member), batch.labels, class_weights_);
+    running_loss(tape, of_member, batch.labels, totals_);
+    loss = member == 0 ? of_member.loss : add_scaled(tape, loss, 1, of_member.loss);
+  }
+  tape.backward(loss);
   tape.finish();
 }
 
@@ -83,6 +87,9 @@ void TrainingStep::take(const BatchView& batch, std::int64_t step, double learni
     record(tape, inputs);
     adamw_step(device_, model_.parameters(), {.weight_decay = settings_.weight_decay},
                &totals_->failed_step);
+    if (settings_.ema_decay > 0) {
+      average_step(device_, model_.parameters(), settings_.ema_decay, &totals_->failed_step);
+    }
   });
 }
 

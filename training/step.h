@@ -43,6 +43,7 @@ class TrainingStep {
     std::vector<float> typical_beats = {};
     std::vector<std::int64_t> first_beats = {};
     double weight_decay = kernels::AdamWSettings().weight_decay;
+    double ema_decay = 0;  // of the average of the weights, which the model then keeps; 0: none
     std::int64_t sequences = 0, beats = 0;  // of the largest batch
     // All N beats of the data set, to be kept in the device's memory so that a step copies numbers
     // only; empty: every batch brings its beats.
@@ -60,9 +61,9 @@ class TrainingStep {
   // unit.
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
-  // Sums over the labels of the steps since they were last set. Waits for them. Throws Diverged if
-  // a loss was not finite; neither weights nor running statistics have been changed by that step or
-  // later ones.
+  // Sums over the labels of the steps since they were last set, of all members. Waits for them.
+  // Throws Diverged if a loss was not finite; neither weights nor running statistics have been
+  // changed by that step or later ones.
   kernels::RunningLoss totals() const;
   void set_totals(const kernels::RunningLoss& totals);
 

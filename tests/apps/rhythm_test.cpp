@@ -2,7 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
 
 #include "evaluation/predictions.h"
 #include "model/weights.h"
@@ -69,8 +74,53 @@ TEST_F(RhythmCommands, TrainsToTheSameBitsAndLabelsEveryBeat) {
   EXPECT_EQ(labels(Arguments{"--database", database_} + record), 14);
   expect_one_line(evaluate(Arguments{"--database", database_, "--pseudo-records"} + record), 2,
                   "--pseudo-records");
-  expect_one_line(ekgine({"convert", weights, path("model.onnx")}), 1, "no ONNX file yet");
+  expect_success(ekgine({"convert", weights, path("model.onnx"), "--quiet"}));
+  EXPECT_THAT(read("model.onnx"), HasSubstr("consecutive beats of one record, each 48 features"));
   expect_one_line(ekgine({"convert", weights, path("model.keras")}), 1, "has no form in Keras");
+}
+
+// In the middle of an epoch, of which labels are more than windows.
+TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted) {
+  const Arguments options = {"--ensemble-size", "2", "--ema-decay",          "0.9",
+                             "--warm-up-steps", "7", "--validation-records", "903",
+                             "--pseudo-records"};
+  const auto training = [&](const char* run) { return rhythm(path(run)) + options; };
+  expect_success(ekgine(training("whole")));
+  Process process(EKGINE_PROGRAM, training("run"));
+  while (!std::filesystem::exists(path("run/checkpoint.json"))) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  process.send(SIGINT);
+  expect_one_line(process.wait(), 130, "interrupted after step");
+  const nlohmann::json state = nlohmann::json::parse(read("run/checkpoint.json")).at("state");
+  EXPECT_GT(state.at("batch"), 0);
+  EXPECT_GT(state.at("correct"), state.at("sequences"));
+  expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
+  EXPECT_TRUE(weights_of("run") == weights_of("whole"));
+  EXPECT_TRUE(read("run/predictions.h5") == read("whole/predictions.h5"));
+  const ModelWeights kept = load_model_weights(path("run/model.safetensors"));
+  EXPECT_EQ(kept.config.ensemble_size, 2);
+  EXPECT_TRUE(kept.state.contains("members.1.classifier.weight"));
+  EXPECT_EQ(kept.state.count("classifier.weight"), 0U);
+
+  // Other weights than those of the last step; the same run but for what is kept.
+  Arguments plain = rhythm(path("plain")) + Arguments(options);
+  std::erase(plain, "--ema-decay");
+  std::erase(plain, "0.9");
+  expect_success(ekgine(plain));
+  EXPECT_NE(load_model_weights(path("plain/model.safetensors"))
+                .state.at("members.0.classifier.weight")
+                .values,
+            kept.state.at("members.0.classifier.weight").values);
+  const auto losses = [&](const std::string& run) {
+    std::vector<double> found;
+    std::istringstream lines(read(run + "/history.jsonl"));
+    for (std::string line; std::getline(lines, line);) {
+      found.push_back(nlohmann::json::parse(line).at("loss"));
+    }
+    return found;
+  };
+  EXPECT_EQ(losses("plain"), losses("whole"));
 }
 
 TEST_F(RhythmCommands, RefuseWhatCannotBe) {

@@ -66,7 +66,7 @@ TEST_F(State, CraftedCheckpointsAreRefused) {
                       {"epochs have", [](auto&, auto& s) { s["step"] = 1000000; }},
                       {"epochs have", [](auto&, auto& s) { s["batch"] = 1; }},
                       {"epochs have", [](auto&, auto& s) { s["sequences"] = 7; }},
-                      {"sequences are correct", [](auto&, auto& s) { s["correct"] = 3; }},
+                      {"labels are correct", [](auto&, auto& s) { s["correct"] = 3; }},
                       {"their loss is", [](auto&, auto& s) { s["loss_sum"] = 1.5; }},
                       {"'loss_sum' is not a number",
                        [](auto&, auto& s) { s["loss_sum"] = nullptr; }},

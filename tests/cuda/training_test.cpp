@@ -87,6 +87,10 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
     settings.typical_beats = {};
     settings.first_beats = {};
   }
+  if (config.ensemble_size > 1) {
+    settings.ema_decay = 0.6;
+    model.parameters().keep_average();
+  }
   TrainingStep step(model, device, settings);
   Predictor predictor(model, device);
   Trained trained;
@@ -97,6 +101,7 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
     if (after_steps) trained.after_steps.push_back(predictor.predict(batch.span()));
   }
   trained.graphs = step.replay().graphs();
+  const AveragedWeights averaged(model.parameters());
   trained.state = model.state();
   trained.probabilities = predictor.predict(batch.span());
   return trained;
@@ -129,7 +134,31 @@ class CudaTraining : public ::testing::TestWithParam<const char*> {
   }
 };
 
+class CudaEnsemble : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
+  }
+};
+
 constexpr int steps = 10;
+
+// Its members, and the moving average of their weights, which is what is looked at.
+TEST_F(CudaEnsemble, FollowsTheCpuAndGivesTheSameBitsAgain) {
+  ModelConfig config = tiny("Rhythm_Model");
+  config.ensemble_size = 2;
+  Device exact_device = Device::cpu(DType::f64), float_device = Device::cpu(DType::f32);
+  Device cuda_device = Device::cuda(0, DType::f32);
+  const Trained exact = train(exact_device, config, steps);
+  const Trained on_cpu = train(float_device, config, steps);
+  const Trained on_cuda = train(cuda_device, config, steps);
+  EXPECT_LE(distance(on_cuda.state, exact.state), 4 * distance(on_cpu.state, exact.state) + 1e-7);
+  EXPECT_LE(largest_difference(on_cuda.probabilities, exact.probabilities), 1e-4);
+  EXPECT_EQ(on_cuda.graphs, 1);
+  const Trained again = train(cuda_device, config, steps);
+  EXPECT_EQ(again.probabilities, on_cuda.probabilities);
+  EXPECT_EQ(again.losses, on_cuda.losses);
+}
 
 // The same Philox bits on both devices, so dropout is no difference. Rounding is: AdamW divides a
 // gradient by its own size, so one that is rounding noise moves its weight by the learning rate in

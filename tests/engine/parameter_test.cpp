@@ -137,5 +137,31 @@ TEST(Optimiser, UpdatesEveryParameterAndUsesUpItsGradient) {
   EXPECT_FALSE(b.has_gradient);
 }
 
+TEST(Optimiser, KeepsAnAverageThatCanStandInForTheWeights) {
+  Device device = Device::cpu(DType::f64);
+  ParameterSet set(device);
+  Parameter& a = set.add("a", {3}, constant(1));
+  set.add_buffer("statistic", {2}, 5);
+  set.allocate(ParameterSet::Use::training, 1);
+  EXPECT_ERROR(set.average(), "parameters: no average is kept");
+  { const AveragedWeights none(set); }
+  EXPECT_EQ(a.value.span<double>()[0], 1);
+
+  set.keep_average();
+  std::ranges::fill(a.value.span<double>(), 3.0);
+  device.set_step({.number = 1000});
+  average_step(device, set, 0.75);  // 1 + (3 − 1)/4
+  const std::uint32_t stop = 1;
+  average_step(device, set, 0.75, &stop);
+  const std::span<const double> average = set.piece(set.average(), a).span<double>();
+  EXPECT_EQ(average[2], 1.5);
+  {
+    const AveragedWeights averaged(set);
+    EXPECT_EQ(a.value.span<double>()[2], 1.5);
+  }
+  EXPECT_EQ(a.value.span<double>()[2], 3);
+  EXPECT_EQ(average[2], 1.5);
+}
+
 }  // namespace
 }  // namespace ekgine

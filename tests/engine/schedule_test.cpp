@@ -56,6 +56,14 @@ TEST(CosineRate, GoesFromTheInitialRateToZero) {
   EXPECT_NEAR(cosine_rate(4e-4, 120, 100), 0, 1e-18);
 }
 
+TEST(WarmUpFactor, RisesEvenlyAndStays) {
+  EXPECT_EQ(warm_up_factor(0, 4), 0.25);
+  EXPECT_EQ(warm_up_factor(2, 4), 0.75);
+  EXPECT_EQ(warm_up_factor(3, 4), 1);
+  EXPECT_EQ(warm_up_factor(1'000'000, 4), 1);
+  EXPECT_EQ(warm_up_factor(0, 0), 1);
+}
+
 TEST(EarlyStopping, StopsAfterItsPatienceAndKnowsTheBestEpoch) {
   EarlyStopping stopping;
   stopping.patience = 2;

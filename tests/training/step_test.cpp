@@ -197,6 +197,114 @@ TEST(TrainingStep, ReachesEveryParameter) {
   }
 }
 
+// Windows of four beats given as features, every beat labelled.
+struct Windows {
+  explicit Windows(std::int64_t windows) {
+    testing::Random random(9);
+    for (std::int64_t i = 0; i < 4 * windows; ++i) {
+      ids.push_back(static_cast<std::int32_t>(i));
+      labels.push_back(static_cast<std::int32_t>(random.integer(0, class_count - 1)));
+      for (std::int64_t f = 0; f < beat_features; ++f) {
+        values.push_back(static_cast<float>(random.normal() + labels.back()));
+      }
+    }
+  }
+  BatchView view() const { return {{values, BeatUnit::features}, ids, ids, labels}; }
+
+  std::vector<float> values;
+  std::vector<std::int32_t> ids, labels;
+};
+
+ModelConfig tiny_rhythm(std::int64_t members) {
+  ModelConfig config = tiny("Rhythm_Model");
+  config.sequence_length = 4;
+  config.ensemble_size = members;
+  return config;
+}
+
+void set_plain_feature_normalisation(Model& model) {
+  model.set_normalisation(std::vector<double>(beat_features, 1.0),
+                          std::vector<double>(beat_features, 2.0));
+}
+
+// Without random bits, a member that starts as another model does goes where that goes.
+TEST(Ensemble, TrainsEachMemberAsIfItWereAlone) {
+  Device device = Device::cpu(DType::f32);
+  const Windows data(6);
+  const auto undisturbed = [](std::int64_t members) {
+    ModelConfig config = tiny_rhythm(members);
+    config.dropout = config.feature_noise = config.feature_dropout = config.rate_jitter = 0;
+    return config;
+  };
+  const auto train = [&](Model& model) {
+    TrainingStep step(model, device, settings(6, 24));
+    for (int i = 1; i <= 5; ++i) step.run(data.view(), i, 1e-3);
+    return step.totals();
+  };
+  Model ensemble(undisturbed(3), device, ParameterSet::Use::training, 1);
+  set_plain_feature_normalisation(ensemble);
+  const StateDict start = ensemble.state();
+  EXPECT_NE(start.at("members.0.classifier.weight").values,
+            start.at("members.1.classifier.weight").values);
+  const kernels::RunningLoss together = train(ensemble);
+  const StateDict found = ensemble.state();
+  double loss = 0;
+  std::int64_t correct = 0;
+  for (const std::string member : {"members.0.", "members.1.", "members.2."}) {
+    Model alone(undisturbed(1), device, ParameterSet::Use::training, 5);
+    StateDict state;
+    for (const auto& [name, array] : start) {
+      if (name.starts_with(member)) state[name.substr(member.size())] = array;
+      if (name.starts_with("normalisation.")) state[name] = array;
+    }
+    alone.load(state, "here");
+    const kernels::RunningLoss totals = train(alone);
+    loss += totals.loss;
+    correct += static_cast<std::int64_t>(totals.correct);
+    for (const auto& [name, array] : alone.state()) {
+      if (name.starts_with("normalisation.")) continue;
+      EXPECT_EQ(found.at(member + name).values, array.values) << member << name;
+    }
+  }
+  EXPECT_NEAR(together.loss, loss, 1e-9 * loss);
+  EXPECT_EQ(together.correct, correct);
+  EXPECT_EQ(together.sequences, 3 * 5 * 24);
+}
+
+TEST(Ensemble, PredictsTheMeanOfItsMembers) {
+  Device device = Device::cpu(DType::f32);
+  Model ensemble(tiny_rhythm(2), device, ParameterSet::Use::inference, 3);
+  set_plain_feature_normalisation(ensemble);
+  const StateDict all = ensemble.state();
+  const Windows data(5);
+  for (const std::size_t beats : {1, 3, 4, 11, 20}) {
+    const BeatSpan recording{std::span(data.values).first(beats * beat_features),
+                             BeatUnit::features};
+    std::vector<double> mean(beats * class_count);
+    for (const std::string member : {"members.0.", "members.1."}) {
+      Model alone(tiny_rhythm(1), device, ParameterSet::Use::inference, 3);
+      StateDict state;
+      for (const auto& [name, array] : all) {
+        if (name.starts_with(member)) state[name.substr(member.size())] = array;
+        if (name.starts_with("normalisation.")) state[name] = array;
+      }
+      alone.load(state, "here");
+      const std::vector<float> said = Predictor(alone, device).predict(recording);
+      for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += 0.5 * static_cast<double>(said[i]);
+    }
+    Predictor predictor(ensemble, device);
+    std::vector<std::int64_t> progress;
+    const std::vector<float> found =
+        predictor.predict(recording, [&](std::int64_t done) { progress.push_back(done); });
+    ASSERT_EQ(found.size(), mean.size());
+    for (std::size_t i = 0; i < mean.size(); ++i) {
+      EXPECT_NEAR(found[i], mean[i], 1e-7) << i << " of " << beats << " beats";
+    }
+    EXPECT_EQ(progress, (std::vector<std::int64_t>{static_cast<std::int64_t>(beats)}));
+    EXPECT_ERROR(predictor.encode(recording), "features: each member of an ensemble has its own");
+  }
+}
+
 // Neither weights nor running statistics, of any layer; and not in the steps that follow before
 // anybody has looked. Whether a beat is NaN, or every layer is sound and the loss alone is not.
 TEST(TrainingStep, ChangesNothingWhenTheLossIsNotFinite) {
