@@ -15,6 +15,7 @@
 #include "evaluation/format.h"
 #include "evaluation/metrics.h"
 #include "evaluation/page_style.h"
+#include "model/config.h"
 #include "research/diagram.h"
 #include "research/page_beats.h"
 
@@ -80,6 +81,19 @@ void legend(Html& html, const std::vector<PageModel>& models) {
 
 // ---- The sections, from top to bottom.
 
+// Which beats have been given a class.
+std::string what_is_labelled(const std::vector<PageModel>& models) {
+  const auto every = [](const PageModel& model) {
+    return ModelConfig{.name = model.name}.labels_every_beat();
+  };
+  if (std::ranges::all_of(models, every)) return "beats, each with its class";
+  std::string text = "sequences of consecutive beats, each with the class of its last beat";
+  for (const PageModel& model : models) {
+    if (every(model)) text += fmt::format("; {} gives every beat its class", model.name);
+  }
+  return text;
+}
+
 void add_head(Html& html, const Page& page) {
   std::int64_t sequences = 0;
   if (!page.models.empty()) {
@@ -91,9 +105,10 @@ void add_head(Html& html, const Page& page) {
       "<title>Heartbeat classifiers side by side</title><style>{}{}</style></head><body>\n"
       "<h1>Heartbeat classifiers side by side</h1>\n"
       "<p>Trained on {} records of {}, tested once on {} records that took no part in it: {}. {} "
-      "sequences of consecutive beats, each with the class of its last beat.</p>\n",
+      "{}.</p>\n",
       page_style(), style, page.train_records.size(), escape(page.data), page.test_records.size(),
-      escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences));
+      escape(fmt::format("{}", fmt::join(page.test_records, ", "))), grouped(sequences),
+      what_is_labelled(page.models));
 }
 
 struct Column {
