@@ -24,8 +24,8 @@ file(GLOB python_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/python/*.cpp)
 nanobind_add_module(ekgine_python NB_STATIC NOMINSIZE NB_SUPPRESS_WARNINGS ${python_sources})
 ekgine_include_root(ekgine_python PRIVATE python)
 ekgine_unity(ekgine_python)
-target_link_libraries(ekgine_python PRIVATE ekgine_training ekgine_model ekgine_data ekgine_evaluation
-  ekgine_engine ekgine_kernels ekgine_base)
+target_link_libraries(ekgine_python PRIVATE ekgine_classification ekgine_training ekgine_model ekgine_data
+  ekgine_evaluation ekgine_engine ekgine_kernels ekgine_base)
 # Its names are no other module's, nor theirs its.
 set(exports ${CMAKE_SOURCE_DIR}/python/module.map)
 target_link_options(ekgine_python PRIVATE -Wl,--version-script=${exports})

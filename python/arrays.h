@@ -29,19 +29,23 @@ nanobind::object array_of(std::vector<T>&& values, std::initializer_list<std::si
   return nanobind::ndarray<nanobind::numpy, T>(kept->data(), shape, owner).cast();
 }
 
-// An array of beats of the caller's.
-struct BeatArray {
-  nanobind::ndarray<nanobind::ro> array;  // keeps the samples
-  std::span<const float> samples;
+// An array of the caller's, read where it is: nothing is converted. Errors of the two functions
+// below: a TypeError where it is no array of float32 in host memory; another shape, or one that is
+// not contiguous.
+struct FloatArray {
+  nanobind::ndarray<nanobind::ro> array;  // keeps the values
+  std::span<const float> values;          // row after row
 
   std::size_t rows() const { return array.shape(0); }
   bool of_sequences() const { return array.ndim() == 3; }  // not of beats
 };
 
-// What `object` holds, an array of beats (n, beat_samples) or, where a `length` is given, also one
-// of sequences (n, length, beat_samples). Nothing is converted. Errors: a TypeError where it is no
-// array of float32 in host memory; another shape, or one that is not contiguous; a value that is
-// not finite.
-BeatArray beats_of(nanobind::handle object, std::int64_t length = 0);
+// What `object` holds, an array of beats (n, row_width(unit)) or, where a `length` is given, also
+// one of sequences (n, length, row_width(unit)). Errors: a value that is not finite.
+FloatArray beats_of(nanobind::handle object, BeatUnit unit, std::int64_t length = 0);
+
+// What `object` holds, the samples of one lead (n) or of one or two (leads, n), n > 0. Errors: a
+// value that is infinite; NaN is not.
+FloatArray leads_of(nanobind::handle object);
 
 }  // namespace ekgine::python

@@ -7,10 +7,12 @@
 
 namespace ekgine::python {
 
-// Weights: load(), Model. After records.
+// Weights: load(), Model. After records and recordings.
 void add_model(nanobind::module_& module);
 // The store's records, beats: Store, Record, measure().
 void add_records(nanobind::module_& module);
+// What is found in recordings: Classification.
+void add_recordings(nanobind::module_& module);
 // read_predictions(), Predictions.
 void add_predictions(nanobind::module_& module);
 

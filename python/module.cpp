@@ -62,6 +62,7 @@ NB_MODULE(_ekgine, m) {
         "same bits. `ValueError` outside of 0 to 1024.");
   m.def("threads", python::threads, "How many threads calls compute with.");
   python::add_records(m);
+  python::add_recordings(m);
   python::add_model(m);
   python::add_predictions(m);
 }

@@ -5,10 +5,13 @@
 #include <nanobind/stl/filesystem.h>
 #include <nanobind/stl/string.h>
 
+#include "base/error.h"
 #include "data/beat_unit.h"
+#include "data/beats.h"
 #include "data/store.h"
 #include "python/arrays.h"
 #include "python/bindings.h"
+#include "python/records.h"
 #include "python/threads.h"
 
 namespace nb = nanobind;
@@ -18,10 +21,15 @@ namespace ekgine::python {
 
 namespace {
 
+BeatUnit unit_named(const std::string& name) {
+  if (name == beat_unit_name(BeatUnit::features)) return BeatUnit::features;
+  return beat_unit_from_name(name);
+}
+
 void open_store(Store* store, const std::filesystem::path& folder, const std::string& unit) {
   require_readable(folder);
   const nb::gil_scoped_release others_run;
-  new (store) Store(folder, beat_unit_from_name(unit));
+  new (store) Store(folder, unit_named(unit));
 }
 
 nb::tuple record_names(const Store& store) {
@@ -37,13 +45,23 @@ RecordBeats read_record(const Store& store, const std::string& name) {
   return store.read(name);
 }
 
+nb::object read_waves(const Store& store, const std::string& name) {
+  BeatWaves waves;
+  {
+    const nb::gil_scoped_release others_run;
+    waves = store.read_waves(name);
+  }
+  const auto count = static_cast<std::size_t>(waves.size());
+  return array_of(std::move(waves.samples), {count, wave_leads, wave_samples});
+}
+
 nb::object measure(nb::handle beats, const std::string& unit) {
-  const BeatArray array = beats_of(beats);
+  const FloatArray array = beats_of(beats, BeatUnit::millivolts);
   RecordBeats record;
   record.name = "of beats";
   {
     const nb::gil_scoped_release others_run;
-    record.beats.assign(array.samples.begin(), array.samples.end());
+    record.beats.assign(array.values.begin(), array.values.end());
     record.labels.resize(array.rows());
     measure_in(beat_unit_from_name(unit), record);
   }
@@ -62,15 +80,25 @@ void add_record(nb::module_& module) {
       .def_ro("lead", &RecordBeats::lead, "Of the signal that the beats are cut from.")
       .def_prop_ro(
           "unit", [](const RecordBeats& record) { return beat_unit_name(record.unit); },
-          "What the beats are measured in: mV, centred, record or deviation.")
+          "What the beats are measured in: mV, centred, record or deviation; or `features`.")
       .def("__len__", &size_of)
       .def_prop_ro(
           "beats",
           [](const RecordBeats& record) {
-            return View<float, -1, beat_samples>(record.beats.data(),
-                                                 {size_of(record), beat_samples});
+            return View<float, -1, -1>(
+                record.beats.data(),
+                {size_of(record), static_cast<std::size_t>(row_width(record.unit))});
           },
-          "(n, 187) samples around the R wave, at 360 Hz.")
+          "(n, 187) samples around the R wave, at 360 Hz; those of a store in `features` are the "
+          "features (n, 48).")
+      .def_prop_ro(
+          "features",
+          [](const RecordBeats& record) {
+            return View<float, -1, beat_features>(features_of(record).data(),
+                                                  {size_of(record), beat_features});
+          },
+          "(n, 48) what `ekgine preprocess` has measured of the beats' rhythm and shape, whatever "
+          "the unit.\n\n`ValueError` where the store is an older one, without features.")
       .def_prop_ro(
           "labels",
           [](const RecordBeats& record) {
@@ -98,11 +126,21 @@ void add_record(nb::module_& module) {
 
 }  // namespace
 
+std::span<const float> features_of(const RecordBeats& record) {
+  if (record.unit == BeatUnit::features) return record.beats;
+  if (std::ssize(record.features) != record.size() * beat_features) {
+    fail("record {}: has no features: its store is an older one (run preprocess again)",
+         record.name);
+  }
+  return record.features;
+}
+
 void add_records(nb::module_& module) {
   add_record(module);
   nb::class_<Store>(module, "Store",
                     "A store: what `ekgine preprocess` makes of a database.\n\nBeats are stored in "
-                    "mV; what is read is measured in `unit`: give that of the model.")
+                    "mV; what is read is measured in `unit`: give that of the model. In the unit "
+                    "`features` beats are features.")
       .def("__init__", &open_store, "folder"_a, "unit"_a = "mV")
       .def_prop_ro("records", &record_names,
                    nb::for_getter(nb::sig("def records(self) -> tuple[str, ...]")),
@@ -116,6 +154,11 @@ void add_records(nb::module_& module) {
       .def("read", &read_record, "record"_a,
            "Reads a record, checks its checksum, and measures its beats.\n\n`ValueError` where the "
            "store has no such record, or its file is damaged.")
+      .def("read_waves", &read_waves, "record"_a,
+           nb::sig("def read_waves(self, record: str) -> numpy.typing.NDArray[numpy.float32]"),
+           "The wider windows (n, 2, 96) of a record's beats, of two leads at 120 Hz, R at sample "
+           "42, in typical beats of the lead; 0 for a second lead that was not measured.\n\n"
+           "`ValueError` as of `read`, and where the store is an older one, without waves.")
       .def("__repr__", [](const Store& store) {
         return fmt::format("<ekgine.Store {}: {} records, beats in {}>", store.folder().string(),
                            store.info().records.size(), beat_unit_name(store.unit()));

@@ -43,7 +43,7 @@ int threads() {
   return set > 0 ? set : available_cores();
 }
 
-Computing::Computing() : before_(thread_count()) {
+ThreadBudget::ThreadBudget() : before_(thread_count()) {
   const int count = threads();
   // OpenMP keeps threads for each thread that asks for them.
   static thread_local int started = 1;
@@ -55,7 +55,7 @@ Computing::Computing() : before_(thread_count()) {
   set_thread_count(count);
 }
 
-Computing::~Computing() {
+ThreadBudget::~ThreadBudget() {
   set_thread_count(before_);
 }
 

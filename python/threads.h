@@ -10,19 +10,24 @@ namespace ekgine::python {
 void set_threads(int threads);
 int threads();
 
-// A call that computes, or waits for files: others of the interpreter's threads run meanwhile, and
-// what this thread computes is divided among threads() threads. Errors: so many cannot be started;
-// this process was forked from one whose threads it lacks.
-class Computing {
+// While it lives, what this thread computes is divided among threads() threads. Errors: so many
+// cannot be started; this process was forked from one whose threads it lacks.
+class ThreadBudget {
  public:
-  Computing();
-  Computing(const Computing&) = delete;
-  Computing& operator=(const Computing&) = delete;
-  ~Computing();
+  ThreadBudget();
+  ThreadBudget(const ThreadBudget&) = delete;
+  ThreadBudget& operator=(const ThreadBudget&) = delete;
+  ~ThreadBudget();
 
  private:
-  nanobind::gil_scoped_release others_run_;
   int before_;  // threads of this thread's other work with OpenMP
+};
+
+// A call that computes, or waits for files: others of the interpreter's threads run meanwhile.
+// Errors: those of ThreadBudget.
+struct Computing {
+  nanobind::gil_scoped_release others_run;
+  ThreadBudget budget;
 };
 
 // Lets Python handle the signals that have arrived, within a call that computes: throws what that

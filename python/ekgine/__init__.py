@@ -7,6 +7,7 @@ refuses an OSError, each with the one line that the program would print.
 import numpy as _numpy  # noqa: F401  (arrays are NumPy's: without it this fails now, not later)
 
 from ._ekgine import (
+    Classification,
     Model,
     Predictions,
     Record,
@@ -21,6 +22,7 @@ from ._ekgine import (
 from ._ekgine import version as __version__
 
 __all__ = [
+    "Classification",
     "Model",
     "Predictions",
     "Record",

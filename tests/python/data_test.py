@@ -87,7 +87,7 @@ class Stores(Case):
     def test_records_are_made_by_stores_alone(self):
         with self.assertRaises(TypeError):
             ekgine.Record()
-        for name in ("beats", "labels", "symbols", "r_samples", "unit"):
+        for name in ("beats", "features", "labels", "symbols", "r_samples", "unit"):
             with self.subTest(name), self.assertRaises(TypeError):
                 getattr(ekgine.Record, name).__get__(5)
             with self.subTest(name), self.assertRaises(TypeError), warnings.catch_warnings():

@@ -205,10 +205,6 @@ class Loading(Case):
         fixture = support.ROOT / "tests/model/fixtures/Main_Model.keras"
         self.assert_refused(ValueError, "carries no normalisation statistics", ekgine.load, fixture)
 
-    def test_refuses_a_model_of_features(self):
-        self.assert_refused(ValueError, "Rhythm_Model takes features of beats", ekgine.load,
-                            support.ROOT / "data/weights/mitdb-ds1.safetensors")
-
     def test_what_is_not_there(self):
         with self.assertRaises(FileNotFoundError) as caught:
             ekgine.load(self.path("none.safetensors"))

@@ -21,6 +21,7 @@ import ekgine
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRAINED_ON, EVALUATED = "217", "213"
+SHIPPED = ROOT / "data/weights/mitdb-ds1.safetensors"
 
 
 def program(*arguments, **variables):
@@ -42,6 +43,9 @@ def workspace():
     program("train", "--data", folder / "store", "--train-records", TRAINED_ON, "--test-records",
             EVALUATED, "--allow-absent-classes", "--amplitude", "record", "--embed-dim", "16",
             "--num-heads", "2", "--epochs", "1", "--output", folder / "run")
+    # What the examples of docs/python.md find beside them.
+    shutil.copy(SHIPPED, folder)
+    numpy.save(folder / "ecg.npy", leads())
     return folder
 
 
@@ -64,10 +68,37 @@ def beats(count):
     return record().beats[:count]
 
 
+@functools.lru_cache(maxsize=None)
+def ec57_store():
+    """A store of the same records with the classes of the weights that come with ekgine."""
+    program("preprocess", "--database", ROOT / "data/samples", "--records",
+            f"{TRAINED_ON},{EVALUATED}", "--label-map", "ec57", "--output", workspace() / "ec57")
+    return workspace() / "ec57"
+
+
+@functools.lru_cache(maxsize=None)
+def rhythm():
+    """The model that comes with ekgine, which takes features."""
+    return ekgine.load(SHIPPED)
+
+
+@functools.lru_cache(maxsize=None)
+def leads():
+    """Both leads of the record (2, n) in mV, at 360 Hz: signals of format 212."""
+    packed = numpy.fromfile(ROOT / f"data/samples/{EVALUATED}.dat", numpy.uint8).reshape(-1, 3)
+    low, both, high = packed.T.astype(numpy.int32)
+    stored = numpy.stack([low | (both & 15) << 8, high | (both >> 4) << 8])
+    return (((stored ^ 0x800) - 0x800 - 1024) / 200).astype(numpy.float32)
+
+
 def evaluate(output, *options, **variables):
     """The probabilities that `ekgine evaluate` writes for the same record."""
-    program("evaluate", "--weights", weights(), "--data", workspace() / "store", "--records",
-            EVALUATED, "--output", output, *options, **variables)
+    return evaluate_with(weights(), workspace() / "store", output, *options, **variables)
+
+
+def evaluate_with(weights, store, output, *options, **variables):
+    program("evaluate", "--weights", weights, "--data", store, "--records", EVALUATED, "--output",
+            output, *options, **variables)
     return ekgine.read_predictions(output / "predictions.h5")[EVALUATED]
 
 
