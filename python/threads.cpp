@@ -1,5 +1,6 @@
 #include "python/threads.h"
 
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -60,6 +61,9 @@ ThreadBudget::~ThreadBudget() {
 }
 
 void handle_signals() {
+  // Others handle none, and may not ask for the interpreter's lock here: where it is about to end,
+  // it ends a daemon thread that does in the midst of C++, and so the process.
+  if (::syscall(SYS_gettid) != ::getpid()) return;
   const nanobind::gil_scoped_acquire gil;
   if (PyErr_CheckSignals() != 0) throw nanobind::python_error();
 }

@@ -30,8 +30,9 @@ struct Computing {
   ThreadBudget budget;
 };
 
-// Lets Python handle the signals that have arrived, within a call that computes: throws what that
-// raises, KeyboardInterrupt for Ctrl-C.
+// Lets Python handle the signals that have arrived, within a call that computes, if this is the
+// process's main thread, the one in which it does: throws what that raises, KeyboardInterrupt for
+// Ctrl-C.
 void handle_signals();
 
 }  // namespace ekgine::python

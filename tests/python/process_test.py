@@ -204,6 +204,23 @@ class Module(Case):
             "except TypeError as caught:\n"
             "    error = caught\n")
 
+    def test_ends_while_daemon_threads_compute(self):
+        for call in ("classify_recording(numpy.tile(samples, (1, 20)), 360)",
+                     "classify(numpy.zeros((1_000_000, 48), numpy.float32))"):
+            with self.subTest(call):
+                self.run_python(
+                    "import ekgine, numpy, sys, threading, time\n"
+                    "model = ekgine.load('mitdb-ds1.safetensors')\n"
+                    "samples = numpy.load('ecg.npy')\n"
+                    f"thread = threading.Thread(target=lambda: model.{call}, daemon=True)\n"
+                    "thread.start()\n"
+                    "time.sleep(0.2)\n"
+                    # Something that takes its time at the end, with others allowed to run.
+                    "class Slow:\n"
+                    "    def __del__(self, sleep=time.sleep): sleep(0.3)\n"
+                    "sys.modules['slow'] = Slow()\n"
+                    "assert thread.is_alive()\n")
+
     def test_takes_the_instructions_that_the_program_takes(self):
         print_bits = ("import ekgine, hashlib\n"
                       "model = ekgine.load('run/model.safetensors')\n"
