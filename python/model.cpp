@@ -168,13 +168,9 @@ nb::object config_of(const LoadedModel& model) {
   return nb::module_::import_("json").attr("loads")(model.config().to_json().dump());
 }
 
-}  // namespace
-
-void add_model(nb::module_& module) {
-  nb::class_<LoadedModel>(module, "Model",
-                          "A model with its weights, as `ekgine.load` gives it.\n\nSeveral threads "
-                          "may call it; it does one call at a time. Ctrl-C ends a call.")
-      .def_prop_ro(
+// What a model says of itself.
+void add_properties(nb::class_<LoadedModel>& type) {
+  type.def_prop_ro(
           "architecture", [](const LoadedModel& model) { return model.config().name; },
           "Its name, such as Main_Model.")
       .def_prop_ro(
@@ -200,8 +196,18 @@ void add_model(nb::module_& module) {
       .def_prop_ro("config", &config_of,
                    nb::for_getter(nb::sig("def config(self) -> dict[str, typing.Any]")),
                    "Its hyperparameters by name.")
-      .def_prop_ro("device", &LoadedModel::device, "What computes.")
-      .def("classify", &classify, "beats"_a.none(),
+      .def_prop_ro("device", &LoadedModel::device, "What computes.");
+}
+
+}  // namespace
+
+void add_model(nb::module_& module) {
+  nb::class_<LoadedModel> type(
+      module, "Model",
+      "A model with its weights, as `ekgine.load` gives it.\n\nSeveral threads "
+      "may call it; it does one call at a time. Ctrl-C ends a call.");
+  add_properties(type);
+  type.def("classify", &classify, "beats"_a.none(),
            nb::sig("def classify(self, beats: numpy.typing.NDArray[numpy.float32] | Record) -> "
                    "numpy.typing.NDArray[numpy.float32]"),
            "Probabilities (sequences, 5), columns as in `ekgine.classes`.\n\n"

@@ -5,8 +5,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
+#include <vector>
 
+#include "base/beat.h"
 #include "base/interrupt.h"
 #include "classification/classify.h"
 #include "data/beats.h"
