@@ -21,13 +21,13 @@ struct RankedSequence {
   bool positive = false, last_of_equals = false;
 };
 
-std::vector<RankedSequence> rank_records(Records records, std::size_t class_count,
+std::vector<RankedSequence> rank_records(Records records, std::size_t classes,
                                          std::size_t class_index) {
   std::vector<std::uint64_t> keys;
   for (std::size_t r = 0; r < records.size(); ++r) {
     for (std::size_t i = 0; i < records[r]->labels.size(); ++i) {
       // Scores that are not negative order as their bits do; 0 is added to −0.
-      const float score = records[r]->probabilities[i * class_count + class_index] + 0.0F;
+      const float score = records[r]->probabilities[i * classes + class_index] + 0.0F;
       const bool positive = static_cast<std::size_t>(records[r]->labels[i]) == class_index;
       keys.push_back(std::uint64_t{std::bit_cast<std::uint32_t>(score)} << 32 | r << 1 |
                      static_cast<std::uint64_t>(positive));
@@ -80,15 +80,15 @@ constexpr std::size_t overall_figures = 4, class_figures = 5;
 // All figures of resamples of some records.
 class Resampled {
  public:
-  Resampled(Records records, std::size_t class_count)
-      : classes_(class_count),
-        confusion_(records.size() * class_count * class_count),
+  Resampled(Records records, std::size_t classes)
+      : classes_(classes),
+        confusion_(records.size() * classes * classes),
         losses_(records.size()),
-        with_class_(class_count),
-        with_prediction_(class_count) {
+        with_class_(classes),
+        with_prediction_(classes) {
     for (std::size_t r = 0; r < records.size(); ++r) count(*records[r], r);
     for (std::size_t c = 0; c < classes_; ++c) {
-      ranked_.push_back(rank_records(records, class_count, c));
+      ranked_.push_back(rank_records(records, classes, c));
     }
   }
 
@@ -153,16 +153,16 @@ class Resampled {
 }  // namespace
 
 std::optional<MetricIntervals> metric_intervals(std::span<const RecordPredictions> records,
-                                                std::size_t class_count) {
+                                                std::size_t classes) {
   if (records.size() < 2) return std::nullopt;
   // By name: the order in which records were given changes nothing.
   std::vector<const RecordPredictions*> by_name;
   for (const RecordPredictions& record : records) by_name.push_back(&record);
   std::ranges::sort(by_name, {}, &RecordPredictions::record);
-  const auto found = bootstrap(records.size(), overall_figures + class_figures * class_count,
-                               Resampled(by_name, class_count));
+  const auto found = bootstrap(records.size(), overall_figures + class_figures * classes,
+                               Resampled(by_name, classes));
   MetricIntervals intervals{found[0], found[1], found[2], found[3], {}};
-  for (std::size_t c = 0; c < class_count; ++c) {
+  for (std::size_t c = 0; c < classes; ++c) {
     const auto* of_class = &found[overall_figures + class_figures * c];
     intervals.classes.push_back({of_class[0], of_class[1], of_class[2], of_class[3], of_class[4]});
   }

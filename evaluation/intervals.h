@@ -15,6 +15,6 @@ namespace ekgine {
 // and has no interval unless two records do: drawn more or less often, one record alone always says
 // the same. O(resamples · C · n).
 std::optional<MetricIntervals> metric_intervals(std::span<const RecordPredictions> records,
-                                                std::size_t class_count);
+                                                std::size_t classes);
 
 }  // namespace ekgine

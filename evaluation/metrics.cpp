@@ -26,13 +26,13 @@ struct Ranking {
 };
 
 Ranking rank(std::span<const float> probabilities, std::span<const std::int32_t> labels,
-             std::size_t class_count, std::size_t class_index) {
+             std::size_t classes, std::size_t class_index) {
   // Floats that are not negative order as their bits do. Shifting the sign out (it makes −0 equal
   // to 0) leaves room for whether the sequence is positive: one 32-bit key holds both.
   std::vector<std::uint32_t> keys(labels.size());
   Ranking ranking;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const float score = probabilities[i * class_count + class_index];
+    const float score = probabilities[i * classes + class_index];
     const bool positive = static_cast<std::size_t>(labels[i]) == class_index;
     keys[i] = std::bit_cast<std::uint32_t>(score) << 1 | static_cast<std::uint32_t>(positive);
     ++(positive ? ranking.positives : ranking.negatives);
@@ -191,38 +191,38 @@ void check_intervals_json(const std::string& source, const nlohmann::ordered_jso
 }  // namespace
 
 void check_predictions(std::string_view where, std::span<const float> probabilities,
-                       std::span<const std::int32_t> labels, std::size_t class_count) {
-  if (class_count < 2) fail("{}{} class names, expected 2 or more", where, class_count);
+                       std::span<const std::int32_t> labels, std::size_t classes) {
+  if (classes < 2) fail("{}{} class names, expected 2 or more", where, classes);
   if (labels.empty()) fail("{}no sequences to evaluate", where);
-  if (probabilities.size() != labels.size() * class_count) {
+  if (probabilities.size() != labels.size() * classes) {
     fail("{}{} probabilities, expected (n,C)=({},{})", where, probabilities.size(), labels.size(),
-         class_count);
+         classes);
   }
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= class_count) {
-      fail("{}sequence {}: label {}, expected 0 to {}", where, i, labels[i], class_count - 1);
+    if (labels[i] < 0 || static_cast<std::size_t>(labels[i]) >= classes) {
+      fail("{}sequence {}: label {}, expected 0 to {}", where, i, labels[i], classes - 1);
     }
   }
   for (std::size_t i = 0; i < probabilities.size(); ++i) {
     // Written so that NaN fails too.
     if (!(probabilities[i] >= 0.0F && probabilities[i] <= 1.00001F)) {
-      fail("{}sequence {}: the probability of class {} is {}, expected 0 to 1", where,
-           i / class_count, i % class_count, probabilities[i]);
+      fail("{}sequence {}: the probability of class {} is {}, expected 0 to 1", where, i / classes,
+           i % classes, probabilities[i]);
     }
   }
 }
 
 Metrics compute_metrics(std::span<const float> probabilities, std::span<const std::int32_t> labels,
                         std::span<const std::string> class_names) {
-  const std::size_t class_count = class_names.size();
-  check_predictions("", probabilities, labels, class_count);
+  const std::size_t classes = class_names.size();
+  check_predictions("", probabilities, labels, classes);
 
   Metrics metrics;
   metrics.sequences = static_cast<std::int64_t>(labels.size());
-  metrics.confusion.assign(class_count, std::vector<std::int64_t>(class_count, 0));
+  metrics.confusion.assign(classes, std::vector<std::int64_t>(classes, 0));
   double loss = 0;
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto row = probabilities.subspan(i * class_count, class_count);
+    const auto row = probabilities.subspan(i * classes, classes);
     const auto truth = static_cast<std::size_t>(labels[i]);
     const auto predicted =
         static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
@@ -234,11 +234,11 @@ Metrics compute_metrics(std::span<const float> probabilities, std::span<const st
   std::int64_t correct = 0;
   double f1_sum = 0, f1_weighted = 0;
   int occurring = 0;
-  for (std::size_t c = 0; c < class_count; ++c) {
+  for (std::size_t c = 0; c < classes; ++c) {
     ClassMetrics figures;
     figures.name = class_names[c];
     std::int64_t predicted = 0;
-    for (std::size_t other = 0; other < class_count; ++other) {
+    for (std::size_t other = 0; other < classes; ++other) {
       figures.support += metrics.confusion[c][other];
       predicted += metrics.confusion[other][c];
     }
@@ -246,7 +246,7 @@ Metrics compute_metrics(std::span<const float> probabilities, std::span<const st
     figures.precision = ratio_or_zero(hits, predicted);
     figures.recall = ratio_or_zero(hits, figures.support);
     figures.f1 = ratio_or_zero(2 * hits, predicted + figures.support);
-    const Ranking ranking = rank(probabilities, labels, class_count, c);
+    const Ranking ranking = rank(probabilities, labels, classes, c);
     figures.auc = roc_auc(ranking);
     figures.average_precision = average_precision(ranking);
 
@@ -313,7 +313,7 @@ void check_metrics_json(const nlohmann::ordered_json& json,
                                                    std::numeric_limits<std::int32_t>::max());
   check_keys(source, json,
              {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion",
-              "intervals", "protocol"});
+              "intervals", "protocol", "stores"});
   const double accuracy = share(source, json, "accuracy");
   share(source, json, "macro_f1");
   share(source, json, "weighted_f1");
@@ -375,10 +375,10 @@ Baseline majority_baseline(const Metrics& metrics) {
 }
 
 ClassCurves compute_curves(std::span<const float> probabilities,
-                           std::span<const std::int32_t> labels, std::size_t class_count,
+                           std::span<const std::int32_t> labels, std::size_t classes,
                            std::size_t class_index, double tolerance) {
-  check_predictions("", probabilities, labels, class_count);
-  const Ranking ranking = rank(probabilities, labels, class_count, class_index);
+  check_predictions("", probabilities, labels, classes);
+  const Ranking ranking = rank(probabilities, labels, classes, class_index);
   ClassCurves curves;
   if (ranking.positives > 0 && ranking.negatives > 0) {
     curves.roc.push_back({0, 0});

@@ -63,7 +63,7 @@ Metrics compute_metrics(std::span<const float> probabilities, std::span<const st
 // Fails when there are no sequences, sizes disagree, a label is outside 0 … C−1, or a probability
 // is not a number from 0 to 1 (1e-5 over it is rounding). `where` opens the text: "record 228: ".
 void check_predictions(std::string_view where, std::span<const float> probabilities,
-                       std::span<const std::int32_t> labels, std::size_t class_count);
+                       std::span<const std::int32_t> labels, std::size_t classes);
 
 // {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences",
 //  "classes": {NAME: {"precision", "recall", "f1", "support", "auc", "average_precision"}},
@@ -112,7 +112,7 @@ struct ClassCurves {
 // further than `tolerance` (0: only vertices on a straight line are left out).
 // Errors: as check_predictions().
 ClassCurves compute_curves(std::span<const float> probabilities,
-                           std::span<const std::int32_t> labels, std::size_t class_count,
+                           std::span<const std::int32_t> labels, std::size_t classes,
                            std::size_t class_index, double tolerance = 5e-4);
 
 }  // namespace ekgine
