@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 
 #include "base/error.h"
@@ -79,20 +80,24 @@ struct MemoryDataset::Content {
     labels.insert(labels.end(), record.labels.begin(), record.labels.end());
   }
 
-  static Content load(const Store& store, const std::vector<std::string>& records) {
+  static Content load(std::span<const StoreRecords> parts) {
     Content content;
     std::int64_t total = 0, bytes = 0;
-    for (const StoreRecord& entry : store.find(records)) {
-      total += entry.beats();
-      bytes += store.file_bytes(entry.name);
+    for (const auto& [store, names] : parts) {
+      for (const StoreRecord& entry : store.find(names)) {
+        total += entry.beats();
+        bytes += store.file_bytes(entry.name);
+      }
     }
     // What is there bounds what is claimed.
     content.reserve(std::min(total, bytes / std::int64_t{beat_samples * sizeof(float)}),
-                    store.unit());
-    store.read_all(records, [&](RecordBeats&& record, const std::optional<Moments>& moments) {
-      content.append(record);
-      content.moments.push_back(moments);
-    });
+                    parts.front().store.unit());
+    for (const auto& [store, names] : parts) {
+      store.read_all(names, [&](RecordBeats&& record, const std::optional<Moments>& moments) {
+        content.append(record);
+        content.moments.push_back(moments);
+      });
+    }
     return content;
   }
 
@@ -111,7 +116,10 @@ MemoryDataset::MemoryDataset(Content content, std::int64_t length)
 
 MemoryDataset::MemoryDataset(const Store& store, const std::vector<std::string>& records,
                              std::int64_t length)
-    : MemoryDataset(Content::load(store, records), length) {}
+    : MemoryDataset(Content::load(std::array{StoreRecords{store, records}}), length) {}
+
+MemoryDataset::MemoryDataset(std::span<const StoreRecords> parts, std::int64_t length)
+    : MemoryDataset(Content::load(parts), length) {}
 
 MemoryDataset::MemoryDataset(std::span<const RecordBeats> records, std::int64_t length)
     : MemoryDataset(Content::copy(records), length) {}

@@ -93,12 +93,20 @@ class Dataset {
   ClassCounts class_counts_{};
 };
 
+// Some records of a store.
+struct StoreRecords {
+  const Store& store;
+  std::vector<std::string> names;
+};
+
 // All beats in memory, contiguous: samples are about 750 bytes each, 82 MB for the whole of
 // MIT-BIH.
 class MemoryDataset final : public Dataset {
  public:
   // Loads `records` of the store, in that order. Errors: see Store and SequenceIndex.
   MemoryDataset(const Store& store, const std::vector<std::string>& records, std::int64_t length);
+  // Those of one store after another. Errors: also where the stores' units differ.
+  MemoryDataset(std::span<const StoreRecords> parts, std::int64_t length);
   // Beats that are already here. Errors: SequenceIndex's; their units differ.
   MemoryDataset(std::span<const RecordBeats> records, std::int64_t length);
 

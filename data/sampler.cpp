@@ -1,10 +1,12 @@
 #include "data/sampler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "base/error.h"
+#include "base/option_error.h"
 #include "data/random_stream.h"
 
 namespace ekgine {
@@ -41,7 +43,50 @@ std::int64_t windows_of(std::int64_t positions, std::int64_t length) {
   return positions == 1 ? 1 : (beats - 2) / length + 2;
 }
 
+// The pieces that a record's sequences are put in order by.
+void cut_record(const SequenceIndex& index, std::int64_t record, const SamplerOptions& options,
+                RandomStream& random, std::vector<Stretch>& pieces) {
+  const std::int64_t begin = index.first_sequence(record), end = index.first_sequence(record + 1);
+  if (options.shuffle == Shuffle::stretches) {
+    cut(begin, end, options.stretch_length, 1 + random.below(options.stretch_length), pieces);
+  } else if (options.shuffle == Shuffle::windows) {
+    // The first and the last are moved to the record's ends.
+    const std::int64_t phase = random.below(index.length());
+    for (std::int64_t w = 0; w < windows_of(end - begin, index.length()); ++w) {
+      const std::int64_t first = std::clamp(begin + w * index.length() - phase, begin, end - 1);
+      pieces.push_back({first, first + 1});
+    }
+  } else if (!options.shares.empty()) {  // of which single sequences are drawn
+    for (std::int64_t s = begin; s < end; ++s) pieces.push_back({s, s + 1});
+  } else {
+    pieces.push_back({begin, end});
+  }
+}
+
+// Leaves of the pieces from `first` on what their share says. Of a piece that is one too long the
+// front is left.
+void take_share(double weight, std::size_t first, RandomStream& random,
+                std::vector<Stretch>& pieces) {
+  if (weight == 1) return;
+  std::vector<Stretch> all(pieces.begin() + static_cast<std::ptrdiff_t>(first), pieces.end());
+  pieces.resize(first);
+  std::int64_t n = 0;
+  for (const Stretch& piece : all) n += piece.end - piece.begin;
+  std::int64_t left = visits(weight, n);
+  for (; left >= n; left -= n) pieces.insert(pieces.end(), all.begin(), all.end());
+  random.shuffle(all);
+  for (auto piece = all.begin(); left > 0; ++piece) {
+    const std::int64_t taken = std::min(left, piece->end - piece->begin);
+    pieces.push_back({piece->begin, piece->begin + taken});
+    left -= taken;
+  }
+}
+
 }  // namespace
+
+std::int64_t visits(double weight, std::int64_t sequences) {
+  return std::llround(weight * static_cast<double>(sequences));
+}
 
 Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
     : index_(index), options_(options) {
@@ -65,16 +110,46 @@ Sampler::Sampler(const SequenceIndex& index, SamplerOptions options)
       section_records_ = options.stream_records;
       break;
   }
+  divide();
   start(0);
 }
 
-std::int64_t Sampler::sequences() const {
-  if (options_.shuffle != Shuffle::windows) return index_.sequences();
+// Makes parts of the shares.
+void Sampler::divide() {
+  if (options_.shares.empty()) return;
+  if (options_.shuffle == Shuffle::none || options_.shuffle == Shuffle::stream) {
+    fail_option({"shuffle", "more-weights"}, "shuffle: {} gives every record the same weight",
+                options_.shuffle == Shuffle::none ? "none" : "stream");
+  }
+  std::int64_t begin = 0;
+  for (const auto& [records, weight] : options_.shares) {
+    if (begin + records > index_.records()) fail("shares of more records than there are");
+    parts_.push_back({begin, begin + records, weight});
+    begin += records;
+    const std::int64_t n = sequences_of(parts_.back());
+    if (visits(weight, n) < 1) {
+      fail_option({"more-weights"}, "a weight of {} takes none of {} sequences", weight, n);
+    }
+  }
+  if (begin < index_.records()) parts_.push_back({begin, index_.records(), 1});
+}
+
+std::int64_t Sampler::sequences_of(const Part& part) const {
+  if (options_.shuffle != Shuffle::windows) {
+    return index_.first_sequence(part.end) - index_.first_sequence(part.begin);
+  }
   std::int64_t windows = 0;
-  for (std::int64_t r = 0; r < index_.records(); ++r) {
+  for (std::int64_t r = part.begin; r < part.end; ++r) {
     windows += windows_of(index_.first_sequence(r + 1) - index_.first_sequence(r), index_.length());
   }
   return windows;
+}
+
+std::int64_t Sampler::sequences() const {
+  if (parts_.empty()) return sequences_of({0, index_.records(), 1});
+  std::int64_t all = 0;
+  for (const Part& part : parts_) all += visits(part.weight, sequences_of(part));
+  return all;
 }
 
 std::int64_t Sampler::batches() const {
@@ -89,15 +164,19 @@ std::int64_t Sampler::max_distinct_beats() const {
   std::vector<std::int64_t> shortest;
   if (options_.shuffle == Shuffle::none || options_.shuffle == Shuffle::stretches) {
     const std::int64_t least = (options_.stretch_length + 1) / 2;
-    for (std::int64_t r = 0; r < index_.records(); ++r) {
-      const std::int64_t n = index_.first_sequence(r + 1) - index_.first_sequence(r);
-      if (options_.shuffle == Shuffle::none || n < 2 * least) {
-        shortest.push_back(n);
-      } else {
-        const std::int64_t count = std::min(n / least, batch);
-        shortest.insert(shortest.end(), static_cast<std::size_t>(count), least);
+    const auto add = [&](const Part& part) {
+      // What is drawn last may be cut to a single sequence.
+      if (part.weight != 1) shortest.push_back(1);
+      const auto times = static_cast<std::int64_t>(std::ceil(part.weight));
+      for (std::int64_t r = part.begin; r < part.end; ++r) {
+        const std::int64_t n = index_.first_sequence(r + 1) - index_.first_sequence(r);
+        const bool whole = options_.shuffle == Shuffle::none || n < 2 * least;
+        const std::int64_t count = std::min(times * (whole ? 1 : n / least), batch);
+        shortest.insert(shortest.end(), static_cast<std::size_t>(count), whole ? n : least);
       }
-    }
+    };
+    if (parts_.empty()) add({0, index_.records(), 1});
+    for (const Part& part : parts_) add(part);
     std::sort(shortest.begin(), shortest.end());
   } else {
     shortest.assign(static_cast<std::size_t>(batch), 1);
@@ -143,22 +222,17 @@ void Sampler::enter_section() {
   RandomStream random(
       {options_.seed, static_cast<std::uint32_t>(epoch_), section_stream + section});
   std::vector<Stretch> stretches;
-  for (std::int64_t i = section_begin_; i < section_end_; ++i) {
-    const std::int64_t r = records_[static_cast<std::size_t>(i)];
-    const std::int64_t begin = index_.first_sequence(r), end = index_.first_sequence(r + 1);
-    if (options_.shuffle == Shuffle::stretches) {
-      cut(begin, end, options_.stretch_length, 1 + random.below(options_.stretch_length),
-          stretches);
-    } else if (options_.shuffle == Shuffle::windows) {
-      // The first and the last are moved to the record's ends.
-      const std::int64_t phase = random.below(index_.length());
-      for (std::int64_t w = 0; w < windows_of(end - begin, index_.length()); ++w) {
-        const std::int64_t first = std::clamp(begin + w * index_.length() - phase, begin, end - 1);
-        stretches.push_back({first, first + 1});
-      }
-    } else {
-      stretches.push_back({begin, end});
+  if (parts_.empty()) {
+    for (std::int64_t i = section_begin_; i < section_end_; ++i) {
+      cut_record(index_, records_[static_cast<std::size_t>(i)], options_, random, stretches);
     }
+  }
+  for (const Part& part : parts_) {
+    const std::size_t first = stretches.size();
+    for (std::int64_t r = part.begin; r < part.end; ++r) {
+      cut_record(index_, r, options_, random, stretches);
+    }
+    take_share(part.weight, first, random, stretches);
   }
   if (options_.shuffle == Shuffle::stretches || options_.shuffle == Shuffle::windows) {
     random.shuffle(stretches);

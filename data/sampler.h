@@ -2,7 +2,7 @@
 //
 // Orders are pure functions of (seed, epoch): Fisher-Yates on Philox words, the same on every
 // machine and for any number of threads. An epoch is cut into batches of exactly B sequences; the
-// last may be smaller. Five ways:
+// last may be smaller. Records may have shares of it (Share). Five ways:
 //
 //   none       as they stand: for evaluation
 //   full       a random permutation of all sequences
@@ -41,17 +41,32 @@ constexpr auto older_names_of(Shuffle) {
   return std::to_array<Choice<Shuffle>>({{Shuffle::stretches, "runs"}});
 }
 
+// How often an epoch visits the n sequences of consecutive records: round(weight·n) of them, every
+// one as often as the whole part of the weight says, and for the rest pieces (windows, stretches or
+// sequences) that are drawn anew for each epoch, none twice. So 0.5 is half of them, other ones in
+// each epoch, and 2 each twice; the number is the same in every epoch.
+struct Share {
+  std::int64_t records = 0;
+  double weight = 1;
+};
+
+// round(weight·n).
+std::int64_t visits(double weight, std::int64_t sequences);
+
 struct SamplerOptions {
   Shuffle shuffle = Shuffle::full;
   std::int64_t batch_size = 128;     // B
   std::int64_t stretch_length = 16;  // L, of `stretches`
   std::int64_t stream_records = 8;   // K, of `stream`
   std::uint64_t seed = 0;
+  // Of the first records, of those after them, and so on; what is left has weight 1.
+  std::vector<Share> shares = {};
 };
 
 class Sampler {
  public:
-  // Errors: a batch size, stretch length or number of records below 1.
+  // Errors: a batch size, stretch length or number of records below 1; shares of more records than
+  // there are, of none of the sequences, or with Shuffle::none or stream.
   Sampler(const SequenceIndex& index, SamplerOptions options);
 
   const SamplerOptions& options() const { return options_; }
@@ -72,10 +87,19 @@ class Sampler {
   const std::vector<std::int64_t>& records_held() const { return held_; }
 
  private:
+  // Records [begin, end), which share their weight.
+  struct Part {
+    std::int64_t begin, end;
+    double weight;
+  };
+  void divide();
+  // Those of the part, each once.
+  std::int64_t sequences_of(const Part& part) const;
   void enter_section();
 
   SequenceIndex index_;
   SamplerOptions options_;
+  std::vector<Part> parts_;  // all records, in their order; empty where there are no shares
   std::int64_t epoch_ = 0;
   // The records in the order of the epoch. A section is some of them, one after another, whose
   // sequences are put in order together: all, `stream_records` or, without shuffling, one.

@@ -185,5 +185,25 @@ TEST(RequireAllClasses, NamesAbsentClasses) {
                "classes S, V, F, Q have no sequence");
 }
 
+// Records of the same name are different ones.
+TEST(MemoryDataset, HoldsOneStoreAfterAnother) {
+  const TemporaryDirectory folder;
+  const std::vector<RecordBeats> a = random_records({7, 4}), b = random_records({5}, 9);
+  testing::write_test_store(folder / "a", a);
+  testing::write_test_store(folder / "b", b);
+  const Store store_a(folder / "a"), store_b(folder / "b");
+  const std::vector<StoreRecords> parts = {{store_a, {"r1"}}, {store_b, {"r0"}}};
+  const MemoryDataset loaded(parts, 3);
+  EXPECT_EQ(loaded.index().record_names(), (std::vector<std::string>{"r1", "r0"}));
+  EXPECT_EQ(loaded.index().sequences(), 2 + 3);
+  std::vector<float> beats = a[1].beats;
+  beats.insert(beats.end(), b[0].beats.begin(), b[0].beats.end());
+  EXPECT_TRUE(
+      std::equal(beats.begin(), beats.end(), loaded.all_beats().begin(), loaded.all_beats().end()));
+  const Store centred(folder / "b", BeatUnit::centred);
+  EXPECT_ERROR(MemoryDataset(std::vector<StoreRecords>{{store_a, {"r1"}}, {centred, {"r0"}}}, 3),
+               "record r0: the beats' amplitude is centred, that of record r1 is mV");
+}
+
 }  // namespace
 }  // namespace ekgine

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <set>
@@ -294,6 +295,127 @@ TEST(Sampler, GoesOnInTheMiddleOfWindows) {
   ASSERT_GE(all.size(), 3U);
   const auto rest = batches_of(sampler, 2, 2);
   EXPECT_TRUE(std::equal(rest.begin(), rest.end(), all.begin() + 2, all.end()));
+}
+
+// --- Shares --------------------------------------------------------------------------------------
+
+constexpr Shuffle ways_of_shares[] = {Shuffle::full, Shuffle::stretches, Shuffle::windows};
+
+// How often an epoch visits each sequence.
+std::map<std::int64_t, std::int64_t> visits_of(Sampler& sampler, std::int64_t epoch) {
+  std::map<std::int64_t, std::int64_t> times;
+  for (const std::int64_t s : order_of(sampler, epoch)) ++times[s];
+  return times;
+}
+
+TEST(Shares, VisitExactlyWhatTheySay) {
+  testing::Random random(11);
+  for (int round = 0; round < 200; ++round) {
+    const std::int64_t length = random.integer(1, 6);
+    std::vector<std::int64_t> beats;
+    for (int r = 0; r < 9; ++r) beats.push_back(random.integer(length + 20, length + 90));
+    const SequenceIndex index = make_index(beats, length);
+    const double weights[] = {random.uniform(0.05, 1), random.uniform(1, 4)};
+    for (const Shuffle shuffle : ways_of_shares) {
+      SamplerOptions options{.shuffle = shuffle,
+                             .batch_size = random.integer(1, 40),
+                             .stretch_length = random.integer(1, 20),
+                             .seed = random.word()};
+      Sampler once(index, options);
+      options.shares = {{2, 1}, {3, weights[0]}, {3, weights[1]}};  // the last record has none
+      Sampler sampler(index, options);
+      // Per part: sequences of an epoch without shares, and with them.
+      const auto part_of = [&](std::int64_t s) {
+        const std::int64_t r = index.record_of_sequence(s);
+        return r < 2 ? 0 : r < 5 ? 1 : r < 8 ? 2 : 3;
+      };
+      const std::int64_t epoch = random.integer(0, 9);
+      std::int64_t all[4] = {}, found[4] = {};
+      for (const auto& [s, n] : visits_of(once, epoch)) all[part_of(s)] += n;
+      for (const auto& [s, n] : visits_of(sampler, epoch)) {
+        found[part_of(s)] += n;
+        // A window at a record's end may be one of the first phase and one of the last.
+        const std::int64_t same = shuffle == Shuffle::windows ? 2 : 1;
+        const double times = part_of(s) == 2 ? weights[1] : 1;
+        EXPECT_LE(n, same * std::lround(std::ceil(times))) << choice_name(shuffle);
+        EXPECT_GE(n, std::lround(std::floor(times))) << choice_name(shuffle);
+      }
+      EXPECT_EQ(found[0], all[0]);
+      EXPECT_EQ(found[1], std::llround(weights[0] * static_cast<double>(all[1])));
+      EXPECT_EQ(found[2], std::llround(weights[1] * static_cast<double>(all[2])));
+      EXPECT_EQ(found[3], all[3]);
+      EXPECT_EQ(sampler.sequences(), found[0] + found[1] + found[2] + found[3]);
+      EXPECT_EQ(std::ssize(batches_of(sampler, epoch + 1)), sampler.batches());
+    }
+  }
+}
+
+TEST(Shares, DrawOtherSequencesInEachEpochAndAllInTheLongRun) {
+  const SequenceIndex index = make_index({40, 62}, 3);
+  for (const Shuffle shuffle : {Shuffle::full, Shuffle::stretches}) {
+    Sampler sampler(index, {.shuffle = shuffle,
+                            .batch_size = 16,
+                            .stretch_length = 4,
+                            .seed = 8,
+                            .shares = {{1, 1}, {1, 0.25}}});
+    EXPECT_NE(visits_of(sampler, 0), visits_of(sampler, 1));
+    std::map<std::int64_t, std::int64_t> times;
+    for (std::int64_t epoch = 0; epoch < 400; ++epoch) {
+      for (const auto& [s, n] : visits_of(sampler, epoch)) times[s] += n;
+    }
+    for (std::int64_t s = 38; s < 98; ++s) {  // 100 each, give or take: σ is 8.7
+      EXPECT_NEAR(static_cast<double>(times[s]), 100, 45) << choice_name(shuffle) << " " << s;
+    }
+  }
+}
+
+// What is one store's alone does not change by how stores are written.
+TEST(Shares, OfOneAreNone) {
+  const SequenceIndex index = make_index({40, 62, 9}, 3);
+  for (const Shuffle shuffle : ways_of_shares) {
+    Sampler plain(index, {.shuffle = shuffle, .seed = 8});
+    Sampler shared(index, {.shuffle = shuffle, .seed = 8, .shares = {{1, 1}, {2, 1}}});
+    EXPECT_EQ(order_of(plain, 3), order_of(shared, 3));
+  }
+}
+
+TEST(Shares, GoOnFromAnyBatchAndKeepToTheBound) {
+  testing::Random random(4);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::int64_t> beats;
+    for (int r = 0; r < 6; ++r) beats.push_back(random.integer(3, 60));
+    const SequenceIndex index = make_index(beats);
+    for (const Shuffle shuffle : ways_of_shares) {
+      Sampler sampler(index,
+                      {.shuffle = shuffle,
+                       .batch_size = random.integer(1, 40),
+                       .stretch_length = random.integer(1, 20),
+                       .seed = random.word(),
+                       .shares = {{2, random.uniform(0.5, 3)}, {2, random.uniform(0.5, 2)}}});
+      const auto whole = batches_of(sampler, 2);
+      for (std::size_t first = 0; first <= whole.size(); ++first) {
+        const auto rest = batches_of(sampler, 2, static_cast<std::int64_t>(first));
+        ASSERT_TRUE(std::equal(rest.begin(), rest.end(),
+                               whole.begin() + static_cast<std::ptrdiff_t>(first), whole.end()))
+            << choice_name(shuffle) << " from batch " << first;
+      }
+      for (const auto& batch : whole) {
+        ASSERT_LE(distinct_beats(index, batch), sampler.max_distinct_beats())
+            << choice_name(shuffle) << " B " << sampler.options().batch_size << " L "
+            << sampler.options().stretch_length;
+      }
+    }
+  }
+}
+
+TEST(Shares, AreRefusedWhereTheyCannotBe) {
+  const SequenceIndex index = make_index({5, 6});
+  EXPECT_ERROR(Sampler(index, {.shuffle = Shuffle::stream, .shares = {{1, 1}}}),
+               "shuffle: stream gives every record the same weight");
+  EXPECT_ERROR(Sampler(index, {.shuffle = Shuffle::none, .shares = {{1, 1}}}),
+               "shuffle: none gives every record the same weight");
+  EXPECT_ERROR(Sampler(index, {.shares = {{1, 1}, {2, 1}}}), "shares of more records than there");
+  EXPECT_ERROR(Sampler(index, {.shares = {{1, 0.1}}}), "a weight of 0.1 takes none of 3 sequences");
 }
 
 }  // namespace
