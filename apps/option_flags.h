@@ -23,6 +23,8 @@ CLI::Option* add_option(CLI::App& command, const Option<Options, T>& option, T& 
     return add_choice(command, flag, value, help);
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     return add_records_option(command, flag, value, help);
+  } else if constexpr (is_list<T>) {
+    return command.add_option(flag, value, help)->delimiter(',')->allow_extra_args(false);
   } else if constexpr (std::is_same_v<T, bool>) {
     return command.add_flag(flag, value, help);
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {

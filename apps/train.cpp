@@ -158,6 +158,8 @@ void add_train(CLI::App& program) {
 
   const char* data = "Data";
   add_option(*command, data_option, t.data)->group(data);
+  add_option(*command, more_data_option, t.more_data)->group(data);
+  add_option(*command, more_weights_option, t.more_weights)->group(data);
   CLI::Option* splits =
       command->add_option("--splits", o->split.file, "Take the records from a splits file")
           ->group(data);

@@ -68,6 +68,8 @@ std::vector<std::string> split_list(const std::string& list) {
 void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test) {
   const char* data = "Data";
   add_option(*command, data_option, options.data)->group(data);
+  add_option(*command, more_data_option, options.more_data)->group(data);
+  add_option(*command, more_weights_option, options.more_weights)->group(data);
   CLI::Option* splits =
       command
           ->add_option("--splits", records.split.file,

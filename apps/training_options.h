@@ -52,7 +52,8 @@ struct StudyRecords {
   std::vector<std::string> train, validation, test;  // `train` holds those of `validation`, too
 };
 
-// Adds --data, --allow-absent-classes, --splits, --protocol, --train-records and, with `test`,
+// Adds --data, --more-data, --more-weights, --allow-absent-classes, --splits, --protocol,
+// --train-records and, with `test`,
 // --test-records.
 void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& records, bool test);
 

@@ -7,8 +7,8 @@
 //              "At most this many", Range{1, 1e6}},
 //       ...};
 //
-// A member is an integer, a double, a bool, a text, an enum with names (base/choice.h), a path or a
-// list of record names.
+// A member is an integer, a double, a bool, a text, an enum with names (base/choice.h), a path, or
+// a list of record names, paths or doubles.
 #pragma once
 
 #include <fmt/ranges.h>
@@ -67,6 +67,11 @@ void for_each_option(const Table& table, Options& options, const Visit& visit) {
   std::apply([&](const auto&... option) { (visit(option, options.*option.member), ...); }, table);
 }
 
+template <class T>
+inline constexpr bool is_list = false;
+template <class T>
+inline constexpr bool is_list<std::vector<T>> = true;
+
 // The name of an option as a text calls it: "batch size".
 inline std::string quantity(std::string_view option) {
   std::string words(option);
@@ -74,10 +79,20 @@ inline std::string quantity(std::string_view option) {
   return words;
 }
 
-// Fails where `value` is none that the option can have: "batch size must be 1 to 65536, got 0".
+// Fails where `value` is none that the option can have, or holds such: "batch size must be 1 to
+// 65536, got 0".
 template <class Options, class T>
 void check_option(const Option<Options, T>& option, const T& value) {
-  if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, double>) {
+  if constexpr (std::is_same_v<T, std::vector<double>>) {
+    const Option<Options, double> of_one{option.name,      nullptr,     option.group,
+                                         option.in_search, option.help, option.range};
+    for (const double number : value) check_option(of_one, number);
+  } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
+    for (const auto& path : value) {
+      if (path.empty())
+        fail_option({option.name}, "{}: found an empty name", quantity(option.name));
+    }
+  } else if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, double>) {
     const auto [low, high, below_high] = option.range;
     const auto number = static_cast<double>(value);
     if (number >= low && (below_high ? number < high : number <= high)) return;
@@ -106,6 +121,10 @@ nlohmann::ordered_json option_to_json(const T& value) {
     return choice_name(value);
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return value.string();
+  } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
+    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    for (const auto& path : value) list.push_back(path.string());
+    return list;
   } else {
     return value;
   }
@@ -122,6 +141,10 @@ std::optional<T> option_from_json(std::string_view option, const Json& json) {
     } else {
       return T(*text);
     }
+  } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
+    const auto texts = json_as<std::vector<std::string>>(json);
+    if (!texts) return std::nullopt;
+    return T(texts->begin(), texts->end());
   } else {
     return json_as<T>(json);
   }

@@ -57,8 +57,7 @@ nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
   if (std::filesystem::exists(result)) {
     const Checkpoint checkpoint = load_checkpoint(options.output);
     options.check_same(checkpoint.options.to_json(), options.output);
-    check_inputs(checkpoint.inputs, inputs_of(Store(options.data), options),
-                 checkpoint_path(options.output), options.data);
+    check_inputs(checkpoint.inputs, inputs_of(options), checkpoint_path(options.output), options);
     return read_final(options);
   }
   const std::array<Unit, 1> unit = {

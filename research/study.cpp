@@ -44,7 +44,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
   }
   make_directory(directory);
   const DirectoryLock lock(directory, DirectoryLock::Wanted::wait);
-  const RunInputs inputs = inputs_of(Store(options.data), options);
+  const RunInputs inputs = inputs_of(options);
   if (!fs::exists(path)) {
     write_file(path, sealed_json({{"format", format_name},
                                   {"kind", kind},
@@ -84,7 +84,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
       trained_on =
           inputs_from_json(json_value<ordered_json>(path, study, "inputs", "an object"), name);
     }
-    check_inputs(trained_on, inputs, path, options.data);
+    check_inputs(trained_on, inputs, path, options);
     options.threads = before.threads;
   }
   start_threads(static_cast<int>(options.threads));

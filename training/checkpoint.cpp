@@ -133,28 +133,49 @@ fs::path checkpoint_path(const fs::path& directory) {
   return directory / "checkpoint.safetensors";
 }
 
-RunInputs inputs_of(const Store& store, const TrainOptions& options) {
-  return {
+RunInputs inputs_of(const Store& store, const std::vector<FurtherStore>& more,
+                    const TrainOptions& options) {
+  RunInputs inputs{
       store.info().label_map,
       store.fingerprint({options.train_records, options.validation_records, options.test_records})};
+  for (const FurtherStore& further : more) {
+    inputs.more.push_back(further.store.fingerprint({further.records, {}, {}}));
+  }
+  return inputs;
+}
+
+RunInputs inputs_of(const TrainOptions& options) {
+  const Store store(options.data);
+  return inputs_of(store, open_further_stores(store, options), options);
 }
 
 void check_inputs(const RunInputs& before, const RunInputs& now, const fs::path& source,
-                  const fs::path& data) {
-  if (before == RunInputs{}) {
-    notice(fmt::format("{}: does not say what it was trained on; taken to be {}", source.string(),
-                       data.string()));
-  } else if (before.label_map != now.label_map) {
-    fail("{}: was trained with label map {}, the store {} has {}", source.string(),
-         before.label_map, data.string(), now.label_map);
-  } else if (before != now) {
+                  const TrainOptions& options) {
+  const auto refuse = [&source](const fs::path& data) {
     fail("{}: its records are not those that {} was started with; restore them, or start anew",
          data.string(), source.string());
+  };
+  if (before == RunInputs{}) {
+    notice(fmt::format("{}: does not say what it was trained on; taken to be {}", source.string(),
+                       options.data.string()));
+    return;
+  }
+  if (before.label_map != now.label_map) {
+    fail("{}: was trained with label map {}, the store {} has {}", source.string(),
+         before.label_map, options.data.string(), now.label_map);
+  }
+  if (before.fingerprint != now.fingerprint || before.more.size() != now.more.size()) {
+    refuse(options.data);
+  }
+  for (std::size_t i = 0; i < now.more.size(); ++i) {
+    if (before.more[i] != now.more[i]) refuse(options.more_data[i]);
   }
 }
 
 ordered_json to_json(const RunInputs& inputs) {
-  return {{"label-map", inputs.label_map}, {"fingerprint", inputs.fingerprint}};
+  ordered_json json = {{"label-map", inputs.label_map}, {"fingerprint", inputs.fingerprint}};
+  if (!inputs.more.empty()) json["more"] = inputs.more;
+  return json;
 }
 
 RunInputs inputs_from_json(const ordered_json& json, const std::string& source) {
@@ -162,6 +183,12 @@ RunInputs inputs_from_json(const ordered_json& json, const std::string& source) 
   RunInputs inputs{std::string(label_map_name(label_map)),
                    json_value<std::string>(source, json, "fingerprint", "a text")};
   if (!is_seal(inputs.fingerprint)) fail("{}: 'fingerprint' is not a checksum", source);
+  if (json.contains("more")) {
+    inputs.more = json_value<std::vector<std::string>>(source, json, "more", "a list of texts");
+  }
+  for (const std::string& more : inputs.more) {
+    if (!is_seal(more)) fail("{}: 'more' holds what is not a checksum", source);
+  }
   return inputs;
 }
 

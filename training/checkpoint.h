@@ -23,6 +23,7 @@
 #include "engine/schedule.h"
 #include "model/model.h"
 #include "training/options.h"
+#include "training/stores.h"
 
 namespace ekgine {
 
@@ -43,18 +44,21 @@ struct TrainingState {
 // What a run was started on.
 struct RunInputs {
   std::string label_map;
-  std::string fingerprint;  // Store::fingerprint(): of all its records
+  std::string fingerprint;             // Store::fingerprint(): of all its records
+  std::vector<std::string> more = {};  // the same of each further store
 
   bool operator==(const RunInputs&) const = default;
 };
 
 // What a run with these options is about to be trained on.
-RunInputs inputs_of(const Store& store, const TrainOptions& options);
+RunInputs inputs_of(const Store& store, const std::vector<FurtherStore>& more,
+                    const TrainOptions& options);
+RunInputs inputs_of(const TrainOptions& options);  // opens the stores
 
-// Fails where `before`, which the file `source` tells, are other inputs than those of the store
-// `data` now: going on would make another model of it. A notice says so where they are empty.
+// Fails where `before`, which the file `source` tells, are other inputs than those of the options'
+// stores now: going on would make another model of it. A notice says so where they are empty.
 void check_inputs(const RunInputs& before, const RunInputs& now,
-                  const std::filesystem::path& source, const std::filesystem::path& data);
+                  const std::filesystem::path& source, const TrainOptions& options);
 
 nlohmann::ordered_json to_json(const RunInputs& inputs);
 RunInputs inputs_from_json(const nlohmann::ordered_json& json, const std::string& source);

@@ -22,4 +22,22 @@ std::vector<float> class_weights(ClassWeighting kind, const ClassCounts& counts)
   return weights;
 }
 
+ClassCounts visited_classes(const Dataset& training, const std::vector<Share>& shares) {
+  ClassCounts counts = training.class_counts();
+  const SequenceIndex& index = training.index();
+  std::int64_t begin = 0;
+  for (const auto& [records, weight] : shares) {
+    const std::int64_t end = begin + records;
+    ClassCounts once{};
+    for (std::int64_t s = index.first_sequence(begin); s < index.first_sequence(end); ++s) {
+      ++once[static_cast<std::size_t>(training.sequence_label(s))];
+    }
+    for (std::size_t c = 0; c < counts.size(); ++c) {
+      counts[c] += visits(weight, once[c]) - once[c];
+    }
+    begin = end;
+  }
+  return counts;
+}
+
 }  // namespace ekgine

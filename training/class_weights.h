@@ -4,7 +4,8 @@
 #include <vector>
 
 #include "base/choice.h"
-#include "data/store.h"
+#include "data/dataset.h"
+#include "data/sampler.h"
 
 namespace ekgine {
 
@@ -15,7 +16,7 @@ constexpr auto choices_of(ClassWeighting) {
       {{none, "none"}, {balanced, "balanced"}, {sqrt, "sqrt"}});
 }
 
-// One weight per class from the number of its training sequences, with n of all:
+// One weight per class from the number of its training sequences in an epoch, with n of all:
 //   none      1
 //   balanced  n / (C·n_c), as scikit-learn's "balanced" and the reference: rare classes count as
 //   much as
@@ -23,5 +24,8 @@ constexpr auto choices_of(ClassWeighting) {
 //   sqrt      √(n / (C·n_c)): rare classes are lifted without drowning the others
 // C counts the classes that occur; those that do not get 0.
 std::vector<float> class_weights(ClassWeighting kind, const ClassCounts& counts);
+
+// Sequences per class that an epoch visits, on average, where the records have these shares of it.
+ClassCounts visited_classes(const Dataset& training, const std::vector<Share>& shares);
 
 }  // namespace ekgine

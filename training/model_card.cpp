@@ -89,7 +89,8 @@ std::string model_section(const ModelCard& card, const std::string& name,
   return text + fmt::format("\nCommand:\n\n    {}\n\n", printable(card.made.command));
 }
 
-std::string split_row(const Store& store, const char* side, const std::vector<std::string>& names) {
+std::string split_row(const Store& store, const std::string& side,
+                      const std::vector<std::string>& names) {
   ClassCounts counts{};
   std::int64_t beats = 0;
   std::string records;
@@ -102,6 +103,27 @@ std::string split_row(const Store& store, const char* side, const std::vector<st
   for (const std::int64_t count : counts) cells.push_back(grouped(count));
   cells.push_back(records.empty() ? "none" : records);
   return row(cells);
+}
+
+// What trains beside the records of the split.
+std::string further_stores(const ModelCard& card) {
+  if (card.more.empty()) return "";
+  std::string text =
+      "Records of further stores trained, too, all with the same label map; an epoch visits those "
+      "of a store as often as its weight says:\n\n";
+  std::vector<std::string> cells = {"folder, weight", "records", "beats"};
+  cells.insert(cells.end(), class_names.begin(), class_names.end());
+  cells.emplace_back("names");
+  text += head(cells);
+  for (std::size_t i = 0; i < card.more.size(); ++i) {
+    const StoreInfo& info = card.more[i].store.info();
+    text += split_row(card.more[i].store,
+                      fmt::format("{}{}, {}", plain(info.source),
+                                  info.marks == BeatMarks::detected ? ", R waves detected" : "",
+                                  card.options.more_weight(i)),
+                      card.more[i].records);
+  }
+  return text + '\n';
 }
 
 std::string data_section(const ModelCard& card) {
@@ -134,7 +156,7 @@ std::string data_section(const ModelCard& card) {
   text += split_row(card.store, "training", card.options.train_records);
   text += split_row(card.store, "validation", card.options.validation_records);
   text += split_row(card.store, "test", card.options.test_records);
-  return text + '\n';
+  return text + '\n' + further_stores(card);
 }
 
 std::string training_section(const TrainOptions& options) {
@@ -215,9 +237,13 @@ std::string limits_section(const ModelCard& card) {
         "with a pacemaker, answers are wrong.\n";
   }
   ClassCounts trained{};
-  for (const StoreRecord& record : card.store.find(card.options.train_records)) {
-    for (std::size_t c = 0; c < trained.size(); ++c) trained[c] += record.counts[c];
-  }
+  const auto add = [&trained](const Store& store, const std::vector<std::string>& names) {
+    for (const StoreRecord& record : store.find(names)) {
+      for (std::size_t c = 0; c < trained.size(); ++c) trained[c] += record.counts[c];
+    }
+  };
+  add(card.store, card.options.train_records);
+  for (const FurtherStore& further : card.more) add(further.store, further.records);
   const std::string untrained = rare_classes([&](std::size_t c) { return trained[c]; });
   if (!untrained.empty()) {
     text += fmt::format("- Fewer than {} training beats: {}.\n", few_sequences, untrained);

@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/provenance.h"
 #include "data/store.h"
 #include "evaluation/evaluation.h"
 #include "training/options.h"
+#include "training/stores.h"
 
 namespace ekgine {
 
@@ -21,6 +23,7 @@ inline constexpr const char* model_card_file = "model_card.md";
 struct ModelCard {
   const TrainOptions& options;
   const Store& store;
+  const std::vector<FurtherStore>& more;   // as the options name them
   const Provenance& made;                  // what trained them
   std::int64_t parameters = 0;             // trainable
   std::int64_t epoch = 0, epochs = 0;      // theirs, and how many are completed

@@ -14,6 +14,18 @@ namespace ekgine {
 // Options with names are also those of subcommands that do not train.
 inline constexpr Option data_option{"data", &TrainOptions::data, OptionGroup::data,
                                     InSearch::ignores, "The store (see ekgine preprocess)"};
+inline constexpr Option more_data_option{
+    "more-data", &TrainOptions::more_data, OptionGroup::data, InSearch::ignores,
+    "Further stores, STORE,...: their records train, too, but for those of persons whom the first "
+    "store or DS2 has"};
+inline constexpr Option more_weights_option{
+    "more-weights",
+    &TrainOptions::more_weights,
+    OptionGroup::data,
+    InSearch::ignores,
+    "How often an epoch visits each further store: 0.5,2 is half of the first, other parts in each "
+    "epoch, and the second twice; without, once",
+    Range{0.01, 100}};
 inline constexpr Option train_records_option{"train-records", &TrainOptions::train_records,
                                              OptionGroup::data, InSearch::ignores,
                                              "Records to train on: 100,101,..."};
@@ -42,6 +54,8 @@ inline constexpr Option threads_option{"threads",
 // In the order of files.
 inline constexpr std::tuple training_options{
     data_option,
+    more_data_option,
+    more_weights_option,
     train_records_option,
     validation_records_option,
     test_records_option,

@@ -37,6 +37,19 @@ std::string toml_string(std::string_view text) {
   return quoted + '"';
 }
 
+// As the command line has it, for those that have one text: records and stores.
+std::string toml_list(const std::vector<std::string>& records) {
+  return toml_string(fmt::format("{}", fmt::join(records, ",")));
+}
+std::string toml_list(const std::vector<std::filesystem::path>& paths) {
+  std::vector<std::string> texts;
+  for (const auto& path : paths) texts.push_back(path.string());
+  return toml_list(texts);
+}
+std::string toml_list(const std::vector<double>& numbers) {
+  return fmt::format("[{}]", fmt::join(numbers, ", "));
+}
+
 }  // namespace
 
 std::string toml_value(const ordered_json& value) {
@@ -48,6 +61,10 @@ void TrainOptions::check() const {
   if (train_records.empty()) fail_option({"train-records", "splits"}, "no training records");
   for_each_option(training_options, *this,
                   [](const auto& option, const auto& value) { check_option(option, value); });
+  if (!more_weights.empty() && more_weights.size() != more_data.size()) {
+    fail_option({"more-weights"}, "more weights: {} for {} further stores, expected one for each",
+                more_weights.size(), more_data.size());
+  }
 }
 
 ordered_json TrainOptions::to_json() const {
@@ -104,10 +121,9 @@ void TrainOptions::check_same(const ordered_json& started,
 std::string TrainOptions::to_toml() const {
   std::string text = "[train]\n";
   for_each_training_option(*this, [&]<class T>(const auto& option, const T& value) {
-    if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+    if constexpr (is_list<T>) {
       if (value.empty()) return;
-      text += fmt::format("{} = {}\n", option.name,
-                          toml_string(fmt::format("{}", fmt::join(value, ","))));
+      text += fmt::format("{} = {}\n", option.name, toml_list(value));
     } else if constexpr (std::is_arithmetic_v<T>) {
       text += fmt::format("{} = {}\n", option.name, value);
     } else {

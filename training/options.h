@@ -41,6 +41,10 @@ struct TrainOptions {
   ModelConfig model{.beat_unit = BeatUnit::deviation};
 
   std::filesystem::path data;  // the store
+  // Further stores, whose records train (training/stores.h), and the weight of each (Share): none,
+  // or one for each.
+  std::vector<std::filesystem::path> more_data;
+  std::vector<double> more_weights;
   std::vector<std::string> train_records;
   std::vector<std::string> validation_records;  // may be empty: no validation
   std::vector<std::string> test_records;        // may be empty: the report is about validation
@@ -77,6 +81,9 @@ struct TrainOptions {
 
   // Throws an OptionError naming the first option out of its range.
   void check() const;
+
+  // That of further store number i; 1 where none is given.
+  double more_weight(std::size_t i) const { return more_weights.empty() ? 1 : more_weights[i]; }
 
   // All of the above by their names, but for `output`; `tensorboard` where it is set.
   nlohmann::ordered_json to_json() const;

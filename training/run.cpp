@@ -47,10 +47,15 @@ double peak_rss_mb() {
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
 }
 
-// The records, then what is made of them.
-std::unique_ptr<Dataset> with_pseudo_records(const Store& store, const TrainOptions& o) {
+// The records, those of further stores, then what is made of the former.
+std::unique_ptr<Dataset> with_pseudo_records(const Store& store,
+                                             const std::vector<FurtherStore>& more,
+                                             const TrainOptions& o) {
   std::vector<RecordBeats> records = store.read_all(o.train_records);
   const auto real = static_cast<std::uint32_t>(records.size());
+  for (const FurtherStore& further : more) {
+    std::ranges::move(further.store.read_all(further.records), std::back_inserter(records));
+  }
   for (std::uint32_t r = 0; r < real; ++r) {
     const BeatWaves waves = store.read_waves(records[r].name);
     std::ranges::move(pseudo_records(records[r], waves, o.seed, r, o.model.sequence_length),
@@ -59,18 +64,25 @@ std::unique_ptr<Dataset> with_pseudo_records(const Store& store, const TrainOpti
   return std::make_unique<MemoryDataset>(records, o.model.sequence_length);
 }
 
-std::unique_ptr<Dataset> open_training_set(const Store& store, const TrainOptions& o) {
+std::unique_ptr<Dataset> open_training_set(const Store& store,
+                                           const std::vector<FurtherStore>& more,
+                                           const TrainOptions& o) {
   if (o.shuffle == Shuffle::stream && o.model.labels_every_beat()) {
     fail_option({"shuffle"}, "shuffle: {} takes windows of a data set in memory, not a stream",
                 o.model.name);
   }
   if (o.pseudo_records && o.model.input() == BeatUnit::features) {
-    return with_pseudo_records(store, o);
+    return with_pseudo_records(store, more, o);
   }
   if (o.shuffle == Shuffle::stream) {
+    if (!more.empty()) {
+      fail_option({"shuffle", "more-data"}, "shuffle: stream reads one store, not further ones");
+    }
     return std::make_unique<StreamedDataset>(store, o.train_records, o.model.sequence_length);
   }
-  return std::make_unique<MemoryDataset>(store, o.train_records, o.model.sequence_length);
+  std::vector<StoreRecords> parts = {{store, o.train_records}};
+  for (const FurtherStore& further : more) parts.push_back({further.store, further.records});
+  return std::make_unique<MemoryDataset>(parts, o.model.sequence_length);
 }
 
 // What SequenceIndex checks of training records, before hours of training and not after.
@@ -97,11 +109,22 @@ std::vector<std::int64_t> first_beats(const SequenceIndex& index) {
   return first;
 }
 
-SamplerOptions sampler_options(const TrainOptions& o) {
+// Of the training records, in the order of the data set; pseudo-records come after them.
+std::vector<Share> shares_of(const std::vector<FurtherStore>& more, const TrainOptions& o) {
+  if (more.empty()) return {};
+  std::vector<Share> shares = {{std::ssize(o.train_records), 1}};
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    shares.push_back({std::ssize(more[i].records), o.more_weight(i)});
+  }
+  return shares;
+}
+
+SamplerOptions sampler_options(const std::vector<FurtherStore>& more, const TrainOptions& o) {
   return {.shuffle = o.model.labels_every_beat() ? Shuffle::windows : o.shuffle,
           .batch_size = o.batch_size,
           .stretch_length = o.stretch_length,
-          .seed = o.seed};
+          .seed = o.seed,
+          .shares = shares_of(more, o)};
 }
 
 }  // namespace
@@ -112,12 +135,13 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       directory_(std::move(directory)),
       say_(say),
       store_(options.data, options.model.input()),
-      training_(open_training_set(store_, options)),
+      more_(open_further_stores(store_, options)),
+      training_(open_training_set(store_, more_, options)),
       validation_(store_.read_all(options.validation_records)),
       device_(Device::open(options.device, options.precision, say)),
       model_(options.model, device_, ParameterSet::Use::training, options.seed),
       // Windows overlap at the ends of records alone, and what is dropped is dropped from each.
-      loader_(*training_, sampler_options(options),
+      loader_(*training_, sampler_options(more_, options),
               !options.encode_each && !options.model.labels_every_beat()),
       batches_(loader_.batches()) {
   if (profile) profile_.emplace();
@@ -125,7 +149,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   check_held_out(store_, options.test_records, options.model);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
   make_step();
-  inputs_ = inputs_of(store_, options);
+  inputs_ = inputs_of(store_, more_, options);
   if (checkpoint != nullptr) {
     go_on_from(*checkpoint);
   } else {
@@ -135,7 +159,7 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
   state_.stopping.patience = options.patience;
   announce();
   if (checkpoint == nullptr) {
-    normalise_on(model_, *training_, std::ssize(options.train_records));
+    normalise_on(model_, *training_, count_training_records(options, more_));
   }
   if (!options.tensorboard.empty()) {
     tensorboard_ =
@@ -145,7 +169,8 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
 
 void Run::make_step() {
   TrainingStep::Settings settings{
-      .class_weights = class_weights(options_.class_weights, training_->class_counts()),
+      .class_weights = class_weights(options_.class_weights,
+                                     visited_classes(*training_, shares_of(more_, options_))),
       .seed = options_.seed,
       // Features have neither an amplitude nor a window.
       .jitter = options_.model.input() == BeatUnit::features
@@ -172,7 +197,7 @@ void Run::make_step() {
 
 void Run::go_on_from(const Checkpoint& checkpoint) {
   const fs::path path = checkpoint_path(directory_);
-  check_inputs(checkpoint.inputs, inputs_, path, options_.data);
+  check_inputs(checkpoint.inputs, inputs_, path, options_);
   check_position(checkpoint.state, options_, batches_, loader_.sequences(), path.string());
   restore(checkpoint, directory_, model_);
   made_ = checkpoint.made;
@@ -180,7 +205,7 @@ void Run::go_on_from(const Checkpoint& checkpoint) {
 }
 
 void Run::announce() const {
-  const ClassCounts& counts = training_->class_counts();
+  const ClassCounts counts = visited_classes(*training_, shares_of(more_, options_));
   std::string classes;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
@@ -188,6 +213,12 @@ void Run::announce() const {
   say_(fmt::format("{}: {} parameters; {} training sequences ({}); {} threads", options_.model.name,
                    model_.parameters().trainable_count(), loader_.sequences(), classes,
                    options_.threads));
+  for (std::size_t i = 0; i < more_.size(); ++i) {
+    const std::string left_out = left_out_text(more_[i]);
+    say_(fmt::format("{}, weight {}: {} records{}", options_.more_data[i].string(),
+                     options_.more_weight(i), more_[i].records.size(),
+                     left_out.empty() ? "" : "; left out: " + left_out));
+  }
 }
 
 void Run::save() const {
@@ -346,6 +377,7 @@ void Run::keep_if_best(const ordered_json& line) {
 void Run::write_card(const Evaluation* evaluation) const {
   write_model_card(directory_ / weights_file, {.options = options_,
                                                .store = store_,
+                                               .more = more_,
                                                .made = made_,
                                                .parameters = model_.parameters().trainable_count(),
                                                .epoch = state_.stopping.best_epoch,
@@ -372,7 +404,7 @@ std::optional<Evaluation> Run::evaluate_best() {
       fmt::format("{}, epoch {} of {}", weights.string(), state_.stopping.best_epoch, state_.epoch),
       best.made,
       data_text(store_.folder().string(), store_.info().label_map, options_.model.input()),
-      fmt::format("{} training records", options_.train_records.size()));
+      fmt::format("{} training records", count_training_records(options_, more_)));
   facts.evaluated.clear();  // with them, also where the run was evaluated after a kill
   std::vector<EpochValues> epochs;
   for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));

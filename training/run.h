@@ -24,6 +24,7 @@
 #include "training/options.h"
 #include "training/predict.h"
 #include "training/step.h"
+#include "training/stores.h"
 #include "training/tensorboard.h"
 
 namespace ekgine {
@@ -84,6 +85,7 @@ class Run {
   const std::function<void(const std::string&)>& say_;
   Clock::time_point start_ = Clock::now();
   Store store_;
+  std::vector<FurtherStore> more_;
   std::unique_ptr<Dataset> training_;
   std::vector<RecordBeats> validation_;
   Device device_;

@@ -26,6 +26,10 @@ T other_value(const Option<Options, T>& option, const T& value) {
     return (value + end) / 2;
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
     return {std::string("of ") + option.name};
+  } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
+    return {"other"};
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    return {(option.range.low + option.range.high) / 2};
   } else if constexpr (std::is_same_v<T, std::string>) {
     return "AttentionOnly";
   } else {
@@ -40,6 +44,8 @@ std::vector<nlohmann::ordered_json> values_out_of_range(const Option<Options, T>
     return {"no such"};
   } else if constexpr (std::is_same_v<T, std::uint64_t>) {
     return {std::uint64_t{1} << 63};
+  } else if constexpr (std::is_same_v<T, std::vector<double>>) {
+    return {{option.range.low / 2}, {1.0, option.range.high + 1}};
   } else if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, double>) {
     const auto [low, high, below_high] = option.range;
     return {static_cast<T>(low - 1), static_cast<T>(below_high ? high : high + 1)};

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+
+#include "tests/support/beats.h"
 
 namespace ekgine {
 namespace {
@@ -33,6 +36,22 @@ TEST(ClassWeights, BalancedWeightsAverageToOneOverTheSequences) {
   double sum = 0;
   for (std::size_t c = 0; c < n.size(); ++c) sum += weights[c] * static_cast<double>(n[c]);
   EXPECT_NEAR(sum, 100, 1e-4);
+}
+
+TEST(ClassWeights, CountWhatAnEpochVisits) {
+  const std::vector<RecordBeats> records = testing::random_records({40, 30, 50, 20});
+  const MemoryDataset training(records, 3);
+  const auto count = [&](std::size_t record, std::size_t label) {
+    return std::count(records[record].labels.begin() + 2, records[record].labels.end(), label);
+  };
+  EXPECT_EQ(visited_classes(training, {}), training.class_counts());
+  const ClassCounts found = visited_classes(training, {{1, 1}, {2, 0.5}});
+  for (std::size_t c = 0; c < found.size(); ++c) {
+    EXPECT_EQ(found[c], count(0, c) +
+                            std::lround(0.5 * static_cast<double>(count(1, c) + count(2, c))) +
+                            count(3, c))
+        << c;
+  }
 }
 
 }  // namespace
