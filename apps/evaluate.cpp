@@ -24,6 +24,7 @@
 #include "training/evaluate.h"
 #include "training/predict.h"
 #include "training/protocol.h"
+#include "training/stores.h"
 
 namespace ekgine {
 
@@ -36,6 +37,7 @@ struct EvaluateArguments {
   BeatOptions beats;  // of the database
   PrecisionChoice precision = PrecisionChoice::f32;
   std::vector<std::string> records, normalise_on;
+  std::vector<std::filesystem::path> more_data;
   std::optional<std::int64_t> fold;
   bool pseudo_records = false;
 };
@@ -147,6 +149,30 @@ BeatTotals totals_of(const std::vector<RecordBeats>& records) {
   return totals;
 }
 
+// The further stores that were named. Errors: see open_further_stores().
+std::vector<FurtherStore> open_more(const EvaluateArguments& o, const Source& source,
+                                    const ModelConfig& model) {
+  if (o.more_data.empty()) return {};
+  return open_further_stores(*source.store, o.more_data,
+                             model.labels_every_beat() ? 1 : model.sequence_length);
+}
+
+// The figures of one of them.
+StoreEvaluation evaluate_store(const EvaluateArguments& o, const FurtherStore& further,
+                               Predictor& predictor, const EvaluationFacts& facts) {
+  std::vector<RecordBeats> records = further.store.read_all(further.records);
+  if (o.split.protocol) {
+    for (RecordBeats& record : records) relabel(record, protocol_label_map(*o.split.protocol));
+  }
+  const std::string folder = further.store.folder().string();
+  Progress progress(folder, "beats", totals_of(records).beats);
+  const auto predictions =
+      predict_records(predictor, records, [&](std::int64_t done) { progress.update(done); });
+  progress.finish();
+  return {folder, further.records, left_out_text(further),
+          evaluate_predictions(facts, predictions).metrics};
+}
+
 void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
                       const Evaluation& evaluation, const BeatTotals& totals, double seconds) {
   if (!o.common.json) {
@@ -199,6 +225,7 @@ void run(EvaluateArguments& o) {
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
   const Source source = open_source(o, weights);
   const std::vector<std::string> names = records_to_evaluate(o);
+  const std::vector<FurtherStore> more = open_more(o, source, weights.config);
   if (source.store) source.store->find(names);  // names all that are missing, before any work
 
   Device device = Device::open(o.common.device, o.precision,
@@ -230,9 +257,14 @@ void run(EvaluateArguments& o) {
   if (o.split.protocol) protocol = judge_by(*o.split.protocol, records, predictions);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::vector<StoreEvaluation> stores;
+  for (const FurtherStore& further : more) {
+    stores.push_back(evaluate_store(o, further, predictor, facts));
+  }
   const Evaluation evaluation =
-      o.output.empty() ? evaluate_predictions(facts, predictions, Intervals::by_record, protocol)
-                       : write_evaluation(o.output, facts, predictions, protocol);
+      o.output.empty()
+          ? evaluate_predictions(facts, predictions, Intervals::by_record, protocol, stores)
+          : write_evaluation(o.output, facts, predictions, protocol, stores);
   print_evaluation(o, facts, evaluation, totals, seconds);
 }
 
@@ -260,6 +292,11 @@ void add_evaluate(CLI::App& program) {
       "and average precision, confusion matrix. With --output also report, predictions and plots.");
   command->add_option("--weights", o->weights, "A .safetensors or .keras file")->required();
   CLI::Option* data = command->add_option("--data", o->data, "The store (see ekgine preprocess)");
+  CLI::Option* more = add_option(
+      *command, more_data_option, o->more_data,
+      "Further stores, STORE,...: report their figures, too, each store's by itself, but for "
+      "records of persons whom the first store or DS2 has");
+  more->needs(data);
   add_database_options(*command, *o);
   CLI::Option* records =
       add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
@@ -278,7 +315,8 @@ void add_evaluate(CLI::App& program) {
           "Of a store: evaluate what train --pseudo-records makes of the records instead, by "
           "random numbers of their own")
       ->needs(data)
-      ->excludes(protocol);
+      ->excludes(protocol)
+      ->excludes(more);
   add_fold_option(*command, o->fold,
                   "Take this fold of the training records, 1 to 5, as ekgine kfold deals them by "
                   "default");

@@ -49,27 +49,32 @@ Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredicti
 nlohmann::ordered_json evaluation_json(const Evaluation& evaluation) {
   nlohmann::ordered_json json = metrics_json(evaluation.metrics);
   if (evaluation.protocol) json["protocol"] = protocol_json(*evaluation.protocol);
+  if (!evaluation.stores.empty()) json["stores"] = store_json(evaluation.stores);
   return json;
 }
 
 std::string evaluation_text(const EvaluationFacts& facts, const Evaluation& evaluation) {
   return format_report(facts, evaluation.metrics, evaluation.records, evaluation.notes,
-                       evaluation.protocol ? protocol_text(*evaluation.protocol) : "");
+                       (evaluation.protocol ? protocol_text(*evaluation.protocol) : "") +
+                           store_text(evaluation.stores));
 }
 
 Evaluation evaluate_predictions(const EvaluationFacts& facts,
                                 std::span<const RecordPredictions> records, Intervals intervals,
-                                std::optional<ProtocolScore> protocol) {
+                                std::optional<ProtocolScore> protocol,
+                                std::vector<StoreEvaluation> stores) {
   check_facts(facts);
   check_records(records, facts.class_names.size());
   Evaluation evaluation = evaluate(facts, records, Pooled(records), intervals);
   evaluation.protocol = std::move(protocol);
+  evaluation.stores = std::move(stores);
   return evaluation;
 }
 
 Evaluation write_evaluation(const std::filesystem::path& directory, const EvaluationFacts& facts,
                             std::span<const RecordPredictions> records,
-                            std::optional<ProtocolScore> protocol) {
+                            std::optional<ProtocolScore> protocol,
+                            std::vector<StoreEvaluation> stores) {
   check_facts(facts);
   check_records(records, facts.class_names.size());
   make_directory(directory);
@@ -77,6 +82,7 @@ Evaluation write_evaluation(const std::filesystem::path& directory, const Evalua
   const Pooled all(records);
   Evaluation evaluation = evaluate(facts, records, all, Intervals::by_record);
   evaluation.protocol = std::move(protocol);
+  evaluation.stores = std::move(stores);
   const Metrics& metrics = evaluation.metrics;
 
   write_predictions(directory / "predictions.h5", records, facts.class_names);

@@ -83,7 +83,8 @@ std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
 
 // Fails unless `json`, read from a file, is metrics_json() of some predictions of these classes:
 // the same keys, figures from 0 to 1, a finite loss, counts that add up. What evaluation_json()
-// adds of a protocol nobody reads: it is not looked at. `source` opens the text.
+// adds of a protocol and of further stores nobody reads: it is not looked at. `source` opens the
+// text.
 void check_metrics_json(const nlohmann::ordered_json& json,
                         std::span<const std::string_view> class_names, const std::string& source);
 

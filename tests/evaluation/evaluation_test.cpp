@@ -118,5 +118,29 @@ TEST(Evaluation, WantsADirectoryItCanWriteIn) {
                (parent / "file/below").string() + ": cannot create the folder");
 }
 
+TEST(Evaluation, ReportsFurtherStoresBesides) {
+  const Evaluation other = evaluate_predictions(facts(), scored_records());
+  const std::vector<RecordPredictions> one = {{"x", {0, 1}, {1}, {5}}};
+  const Evaluation evaluation =
+      evaluate_predictions(facts(), scored_records(), Intervals::none, {},
+                           {{"store/a", {"r0", "r1"}, "r2 (too few beats)", other.metrics},
+                            {"store/b", {"x"}, "", evaluate_predictions(facts(), one).metrics}});
+  const std::string text = evaluation_text(facts(), evaluation);
+  EXPECT_THAT(text,
+              HasSubstr("Further stores, each by itself\n\n  store/a: 2 records, 4 sequences; "
+                        "accuracy 0."));
+  EXPECT_THAT(text, HasSubstr("left out: r2"));
+  EXPECT_THAT(text, HasSubstr("store/b: 1 record, 1 sequences; accuracy 1.000, macro F1 1.000"));
+  const nlohmann::ordered_json json = evaluation_json(evaluation);
+  ASSERT_EQ(json.at("stores").size(), 2);
+  EXPECT_EQ(json.at("stores")[0].at("store"), "store/a");
+  EXPECT_EQ(json.at("stores")[0].at("records"), nlohmann::json({"r0", "r1"}));
+  EXPECT_EQ(json.at("stores")[0].at("accuracy"), 0.75);
+  EXPECT_TRUE(json.at("stores")[0].contains("intervals"));
+  EXPECT_FALSE(json.at("stores")[1].contains("intervals"));
+  const std::string_view classes[] = {"N", "V"};
+  EXPECT_NO_THROW(check_metrics_json(json, classes, "f"));
+}
+
 }  // namespace
 }  // namespace ekgine
