@@ -2,8 +2,6 @@
 // and to files.
 #include <gtest/gtest.h>
 
-#include <fmt/ranges.h>
-
 #include "tests/apps/program.h"
 #include "tests/support/option_values.h"
 #include "training/checkpoint.h"
@@ -21,7 +19,9 @@ class OptionTable : public SmallStore {};
 std::string argument(const ordered_json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return value.dump();
-  return fmt::format("{}", fmt::join(value.get<std::vector<std::string>>(), ","));
+  std::string list;
+  for (const ordered_json& one : value) list += (list.empty() ? "" : ",") + argument(one);
+  return list;
 }
 
 TEST_F(OptionTable, EveryOptionIsAFlagAndAKey) {
