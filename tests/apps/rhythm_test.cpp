@@ -81,9 +81,10 @@ TEST_F(RhythmCommands, TrainsToTheSameBitsAndLabelsEveryBeat) {
 
 // In the middle of an epoch, of which labels are more than windows.
 TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted) {
-  const Arguments options = {"--ensemble-size", "2", "--ema-decay",          "0.9",
-                             "--warm-up-steps", "7", "--validation-records", "903",
-                             "--pseudo-records"};
+  const Arguments options = {
+      "--ensemble-size",      "2",   "--ema-decay",  "0.9", "--warm-up-steps", "7",
+      "--validation-records", "903", "--batch-size", "1",   "--epochs",        "12",
+      "--pseudo-records"};
   const auto training = [&](const char* run) { return rhythm(path(run)) + options; };
   expect_success(ekgine(training("whole")));
   Process process(EKGINE_PROGRAM, training("run"));

@@ -32,7 +32,8 @@ TEST(ParameterSet, LaysOutAllArraysAlike) {
   for (const float v : a.value.span<float>()) EXPECT_EQ(v, 2);
   for (const float v : b.value.span<float>()) EXPECT_EQ(v, 3);
   for (const float v : set.buffers().front().value.span<float>()) EXPECT_EQ(v, 0.5F);
-  for (const float v : set.gradients().span<float>()) EXPECT_EQ(v, 0);
+  const Tensor gradients = set.gradients();
+  for (const float v : gradients.span<float>()) EXPECT_EQ(v, 0);
   EXPECT_FALSE(set.buffers().front().gradient);
 }
 
