@@ -77,8 +77,9 @@ TEST(Folds, TheSeedsOwnSplitsFile) {
   const std::filesystem::path folder = reference;
   const Split split = read_split(folder / "data_splits.json");
   const auto published = read_json(folder / "published_results.json", Sealed::if_present);
-  EXPECT_EQ(kfold(split.train, 5, 42)[4],
-            published.at("Main_Model.fold5").at("validation_records"));
+  EXPECT_EQ(
+      kfold(split.train, 5, 42)[4],
+      published.at("Main_Model.fold5").at("validation_records").get<std::vector<std::string>>());
 }
 
 // As scikit-learn deals the published split, 201 would validate fold 2 and 202, the same person,
