@@ -92,7 +92,7 @@ bool ModelConfig::labels_every_beat() const {
 }
 
 std::string ModelConfig::member_prefix(std::int64_t member) const {
-  return ensemble_size == 1 ? "" : fmt::format("members.{}.", member);
+  return members() == 1 ? "" : fmt::format("members.{}.", member);
 }
 
 void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {

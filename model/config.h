@@ -52,8 +52,10 @@ struct ModelConfig {
   // Whether each beat of a sequence gets a label, or the last alone.
   bool labels_every_beat() const;
   std::int64_t labels_per_sequence() const { return labels_every_beat() ? sequence_length : 1; }
+  // Networks: ensemble_size of an architecture that has it.
+  std::int64_t members() const { return labels_every_beat() ? ensemble_size : 1; }
   // Labels that a sequence's loss is a sum over: of every member of an ensemble.
-  std::int64_t losses_per_sequence() const { return labels_per_sequence() * ensemble_size; }
+  std::int64_t losses_per_sequence() const { return labels_per_sequence() * members(); }
   // What the names of a member's arrays begin with: nothing, or "members.0." in an ensemble.
   std::string member_prefix(std::int64_t member) const;
   // What a beat has to be given as.

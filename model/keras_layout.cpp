@@ -48,7 +48,7 @@ class VariableList {
   // Of every member, and what their inputs are normalised with.
   std::vector<KerasVariable> finish(const ModelConfig& config) {
     const std::vector<KerasVariable> member = std::exchange(all_, {});
-    for (std::int64_t m = 0; m < config.ensemble_size; ++m) {
+    for (std::int64_t m = 0; m < config.members(); ++m) {
       for (KerasVariable variable : member) {
         variable.name.insert(0, config.member_prefix(m));
         all_.push_back(std::move(variable));

@@ -14,8 +14,8 @@ Model::Model(const ModelConfig& config, Device& device, ParameterSet::Use use, s
                                                  std::numeric_limits<double>::quiet_NaN())),
       normalisation_std_(parameters_.add_buffer("normalisation.std", {row_width(config.input())},
                                                 std::numeric_limits<double>::quiet_NaN())) {
-  networks_.reserve(static_cast<std::size_t>(config.ensemble_size));
-  for (std::int64_t member = 0; member < config.ensemble_size; ++member) {
+  networks_.reserve(static_cast<std::size_t>(config.members()));
+  for (std::int64_t member = 0; member < config.members(); ++member) {
     networks_.emplace_back(parameters_, config.member_prefix(member), config);
   }
   parameters_.allocate(use, seed);

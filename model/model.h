@@ -61,7 +61,7 @@ class Model {
 
   ModelConfig config_;
   ParameterSet parameters_;
-  std::vector<Network> networks_;  // ensemble_size of them
+  std::vector<Network> networks_;  // config.members() of them
   Parameter &normalisation_mean_, &normalisation_std_;
 };
 

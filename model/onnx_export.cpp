@@ -348,12 +348,12 @@ void OnnxModules::classify_all(const std::string& features, const std::string& p
   const std::string less = graph_.add("Sub", features, {features, weight("normalisation.mean")});
   const std::string x = graph_.add("Div", features, {less, weight("normalisation.std")});
   std::string total;
-  for (std::int64_t member = 0; member < config_.ensemble_size; ++member) {
+  for (std::int64_t member = 0; member < config_.members(); ++member) {
     prefix_ = config_.member_prefix(member);
     const std::string said = of_member(x);
     total = member == 0 ? said : graph_.add("Add", "mean", {total, said});
   }
-  const float share[] = {1 / static_cast<float>(config_.ensemble_size)};
+  const float share[] = {1 / static_cast<float>(config_.members())};
   graph_.add_node("Mul", {total, graph_.add_floats("mean.share", {}, share)}, {probabilities});
 }
 

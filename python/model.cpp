@@ -155,7 +155,7 @@ nb::object encode(LoadedModel& model, nb::handle beats) {
   }
   std::vector<float> features =
       model.compute([&](Predictor& predictor) { return predictor.encode(span, between_chunks); });
-  const auto width = static_cast<std::size_t>(model.config().embed_dim);
+  const auto width = static_cast<std::size_t>(model.config().embed_dim * model.config().members());
   const std::size_t count = features.size() / width;
   return array_of(std::move(features), {count, width});
 }
@@ -221,12 +221,13 @@ void add_model(nb::module_& module) {
            "are. Nothing is converted: `TypeError` for another type, `ValueError` for another "
            "shape or order in memory, a value that is not finite, and a Record in another unit or, "
            "where the model takes features, without them.")
-      .def(
-          "encode", &encode, "beats"_a.none(),
-          nb::sig("def encode(self, beats: numpy.typing.NDArray[numpy.float32] | Record) -> "
-                  "numpy.typing.NDArray[numpy.float32]"),
-          "What the feature extractor makes of each beat (n, beat_width): features (n, embed_dim). "
-          "Beats as `classify` takes them.")
+      .def("encode", &encode, "beats"_a.none(),
+           nb::sig("def encode(self, beats: numpy.typing.NDArray[numpy.float32] | Record) -> "
+                   "numpy.typing.NDArray[numpy.float32]"),
+           "What the feature extractor makes of each beat (n, beat_width): features (n, "
+           "embed_dim), of "
+           "an ensemble those of its members side by side. "
+           "Beats as `classify` takes them.")
       .def("classify_recording", &classify_recording, "samples"_a.none(), "rate"_a,
            nb::sig("def classify_recording(self, samples: numpy.typing.NDArray[numpy.float32], "
                    "rate: float) -> Classification"),

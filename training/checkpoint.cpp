@@ -115,7 +115,7 @@ void check_sizes(const ModelConfig& config, const StateDict& arrays, const std::
     }
   };
   if (config.input() == BeatUnit::features) {
-    const std::string last = config.member_prefix(config.ensemble_size - 1);
+    const std::string last = config.member_prefix(config.members() - 1);
     check(last + "projection.dense2.weight", 1, config.embed_dim);
   } else {
     check("features.conv3.weight", 3, config.embed_dim);

@@ -201,8 +201,8 @@ std::vector<float> Predictor::label_all(const BeatSpan& beats, const BeatsDone& 
        {features, {count, config().embed_dim}, device_.dtype()},
        {probabilities, {std::ssize(first) * length, class_count}, device_.real_dtype()}});
   BeatMeans means(count);
-  for (std::int64_t member = 0; member < config().ensemble_size; ++member) {
-    const bool last = member + 1 == config().ensemble_size;
+  for (std::int64_t member = 0; member < config().members(); ++member) {
+    const bool last = member + 1 == config().members();
     encode_all(member, beats, recording, features, last ? progress : BeatsDone());
     classify_all(member, features, {regular, stride, length},
                  probabilities.rows(0, regular * length));
@@ -241,15 +241,23 @@ std::vector<float> Predictor::predict_sequences(const BeatSpan& beats, const Bea
 
 std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& progress) {
   config().check_beats(beats.unit, "features");
-  if (config().ensemble_size > 1) fail("features: each member of an ensemble has its own");
-  const std::int64_t count = beats.count();
+  const std::int64_t count = beats.count(), width = config().embed_dim;
+  const std::int64_t members = config().members();
   if (count == 0) return {};
   Tensor recording, features;
   const std::unique_ptr<Memory> memory =
       device_.allocate("recording", {{recording, recording_shape(count), device_.real_dtype()},
-                                     {features, {count, config().embed_dim}, device_.dtype()}});
-  encode_all(0, beats, recording, features, progress);
-  return device_.read_floats(features);
+                                     {features, {count, width}, device_.dtype()}});
+  std::vector<float> all(static_cast<std::size_t>(count * members * width));
+  for (std::int64_t member = 0; member < members; ++member) {
+    encode_all(member, beats, recording, features, member + 1 == members ? progress : BeatsDone());
+    const std::vector<float> rows = device_.read_floats(features);
+    for (std::int64_t beat = 0; beat < count; ++beat) {
+      std::copy_n(rows.begin() + beat * width, width,
+                  all.begin() + (beat * members + member) * width);
+    }
+  }
+  return all;
 }
 
 std::vector<RecordPredictions> predict_records(Predictor& predictor,

@@ -43,8 +43,8 @@ class Predictor {
   // beat.
   std::vector<float> predict_sequences(const BeatSpan& beats, const BeatsDone& progress = {});
   // n beats, which may be 0 → their features (n, D), what the model's feature extractor makes of
-  // each by itself. Errors: they are not in the model's unit; it is an ensemble, whose members each
-  // have their own.
+  // each by itself; of an ensemble (n, members · D), one member's beside the other's. Errors: they
+  // are not in the model's unit.
   std::vector<float> encode(const BeatSpan& beats, const BeatsDone& progress = {});
 
   const ModelConfig& config() const { return model_.config(); }

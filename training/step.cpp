@@ -61,7 +61,7 @@ void TrainingStep::record(Tape& tape, const Inputs& batch) {
   const Tensor beats = gather_jittered(tape, batch.beats, batch.rows, batch.ids, typical_,
                                        batch.records, settings_.jitter);
   Tensor loss;  // the members': each trains as if it were alone
-  for (std::int64_t member = 0; member < model_.config().ensemble_size; ++member) {
+  for (std::int64_t member = 0; member < model_.config().members(); ++member) {
     const CrossEntropy of_member = softmax_cross_entropy(
         tape, model_.forward(tape, beats, batch.index, member), batch.labels, class_weights_);
     running_loss(tape, of_member, batch.labels, totals_);

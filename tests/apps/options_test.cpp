@@ -29,6 +29,12 @@ TEST_F(OptionTable, EveryOptionIsAFlagAndAKey) {
   for_each_training_option(
       wanted, [](const auto& option, auto& value) { value = other_value(option, value); });
   wanted.data = store_;
+  std::filesystem::create_directory(path("others"));
+  write_wfdb_record(path("others"), random_record("p1", 16, "NAVF/N", 9));
+  expect_success(
+      ekgine({"preprocess", "--database", path("others"), "--output", path("more"), "--quiet"}));
+  wanted.more_data = {path("more")};
+  wanted.more_weights = {0.5};
   wanted.train_records = {"901"};
   wanted.validation_records = {"902"};
   wanted.test_records = {"903"};

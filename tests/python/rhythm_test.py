@@ -86,7 +86,7 @@ class Classifying(Case):
 
     def test_encodes_features(self):
         found = rhythm().encode(record().features[:70])
-        self.assertEqual(found.shape, (70, rhythm().config["embed_dim"]))
+        self.assertEqual(found.shape, (70, 5 * rhythm().config["embed_dim"]))  # five networks
         self.assert_same_bits(rhythm().encode(record()), rhythm().encode(record("features")))
         self.assertEqual(rhythm().encode(record().features[:0]).shape[0], 0)
 
