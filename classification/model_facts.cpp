@@ -4,12 +4,15 @@
 
 #include <string>
 
+#include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
 #include "base/json_file.h"
 #include "base/provenance.h"
+#include "base/sha256.h"
 #include "data/labels.h"
 #include "evaluation/metrics.h"
+#include "training/model_card.h"
 
 namespace ekgine {
 
@@ -40,6 +43,12 @@ void add_figures(const fs::path& path, ModelFacts& facts) {
                                 metrics.at("sequences").get<std::int64_t>());
 }
 
+// Whether the folder's card, where it has one, names other weights.
+bool card_is_of_others(const fs::path& weights) {
+  const fs::path card = weights.parent_path() / model_card_file;
+  return fs::exists(card) && read_file(card).find(sha256_of_file(weights)) == std::string::npos;
+}
+
 }  // namespace
 
 ModelFacts read_model_facts(const ModelWeights& weights, const fs::path& path) {
@@ -48,7 +57,7 @@ ModelFacts read_model_facts(const ModelWeights& weights, const fs::path& path) {
   if (!weights.label_map.empty()) facts.card += fmt::format(", label map {}", weights.label_map);
   if (!weights.made.tool.empty()) facts.card += fmt::format(", trained by {}", weights.made.tool);
   const fs::path metrics = path.parent_path() / "metrics.json";
-  if (!fs::exists(metrics)) return facts;
+  if (!fs::exists(metrics) || card_is_of_others(path)) return facts;
   try {
     add_figures(metrics, facts);
   } catch (const Error& error) {

@@ -286,8 +286,10 @@ void write_model_card(const std::filesystem::path& weights, const ModelCard& car
 }
 
 std::string read_model_card(const std::filesystem::path& weights) {
-  const std::filesystem::path path = weights.parent_path() / model_card_file;
+  std::filesystem::path path = weights;
+  path.replace_extension(".md");
   std::error_code unknown;
+  if (!std::filesystem::is_regular_file(path, unknown)) path.replace_filename(model_card_file);
   if (!std::filesystem::is_regular_file(path, unknown)) return "";
   constexpr std::int64_t most = 1 << 20;
   std::string text = utf8(read_file(path, most));

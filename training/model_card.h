@@ -33,7 +33,8 @@ struct ModelCard {
 // Writes it beside the weights, which are there. Errors: it cannot be written.
 void write_model_card(const std::filesystem::path& weights, const ModelCard& card);
 
-// The card beside `weights`; "" where there is none, or one of other weights.
+// The card beside `weights`, NAME.md for NAME.safetensors or else model_card.md; "" where there is
+// none, or one of other weights.
 std::string read_model_card(const std::filesystem::path& weights);
 
 }  // namespace ekgine

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/sha256.h"
+#include "model/weights.h"
 #include "tests/apps/program.h"
 
 namespace ekgine::testing {
@@ -153,6 +154,14 @@ TEST_F(Classify, ThePageSaysHowOftenTheWeightsErr) {
   EXPECT_THAT(page, HasSubstr("Research software, not a medical device; not for diagnosis"));
   EXPECT_THAT(page, HasSubstr("model.safetensors"));
   EXPECT_THAT(page, HasSubstr("of records that it was not trained on"));
+  // Of other weights beside them nothing is known, as their card tells.
+  ModelWeights other = load_model_weights(path("run/model.safetensors"));
+  other.state.at("classifier.bias").values[0] += 1;
+  save_model_weights(path("run/other.safetensors"), other);
+  Arguments command = classify({ecgs_ + "/a", "--quiet"});
+  command[2] = path("run/other.safetensors");
+  expect_success(ekgine(command + Arguments{"--annotator", "oth"}));
+  EXPECT_THAT(read("out/a.oth.html"), HasSubstr("How often it errs is not known"));
   // A file of that name that is another's is no reason to stop.
   write_bytes(path("run/metrics.json"), "{}");
   const ProcessResult result = ekgine(classify({ecgs_ + "/b"}));
