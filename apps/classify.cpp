@@ -54,23 +54,19 @@ struct ClassifyItem {
   std::string name;
 };
 
-// The weights that come with the program: below the prefix that it is installed in, else in the
-// source tree that holds it.
+// The weights that come with the program: below the prefix that it is installed in, else beside it,
+// where a build tree has a link to them.
 fs::path shipped_weights() {
   constexpr const char* name = "mitdb-ds1.safetensors";
   std::error_code error;
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  std::vector<fs::path> places;
   const fs::path folder = program.parent_path();
-  places.push_back(folder.parent_path() / "share/ekgine/weights" / name);
-  for (fs::path tree = folder; tree.has_relative_path(); tree = tree.parent_path()) {
-    places.push_back(tree / "data/weights" / name);
-  }
-  for (const fs::path& place : places) {
+  for (const fs::path& prefix : {folder.parent_path(), folder}) {
+    const fs::path place = prefix / "share/ekgine/weights" / name;
     if (fs::exists(place, error)) return place;
   }
-  fail("{} is not found, expected in {} or in data/weights; name weights with --weights", name,
-       places.front().parent_path().string());
+  fail("{} is not found, expected in {}; name weights with --weights", name,
+       (folder.parent_path() / "share/ekgine/weights").string());
 }
 
 // A recording that is named. One that cannot be opened is left to fail when its turn comes, where

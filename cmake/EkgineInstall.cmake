@@ -19,6 +19,10 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/data/splits ${CMAKE_SOURCE_DIR}/data/sampl
   ${CMAKE_SOURCE_DIR}/data/weights
   ${CMAKE_SOURCE_DIR}/apps/configs DESTINATION ${EKGINE_INSTALL_DATA})
 
+# The build tree's program looks beside itself.
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/ekgine)
+file(CREATE_LINK ${CMAKE_SOURCE_DIR}/data/weights ${CMAKE_BINARY_DIR}/share/ekgine/weights SYMBOLIC)
+
 add_custom_command(TARGET ekgine POST_BUILD COMMAND ${CMAKE_COMMAND} -E make_directory install
   COMMAND ekgine --manual >install/ekgine.1 COMMAND ekgine --completion >install/ekgine)
 install(FILES ${CMAKE_BINARY_DIR}/install/ekgine.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
