@@ -45,13 +45,15 @@ std::string row_name(const std::string& op, const std::string& precision, const 
   return op + " in " + precision + " by " + by.substr(0, by.find(','));
 }
 
-// Of every op in the list, and of AdamW. TF32 is about products.
+// Of every op in the list, of AdamW and of the moving average. TF32 is about products.
 std::set<std::string> expected_rows(bool emulated) {
-  const std::string adamw = emulated ? "adamw (100)" : "adamw (1048576)";
+  const std::string weights = emulated ? " (100)" : " (1048576)";
   std::set<std::string> rows;
   for (const char* precision : {"f32", "tf32", "bf16"}) {
     const bool tf32 = precision == std::string("tf32");
-    if (!tf32) rows.insert(row_name(adamw + " forward", precision, "ekgine"));
+    for (const std::string kernel : {"adamw", "moving_average"}) {
+      if (!tf32) rows.insert(row_name(kernel + weights + " forward", precision, "ekgine"));
+    }
     for (const OpCases& op : all_ops()) {
       if (op.composed_on_cuda) continue;
       for (const KernelCase& c : emulated ? op.tiny : op.model) {
