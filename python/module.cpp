@@ -61,6 +61,7 @@ NB_MODULE(_ekgine, m) {
         "on.\n\n0, as at the start: all cores that this process may use. The same number gives the "
         "same bits. `ValueError` outside of 0 to 1024.");
   m.def("threads", python::threads, "How many threads calls compute with.");
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(python::stop_other_threads));
   python::add_records(m);
   python::add_recordings(m);
   python::add_model(m);

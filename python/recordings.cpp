@@ -65,6 +65,10 @@ LabelledRecording label_leads(const FloatArray& leads, double rate, BeatClassifi
   });
   while (labelled.wait_for(20ms) != std::future_status::ready) {
     try {
+      if (ending()) {
+        stop = true;
+        labelled.wait();
+      }
       handle_signals();
     } catch (...) {
       stop = true;  // and the future waits for its thread

@@ -152,7 +152,8 @@ void Predictor::encode_all(std::int64_t member, const BeatSpan& beats, const Ten
 }
 
 void Predictor::classify_all(std::int64_t member, const Tensor& features,
-                             const Sequences& sequences, const Tensor& probabilities) {
+                             const Sequences& sequences, const Tensor& probabilities,
+                             const std::function<void()>& between) {
   // No structured binding: clang does not let lambdas capture one beside OpenMP.
   const std::int64_t count = sequences.count, stride = sequences.stride;
   const std::int64_t length = sequences.length;
@@ -170,6 +171,7 @@ void Predictor::classify_all(std::int64_t member, const Tensor& features,
     });
     device_.copy(probabilities.rows(begin * labels, end * labels),
                  chunk_.probabilities.rows(0, (end - begin) * labels));
+    if (between) between();
   }
 }
 
@@ -183,7 +185,9 @@ std::vector<float> Predictor::label_last(const BeatSpan& beats, std::int64_t str
                     {features, {count, config().embed_dim}, device_.dtype()},
                     {probabilities, {sequences, class_count}, device_.real_dtype()}});
   encode_all(0, beats, recording, features, progress);
-  classify_all(0, features, {sequences, stride, length}, probabilities);
+  classify_all(0, features, {sequences, stride, length}, probabilities, [&] {
+    if (progress) progress(count);
+  });
   return device_.read_floats(probabilities);
 }
 
@@ -202,13 +206,16 @@ std::vector<float> Predictor::label_all(const BeatSpan& beats, const BeatsDone& 
        {probabilities, {std::ssize(first) * length, class_count}, device_.real_dtype()}});
   BeatMeans means(count);
   for (std::int64_t member = 0; member < config().members(); ++member) {
-    const bool last = member + 1 == config().members();
-    encode_all(member, beats, recording, features, last ? progress : BeatsDone());
+    const BeatsDone of_all = [&](std::int64_t done) {
+      if (progress) progress((member * count + done) / config().members());
+    };
+    const auto between = [&] { of_all(count); };
+    encode_all(member, beats, recording, features, of_all);
     classify_all(member, features, {regular, stride, length},
-                 probabilities.rows(0, regular * length));
+                 probabilities.rows(0, regular * length), between);
     if (std::ssize(first) > regular) {
       classify_all(member, features.rows(first.back(), count), {1, stride, length},
-                   probabilities.rows(regular * length, (regular + 1) * length));
+                   probabilities.rows(regular * length, (regular + 1) * length), between);
     }
     const std::vector<float> said = device_.read_floats(probabilities);
     const auto size = static_cast<std::size_t>(length * class_count);
@@ -250,7 +257,9 @@ std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& pro
                                      {features, {count, width}, device_.dtype()}});
   std::vector<float> all(static_cast<std::size_t>(count * members * width));
   for (std::int64_t member = 0; member < members; ++member) {
-    encode_all(member, beats, recording, features, member + 1 == members ? progress : BeatsDone());
+    encode_all(member, beats, recording, features, [&](std::int64_t done) {
+      if (progress) progress((member * count + done) / members);
+    });
     const std::vector<float> rows = device_.read_floats(features);
     for (std::int64_t beat = 0; beat < count; ++beat) {
       std::copy_n(rows.begin() + beat * width, width,

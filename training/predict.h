@@ -15,7 +15,8 @@
 
 namespace ekgine {
 
-// Gets the number of beats encoded so far.
+// Gets the number of beats encoded so far, of an ensemble as a mean over its members; again and
+// again, also while sequences are classified, so that what it throws ends a prediction soon.
 using BeatsDone = std::function<void(std::int64_t)>;
 
 class Predictor {
@@ -76,8 +77,9 @@ class Predictor {
   // Of the last of the chunks, which have `rest` and `first` rows.
   std::int64_t size_of_chunk(std::int64_t rest, std::int64_t first) const;
   // Features (n, D) → a member's probabilities of the sequences, their labels one after another.
+  // Calls `between` after each chunk.
   void classify_all(std::int64_t member, const Tensor& features, const Sequences& sequences,
-                    const Tensor& probabilities);
+                    const Tensor& probabilities, const std::function<void()>& between);
   std::vector<float> label_last(const BeatSpan& beats, std::int64_t stride,
                                 const BeatsDone& progress);
   std::vector<float> label_all(const BeatSpan& beats, const BeatsDone& progress);
