@@ -62,7 +62,7 @@ fs::path shipped_weights() {
   const fs::path program = fs::read_symlink("/proc/self/exe", error);
   const fs::path folder = program.parent_path();
   for (const fs::path& prefix : {folder.parent_path(), folder}) {
-    const fs::path place = prefix / "share/ekgine/weights" / name;
+    fs::path place = prefix / "share/ekgine/weights" / name;
     if (fs::exists(place, error)) return place;
   }
   fail("{} is not found, expected in {}; name weights with --weights", name,
