@@ -198,10 +198,12 @@ void check_state(const TrainingState& state, const TrainOptions& options,
     fail("{}: has a history of {} epochs after {} of {}", source, state.history.size(), state.epoch,
          options.epochs);
   }
-  const std::int64_t labels = state.sequences * options.model.losses_per_sequence();
-  if (state.correct > labels || (labels == 0 && state.loss_sum != 0)) {
-    fail("{}: {} of {} labels are correct, their loss is {}", source, state.correct, labels,
-         state.loss_sum);
+  // Divided, since a crafted file's product may be too large.
+  const std::int64_t labels = options.model.losses_per_sequence();
+  if ((state.correct + labels - 1) / labels > state.sequences ||
+      (state.sequences == 0 && state.loss_sum != 0)) {
+    fail("{}: {} of {} times {} labels are correct, their loss is {}", source, state.correct,
+         state.sequences, labels, state.loss_sum);
   }
   const bool validated = !options.validation_records.empty();
   PlateauSchedule plateau;

@@ -124,6 +124,14 @@ TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted)
   EXPECT_EQ(losses("plain"), losses("whole"));
 }
 
+TEST_F(RhythmCommands, TheLearningRateRisesSlowly) {
+  expect_success(ekgine(rhythm(path("run")) + Arguments{"--schedule", "constant", "--learning-rate",
+                                                        "0.5", "--warm-up-steps", "1000000"}));
+  const nlohmann::json checkpoint = nlohmann::json::parse(read("run/checkpoint.json"));
+  const double rate = checkpoint.at("state").at("history").back().at("learning_rate");
+  EXPECT_NEAR(rate, 0.5e-6 * (checkpoint.at("state").at("step").get<double>() + 1), 1e-12);
+}
+
 TEST_F(RhythmCommands, RefuseWhatCannotBe) {
   expect_one_line(ekgine(rhythm(path("run")) + Arguments{"--shuffle", "stream"}), 1, "--shuffle");
   expect_one_line(ekgine(rhythm(path("run"), "23")), 1,

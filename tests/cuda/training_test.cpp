@@ -127,19 +127,15 @@ double mean_difference(const Trained& a, const Trained& b) {
   return sum / static_cast<double>(a.after_steps.size());
 }
 
-class CudaTraining : public ::testing::TestWithParam<const char*> {
+class OnCuda : public ::testing::Test {
  protected:
   void SetUp() override {
     if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
   }
 };
 
-class CudaEnsemble : public ::testing::Test {
- protected:
-  void SetUp() override {
-    if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
-  }
-};
+class CudaTraining : public OnCuda, public ::testing::WithParamInterface<const char*> {};
+class CudaEnsemble : public OnCuda {};
 
 constexpr int steps = 10;
 

@@ -5,16 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/median.h"
 #include "tests/cases/random.h"
 
 namespace ekgine {
 namespace {
-
-double sorted_middle(std::vector<double> values) {
-  std::ranges::sort(values);
-  const std::size_t n = values.size();
-  return (values[(n - 1) / 2] + values[n / 2]) / 2;
-}
 
 // Of values with many ties, in windows shorter and longer than the sequence.
 TEST(Medians, OfWindowsAreThoseOfMirroredValues) {
@@ -40,9 +35,9 @@ TEST(Medians, OfWindowsAreThoseOfMirroredValues) {
               << "value " << i << " of " << n << ", half " << half << ", rank " << rank;
         }
         const double middle = window.median();
-        ASSERT_EQ(middle, sorted_middle(expected));
+        ASSERT_EQ(middle, median_of(expected));
         for (double& x : expected) x = std::abs(x - middle);
-        ASSERT_EQ(window.deviation(), sorted_middle(expected)) << i << " of " << n;
+        ASSERT_EQ(window.deviation(), median_of(expected)) << i << " of " << n;
       });
       EXPECT_EQ(next, n);
     }

@@ -227,6 +227,34 @@ void set_plain_feature_normalisation(Model& model) {
                           std::vector<double>(beat_features, 2.0));
 }
 
+TEST(TrainingStep, MovesTheAverageOfTheWeights) {
+  constexpr double decay = 0.5;  // less than the share that the first steps have, up to the eighth
+  Device device = Device::cpu(DType::f64);
+  Model model(tiny(), device, ParameterSet::Use::training, 1);
+  set_plain_normalisation(model);
+  model.parameters().keep_average();
+  const Data data(8, 8, 3, 5);
+  TrainingStep::Settings with_average = settings(8, 8);
+  with_average.ema_decay = decay;
+  TrainingStep step(model, device, with_average);
+  std::vector<double> expected = device.read(model.parameters().values());
+  for (int t = 1; t <= 12; ++t) {
+    step.run(data.view(), t, 1e-2);
+    const std::vector<double> values = device.read(model.parameters().values());
+    const double share = std::max(1 - decay, 9.0 / (10 + t));
+    for (std::size_t i = 0; i < values.size(); ++i)
+      expected[i] += share * (values[i] - expected[i]);
+  }
+  const std::vector<double> found = device.read(model.parameters().average());
+  const std::vector<double> last = device.read(model.parameters().values());
+  double moved = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    ASSERT_NEAR(found[i], expected[i], 1e-14) << i;
+    moved = std::max(moved, std::abs(found[i] - last[i]));
+  }
+  EXPECT_GT(moved, 1e-3) << "the average is where the weights are";
+}
+
 // Without random bits, a member that starts as another model does goes where that goes.
 TEST(Ensemble, TrainsEachMemberAsIfItWereAlone) {
   Device device = Device::cpu(DType::f32);
