@@ -13,9 +13,17 @@ inline constexpr std::int64_t beat_samples = 187;     // L: samples of a beat, 9
 inline constexpr std::int64_t scalogram_scales = 32;  // S: scales 1...32 of the wavelet transform
 inline constexpr int class_count = 5;                 // N, S, V, F, Q of ANSI/AAMI EC57
 
-inline constexpr std::int64_t beat_features = 48;  // rhythm and shape: data/beat_features.h
+// Features of a beat: those of its rhythm, then those of its shape in each of two leads
+// (data/beat_features.h).
+inline constexpr std::int64_t rhythm_features = 22, lead_features = 13;
+inline constexpr std::int64_t beat_features = rhythm_features + 2 * lead_features;  // 48
 // Those of them, as bits, that are the logarithm of an interval and nothing else: columns 0, 1, 15.
 inline constexpr std::uint64_t rate_features = 1U << 0 | 1U << 1 | 1U << 15;
+
+// Consecutive columns of rows of numbers.
+struct Columns {
+  std::int64_t first, count;
+};
 
 // What a beat is given as, in a row of numbers: its samples, in one of four units
 // (data/beat_unit.h; files and options call the unit `amplitude`), or what has been measured of it.

@@ -27,7 +27,7 @@ constexpr double sinus_correlation = 0.85;
 constexpr std::int64_t least_sinus_beats = 30;
 constexpr std::int64_t upper_rank = 14;  // 0.7 of 2 local_half
 
-constexpr std::int64_t lead_features = shape_features / wave_leads;
+static_assert(rhythm_features + wave_leads * lead_features == beat_features);
 constexpr std::array<double, lead_features> shape_floors = {0.05, 0.05, 0.05, 0.15, 0.5,  0.3, 0.03,
                                                             0.03, 0.1,  0.1,  0.1,  0.02, 0.02};
 

@@ -52,8 +52,6 @@
 
 namespace ekgine {
 
-constexpr std::int64_t rhythm_features = 22, shape_features = 26;
-static_assert(rhythm_features + shape_features == beat_features);
 constexpr double shortest_interval = 0.2, longest_interval = 3;  // s
 
 // Of n beats, in seconds, each within [0.2, 3]: a pause, or a stretch that cannot be read, is no

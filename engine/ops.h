@@ -6,6 +6,9 @@
 // kernels/NAME.h. Layouts are channels-last: (N,H,W,C), (N,T,C).
 #pragma once
 
+#include <optional>
+
+#include "base/beat.h"
 #include "engine/tape.h"
 #include "kernels/gather_jittered.h"
 #include "kernels/running_loss.h"
@@ -108,12 +111,12 @@ struct Spoiling {
   double dropout = 0;      // share of the features that a group is left without, in [0, 1)
   std::int64_t group = 1;  // consecutive rows that lack the same ones
   double shift = 0;  // standard deviation of what a group's tied features move by, in their unit
-  std::uint64_t tied = 0;  // these features, as bits
+  std::uint64_t tied = 0;  // these columns of x, as bits
 };
-// x (N,C) of Real, mean (C), std (C) -> (N,C): (x − mean)/std, spoilt in training mode. Not
-// differentiable: x is data.
+// x (N,W) of Real, mean (W), std (W) -> (N,C): (x − mean)/std of C of the columns, or without
+// `columns` of all, spoilt in training mode. Not differentiable: x is data.
 Tensor standardise(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std,
-                   const Spoiling& spoiling = {});
+                   const Spoiling& spoiling = {}, std::optional<Columns> columns = {});
 
 struct CrossEntropy {
   Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B

@@ -40,12 +40,13 @@ void standardise(const Cpu& cpu, StandardiseShape s, const FeatureNoise& noise, 
   parallel_for(s.rows, grain_of(10 * channels), [&](std::int64_t begin, std::int64_t end, int) {
     std::array<std::uint32_t, 4> block{};
     for (std::int64_t i = begin; i < end; ++i) {
-      const T* const from = x + i * channels;
+      const T* const from = x + i * s.width + s.first;
       T* const to = y + i * channels;
       const T shift = shifts[i / s.group];
       for (std::int64_t c = 0; c < channels; ++c) {
-        const bool tied = c < 64 && (noise.tied >> c & 1) != 0;
-        to[c] = (from[c] + (tied ? shift : T(0)) - mean[c]) / std[c];
+        const std::int64_t f = s.first + c;
+        const bool tied = f < 64 && (noise.tied >> f & 1) != 0;
+        to[c] = (from[c] + (tied ? shift : T(0)) - mean[f]) / std[f];
       }
       if (deviation != 0) {
         for (std::int64_t c = 0; c < channels; ++c) {

@@ -3,16 +3,16 @@
 // from whole sequences, since its neighbours would give away what a single beat lacks; and some
 // move together, as logarithms of intervals do when all of a sequence is faster or slower.
 //
-//   x          (N, C)   consecutive groups of G rows belong together; the last may be smaller
-//   mean, std  (C)      of the training data; std > 0
-//   y          (N, C)
+//   x          (N, W)   consecutive groups of G rows belong together; the last may be smaller
+//   mean, std  (W)      of the training data; std > 0
+//   y          (N, C)   of the columns f = F + c of x, c in [0, C); the others are not read
 //
-//   y[i,c] = ((x[i,c] + tied[c]·shift·z[⌊i/G⌋] − mean[c]) / std[c] + deviation·r[i,c])
+//   y[i,c] = ((x[i,f] + tied[f]·shift·z[⌊i/G⌋] − mean[f]) / std[f] + deviation·r[i,c])
 //            · factor[⌊i/G⌋, c]
 //
 // r is uniform with mean 0 and variance 1: √3·(2u − 1), u uniform: word i·C + c of the random
 // stream `op`. z is standard normal (Box, Muller 1958), of words 2g and 2g + 1 of the stream
-// `shift_op` as in kernels/gather_jittered.h; tied[c] is bit c of `tied`. factor is that of a
+// `shift_op` as in kernels/gather_jittered.h; tied[f] is bit f of `tied`. factor is that of a
 // dropout (kernels/dropout.h) over the groups: 1/(1 − rate) where word ⌊i/G⌋·C + c of the stream
 // drop.op keeps the feature, else 0.
 //
@@ -27,7 +27,8 @@
 namespace ekgine::kernels {
 
 struct StandardiseShape {
-  std::int64_t rows, channels, group;  // N, C, G ≥ 1
+  std::int64_t rows, width, group;                   // N, W, G ≥ 1
+  std::int64_t first = 0, channels = width - first;  // F, C with F + C ≤ W
 };
 
 struct FeatureNoise {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "kernels/runtime/reserved_workspace.h"
@@ -20,10 +21,10 @@ constexpr Step standardise_step{.seed = 5, .number = 3};
 std::vector<double> spoilt(kernels::StandardiseShape s, const kernels::FeatureNoise& noise,
                            double x = 0, const Step& at = standardise_step) {
   ReservedWorkspace workspace(1 << 22);
-  const std::vector<double> in(static_cast<std::size_t>(s.rows * s.channels), x);
-  const std::vector<double> mean(static_cast<std::size_t>(s.channels), 0.0);
-  const std::vector<double> std(static_cast<std::size_t>(s.channels), 1.0);
-  std::vector<double> y(in.size(), -99);
+  const std::vector<double> in(static_cast<std::size_t>(s.rows * s.width), x);
+  const std::vector<double> mean(static_cast<std::size_t>(s.width), 0.0);
+  const std::vector<double> std(static_cast<std::size_t>(s.width), 1.0);
+  std::vector<double> y(static_cast<std::size_t>(s.rows * s.channels), -99);
   kernels::standardise(Cpu{workspace, at}, s, noise, in.data(), mean.data(), std.data(), y.data());
   return y;
 }
@@ -36,6 +37,32 @@ TEST(Standardise, SubtractsTheMeanAndDividesInInference) {
                                     {.noise = 1, .dropout = 0.5, .group = 2});
                }),
       (std::vector<double>{-2, 0, 2, 5}));
+}
+
+// What stands in the others does not matter.
+TEST(Standardise, TakesTheColumnsThatItIsTold) {
+  EXPECT_EQ(evaluate(Tape::Mode::inference,
+                     {{{2, 4}, {NAN, 1, 10, NAN, NAN, 3, 30, NAN}},
+                      {{4}, {NAN, 2, 10, NAN}},
+                      {{4}, {NAN, 0.5, 4, NAN}}},
+                     [](Tape& tape, std::span<const Tensor> in) {
+                       return standardise(tape, in[0], in[1], in[2], {}, Columns{1, 2});
+                     }),
+            (std::vector<double>{-2, 0, 2, 5}));
+}
+
+// A feature is tied by its place among all; what is drawn for it, by that among those taken.
+TEST(Standardise, SpoilsColumnsAsThoseOfAMatrixOfTheirOwn) {
+  const kernels::StandardiseShape some{9, 7, 2, 2, 3}, alone{9, 3, 2};
+  const auto noise = [](std::uint64_t tied) {
+    return kernels::FeatureNoise{.deviation = 0.2,
+                                 .op = 4,
+                                 .drop = {.rate = 0.3, .op = 7},
+                                 .shift = 0.3,
+                                 .shift_op = 6,
+                                 .tied = tied};
+  };
+  EXPECT_EQ(spoilt(some, noise(0b1010100)), spoilt(alone, noise(0b101)));
 }
 
 TEST(Standardise, AddsUniformNoiseOfTheStatedDeviation) {
@@ -108,7 +135,19 @@ TEST(Standardise, RefusesStatisticsOfAnotherWidth) {
                         [](Tape& tape, std::span<const Tensor> in) {
                           return standardise(tape, in[0], in[1], in[2]);
                         }),
-               "standardise: mean must be (C)=(2), got (3); x is (N,C)=(1,2)");
+               "standardise: mean must be (W)=(2), got (3); x is (N,W)=(1,2)");
+}
+
+TEST(Standardise, RefusesColumnsThatAreNotThere) {
+  for (const auto& [first, count] : {std::pair(1, 2), {-1, 1}, {0, 3}, {0, -1}, {3, 0}}) {
+    const Columns columns{first, count};
+    EXPECT_ERROR(
+        evaluate(Tape::Mode::inference, {{{1, 2}, {0, 0}}, {{2}, {0, 0}}, {{2}, {1, 1}}},
+                 [&](Tape& tape, std::span<const Tensor> in) {
+                   return standardise(tape, in[0], in[1], in[2], {}, columns);
+                 }),
+        fmt::format("standardise: {} columns from {} on: expected some of x's 2", count, first));
+  }
 }
 
 }  // namespace

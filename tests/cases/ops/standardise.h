@@ -4,25 +4,28 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "tests/cases/op_cases.h"
 
 namespace ekgine::testing {
 
 inline KernelCase standardise_case(std::int64_t rows, std::int64_t channels,
-                                   const Spoiling& spoiling) {
+                                   const Spoiling& spoiling, std::optional<Columns> columns = {}) {
   const auto data = [](Shape shape, std::function<double(Random&)> draw) {
     return KernelInput{
         .shape = shape, .differentiable = false, .draw = std::move(draw), .parameter = true};
   };
   return {
-      .name = fmt::format("standardise ({},{}) noise {} dropout {} of {} shift {}", rows, channels,
-                          spoiling.noise, spoiling.dropout, spoiling.group, spoiling.shift),
+      .name =
+          fmt::format("standardise ({},{}) noise {} dropout {} of {} shift {}{}", rows, channels,
+                      spoiling.noise, spoiling.dropout, spoiling.group, spoiling.shift,
+                      columns ? fmt::format(" columns {}+{}", columns->first, columns->count) : ""),
       .inputs = {data({rows, channels}, normal(3, 2)), data({channels}, normal(3, 1)),
                  data({channels}, [](Random& random) { return 0.5 + std::abs(random.normal()); })},
       .op =
-          [spoiling](Tape& tape, std::span<const Tensor> in) {
-            return standardise(tape, in[0], in[1], in[2], spoiling);
+          [spoiling, columns](Tape& tape, std::span<const Tensor> in) {
+            return standardise(tape, in[0], in[1], in[2], spoiling, columns);
           },
       .random = spoiling.noise != 0 || spoiling.dropout != 0 || spoiling.shift != 0,
   };
@@ -47,6 +50,11 @@ inline OpCases standardise_cases() {
   op.tests.push_back(standardise_case(129, 5, {.noise = 0.1}));
   op.tests.push_back(standardise_case(33, 48, {.dropout = 0.9, .group = 100}));
   op.tests.push_back(standardise_case(5, 48, {}));
+  for (const Columns columns : {Columns{0, 22}, {22, 13}, {22, 26}, {47, 1}}) {
+    op.tests.push_back(standardise_case(
+        7, 48, {.noise = 0.5, .dropout = 0.4, .group = 3, .shift = 0.5, .tied = 0x555555555555},
+        columns));
+  }
   return op;
 }
 
