@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -95,6 +96,47 @@ std::string ModelConfig::member_prefix(std::int64_t member) const {
   return members() == 1 ? "" : fmt::format("members.{}.", member);
 }
 
+bool ModelConfig::has(std::string_view option) const {
+  bool found = false;
+  for_each_of(*this, [&](const auto& row, const auto&) { found = found || row.name == option; });
+  return found;
+}
+
+Columns ModelConfig::feature_columns() const {
+  switch (features) {
+    case FeatureSet::all:
+      break;
+    case FeatureSet::rhythm:
+      return {0, rhythm_features};
+    case FeatureSet::shape:
+      return {rhythm_features, 2 * lead_features};
+    case FeatureSet::one_lead:
+      return {0, rhythm_features + lead_features};
+    case FeatureSet::one_lead_shape:
+      return {rhythm_features, lead_features};
+  }
+  return {0, beat_features};
+}
+
+std::string ModelConfig::feature_text() const {
+  const auto text = [this](const char* what) {
+    return fmt::format("{} features of its {}", feature_columns().count, what);
+  };
+  switch (features) {
+    case FeatureSet::all:
+      break;
+    case FeatureSet::rhythm:
+      return text("rhythm");
+    case FeatureSet::shape:
+      return text("shape");
+    case FeatureSet::one_lead:
+      return text("rhythm, and of its shape in one lead");
+    case FeatureSet::one_lead_shape:
+      return text("shape in one lead");
+  }
+  return text("rhythm and shape");
+}
+
 void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
   if (unit == input()) return;
   fail("{}: the beats' amplitude is {}, the model takes {}", whose, beat_unit_name(unit),
@@ -106,17 +148,21 @@ json ModelConfig::to_json() const {
   for_each_of(*this, [&](const auto& option, const auto& value) {
     result[key_of(option.name)] = option_to_json(value);
   });
+  // All is what files without it mean, and what programs from before it can read.
+  if (features == FeatureSet::all) result.erase("features");
   return result;
 }
 
 ModelConfig ModelConfig::from_json(const json& object, const std::string& source) {
   if (!object.is_object()) fail("{}: expected a JSON object, got {}", source, brief(object));
   ModelConfig config;
+  std::set<std::string> known;
   for_each_of(config, [&]<class T>(const auto& option, T& value) {
     const std::string key = key_of(option.name);
+    known.insert(key);
     const auto found = object.find(key);
     if (found == object.end()) {
-      if (key == "amplitude" || key == "ensemble_size") return;
+      if (key == "amplitude" || key == "ensemble_size" || key == "features") return;
       fail("{}: {} is missing", source, key);
     }
     std::optional<T> stored;
@@ -133,7 +179,6 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
   } catch (const Error& error) {
     fail("{}: {}", source, error.what());
   }
-  const json known = config.to_json();
   for (const auto& [key, value] : object.items()) {
     if (!known.contains(key)) fail("{}: unknown key '{}' for {}", source, key, config.name);
   }

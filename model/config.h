@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/beat.h"
+#include "base/choice.h"
 
 namespace ekgine {
 
@@ -17,6 +18,24 @@ namespace ekgine {
 std::vector<std::string> model_names();
 // The four of them that the reference has.
 std::vector<std::string> reference_model_names();
+
+// Which of a beat's features Rhythm_Model takes, by name:
+enum class FeatureSet {
+  all,            // "all": rhythm, and shape in two leads
+  rhythm,         // "rhythm"
+  shape,          // "shape": in two leads
+  one_lead,       // "one-lead": rhythm, and shape in the first lead
+  one_lead_shape  // "one-lead-shape"
+};
+
+constexpr auto choices_of(FeatureSet) {
+  using enum FeatureSet;
+  return std::to_array<Choice<FeatureSet>>({{all, "all"},
+                                            {rhythm, "rhythm"},
+                                            {shape, "shape"},
+                                            {one_lead, "one-lead"},
+                                            {one_lead_shape, "one-lead-shape"}});
+}
 
 struct ModelConfig {
   // Main_Model (CNN-Conformer), AttentionOnly (without its convolution along the beats),
@@ -32,6 +51,8 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // Conformer or attention blocks
   double dropout = 0.2;                // rate in the blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
+  // Of Rhythm_Model, which is given all features, whichever it takes.
+  FeatureSet features = FeatureSet::all;
   // Of Rhythm_Model, in training: noise on its features, in standard deviations of theirs, and the
   // share of them that a sequence is left without, in [0, 1).
   double feature_noise = 0.1, feature_dropout = 0.15;
@@ -61,17 +82,24 @@ struct ModelConfig {
   // What a beat has to be given as.
   BeatUnit input() const { return labels_every_beat() ? BeatUnit::features : beat_unit; }
 
+  // Whether the architecture has the option of that name.
+  bool has(std::string_view option) const;
+  // Where the features that are taken stand in a row of beat_features, and what they are:
+  // "48 features of its rhythm and shape".
+  Columns feature_columns() const;
+  std::string feature_text() const;
+
   // Fails unless the model takes beats measured in `unit`. `whose` opens the text:
   // "prediction: the beats' amplitude is mV, the model takes deviation".
   void check_beats(BeatUnit unit, std::string_view whose) const;
 
   // {"name": ..., "sequence_length": ..., ...}; only what the architecture has, and `amplitude`,
-  // the name of `beat_unit`.
+  // the name of `beat_unit`. `features` is there where they are not all.
   nlohmann::json to_json() const;
   // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
-  // `amplitude` and `ensemble_size` may be missing, in files from before they were there: they are
-  // mV and 1 then. `source` names the file, and what is needed to find the place in it, in
-  // messages.
+  // `amplitude`, `ensemble_size` and `features` may be missing, as in files from before they were
+  // there: they are mV, 1 and all then. `source` names the file, and what is needed to find the
+  // place in it, in messages.
   static ModelConfig from_json(const nlohmann::json& json, const std::string& source);
 };
 

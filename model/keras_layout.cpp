@@ -127,7 +127,8 @@ std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
   VariableList variables;
   std::int64_t width = config.embed_dim;
   if (config.input() == BeatUnit::features) {
-    variables.add_dense("layers/dense_1", "projection.dense1", beat_features, 2 * width);
+    variables.add_dense("layers/dense_1", "projection.dense1", config.feature_columns().count,
+                        2 * width);
     variables.add_dense("layers/dense_2", "projection.dense2", 2 * width, width);
   } else {
     add_feature_extractor(variables, config);

@@ -63,18 +63,19 @@ Tensor FeatureExtractor::operator()(Tape& tape, const Tensor& scalograms) const 
 
 FeatureProjection::FeatureProjection(ParameterSet& parameters, const std::string& name,
                                      const ModelConfig& config)
-    : spoiling_{.noise = config.feature_noise,
+    : columns_(config.feature_columns()),
+      spoiling_{.noise = config.feature_noise,
                 .dropout = config.feature_dropout,
                 .group = config.sequence_length,
                 .shift = config.rate_jitter,
                 .tied = rate_features},
-      dense1_(parameters, name + ".dense1", beat_features, 2 * config.embed_dim),
+      dense1_(parameters, name + ".dense1", columns_.count, 2 * config.embed_dim),
       dense2_(parameters, name + ".dense2", 2 * config.embed_dim, config.embed_dim),
       dropout_(config.dropout) {}
 
 Tensor FeatureProjection::operator()(Tape& tape, const Tensor& x, const Tensor& mean,
                                      const Tensor& std) const {
-  const Tensor h = dense1_(tape, standardise(tape, x, mean, std, spoiling_));
+  const Tensor h = dense1_(tape, standardise(tape, x, mean, std, spoiling_, columns_));
   return dense2_(tape, swish_dropout(tape, h, dropout_));
 }
 

@@ -57,9 +57,9 @@ class FeatureExtractor {
   BatchNormParameters norm1_, norm2_, norm3_;
 };
 
-// Features of beats (U, beat_features) → (U,D): standardised, then dense(2D) → swish → dropout →
-// dense(D). In training features are spoilt (kernels/standardise.h), where sequences of T beats
-// stand one after another.
+// Features of beats (U, beat_features) → (U,D): those that the model takes are standardised, then
+// dense(2D) → swish → dropout → dense(D). In training features are spoilt (kernels/standardise.h),
+// where sequences of T beats stand one after another.
 class FeatureProjection {
  public:
   FeatureProjection(ParameterSet& parameters, const std::string& name, const ModelConfig& config);
@@ -67,6 +67,7 @@ class FeatureProjection {
   Tensor operator()(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std) const;
 
  private:
+  Columns columns_;
   Spoiling spoiling_;
   Dense dense1_, dense2_;
   double dropout_;

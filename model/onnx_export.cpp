@@ -129,6 +129,7 @@ class OnnxModules {
   std::string encoder(const std::string& x);
   std::string lstm(const std::string& x);
 
+  std::string taken(const std::string& features);
   std::string of_member(const std::string& features);
 
   const ModelConfig& config_;
@@ -336,7 +337,17 @@ void OnnxModules::classify(const std::string& beats, const std::string& probabil
                   {{"axis", std::int64_t{-1}}});
 }
 
-// Standardised features (N,T,48) → probabilities (N,T,5)
+// Standardised features (N,T,48) → those that the model takes.
+std::string OnnxModules::taken(const std::string& features) {
+  const auto [first, count] = config_.feature_columns();
+  if (count == beat_features) return features;
+  return graph_.add(
+      "Slice", "taken",
+      {features, graph_.add_integers("taken.first", {first}),
+       graph_.add_integers("taken.end", {first + count}), graph_.add_integers("taken.axis", {-1})});
+}
+
+// Standardised features that the model takes → probabilities (N,T,5)
 std::string OnnxModules::of_member(const std::string& features) {
   const std::string name = prefix_ + "projection";
   const std::string x = dense(name + ".dense2", swish(name, dense(name + ".dense1", features)));
@@ -346,7 +357,8 @@ std::string OnnxModules::of_member(const std::string& features) {
 
 void OnnxModules::classify_all(const std::string& features, const std::string& probabilities) {
   const std::string less = graph_.add("Sub", features, {features, weight("normalisation.mean")});
-  const std::string x = graph_.add("Div", features, {less, weight("normalisation.std")});
+  const std::string all = graph_.add("Div", features, {less, weight("normalisation.std")});
+  const std::string x = taken(all);
   std::string total;
   for (std::int64_t member = 0; member < config_.members(); ++member) {
     prefix_ = config_.member_prefix(member);
@@ -384,11 +396,14 @@ OnnxValue beats_value(const ModelConfig& config, const OnnxNotes& notes) {
       {config.sequence_length, beat_samples}};
 }
 
-OnnxValue features_value() {
-  return {"features",
-          fmt::format("consecutive beats of one record, each {} features of its rhythm and shape",
-                      beat_features),
-          {OnnxValue::any, beat_features}};
+OnnxValue features_value(const ModelConfig& config) {
+  std::string text = fmt::format(
+      "consecutive beats of one record, each {} features of its rhythm and shape", beat_features);
+  if (config.features != FeatureSet::all) {
+    text += fmt::format(", of which the model takes the {} from number {} on",
+                        config.feature_text(), config.feature_columns().first);
+  }
+  return {"features", text, {OnnxValue::any, beat_features}};
 }
 
 OnnxModelText model_text(const ModelWeights& weights, const OnnxNotes& notes) {
@@ -431,7 +446,7 @@ void export_onnx(const std::filesystem::path& path, const ModelWeights& weights,
   check_size(weights.state, file);
   OnnxModules modules(config, weights.state);
   const bool all = config.labels_every_beat();
-  const OnnxValue input = all ? features_value() : beats_value(config, notes);
+  const OnnxValue input = all ? features_value(config) : beats_value(config, notes);
   const OnnxValue output{"probabilities",
                          fmt::format("of {}: {}", all ? "every beat" : "the last beat",
                                      fmt::join(notes.classes, ", ")),

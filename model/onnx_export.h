@@ -11,9 +11,9 @@
 //   deviation     as data/beat_unit.h says
 //
 // Of Rhythm_Model: input `features` (batch, beats, 48), any number of beats of one record each, as
-// data/beat_features.h has them and stores keep them; output `probabilities` (batch, beats, 5), of
-// all of them, for an ensemble the means of its members'. What a window of T beats says; that
-// windows overlap (training/predict.h) is for the caller.
+// data/beat_features.h has them and stores keep them, whichever the model takes; output
+// `probabilities` (batch, beats, 5), of all of them, for an ensemble the means of its members'.
+// What a window of T beats says; that windows overlap (training/predict.h) is for the caller.
 //
 // For centred and record the graph takes the beat's median away; of beats that are without their
 // offset already it is zero.

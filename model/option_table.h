@@ -57,6 +57,10 @@ inline constexpr std::tuple model_options{
     ModelOption{"lstm-units", &ModelConfig::lstm_units, architecture::cnn_lstm, InSearch::varies,
                 "Width of CNNLSTM_Model's state", Range{1, 1024}},
     ModelOption{
+        "features", &ModelConfig::features, architecture::rhythm, InSearch::varies,
+        "Those that Rhythm_Model takes: all, rhythm, shape (in two leads), one-lead (rhythm, "
+        "and shape in the first lead) or one-lead-shape"},
+    ModelOption{
         "feature-noise", &ModelConfig::feature_noise, architecture::rhythm, InSearch::varies,
         "Noise on Rhythm_Model's features in training, in standard deviations", Range{0, 10}},
     ModelOption{"feature-dropout", &ModelConfig::feature_dropout, architecture::rhythm,

@@ -24,8 +24,10 @@
 // Rhythm_Model has the same encoder without attention.position, a normalisation of (48), and
 // instead of features
 //
-//   projection.dense1.{weight,bias}                (48, 2D), (2D)
+//   projection.dense1.{weight,bias}                (F, 2D), (2D)
 //   projection.dense2.{weight,bias}                (2D, D), (D)
+//
+// where F, 48 in general, is how many features it takes (ModelConfig::feature_columns()).
 //
 // An ensemble of them (ensemble_size above 1) has all but the normalisation once per member, after
 // `members.0.`, `members.1.`, ...

@@ -73,9 +73,8 @@ std::string model_section(const ModelCard& card, const std::string& name,
     if (value.is_number()) text += row({key, value.dump()});
   }
   if (config.input() == BeatUnit::features) {
-    text += row({"input", fmt::format("{} consecutive beats, each by {} features of its rhythm and "
-                                      "shape",
-                                      config.sequence_length, beat_features)});
+    text += row({"input", fmt::format("{} consecutive beats, each by {}", config.sequence_length,
+                                      config.feature_text())});
   } else {
     text += row({"input", fmt::format("{} consecutive beats of one lead, each {} samples at {} Hz "
                                       "around its R wave",

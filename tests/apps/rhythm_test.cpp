@@ -18,6 +18,7 @@ namespace ekgine::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class RhythmCommands : public SmallStore {
  protected:
@@ -78,6 +79,39 @@ TEST_F(RhythmCommands, TrainsToTheSameBitsAndLabelsEveryBeat) {
   expect_success(ekgine({"convert", weights, path("model.onnx"), "--quiet"}));
   EXPECT_THAT(read("model.onnx"), HasSubstr("consecutive beats of one record, each 48 features"));
   expect_one_line(ekgine({"convert", weights, path("model.keras")}), 1, "has no form in Keras");
+}
+
+TEST_F(RhythmCommands, TakeTheFeaturesThatAreAskedFor) {
+  const Arguments alone = {"--features", "rhythm"}, tested = {"--test-records", "903"};
+  expect_success(ekgine(rhythm(path("run")) + alone + tested));
+  const std::string weights = path("run/model.safetensors");
+  const ModelWeights kept = load_model_weights(weights);
+  EXPECT_EQ(kept.config.features, FeatureSet::rhythm);
+  EXPECT_EQ(kept.state.at("projection.dense1.weight").shape, (std::vector<std::int64_t>{22, 8}));
+  EXPECT_THAT(read("run/model_card.md"),
+              HasSubstr("| input | 6 consecutive beats, each by 22 features of its rhythm |"));
+  // What the run found, by other programs that read its weights.
+  expect_success(ekgine({"evaluate", "--weights", weights, "--data", store_, "--records", "903",
+                         "--output", path("evaluated"), "--threads", "1", "--quiet"}));
+  const auto probabilities = [&](const char* file) {
+    return read_predictions(path(file), class_count).at(0).probabilities;
+  };
+  EXPECT_EQ(probabilities("evaluated/predictions.h5"), probabilities("run/predictions.h5"));
+  expect_success(ekgine({"convert", weights, path("model.onnx"), "--quiet"}));
+  EXPECT_THAT(read("model.onnx"),
+              HasSubstr("of which the model takes the 22 features of its rhythm from number 0 on"));
+  // Files of models that take all say nothing of it, as before.
+  expect_success(ekgine(rhythm(path("whole"))));
+  const std::string key = R"(\"features\")";
+  EXPECT_THAT(read("run/model.safetensors"), HasSubstr(key));
+  EXPECT_THAT(read("whole/model.safetensors"), Not(HasSubstr(key)));
+
+  expect_one_line(ekgine(rhythm(path("new")) + Arguments{"--features", "rhytm"}), 2,
+                  "is none of all, rhythm, shape, one-lead, one-lead-shape");
+  Arguments final_run = rhythm(path("final")) + tested;
+  final_run.front() = "final";
+  expect_success(ekgine(final_run + alone));
+  expect_one_line(ekgine(final_run), 1, "was started with features \"rhythm\", not \"all\"");
 }
 
 // In the middle of an epoch, of which labels are more than windows.

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tests/support/expect_error.h"
 
@@ -74,6 +75,50 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
     lstm.lstm_units = units;
     EXPECT_ERROR(lstm.check(), fmt::format("lstm units must be 1 to 1024, got {}", units));
   }
+}
+
+// Files say it where it is not all: those that were there before mean all.
+TEST(ModelConfig, FeaturesSurviveJson) {
+  ModelConfig config;
+  config.name = "Rhythm_Model";
+  EXPECT_FALSE(config.to_json().contains("features"));
+  json object = config.to_json();
+  EXPECT_EQ(ModelConfig::from_json(object, "f"), config);
+  object["features"] = "all";
+  EXPECT_EQ(ModelConfig::from_json(object, "f"), config);
+  for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
+    config.features = choice.value;
+    EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+  }
+  object["features"] = "rhytm";
+  EXPECT_ERROR(ModelConfig::from_json(object, "f"),
+               "f: features must be one of all, rhythm, shape, one-lead, one-lead-shape, got "
+               "'rhytm'; did you mean rhythm?");
+  object["features"] = 22;
+  EXPECT_ERROR(ModelConfig::from_json(object, "f"), "f: features must be a text, got 22");
+  json other = unusual_main().to_json();
+  other["features"] = "rhythm";
+  EXPECT_ERROR(ModelConfig::from_json(other, "f"), "f: unknown key 'features' for Main_Model");
+}
+
+TEST(ModelConfig, FeaturesAreColumns) {
+  using Extent = std::pair<std::int64_t, std::int64_t>;
+  const auto columns = [](FeatureSet features) {
+    const auto [first, count] = ModelConfig{.features = features}.feature_columns();
+    return Extent(first, count);
+  };
+  EXPECT_EQ(columns(FeatureSet::all), Extent(0, 48));
+  EXPECT_EQ(columns(FeatureSet::rhythm), Extent(0, 22));
+  EXPECT_EQ(columns(FeatureSet::shape), Extent(22, 26));
+  EXPECT_EQ(columns(FeatureSet::one_lead), Extent(0, 35));
+  EXPECT_EQ(columns(FeatureSet::one_lead_shape), Extent(22, 13));
+}
+
+TEST(ModelConfig, HasTheOptionsOfItsArchitecture) {
+  EXPECT_TRUE(ModelConfig{}.has("kernel-size"));
+  EXPECT_FALSE(ModelConfig{}.has("features"));
+  EXPECT_FALSE(ModelConfig{}.has("epochs"));
+  EXPECT_TRUE(ModelConfig{.name = "Rhythm_Model"}.has("features"));
 }
 
 TEST(ModelConfig, DropoutMayBeWrittenAsAnInteger) {

@@ -25,15 +25,17 @@ ModelConfig tiny(const std::string& name = "Main_Model") {
           .lstm_units = 5};
 }
 
-std::vector<float> random_beats(std::int64_t count, std::uint64_t seed) {
+std::vector<float> random_beats(std::int64_t count, std::uint64_t seed,
+                                std::int64_t width = beat_samples) {
   testing::Random random(seed);
-  std::vector<float> beats(static_cast<std::size_t>(count * beat_samples));
+  std::vector<float> beats(static_cast<std::size_t>(count * width));
   for (float& v : beats) v = static_cast<float>(random.normal());
   return beats;
 }
 
 void set_plain_normalisation(Model& model) {
-  const std::vector<double> mean(beat_samples, 1.0), std(beat_samples, 0.8);
+  const auto width = static_cast<std::size_t>(row_width(model.config().input()));
+  const std::vector<double> mean(width, 1.0), std(width, 0.8);
   model.set_normalisation(mean, std);
 }
 
@@ -137,16 +139,17 @@ TEST(Model, ComesBackFromItsState) {
 double loss_of(Model& model, Device& device, Arena::Plan& plan, const std::vector<float>& beats,
                const std::vector<std::int32_t>& index, const std::vector<std::int32_t>& labels,
                bool gradients) {
-  const auto sequences = std::ssize(labels);
+  const std::int64_t sequences = std::ssize(labels) / model.config().labels_per_sequence();
+  const std::int64_t width = row_width(model.config().input());
   // Running statistics move in training mode; the loss does not depend on them.
   Tape tape(device, Tape::Mode::training, plan, {.seed = 5, .step = 2, .op = 0});
-  const Tensor x = tape.input({std::ssize(beats) / beat_samples, beat_samples}, beats);
+  const Tensor x = tape.input({std::ssize(beats) / width, width}, beats);
   const Tensor i = tape.input({sequences, std::ssize(index) / sequences}, index);
   const std::vector<float> weights = {0.5F, 2, 1, 3, 1.5F};
-  const Tensor loss =
-      softmax_cross_entropy(tape, model.forward(tape, x, i), tape.input({sequences}, labels),
-                            tape.input({class_count}, weights))
-          .loss;
+  const Tensor loss = softmax_cross_entropy(tape, model.forward(tape, x, i),
+                                            tape.input({std::ssize(labels)}, labels),
+                                            tape.input({class_count}, weights))
+                          .loss;
   const double value = *loss.data<double>();
   if (gradients) tape.backward(loss);
   tape.finish();
@@ -155,16 +158,23 @@ double loss_of(Model& model, Device& device, Arena::Plan& plan, const std::vecto
 
 // The whole training graph, from raw beats to the weighted loss, against central differences.
 TEST(Model, GradientsOfEveryParameterAreRight) {
-  for (const char* name : architectures) {
-    ModelConfig config = tiny(name);
+  std::vector<ModelConfig> configs;
+  for (const char* name : architectures) configs.push_back(tiny(name));
+  for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
+    configs.push_back(tiny("Rhythm_Model"));
+    configs.back().features = choice.value;
+  }
+  for (ModelConfig& config : configs) {
+    SCOPED_TRACE(config.name + ", features " + choice_name(config.features));
     config.dropout = 0.3;
     Device device = Device::cpu(DType::f64);
     Model model(config, device, ParameterSet::Use::training, 3);
     set_plain_normalisation(model);
     Arena::Plan plan;
-    const std::vector<float> beats = random_beats(2, 11);
+    const std::vector<float> beats = random_beats(2, 11, row_width(config.input()));
     const std::vector<std::int32_t> index = {0, 1, 0, 0, 1, 1};
-    const std::vector<std::int32_t> labels = {3, 1};
+    std::vector<std::int32_t> labels = {3, 1};
+    if (config.labels_every_beat()) labels = {3, 1, 0, 2, 4, 1};
     loss_of(model, device, plan, beats, index, labels, true);
     std::vector<std::vector<double>> gradients;
     double largest = 0;
@@ -189,7 +199,7 @@ TEST(Model, GradientsOfEveryParameterAreRight) {
       const double numeric = (above - below) / (2 * h);
       // Rectifiers that change sign within ±h leave an error of their own, far below this.
       EXPECT_NEAR(gradient[static_cast<std::size_t>(element)], numeric, 1e-6 * largest)
-          << name << " " << p.name << "[" << element << "]";
+          << p.name << "[" << element << "]";
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "model/model.h"
@@ -142,15 +143,22 @@ TEST(OnnxExport, GraphsAnswerAsTheModelsDo) {
 // Of any number of beats, an ensemble's mean.
 TEST(OnnxExport, GraphsOfFeaturesAnswerAsTheModelDoes) {
   const TemporaryDirectory folder;
-  for (const std::int64_t members : {1, 3}) {
+  for (const auto& [members, taken] : {std::pair(1, FeatureSet::all),
+                                       {3, FeatureSet::all},
+                                       {1, FeatureSet::one_lead_shape},
+                                       {2, FeatureSet::rhythm}}) {
     ModelConfig config = onnx_configurations()[0];
     config.name = "Rhythm_Model";
     config.sequence_length = 7;
     config.ensemble_size = members;
+    config.features = taken;
     const ModelWeights weights = random_onnx_weights(config);
     const OnnxFile file = exported(folder, weights);
     EXPECT_EQ(file.inputs.at(0).name, "features");
     EXPECT_THAT(file.inputs[0].shape, ElementsAre("batch", "beats", "48"));
+    EXPECT_EQ(file.inputs[0].description.find(
+                  "takes the 22 features of its rhythm from number 0") != std::string::npos,
+              taken == FeatureSet::rhythm);
     EXPECT_THAT(file.outputs.at(0).shape, ElementsAre("batch", "beats", "5"));
     EXPECT_EQ(file.outputs[0].description, "of every beat: N, S, V, F, Q");
     EXPECT_EQ(file.metadata.at("amplitude"), "features");

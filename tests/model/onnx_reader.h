@@ -475,16 +475,21 @@ inline OnnxTensor onnx_lstm(const std::vector<const OnnxTensor*>& in) {
   return h;
 }
 
-// Part `index` of the last axis cut into `parts`.
-inline OnnxTensor onnx_part(const OnnxTensor& x, std::int64_t parts, std::int64_t index) {
+// `count` of the last axis from `first` on.
+inline OnnxTensor onnx_columns(const OnnxTensor& x, std::int64_t first, std::int64_t count) {
   OnnxTensor y{x.shape, {}};
-  const std::int64_t n = x.shape.back(), width = n / parts;
-  y.shape.back() = width;
+  y.shape.back() = count;
   for (std::int64_t row = 0; row < x.rows(); ++row) {
-    const auto first = x.values.begin() + row * n + index * width;
-    y.values.insert(y.values.end(), first, first + width);
+    const auto begin = x.values.begin() + row * x.shape.back() + first;
+    y.values.insert(y.values.end(), begin, begin + count);
   }
   return y;
+}
+
+// Part `index` of the last axis cut into `parts`.
+inline OnnxTensor onnx_part(const OnnxTensor& x, std::int64_t parts, std::int64_t index) {
+  const std::int64_t width = x.shape.back() / parts;
+  return onnx_columns(x, index * width, width);
 }
 
 // The k largest of the last axis, falling.
@@ -524,6 +529,12 @@ inline std::vector<OnnxTensor> onnx_apply(const OnnxNode& node,
   if (op == "Pad") {
     onnx_require(in.at(1)->values == std::vector<double>{0, 0, 0, 0, 1, 0}, "another padding");
     return {onnx_one_more(x)};
+  }
+  if (op == "Slice" && in.size() == 4) {
+    onnx_require(in[3]->values == std::vector<double>{-1}, "a slice of another axis");
+    const auto first = static_cast<std::int64_t>(in[1]->values.at(0));
+    const auto end = static_cast<std::int64_t>(in[2]->values.at(0));
+    return {onnx_columns(x, first, end - first)};
   }
   if (op == "Slice") {
     onnx_require(in.size() == 3 && in[1]->values == std::vector<double>{0} &&

@@ -116,6 +116,23 @@ TEST(ModelWeights, ArraysThatDoNotFitAreRefused) {
                    "unexpected: x; wrong shape: classifier.bias is (4), expected (5)");
 }
 
+// Whatever the file says of itself, its arrays tell which features it was trained on.
+TEST(ModelWeights, OfOtherFeaturesAreRefused) {
+  const TemporaryDirectory folder;
+  const std::string path = folder / "w.safetensors";
+  ModelConfig config{.name = "Rhythm_Model", .embed_dim = 3, .num_heads = 1};
+  config.features = FeatureSet::rhythm;
+  const StateDict state = state_of(config);
+  save_model_weights(path, {config, state, ""});
+  EXPECT_EQ(load_model_weights(path).config, config);
+  config.features = FeatureSet::all;
+  save_model_weights(path, {config, state, ""});
+  EXPECT_ERROR(load_model_weights(path),
+               path +
+                   ": weights do not fit Rhythm_Model — wrong shape: projection.dense1.weight is "
+                   "(22,6), expected (48,6)");
+}
+
 TEST(ModelWeights, NotFiniteIsRefused) {
   const TemporaryDirectory folder;
   const std::string path = folder / "w.safetensors";

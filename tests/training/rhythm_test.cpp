@@ -81,6 +81,43 @@ TEST(RhythmModel, LearnsFromTheBeatsAround) {
   EXPECT_GT(step.totals().correct, 42);
 }
 
+// Neither training nor prediction, whatever stands there.
+TEST(RhythmModel, ReadsTheFeaturesThatItTakesAlone) {
+  Device device = Device::cpu(DType::f32);
+  const Rhythms whole(4 * 16, 5);
+  for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
+    SCOPED_TRACE(choice.name);
+    ModelConfig config = rhythm_model(16);
+    config.features = choice.value;
+    const auto [first, count] = config.feature_columns();
+    const auto answers = [&](const Rhythms& data) {
+      Model model(config, device, ParameterSet::Use::training, 1);
+      set_rhythm_normalisation(model);
+      TrainingStep step(model, device,
+                        {.class_weights = std::vector<float>(class_count, 1.0F),
+                         .seed = 1,
+                         .sequences = 4,
+                         .beats = 4 * 16});
+      for (int i = 1; i <= 3; ++i) {
+        step.run({data.span(), data.ids, data.index, data.labels}, i, 3e-3);
+      }
+      return Predictor(model, device).predict(data.span());
+    };
+    const std::vector<float> expected = answers(whole);
+    Rhythms poisoned = whole;
+    for (std::size_t i = 0; i < poisoned.values.size(); ++i) {
+      const auto column = static_cast<std::int64_t>(i) % beat_features;
+      if (column < first || column >= first + count) poisoned.values[i] = NAN;
+    }
+    EXPECT_EQ(answers(poisoned), expected);
+    for (const std::int64_t column : {first, first + count - 1}) {
+      Rhythms changed = whole;
+      changed.values[static_cast<std::size_t>(17 * beat_features + column)] += 1;
+      EXPECT_NE(answers(changed), expected) << "column " << column;
+    }
+  }
+}
+
 // The definition, window by window.
 std::vector<double> expected_means(Predictor& windows, const Rhythms& data, std::int64_t count,
                                    std::int64_t length) {
