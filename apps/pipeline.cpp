@@ -1,9 +1,10 @@
-// ekgine pipeline: raw records → held-out figures of all architectures, on a page.
+// ekgine pipeline: raw records → held-out figures of several models, on a page.
 
 #include "research/pipeline.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -65,15 +66,17 @@ void run(PipelineArguments& o, const CLI::App& command) {
     print_json(json);
     return;
   }
-  std::string text =
-      fmt::format("{:<16}{:>10}{:>10}{:>13}\n", "", "accuracy", "macro F1", "weighted F1");
+  std::size_t longest = 14;
+  for (const std::string& model : p.models) longest = std::max(longest, model.size());
+  std::string text = fmt::format("{:<{}}{:>10}{:>10}{:>13}\n", "", longest + 2, "accuracy",
+                                 "macro F1", "weighted F1");
   for (const auto& [name, of] : result.at("models").items()) {
     const auto& metrics = of.at("final").at("metrics");
     const auto cell = [&metrics = metrics](const char* key) {
       return figure(metrics.at(key), interval_in(metrics, key));
     };
-    text += fmt::format("{:<16}{:>10}{:>10}{:>13}\n", name, cell("accuracy"), cell("macro_f1"),
-                        cell("weighted_f1"));
+    text += fmt::format("{:<{}}{:>10}{:>10}{:>13}\n", name, longest + 2, cell("accuracy"),
+                        cell("macro_f1"), cell("weighted_f1"));
   }
   print_result(text + printable((p.train.output / "index.html").string()) + "\n");
 }
@@ -86,7 +89,7 @@ void add_pipeline(CLI::App& program) {
   p.spaces = "apps/configs/tune";
   CLI::App* command = program.add_subcommand(
       "pipeline",
-      "From raw records to held-out figures of all architectures: preprocess, search, "
+      "From raw records to held-out figures of several models: preprocess, search, "
       "cross-validate,\n"
       "train, test, and a page that shows it all (index.html). The same command, given again "
       "after\n"
@@ -104,7 +107,12 @@ void add_pipeline(CLI::App& program) {
   }
   add_study_data(command, p.train, o->records, true);
   const char* stages = "Stages";
-  command->add_option("--models", o->models, "Architectures, with commas between [all]")
+  command
+      ->add_option(
+          "--models", o->models,
+          "Architectures, with commas between [the reference's four]; or variants of them: "
+          "NAME:OPTION=VALUE:... has options of its own, such as "
+          "Rhythm_Model:features=rhythm")
       ->group(stages);
   command
       ->add_option(
@@ -117,7 +125,7 @@ void add_pipeline(CLI::App& program) {
   command->add_option("--tune-epochs", p.tune_epochs, "Of a trial of the search at most; 0: none")
       ->check(CLI::Range(0, 1000000))
       ->group(stages);
-  command->add_option("--spaces", p.spaces, "Folder of search spaces, MODEL.toml")
+  command->add_option("--spaces", p.spaces, "Folder of search spaces, ARCHITECTURE.toml")
       ->capture_default_str()
       ->group(stages);
   add_choice(*command, "--objective", p.objective, "Of the search: accuracy or macro_f1")

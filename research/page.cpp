@@ -84,12 +84,13 @@ void legend(Html& html, const std::vector<PageModel>& models) {
 // Which beats have been given a class.
 std::string what_is_labelled(const std::vector<PageModel>& models) {
   const auto every = [](const PageModel& model) {
-    return ModelConfig{.name = model.name}.labels_every_beat();
+    return ModelConfig{.name = model.final_result.at("model").get<std::string>()}
+        .labels_every_beat();
   };
   if (std::ranges::all_of(models, every)) return "beats, each with its class";
   std::string text = "sequences of consecutive beats, each with the class of its last beat";
   for (const PageModel& model : models) {
-    if (every(model)) text += fmt::format("; {} gives every beat its class", model.name);
+    if (every(model)) text += fmt::format("; {} gives every beat its class", escape(model.name));
   }
   return text;
 }
@@ -215,7 +216,7 @@ void add_models(Html& html, const Page& page) {
   const bool folds =
       std::ranges::any_of(page.models, [](const PageModel& m) { return !m.kfold.is_null(); });
   html.raw(
-      "<h2>Held-out test</h2><div class=scroll><table class=wide><tr><th>architecture</th>"
+      "<h2>Held-out test</h2><div class=scroll><table class=wide><tr><th>model</th>"
       "<th>parameters</th>");
   for (const Column& column : columns) html.add("<th>{}</th>", column.title);
   if (folds) html.raw("<th>k-fold accuracy</th><th>k-fold macro F1</th>");
@@ -466,7 +467,11 @@ void add_folds(Html& html, const Page& page) {
   html.raw(
       "<h2>Cross-validation</h2><p class=\"soft small\">A dot per fold; the upright bar is the "
       "mean, with one standard deviation either way.</p><div class=grid>\n");
-  constexpr double width = 320, left = 104, right = 306, row = 34;
+  std::size_t longest = 0;
+  for (const PageModel& model : page.models) longest = std::max(longest, model.name.size());
+  const double left = std::max(104.0, 6.0 * static_cast<double>(longest) + 16);
+  const double right = left + 202, width = left + 216;
+  constexpr double row = 34;
   for (const auto& [title, key] : {std::pair{"Accuracy", "accuracy"},
                                    {"Macro F1", "macro_f1"},
                                    {"Weighted F1", "weighted_f1"}}) {

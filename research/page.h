@@ -10,9 +10,9 @@
 
 namespace ekgine {
 
-// One architecture's column of the page.
+// One model's column of the page.
 struct PageModel {
-  std::string name;
+  std::string name;  // what tells it from the others
   std::int64_t parameters = 0;
   nlohmann::ordered_json final_result;  // result.json of research/final.h
   nlohmann::ordered_json history;       // epochs of the final run

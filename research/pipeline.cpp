@@ -23,6 +23,7 @@
 #include "research/kfold.h"
 #include "research/page.h"
 #include "research/page_beats.h"
+#include "research/variant.h"
 #include "training/evaluate.h"
 
 namespace ekgine {
@@ -41,7 +42,10 @@ class Pipeline {
   void check();
   void make_store();
   TuneOptions tune_options(const std::string& model) const;
-  TrainOptions options_of(const std::string& model) const;
+  SearchSpace space_of(const Variant& variant) const;
+  TrainOptions options_of(const std::string& model) const {
+    return variant_of(o_.train, model).options;
+  }
   fs::path folder(const std::string& model, const char* stage) const {
     return o_.train.output / model / stage;
   }
@@ -53,12 +57,6 @@ class Pipeline {
   std::map<std::string, SearchSpace> spaces_;
   ordered_json summary_ = {{"stages", ordered_json::array()}, {"models", ordered_json::object()}};
 };
-
-TrainOptions Pipeline::options_of(const std::string& model) const {
-  TrainOptions t = o_.train;
-  t.model.name = model;
-  return t;
-}
 
 TuneOptions Pipeline::tune_options(const std::string& model) const {
   TuneOptions t;
@@ -74,6 +72,18 @@ TuneOptions Pipeline::tune_options(const std::string& model) const {
   return t;
 }
 
+SearchSpace Pipeline::space_of(const Variant& variant) const {
+  const fs::path path = o_.spaces / (variant.options.model.name + ".toml");
+  SearchSpace space = SearchSpace::read(path);
+  for (const SearchParameter& parameter : space.parameters()) {
+    if (variant.own.contains(parameter.name)) {
+      fail_option({"spaces"}, "{}: varies {}, which is fixed in the model {}", path.string(),
+                  parameter.name, variant.name);
+    }
+  }
+  return space;
+}
+
 void Pipeline::check() {
   check_split({o_.train.train_records, {}, o_.train.test_records}, "records");
   if (o_.train.test_records.empty()) {
@@ -86,16 +96,16 @@ void Pipeline::check() {
   } else {
     database_records(o_.database);  // refuses a folder that is none
   }
-  if (o_.models.empty()) fail("no architectures to train");
+  if (o_.models.empty()) fail("no models to train");
   std::set<std::string> seen;
   for (const std::string& model : o_.models) {
     if (!seen.insert(model).second) fail_option({"models"}, "models: {} is named twice", model);
-    options_of(model).check();
+    variant_of(o_.train, model);
   }
   if (o_.folds > 0) kfold(o_.train.train_records, o_.folds, KFoldOptions().fold_seed);
   if (o_.tune_epochs > 0) {
     for (const std::string& model : o_.models) {
-      spaces_.emplace(model, SearchSpace::read(o_.spaces / (model + ".toml")));
+      spaces_.emplace(model, space_of(variant_of(o_.train, model)));
       tune_options(model);
     }
   }

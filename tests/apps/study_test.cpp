@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/directory_lock.h"
+#include "model/weights.h"
 #include "tests/apps/program.h"
 #include "tests/cases/random.h"
 
@@ -492,6 +493,36 @@ TEST_F(Pipeline, ReadsTheLeadThatIsAskedFor) {
           "was started with lead \"lead1\", not \"0\"");
 }
 
+// An ablation: one architecture, by what it takes.
+TEST_F(Pipeline, ComparesVariantsOfAnArchitecture) {
+  const std::string rhythm = "Rhythm_Model:features=rhythm", shape = "Rhythm_Model:features=shape";
+  const Arguments ablation =
+      pipeline("p") + Arguments{"--models",          rhythm + "," + shape + ",Rhythm_Model",
+                                "--tune-epochs",     "0",
+                                "--sequence-length", "4"};
+  const ProcessResult result = run(ablation);
+  expect_success(result);
+  const json summary = json::parse(read("p/pipeline.json"));
+  const std::string page = read("p/index.html");
+  for (const auto& [model, taken] : {std::pair(rhythm, FeatureSet::rhythm),
+                                     {shape, FeatureSet::shape},
+                                     {std::string("Rhythm_Model"), FeatureSet::all}}) {
+    SCOPED_TRACE(model);
+    EXPECT_EQ(summary.at("models").at(model).at("final").at("metrics").at("sequences"), 14);
+    EXPECT_EQ(summary.at("models").at(model).at("kfold").at("folds").size(), 2U);
+    for (const char* run : {"/final", "/kfold/fold-1"}) {
+      EXPECT_EQ(load_model_weights(path("p/" + model + run + "/model.safetensors")).config.features,
+                taken);
+    }
+    EXPECT_THAT(result.out, HasSubstr(model + "  "));
+    EXPECT_THAT(page, HasSubstr("<h3>" + model + "</h3>"));
+  }
+  EXPECT_THAT(page, HasSubstr("beats, each with its class"));
+  refuses(
+      pipeline("p") + Arguments{"--models", rhythm, "--tune-epochs", "0", "--sequence-length", "4"},
+      "was started with models");
+}
+
 TEST_F(Pipeline, RefusesBeforeAnyWork) {
   const Arguments good = pipeline("new");
   refuses(good + Arguments{"--lead", "V9"}, "has no lead V9 (has 0 LEAD0, 1 LEAD1) (--lead)");
@@ -499,6 +530,12 @@ TEST_F(Pipeline, RefusesBeforeAnyWork) {
   refuses(good + Arguments{"--data", store_},
           "give either --database, a folder of WFDB records, or --data, a store", 2);
   refuses(good + Arguments{"--models", "Main_Model,Other"}, "model 'Other' is unknown");
+  refuses(good + Arguments{"--models", "Main_Model,Main_Model:features=shape"},
+          "'features' is no option that a Main_Model can have for itself");
+  refuses(good + Arguments{"--models", "Main_Model:embed-dim=2"},
+          path("spaces/Main_Model.toml") +
+              ": varies embed-dim, which is fixed in the model "
+              "Main_Model:embed-dim=2 (--spaces)");
   refuses(good + Arguments{"--models", "Main_Model,Main_Model"},
           "models: Main_Model is named twice (--models)");
   refuses(good + Arguments{"--k", "9"}, "5 records cannot make 9 folds: each needs one");

@@ -120,6 +120,15 @@ TEST(Page, ShowsEverySectionAndLoadsNothing) {
   }
 }
 
+// By its architecture, whatever it is called.
+TEST(Page, SaysWhoseEveryBeatHasAClass) {
+  Page page = small_page();
+  page.models[1].name = "Rhythm_Model:features=shape";
+  page.models[1].final_result["model"] = "Rhythm_Model";
+  EXPECT_THAT(render_page(page),
+              HasSubstr("; Rhythm_Model:features=shape gives every beat its class"));
+}
+
 TEST(Page, ShowsFoldsAndSearchWhereThereWereAny) {
   Page page = small_page();
   PageModel& model = page.models[1];
