@@ -64,8 +64,7 @@ int create_locked(const fs::path& temporary, const fs::path& path) {
       fail("{}: cannot write: {} is {}", path.string(), temporary.string(),
            kind_of_file(info.st_mode));
     }
-    const Descriptor left(
-        ::open(temporary.c_str(), O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
+    const Descriptor left(open_to_lock(AT_FDCWD, temporary.c_str(), 0));
     if (left.get() < 0 && errno == ENOENT) continue;
     if (left.get() < 0) {
       fail("{}: cannot write: {}: {}", path.string(), temporary.string(), reason());
@@ -121,7 +120,10 @@ struct AtomicFile::Temporary {
   }
 };
 
-void remove_flat_folder(const char* folder) noexcept {
+namespace {
+
+// Removes the files in a folder but its lock file.
+void empty_flat_folder(const char* folder) noexcept {
   const Descriptor directory(::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (directory.get() < 0) return;
   alignas(dirent64) std::array<char, 4096> entries{};
@@ -130,9 +132,23 @@ void remove_flat_folder(const char* folder) noexcept {
     if (size <= 0) break;
     for (long at = 0; at < size;) {
       const auto* const entry = reinterpret_cast<const dirent64*>(entries.data() + at);
-      ::unlinkat(directory.get(), entry->d_name, 0);
+      if (std::strcmp(entry->d_name, lock_file_name) != 0) {
+        ::unlinkat(directory.get(), entry->d_name, 0);
+      }
       at += entry->d_reclen;
     }
+  }
+}
+
+}  // namespace
+
+void remove_flat_folder(const char* folder, std::optional<DirectoryLock>* lock) noexcept {
+  empty_flat_folder(folder);
+  if (lock != nullptr) {
+    lock->reset();
+  } else {
+    const Descriptor directory(::open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (directory.get() >= 0) ::unlinkat(directory.get(), lock_file_name, 0);
   }
   ::rmdir(folder);
 }
@@ -144,8 +160,9 @@ TemporaryFolder* first_folder = nullptr;
 
 }  // namespace
 
-TemporaryFolder::TemporaryFolder(fs::path folder) : folder_(std::move(folder)) {
-  const std::lock_guard lock(folders_mutex);
+TemporaryFolder::TemporaryFolder(fs::path folder, std::optional<DirectoryLock>* lock)
+    : folder_(std::move(folder)), lock_(lock) {
+  const std::lock_guard guard(folders_mutex);
   next_ = std::exchange(first_folder, this);
 }
 
@@ -154,7 +171,7 @@ TemporaryFolder::~TemporaryFolder() {
   TemporaryFolder** link = &first_folder;
   while (*link != this) link = &(*link)->next_;
   *link = next_;
-  if (!kept_) remove_flat_folder(folder_.c_str());
+  if (!kept_) remove_flat_folder(folder_.c_str(), lock_);
 }
 
 void remove_temporary_files() noexcept {
@@ -168,11 +185,14 @@ void remove_temporary_files() noexcept {
       }
     }
   }
-  const std::unique_lock lock(folders_mutex, std::try_to_lock);
-  if (!lock.owns_lock()) return;
-  for (const TemporaryFolder* folder = first_folder; folder != nullptr; folder = folder->next_) {
-    if (!folder->kept_) remove_flat_folder(folder->folder_.c_str());
+  {
+    const std::unique_lock lock(folders_mutex, std::try_to_lock);
+    if (!lock.owns_lock()) return;
+    for (const TemporaryFolder* folder = first_folder; folder != nullptr; folder = folder->next_) {
+      if (!folder->kept_) remove_flat_folder(folder->folder_.c_str());
+    }
   }
+  remove_lock_files();
 }
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
@@ -283,7 +303,7 @@ void make_directory(const fs::path& path) {
     fail("{}: cannot write in this folder: {}", path.string(), reason());
 }
 
-OutputDirectory::OutputDirectory(const fs::path& path) {
+OutputDirectory::OutputDirectory(const fs::path& path, DirectoryLock::Kind kind) {
   constexpr int most_attempts = 100;  // some milliseconds
   const fs::path place = behind_links(path);
   // Another process may remove what it has made, a parent or the folder itself, between any two of
@@ -300,7 +320,7 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
     if (made.size() > made_.size()) made_ = std::move(made);
     try {
       make_directory(place);
-      lock_.emplace(place);
+      lock_.emplace(place, DirectoryLock::Wanted::now, kind);
       return;
     } catch (const InUse&) {
       throw InUse(path);
@@ -314,6 +334,8 @@ OutputDirectory::OutputDirectory(const fs::path& path) {
 }
 
 OutputDirectory::~OutputDirectory() {
+  // Its file is in the folder. Another process may lock that from here on, and keeps it then.
+  lock_.reset();
   remove_what_is_empty();
 }
 

@@ -53,13 +53,17 @@ class AtomicFile {
 
 // Removes the files in a folder, and then the folder if nothing else is in it. What cannot be
 // removed stays, without an error; a symbolic link is not followed. Takes no memory, unlike
-// std::filesystem::remove_all, which ends the program where it gets none.
-void remove_flat_folder(const char* folder) noexcept;
+// std::filesystem::remove_all, which ends the program where it gets none. `lock`, if any, is of the
+// folder and is let go before that is removed: NFS keeps a folder in which a file is open. One that
+// another process locks then stays.
+void remove_flat_folder(const char* folder, std::optional<DirectoryLock>* lock = nullptr) noexcept;
 
-// A folder of files, made by others, that goes when this ends, until it is kept.
+// A folder of files, made by others, that goes when this ends, until it is kept, and `lock` with
+// it.
 class TemporaryFolder {
  public:
-  explicit TemporaryFolder(std::filesystem::path folder);
+  explicit TemporaryFolder(std::filesystem::path folder,
+                           std::optional<DirectoryLock>* lock = nullptr);
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
   ~TemporaryFolder();
@@ -70,12 +74,14 @@ class TemporaryFolder {
   friend void remove_temporary_files() noexcept;
 
   std::filesystem::path folder_;
+  std::optional<DirectoryLock>* lock_;
   std::atomic<bool> kept_ = false;
   TemporaryFolder* next_ = nullptr;  // of all there are
 };
 
 // Removes the temporary files of all AtomicFiles that are not committed, and TemporaryFolders that
-// are not kept: for a process that ends without running destructors. Takes no memory.
+// are not kept, and lock files: for a process that ends without running destructors. Takes no
+// memory.
 void remove_temporary_files() noexcept;
 
 // An AtomicFile that is written piece by piece.
@@ -121,10 +127,11 @@ void make_directory(const std::filesystem::path& path);
 // A folder for results, made (see make_directory) and locked before the work that fills it starts,
 // so that one that cannot be made, or in which another process is at work (InUse), is no news at
 // the end. When the scope ends and nothing was put into it, the folders it made are removed: work
-// that fails leaves none behind.
+// that fails leaves none behind. `kind`: whether others may share it.
 class OutputDirectory {
  public:
-  explicit OutputDirectory(const std::filesystem::path& path);
+  explicit OutputDirectory(const std::filesystem::path& path,
+                           DirectoryLock::Kind kind = DirectoryLock::Kind::alone);
   OutputDirectory(const OutputDirectory&) = delete;
   OutputDirectory& operator=(const OutputDirectory&) = delete;
   ~OutputDirectory();
@@ -133,7 +140,7 @@ class OutputDirectory {
   void remove_what_is_empty() noexcept;
 
   std::vector<std::filesystem::path> made_;  // innermost first
-  std::optional<DirectoryLock> lock_;        // held while they are removed
+  std::optional<DirectoryLock> lock_;
 };
 
 }  // namespace ekgine

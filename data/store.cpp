@@ -50,6 +50,7 @@ fs::path record_path(const fs::path& folder, const std::string& record) {
 std::string foreign_file(const fs::path& folder) {
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     std::string name = entry.path().filename().string();
+    if (name == lock_file_name) continue;
     if (name.ends_with(".partial")) name.resize(name.size() - std::strlen(".partial"));
     if (!entry.is_regular_file() ||
         (name != description_name && name != beat_list_name && !name.ends_with(".h5"))) {
@@ -447,9 +448,12 @@ StoreWriter::StoreWriter(const fs::path& folder)
     // Looked for with the other lock held: until then another process may have made it.
     require_store_or_nothing(folder_);
     if (fs::exists(folder_)) old_lock_.emplace(folder_);
-    for (const fs::directory_entry& left : fs::directory_iterator(partial_)) fs::remove(left);
-    temporary_.emplace(partial_);
+    for (const fs::directory_entry& left : fs::directory_iterator(partial_)) {
+      if (left.path().filename() != lock_file_name) fs::remove(left);
+    }
+    temporary_.emplace(partial_, &partial_lock_);
   } catch (...) {
+    partial_lock_.reset();
     ::rmdir(partial_.c_str());
     throw;
   }
@@ -561,21 +565,22 @@ void StoreWriter::commit(const StoreInfo& info) {
   if (info.scalograms) write_file(partial_ / beat_list_name, beat_list());
   write_file(partial_ / description_name, text);
 
+  fs::path old;
   if (old_lock_) {
-    replace_old();
+    old = replace_old();
   } else if (!rename_to_nothing(partial_, folder_)) {
     fail("{}: cannot create: {}", folder_.string(), std::strerror(errno));
   }
   temporary_->keep();
   sync_directory(parent_of(folder_));
-  if (old_lock_) remove_flat_folder(partial_.c_str());  // the old store by now
+  if (old_lock_) remove_flat_folder(old.c_str(), &old_lock_);
 }
 
-void StoreWriter::replace_old() {
+fs::path StoreWriter::replace_old() {
   // The old store and the new change places in one step where the file system can do that, so that
   // there is a whole store at any moment.
   if (::renameat2(AT_FDCWD, partial_.c_str(), AT_FDCWD, folder_.c_str(), RENAME_EXCHANGE) == 0) {
-    return;
+    return partial_;
   }
   fs::path old = folder_;
   old += ".old.partial";
@@ -589,7 +594,7 @@ void StoreWriter::replace_old() {
     ::rename(old.c_str(), folder_.c_str());
     fail("{}: cannot replace: {}", folder_.string(), std::strerror(error));
   }
-  remove_flat_folder(old.c_str());
+  return old;
 }
 
 }  // namespace ekgine

@@ -130,16 +130,16 @@ class StoreWriter {
 
  private:
   void make_locked_partial();
-  // Puts the new store in the place of the old one.
-  void replace_old();
+  // Puts the new store in the place of the old one, and returns where that is now.
+  std::filesystem::path replace_old();
   // metadata.json: an object per beat, a line each, by record name and beat.
   std::string beat_list() const;
 
   std::filesystem::path folder_, partial_;
   // Of partial_, and of a store that is to be replaced: under the other's name it is still locked.
   std::optional<DirectoryLock> partial_lock_, old_lock_;
-  std::optional<TemporaryFolder> temporary_;  // partial_, which goes before it is unlocked
-  std::mutex mutex_;                          // guards labels_ and seals_
+  std::optional<TemporaryFolder> temporary_;                 // partial_
+  std::mutex mutex_;                                         // guards labels_ and seals_
   std::map<std::string, std::vector<std::int32_t>> labels_;  // of the records added
   std::map<std::string, std::string> seals_;                 // of their files
 };

@@ -146,6 +146,21 @@ TEST(TemporaryFolder, GoesUnlessKept) {
   EXPECT_TRUE(fs::exists(kept / "file 00000000000000000007"));
 }
 
+TEST(TemporaryFolder, GoesWithItsLock) {
+  const TemporaryDirectory folder;
+  fill(folder / "a");
+  std::optional<DirectoryLock> lock;
+  lock.emplace(folder / "a");
+  { const TemporaryFolder goes(folder / "a", &lock); }
+  EXPECT_FALSE(lock);
+  EXPECT_FALSE(fs::exists(folder / "a"));
+  // One that a kill has left locked.
+  fill(folder / "b");
+  write_bytes(folder / "b" / lock_file_name, "");
+  { const TemporaryFolder goes(folder / "b"); }
+  EXPECT_FALSE(fs::exists(folder / "b"));
+}
+
 TEST(TemporaryFolder, HoldsOnToFoldersInItAndFollowsNoLink) {
   const TemporaryDirectory folder;
   fill(folder / "victim");
@@ -292,12 +307,13 @@ TEST(OutputDirectory, LocksAndLeavesNothingEmpty) {
   EXPECT_EQ(files_in(folder.path()), 0);
   {
     const OutputDirectory output(folder / "a/b");
-    const int other = ::open((folder / "a/b").c_str(), O_RDONLY);
+    const int other = ::open((folder / "a/b" / lock_file_name).c_str(), O_RDWR);
     EXPECT_EQ(::flock(other, LOCK_EX | LOCK_NB), -1);
     ::close(other);
     write_bytes(folder / "a/b/result", "x");
   }
   EXPECT_TRUE(fs::exists(folder / "a/b/result"));
+  EXPECT_EQ(files_in(folder / "a/b"), 1);
 }
 
 TEST(OutputDirectory, ANameThatIsTooLongIsRefused) {

@@ -571,6 +571,36 @@ TEST_F(StoreFolder, OverwritesWhatAKillLeft) {
   expect_equal(Store(path_).read("100"), records_[0]);
 }
 
+// Lock files are no part of a store, nor do they stay.
+TEST_F(StoreFolder, IsLockedAndLeavesNoLock) {
+  const auto lock_files = [&] {
+    int found = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path())) {
+      found += entry.path().filename() == lock_file_name;
+    }
+    return found;
+  };
+  {
+    StoreWriter writer(path_);
+    EXPECT_EQ(lock_files(), 2) << "of the old store and the new";
+    for (const RecordBeats& record : records_) writer.add(record);
+    writer.commit({"reference", "", "", false, {entry_of(records_[0]), entry_of(records_[1])}});
+    EXPECT_EQ(lock_files(), 1) << "of the new one, by its new name";
+    expect_equal(Store(path_).read("100"), records_[0]);
+  }
+  EXPECT_EQ(lock_files(), 0);
+  // Left by a kill: in the store, and in the one that was being written.
+  fs::create_directory(folder_ / "store.partial");
+  for (const char* name : {"store", "store.partial"}) {
+    write_bytes(folder_ / name / lock_file_name, "");
+  }
+  expect_equal(Store(path_).read("100"), records_[0]);
+  { const StoreWriter given_up(path_); }
+  EXPECT_FALSE(fs::exists(folder_ / "store.partial"));
+  expect_equal(Store(path_).read("100"), records_[0]);
+  EXPECT_EQ(lock_files(), 0);
+}
+
 TEST_F(StoreFolder, NeverReplacesWhatIsNoStore) {
   write_bytes(path_ / "notes.txt", "mine");
   EXPECT_ERROR(StoreWriter{path_},

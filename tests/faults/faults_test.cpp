@@ -124,6 +124,24 @@ TEST_P(Faults, EndInOneLineAndNothingDamaged) {
   }
 }
 
+// As on a file system that has none.
+TEST_P(Faults, WithoutLocksNothingIsWritten) {
+  const Workbench bench(GetParam());
+  bench.reset();
+  const Tree before = bench.written();
+  const ProcessResult result =
+      bench.start({{"LD_PRELOAD", EKGINE_FAULT_LIBRARY}, {"EKGINE_FAULT", "flock:1+"}}).wait();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.err,
+              ::testing::MatchesRegex("ekgine: [^\n]*out/x[^\n]*: cannot lock: No locks available; "
+                                      "choose a place on a file system with locks\n"));
+  Tree after = bench.written();
+  after.erase("x");  // the folder of a study, which is made first
+  Tree expected = before;
+  expected.erase("x");
+  EXPECT_TRUE(after == expected);
+}
+
 INSTANTIATE_TEST_SUITE_P(Commands, Faults, ::testing::ValuesIn(writing_commands()),
                          [](const auto& tested) { return tested.param.name; });
 

@@ -15,12 +15,13 @@ namespace ekgine::testing {
 // A process that holds the lock until it is killed.
 class LockHolder {
  public:
-  explicit LockHolder(const std::filesystem::path& folder) {
+  explicit LockHolder(const std::filesystem::path& folder,
+                      DirectoryLock::Kind kind = DirectoryLock::Kind::alone) {
     int ready[2];
     EXPECT_EQ(pipe(ready), 0);
     child_ = fork();
     if (child_ == 0) {
-      const DirectoryLock lock(folder);
+      const DirectoryLock lock(folder, DirectoryLock::Wanted::now, kind);
       [[maybe_unused]] const auto written = write(ready[1], "x", 1);
       for (;;) pause();
     }
