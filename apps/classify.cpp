@@ -44,9 +44,15 @@ struct ClassifyArguments {
   std::string database, output, weights, lead;
   std::string annotator = "ekg", label_map = "ec57";
   double rate = 0;
-  bool invert = false, keep_going = false;
+  bool invert = false, keep_going = false, json_lines = false;
+  std::optional<Shard> shard;
   PrecisionChoice precision = PrecisionChoice::f32;
 };
+
+// Parts share the folder; else it is one process's.
+DirectoryLock::Kind sharing(const ClassifyArguments& o) {
+  return o.shard ? DirectoryLock::Kind::shared : DirectoryLock::Kind::alone;
+}
 
 // A recording to classify, and what its files are called below --output.
 struct ClassifyItem {
@@ -124,7 +130,7 @@ std::vector<ClassifyItem> items_of(const ClassifyArguments& o) {
           item.name);
     }
   }
-  return items;
+  return o.shard ? part_of(items, *o.shard) : items;
 }
 
 ModelWeights read_weights(const ClassifyArguments& o, const std::string& path) {
@@ -188,6 +194,9 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
                           const UsedWeights& weights, BeatClassifier& classifier,
                           const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const ResultFiles files(o.output, item.name, o.annotator);
+  // Of a recording that several processes were told to do one does it.
+  const OutputDirectory folder(files.annotations().parent_path(), sharing(o));
+  const AtomicFile place(files.annotations());
   check_annotator(o, item, files);
   const bool features = classifier.config().input() == BeatUnit::features;
   LeadSignal signal = read_signal(o, item, features);
@@ -232,6 +241,20 @@ std::string line_of(const ordered_json& result) {
   return line + (result.at("done_already").get<bool>() ? " (done already)" : "");
 }
 
+// A line of --json-lines: what became of a recording. `status`: done, skipped or failed.
+void print_status(const ClassifyArguments& o, const ClassifyItem& item, const char* status,
+                  double seconds, const ordered_json& more) {
+  if (!o.json_lines) return;
+  ordered_json line = {{"record", item.name}, {"status", status}};
+  line.update(more);
+  line["seconds"] = seconds;
+  print_json(line);
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
 struct ClassifySummary {
   ordered_json records = ordered_json::array(), failed = ordered_json::array();
 };
@@ -248,15 +271,23 @@ ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<Class
       if (!progress) progress = std::make_unique<Progress>("classify", "beats", total);
       progress->update(done);
     };
+    const auto start = std::chrono::steady_clock::now();
+    ordered_json result;
     try {
-      summary.records.push_back(classify_one(o, items[i], weights, classifier, update));
-      if (progress) progress->finish();
-      if (!o.common.json) say(o.common, line_of(summary.records.back()));
+      result = classify_one(o, items[i], weights, classifier, update);
     } catch (const Error& error) {
+      print_status(o, items[i], "failed", seconds_since(start), {{"error", error.what()}});
       if (!o.keep_going) throw;
       print_message(fmt::format("ekgine: {}", text_with_flags(error)));
       summary.failed.push_back({{"record", items[i].name}, {"error", error.what()}});
+      continue;
     }
+    if (progress) progress->finish();
+    print_status(o, items[i], result.at("done_already").get<bool>() ? "skipped" : "done",
+                 seconds_since(start),
+                 {{"beats", result.at("beats")}, {"annotations", result.at("annotations")}});
+    if (!o.common.json && !o.json_lines) say(o.common, line_of(result));
+    summary.records.push_back(std::move(result));
   }
   return summary;
 }
@@ -274,15 +305,19 @@ void run(ClassifyArguments& o) {
                          .facts = read_model_facts(read, weights)};
   BeatClassifier classifier(std::move(read), weights, o.common.device, o.precision,
                             [&o](const std::string& text) { say(o.common, text); });
-  const OutputDirectory output(o.output);
+  const OutputDirectory output(o.output, sharing(o));
   const ClassifySummary summary = classify_all(o, items, used, classifier);
   if (o.common.json) {
     print_json({{"weights", weights},
                 {"output", o.output},
                 {"records", summary.records},
                 {"failed", summary.failed},
-                {"seconds",
-                 std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()}});
+                {"seconds", seconds_since(start)}});
+  }
+  if (items.empty()) {
+    say(o.common,
+        fmt::format("no recording is left for part {} of {}", o.shard->number, o.shard->of));
+    return;
   }
   if (summary.records.empty()) fail("none of {} recordings could be classified", items.size());
   if (!summary.failed.empty()) {
@@ -307,8 +342,11 @@ void add_classify(CLI::App& program) {
   command->add_option("recordings", o->paths,
                       "Records (100 or 100.hea), files of EDF, BDF or CSV, or folders");
   CLI::Option* database = command->add_option("--database", o->database, "Folder of records");
-  add_records_option(*command, "--records", o->records, "Only these of its records: 100,101,...")
+  add_listed_records_option(*command, o->records, "Only these of its records: 100,101,...")
       ->needs(database);
+  add_shard_option(*command, o->shard,
+                   "K/N: only the K-th of N parts of the recordings, K from 1; the other parts may "
+                   "be done at the same time, into the same folder");
   command->add_option("--output", o->output, "Folder for the results")->required();
   command->add_option("--weights", o->weights,
                       "A .safetensors file [the one that comes with ekgine]");
@@ -331,8 +369,12 @@ void add_classify(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--keep-going", o->keep_going,
                     "A recording that cannot be classified is one line, and the others are done");
+  CLI::Option* lines = command->add_flag(
+      "--json-lines", o->json_lines,
+      "Print a JSON object on stdout for each recording, in a line of its own, as it is done");
   add_option(*command, precision_option, o->precision);
   add_common_options(*command, o->common);
+  lines->excludes(command->get_option("--json"));
   command->callback([o] { run(*o); });
 }
 

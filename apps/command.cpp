@@ -2,20 +2,57 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 
 #include "apps/option_flags.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/interrupt.h"
 #include "base/option_error.h"
 #include "base/suggestion.h"
 #include "data/splits.h"
+#include "data/text_lines.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/threads.h"
 
 namespace ekgine {
+
+namespace {
+
+// All of standard input, which ends.
+std::string read_stdin() {
+  constexpr std::size_t most = std::size_t{1} << 24;
+  std::string text;
+  std::array<char, 4096> piece{};
+  for (;;) {
+    const ssize_t n = ::read(STDIN_FILENO, piece.data(), piece.size());
+    if (n == 0) return text;
+    if (n < 0 && errno != EINTR) fail("stdin: cannot read names: {}", std::strerror(errno));
+    throw_if_interrupted();
+    if (n > 0) text.append(piece.data(), static_cast<std::size_t>(n));
+    if (text.size() > most) fail("stdin: has more than {} bytes, expected names", most);
+  }
+}
+
+// Separated by commas. Lines without a name are left out.
+std::string names_on_stdin() {
+  const std::string text = read_stdin();
+  std::string names;
+  for (const TextLine& line : text_lines(text)) {
+    names += names.empty() ? "" : ",";
+    names += line.text;
+  }
+  if (names.empty()) fail("stdin: has no names of records (--records -)");
+  return names;
+}
+
+}  // namespace
 
 void add_common_options(CLI::App& command, CommonOptions& common) {
   command.add_flag("--json", common.json, "Print the result as one JSON object on stdout");
@@ -33,6 +70,38 @@ CLI::Option* add_records_option(CLI::App& command, const std::string& name,
       [&records, name](const std::string& list) {
         try {
           records = parse_records(list, name);
+        } catch (const Error& error) {
+          fail_usage("{}", error.what());
+        }
+      },
+      description);
+}
+
+CLI::Option* add_listed_records_option(CLI::App& command, std::vector<std::string>& records,
+                                       const std::string& description) {
+  const char* name = "--records";
+  return command.add_option_function<std::string>(
+      name,
+      [&records, name](const std::string& list) {
+        // What cannot be read is an error, not wrong usage.
+        const std::string names = list == "-" ? names_on_stdin() : list;
+        try {
+          records = parse_records(names, name);
+        } catch (const Error& error) {
+          fail_usage("{}", error.what());
+        }
+      },
+      description + "; - reads names from standard input, one a line");
+}
+
+CLI::Option* add_shard_option(CLI::App& command, std::optional<Shard>& shard,
+                              const std::string& description) {
+  const char* name = "--shard";
+  return command.add_option_function<std::string>(
+      name,
+      [&shard, name](const std::string& text) {
+        try {
+          shard = parse_shard(text, name);
         } catch (const Error& error) {
           fail_usage("{}", error.what());
         }

@@ -6,12 +6,14 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "base/shard.h"
 #include "data/beats.h"
 #include "engine/device.h"
 
@@ -32,6 +34,15 @@ void add_common_options(CLI::App& command, CommonOptions& common);
 // wrong usage.
 CLI::Option* add_records_option(CLI::App& command, const std::string& name,
                                 std::vector<std::string>& records, const std::string& description);
+
+// Adds --records to a subcommand: the same, or "-" for names on standard input, one or several
+// separated by commas on a line. Errors also: none there, more than 16 MiB of them.
+CLI::Option* add_listed_records_option(CLI::App& command, std::vector<std::string>& records,
+                                       const std::string& description);
+
+// Adds --shard K/N to a subcommand. Other text is wrong usage.
+CLI::Option* add_shard_option(CLI::App& command, std::optional<Shard>& shard,
+                              const std::string& description);
 
 // Adds the options that say what is read of a database's records, and returns them.
 std::vector<CLI::Option*> add_beat_options(CLI::App& command, BeatOptions& beats);

@@ -125,7 +125,7 @@ void add_download(CLI::App& program) {
       "Fetch from this https, http or file URL: a folder with SHA256SUMS.txt, or "
       "one laid out as https://physionet.org/files/. USER:PASSWORD@ before its host is "
       "told to that host alone");
-  add_records_option(*command, "--records", d.records, "Only these records: 100,101,...");
+  add_listed_records_option(*command, d.records, "Only these records: 100,101,...");
   command->add_flag("--all-files", d.all_files,
                     "Fetch every file that SHA256SUMS.txt lists, not only those of the records");
   add_common_options(*command, o->common);

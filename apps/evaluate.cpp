@@ -299,7 +299,7 @@ void add_evaluate(CLI::App& program) {
   more->needs(data);
   add_database_options(*command, *o);
   CLI::Option* records =
-      add_records_option(*command, "--records", o->records, "Records to evaluate: 228,207,...");
+      add_listed_records_option(*command, o->records, "Records to evaluate: 228,207,...");
   CLI::Option* splits =
       command
           ->add_option("--splits", o->split.file, "Take the test records of a splits file instead")

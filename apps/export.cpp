@@ -98,8 +98,8 @@ void add_export(CLI::App& program) {
           ->group(sequences)
           ->needs(data);
   data->needs(tfrecord);
-  add_records_option(*command, "--records", o->tfrecord.records,
-                     "Only these records: 100,101,... [all of the store]")
+  add_listed_records_option(*command, o->tfrecord.records,
+                            "Only these records: 100,101,... [all of the store]")
       ->group(sequences)
       ->needs(tfrecord);
   command

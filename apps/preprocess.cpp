@@ -127,8 +127,7 @@ void add_preprocess(CLI::App& program) {
       ->add_option("--output", o->preprocess.output, "Folder of the store; one there is replaced")
       ->required();
   add_beat_options(*command, o->preprocess.beats);
-  add_records_option(*command, "--records", o->preprocess.records,
-                     "Only these records: 100,101,...");
+  add_listed_records_option(*command, o->preprocess.records, "Only these records: 100,101,...");
   command
       ->add_option("--label-map", o->preprocess.label_map,
                    "Classes of the annotation symbols: reference, ec57 or dechazal")

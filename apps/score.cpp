@@ -370,8 +370,8 @@ void add_score(CLI::App& program) {
   add_annotator(*command, "--test", "The annotator that is tested", o->annotators.test)->required();
   command->add_option("--test-database", o->test_database,
                       "Folder of the tested annotator's files [--database]");
-  add_records_option(*command, "--records", o->records,
-                     "Only these records: 100,101,... [all that both annotators have]");
+  add_listed_records_option(*command, o->records,
+                            "Only these records: 100,101,... [all that both annotators have]");
   add_protocol_option(*command, o->protocol,
                       "Take the test records of published comparisons: ds1ds2 is de Chazal's DS2");
   add_time(*command, "--start", "Score from this time on: SECONDS, M:SS or H:MM:SS",

@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <memory>
 
 #include "base/sha256.h"
 #include "model/weights.h"
 #include "tests/apps/program.h"
+#include "tests/support/lock_holder.h"
 
 namespace ekgine::testing {
 namespace {
@@ -258,6 +260,130 @@ TEST_F(Classify, GoesOnAfterAFileThatCannotBeOpened) {
       classify({"--database", ecgs_, "--records", "none,a", "--keep-going", "--json", "--quiet"})));
   EXPECT_EQ(named.at("failed").at(0).at("record"), "none");
   EXPECT_EQ(named.at("records").at(0).at("record"), "a");
+}
+
+// Parts of five recordings, at the same time and into one folder, one of whose processes another
+// was killed as; then again.
+TEST_F(Classify, PartsMakeTheWhole) {
+  for (const char* name : {"c", "d"}) write_wfdb_record(ecgs_, ecg(name, 128));
+  fs::create_directory(path("ecgs/p1"));
+  write_wfdb_record(path("ecgs/p1"), ecg("e", 200));
+  const Arguments all = classify({"--database", ecgs_, "--records", "a,b,p1/e,c,d", "--quiet"});
+  expect_success(ekgine(all));
+  fs::create_directories(path("parts/p1"));
+  for (const char* left : {"parts/.ekgine.lock", "parts/p1/.ekgine.lock", "parts/a.ekg.partial",
+                           "parts/p1/e.ekg.json.partial"}) {
+    write_bytes(path(left), "");
+  }
+  for (const bool again : {false, true}) {
+    std::vector<std::unique_ptr<Process>> parts;
+    for (const char* part : {"1/3", "2/3", "3/3"}) {
+      parts.push_back(std::make_unique<Process>(
+          EKGINE_PROGRAM,
+          all + Arguments{"--output", path("parts"), "--shard", part, "--json-lines"}));
+    }
+    std::vector<std::string> records;
+    for (const auto& part : parts) {
+      const ProcessResult result = part->wait();
+      expect_success(result);
+      std::istringstream lines(result.out);
+      for (std::string line; std::getline(lines, line);) {
+        const auto status = nlohmann::json::parse(line);
+        records.push_back(status.at("record"));
+        EXPECT_EQ(status.at("status"), again ? "skipped" : "done") << line;
+      }
+    }
+    EXPECT_THAT(records, UnorderedElementsAre("a", "b", "p1/e", "c", "d"));
+    EXPECT_EQ(content_of(path("parts")), content_of(path("out")));
+    for (const std::string& name : content_of(path("out"))) {
+      if (fs::is_regular_file(path("out/" + name))) {
+        EXPECT_EQ(read("parts/" + name), read("out/" + name)) << name;
+      }
+    }
+  }
+}
+
+TEST_F(Classify, APartDoesNoMoreThanItself) {
+  expect_success(ekgine(classify({ecgs_, "--shard", "2/2", "--quiet"})));
+  EXPECT_THAT(content_of(path("out")),
+              ElementsAre("b.ekg", "b.ekg.csv", "b.ekg.html", "b.ekg.json"));
+  const ProcessResult none = ekgine(classify({ecgs_, "--shard", "3/3", "--output", path("none")}));
+  expect_success(none);
+  EXPECT_THAT(none.err, HasSubstr("no recording is left for part 3 of 3\n"));
+  EXPECT_FALSE(fs::exists(path("none")));
+  for (const char* part : {"0/2", "3/2", "1/0", "1", "a/2", "1/b", "-1/2", ""}) {
+    expect_one_line(ekgine(classify({ecgs_, "--shard", part, "--output", path("none")})), 2,
+                    "is no part of a list, expected K/N with 1 <= K <= N");
+  }
+  EXPECT_FALSE(fs::exists(path("none")));
+}
+
+TEST_F(Classify, PartsShareAFolderAndNobodyElseDoes) {
+  fs::create_directory(path("out"));
+  const std::string in_use = "out: another process is at work there";
+  const Arguments whole = classify({ecgs_, "--quiet"}), part = whole + Arguments{"--shard", "1/1"};
+  {
+    LockHolder other(path("out"));
+    expect_one_line(ekgine(whole), 1, in_use);
+    expect_one_line(ekgine(part), 1, in_use);
+  }
+  LockHolder other(path("out"), DirectoryLock::Kind::shared);
+  expect_one_line(ekgine(whole), 1, in_use);
+  {
+    // A process that was told to do the same.
+    const AtomicFile place(path("out/a.ekg"));
+    expect_one_line(ekgine(part), 1, "out/a.ekg: another process is at work there");
+    const ProcessResult result = ekgine(part + Arguments{"--keep-going", "--json-lines"});
+    EXPECT_EQ(result.status, 0);
+    std::istringstream lines(result.out);
+    std::string a, b;
+    std::getline(lines, a);
+    std::getline(lines, b);
+    EXPECT_EQ(nlohmann::json::parse(a).at("status"), "failed");
+    EXPECT_THAT(nlohmann::json::parse(a).at("error"), HasSubstr("another process is at work"));
+    EXPECT_EQ(nlohmann::json::parse(b).at("status"), "done");
+    EXPECT_EQ(nlohmann::json::parse(b).at("record"), "b");
+  }
+  expect_success(ekgine(part));
+  EXPECT_TRUE(fs::exists(path("out/a.ekg")));
+}
+
+// The program with a text on its standard input.
+ProcessResult ekgine_reading(const std::string& file, const Arguments& arguments) {
+  Process process(
+      "/bin/sh",
+      Arguments{"-c", "exec \"$0\" \"$@\" < '" + file + "'", EKGINE_PROGRAM} + arguments);
+  return process.wait();
+}
+
+TEST_F(Classify, TakesNamesFromStandardInput) {
+  const Arguments command = classify({"--database", ecgs_, "--records", "-", "--quiet", "--json"});
+  const auto records = [&](const std::string& text) {
+    write_bytes(path("names"), text);
+    std::vector<std::string> names;
+    const auto json = json_of(ekgine_reading(path("names"), command));
+    for (const auto& record : json.at("records")) {
+      names.push_back(record.at("record"));
+    }
+    return names;
+  };
+  EXPECT_THAT(records("b\na\n"), ElementsAre("b", "a"));
+  EXPECT_THAT(records("\n  b , a\r\n\n"), ElementsAre("b", "a"));
+  EXPECT_THAT(records("a"), ElementsAre("a"));
+  const auto fails = [&](const std::string& text, int status, const std::string& expected) {
+    write_bytes(path("names"), text);
+    expect_one_line(ekgine_reading(path("names"), command), status, expected);
+  };
+  fails("", 1, "stdin: has no names of records");
+  fails("\n \n", 1, "stdin: has no names of records");
+  fails("a\nb\na\n", 2, "--records: record a is named twice");
+  fails("a,,b\n", 2, "--records: found an empty record name");
+  fails("../a\n", 1, "--records");
+  write_bytes(path("names"), "");
+  fs::resize_file(path("names"), (std::uintmax_t{1} << 24) + 1);
+  expect_one_line(ekgine_reading(path("names"), command), 1, "stdin: has more than 16777216 bytes");
+  expect_one_line(ekgine_reading(path("."), command), 1,
+                  "stdin: cannot read names: Is a directory");
 }
 
 TEST_F(Classify, SaysWhatIsWrong) {

@@ -115,6 +115,11 @@ const std::vector<Command>& writing_commands() {
                  "reference", "--output", "out/x"} +
            plain,
        ""},
+      {"classify_part",
+       Arguments{"classify", "ecgs/ecg", "--weights", "run/model.safetensors", "--label-map",
+                 "reference", "--shard", "1/1", "--output", "out/x"} +
+           plain,
+       ""},
       {"convert", Arguments{"convert", "run/model.safetensors", "out/x.keras"} + plain, ""},
       {"convert_to_onnx", Arguments{"convert", "run/model.safetensors", "out/x.onnx"} + plain, ""},
       {"convert_back", Arguments{"convert", "model.keras", "out/x.safetensors"} + plain, ""},
