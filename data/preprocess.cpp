@@ -1,5 +1,7 @@
 #include "data/preprocess.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -8,11 +10,14 @@
 #include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/json_file.h"
 #include "base/option_error.h"
 #include "base/record_name.h"
 #include "data/beat_unit.h"
 #include "data/moments.h"
 #include "data/scalogram.h"
+#include "data/store_parts.h"
 #include "data/text_lines.h"
 #include "data/workers.h"
 
@@ -59,10 +64,6 @@ std::vector<std::string> take_unannotated(const fs::path& database, const std::s
   return unannotated;
 }
 
-struct LeftOut {
-  std::int64_t unmeasured = 0, repeated = 0, missed = 0, extra = 0;  // as in RecordBeats
-};
-
 void tell(const std::string& record, const LeftOut& left_out) {
   if (left_out.unmeasured > 0) {
     notice(fmt::format("record {}: {} beats are left out, with samples that were not measured",
@@ -83,6 +84,70 @@ std::optional<Moments> usual_moments(const Cpu& cpu, RecordBeats record) {
     return {};
   }
   return record_moments(cpu, record.beats);
+}
+
+// Those to cut; `unannotated` gets the ones that are left out.
+std::vector<std::string> names_of(const PreprocessOptions& options,
+                                  std::vector<std::string>& unannotated) {
+  std::vector<std::string> names = chosen_records(options.database, options.records);
+  if (options.records.empty()) {
+    unannotated = take_unannotated(options.database, options.beats.annotator, names);
+  }
+  return names;
+}
+
+// What a store says of itself, without its records.
+StoreInfo info_of(const PreprocessOptions& options) {
+  StoreInfo info;
+  info.label_map = label_map(options.label_map).name();
+  info.source = options.database.string();
+  info.tool = options.tool;
+  info.marks = options.beats.marks;
+  info.inverted = options.beats.invert;
+  info.scalograms = options.scalograms;
+  return info;
+}
+
+// Of all that decides what is made of a record.
+std::string inputs_of(const PreprocessOptions& options, const std::string& name) {
+  const StoreInfo info = info_of(options);
+  const BeatOptions& beats = options.beats;
+  return record_inputs(options.database, name, beats.annotator,
+                       json_text({info.label_map, info.source, info.tool, choice_name(beats.marks),
+                                  beats.lead, beats.invert, beats.annotator, info.scalograms}));
+}
+
+void add_record(StoreWriter& writer, const PreprocessOptions& options, const RecordBeats& record,
+                const Cpu& cpu) {
+  std::vector<float> scalograms;
+  if (options.scalograms) {
+    scalograms.resize(static_cast<std::size_t>(record.size() * scalogram_size));
+    compute_scalograms(cpu, record.beats, scalograms);
+  }
+  writer.add(record, scalograms, usual_moments(cpu, record));
+}
+
+StoreRecord entry_of(const RecordBeats& record) {
+  StoreRecord entry;
+  entry.name = record.name;
+  for (const std::int32_t label : record.labels) ++entry.counts[static_cast<std::size_t>(label)];
+  return entry;
+}
+
+LeftOut left_out_of(const RecordBeats& record) {
+  return {record.unmeasured, record.repeated, record.missed, record.extra};
+}
+
+void add_left_out(PreprocessSummary& summary, const LeftOut& left_out) {
+  summary.unmeasured += left_out.unmeasured;
+  summary.repeated += left_out.repeated;
+  summary.missed += left_out.missed;
+  summary.extra += left_out.extra;
+}
+
+void add_source(PreprocessSummary& summary, const RecordBeats& record) {
+  ++summary.leads[record.lead];
+  ++summary.frequencies[record.frequency];
 }
 
 }  // namespace
@@ -119,18 +184,8 @@ std::vector<std::string> database_records(const fs::path& database) {
 PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessProgress& progress) {
   const LabelMap& map = label_map(options.label_map);
   PreprocessSummary summary;
-  std::vector<std::string> names = chosen_records(options.database, options.records);
-  if (options.records.empty()) {
-    summary.unannotated = take_unannotated(options.database, options.beats.annotator, names);
-  }
-
-  StoreInfo& info = summary.store;
-  info.label_map = map.name();
-  info.source = options.database.string();
-  info.tool = options.tool;
-  info.marks = options.beats.marks;
-  info.inverted = options.beats.invert;
-  info.scalograms = options.scalograms;
+  const std::vector<std::string> names = names_of(options, summary.unannotated);
+  StoreInfo& info = summary.store = info_of(options);
   info.records.resize(names.size());
 
   StoreWriter writer(options.output);
@@ -140,31 +195,108 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
     const auto at = static_cast<std::size_t>(i);
     const RecordBeats record = read_record_beats(options.database, names[at], map, options.beats);
-    std::vector<float> scalograms;
-    if (options.scalograms) {
-      scalograms.resize(static_cast<std::size_t>(record.size() * scalogram_size));
-      compute_scalograms(cpu, record.beats, scalograms);
-    }
-    writer.add(record, scalograms, usual_moments(cpu, record));
-    left_out[at] = {record.unmeasured, record.repeated, record.missed, record.extra};
-    info.records[at].name = record.name;
-    for (const std::int32_t label : record.labels) {
-      ++info.records[at].counts[static_cast<std::size_t>(label)];
-    }
+    add_record(writer, options, record, cpu);
+    left_out[at] = left_out_of(record);
+    info.records[at] = entry_of(record);
     const std::lock_guard lock(mutex);
-    ++summary.leads[record.lead];
-    ++summary.frequencies[record.frequency];
+    add_source(summary, record);
     ++done;
     if (progress) progress(done, std::ssize(names));
   });
   writer.commit(info);
   for (std::size_t i = 0; i < names.size(); ++i) {
     tell(names[i], left_out[i]);
-    summary.unmeasured += left_out[i].unmeasured;
-    summary.repeated += left_out[i].repeated;
-    summary.missed += left_out[i].missed;
-    summary.extra += left_out[i].extra;
+    add_left_out(summary, left_out[i]);
   }
+  return summary;
+}
+
+PartSummary preprocess_part(const PreprocessOptions& options, const Shard& shard, bool keep_going,
+                            const PreprocessProgress& progress) {
+  const LabelMap& map = label_map(options.label_map);
+  std::vector<std::string> unannotated;
+  const std::vector<std::string> names = part_of(names_of(options, unannotated), shard);
+  const StoreParts parts(options.output);
+  const OutputDirectory folder(parts.folder(), DirectoryLock::Kind::shared);
+  PartSummary summary;
+  summary.records = std::ssize(names);
+  std::vector<LeftOut> left_out(names.size());
+  std::mutex mutex;  // guards done and the summary, and serialises progress
+  std::int64_t done = 0;
+  const auto do_record = [&](std::size_t at, const Cpu& cpu) {
+    const std::string& name = names[at];
+    StoreWriter writer(parts.store_of(name));  // of several that were told to do it one does
+    const std::string inputs = inputs_of(options, name);
+    if (parts.done(name, inputs)) {
+      const std::lock_guard lock(mutex);
+      ++summary.done_already;
+      return;
+    }
+    parts.begin(name);
+    const RecordBeats record = read_record_beats(options.database, name, map, options.beats);
+    add_record(writer, options, record, cpu);
+    StoreInfo info = info_of(options);
+    info.records.push_back(entry_of(record));
+    writer.commit(info);
+    left_out[at] = left_out_of(record);
+    parts.set_done(name, inputs, left_out[at]);
+  };
+  for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
+    const auto at = static_cast<std::size_t>(i);
+    std::string failure;
+    try {
+      do_record(at, cpu);
+    } catch (const Error& error) {
+      if (!keep_going) throw;
+      failure = error.what();
+    }
+    const std::lock_guard lock(mutex);
+    if (!failure.empty()) {
+      summary.failed.push_back(names[at]);
+      notice(failure);
+    }
+    ++done;
+    if (progress) progress(done, std::ssize(names));
+  });
+  for (std::size_t i = 0; i < names.size(); ++i) tell(names[i], left_out[i]);
+  return summary;
+}
+
+PreprocessSummary merge_parts(const PreprocessOptions& options) {
+  PreprocessSummary summary;
+  const std::vector<std::string> names = names_of(options, summary.unannotated);
+  const StoreParts parts(options.output);
+  if (!fs::is_directory(parts.folder())) {
+    fail("{}: does not exist: no part was made of {}", parts.folder().string(),
+         options.output.string());
+  }
+  std::optional<DirectoryLock> lock;
+  lock.emplace(parts.folder());
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    if (const auto left_out = parts.done(name, inputs_of(options, name))) {
+      add_left_out(summary, *left_out);
+    } else {
+      missing.push_back(name);
+    }
+  }
+  if (!missing.empty()) {
+    fail("{}: {} of {} records are not done, or of other files or options: {}",
+         parts.folder().string(), missing.size(), names.size(), fmt::join(missing, ", "));
+  }
+  summary.store = info_of(options);
+  StoreWriter writer(options.output);
+  for (const std::string& name : names) {
+    throw_if_interrupted();
+    const Store part(parts.store_of(name));
+    writer.add_from(part, name);
+    add_source(summary, part.read(name));
+    summary.store.records.push_back(part.info().records.front());
+  }
+  writer.commit(summary.store);
+  parts.remove(names);
+  lock.reset();
+  ::rmdir(parts.folder().c_str());  // stays where another list of records has parts there
   return summary;
 }
 
@@ -178,9 +310,7 @@ std::vector<RecordBeats> cut_records(const fs::path& database,
     record = read_record_beats(database, names[static_cast<std::size_t>(i)], map, options);
     measure_in(unit, record);
   });
-  for (const RecordBeats& record : cut) {
-    tell(record.name, {record.unmeasured, record.repeated, record.missed, record.extra});
-  }
+  for (const RecordBeats& record : cut) tell(record.name, left_out_of(record));
   return cut;
 }
 

@@ -376,9 +376,13 @@ std::vector<RecordBeats> Store::read_all(const std::vector<std::string>& records
   return all;
 }
 
+fs::path Store::path_of(const std::string& record) const {
+  return record_path(folder_, record);
+}
+
 std::int64_t Store::file_bytes(const std::string& record) const {
   std::error_code error;
-  const std::uintmax_t bytes = fs::file_size(record_path(folder_, record), error);
+  const std::uintmax_t bytes = fs::file_size(path_of(record), error);
   return error ? 0 : static_cast<std::int64_t>(bytes);
 }
 
@@ -518,6 +522,14 @@ void StoreWriter::add(const RecordBeats& record, const std::vector<float>& scalo
   const std::lock_guard lock(mutex_);
   labels_[record.name] = record.labels;
   seals_[record.name] = file.seal();
+}
+
+void StoreWriter::add_from(const Store& other, const std::string& record) {
+  std::vector<std::int32_t> labels = other.read_labels(record);  // and compares the seal
+  write_file(record_path(partial_, record), read_file(other.path_of(record)));
+  const std::lock_guard lock(mutex_);
+  labels_[record] = std::move(labels);
+  seals_[record] = other.find({record}).front().seal;
 }
 
 std::string StoreWriter::beat_list() const {

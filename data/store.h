@@ -80,6 +80,8 @@ class Store {
   using Take = std::function<void(RecordBeats&&, const std::optional<Moments>&)>;
   void read_all(const std::vector<std::string>& records, const Take& take) const;
   std::vector<RecordBeats> read_all(const std::vector<std::string>& records) const;
+  // Where the record's file is.
+  std::filesystem::path path_of(const std::string& record) const;
   // Size of the record's file; 0 where there is none.
   std::int64_t file_bytes(const std::string& record) const;
 
@@ -124,6 +126,9 @@ class StoreWriter {
   // BeatUnit::deviation. Any thread may call. Errors: the record's beats are not in mV.
   void add(const RecordBeats& record, const std::vector<float>& scalograms = {},
            const std::optional<Moments>& deviation_moments = {});
+
+  // Adds the file of a record of another store, with its bytes. Errors: those of reading it.
+  void add_from(const Store& other, const std::string& record);
 
   // Writes store.json, and metadata.json where there are scalograms; puts the store in its place.
   void commit(const StoreInfo& info);

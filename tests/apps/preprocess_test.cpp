@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 
 #include "data/store.h"
 #include "tests/apps/program.h"
+#include "tests/support/lock_holder.h"
 
 namespace ekgine::testing {
 namespace {
@@ -238,6 +240,152 @@ TEST_F(SmallStore, PreprocessLeavesTheOldStoreWhenItFails) {
   EXPECT_EQ(old_store(), before);
   EXPECT_THAT(content_of(folder_.path()),
               ::testing::Each(::testing::Not(::testing::HasSubstr(".partial"))));
+}
+
+// Of records, annotations, leads and sizes: what is written in parts is what is written whole.
+class Parts : public SmallStore {
+ protected:
+  Parts() {
+    fs::create_directory(path("database/p1"));
+    write_wfdb_record(path("database/p1"), random_record("904", 16, "NAVF/N", 4));
+    write_wfdb_record(database_, random_record("905", 12, "NNVFA/", 5));
+  }
+  Arguments making(const std::string& output, const Arguments& more = {}) const {
+    return Arguments{"preprocess", "--database", database_, "--records", "903,901,p1/904,905,902",
+                     "--threads",  "1",          "--quiet", "--output",  path(output)} +
+           more;
+  }
+  void expect_same(const std::string& made, const std::string& expected) const {
+    EXPECT_EQ(content_of(path(made)), content_of(path(expected)));
+    for (const std::string& name : content_of(path(expected))) {
+      EXPECT_TRUE(read(made + "/" + name) == read(expected + "/" + name)) << name;
+    }
+  }
+};
+
+TEST_F(Parts, MakeTheStoreThatIsMadeInOne) {
+  for (const Arguments& options : {Arguments{}, Arguments{"--scalograms", "--lead", "1"},
+                                   Arguments{"--marks", "detected", "--invert"}}) {
+    const ProcessResult whole = ekgine(making("whole", options + Arguments{"--json"}));
+    expect_success(whole);
+    std::vector<std::unique_ptr<Process>> parts;
+    for (const char* part : {"1/3", "2/3", "3/3"}) {
+      parts.push_back(std::make_unique<Process>(
+          EKGINE_PROGRAM, making("parts", options + Arguments{"--shard", part})));
+    }
+    for (const auto& part : parts) expect_success(part->wait());
+    const ProcessResult merged = ekgine(making("parts", options + Arguments{"--merge", "--json"}));
+    expect_success(merged);
+    expect_same("parts", "whole");
+    EXPECT_FALSE(fs::exists(path("parts.parts")));
+    auto said = nlohmann::json::parse(merged.out), expected = nlohmann::json::parse(whole.out);
+    for (auto* json : {&said, &expected}) {
+      json->erase("seconds");
+      json->erase("store");
+    }
+    EXPECT_EQ(said, expected);
+  }
+}
+
+TEST_F(Parts, SayWhatIsMissing) {
+  expect_success(ekgine(making("whole")));
+  expect_one_line(ekgine(making("parts", {"--merge"})), 1,
+                  "parts.parts: does not exist: no part was made of");
+  expect_success(ekgine(making("parts", {"--shard", "1/2"})));
+  EXPECT_FALSE(fs::exists(path("parts")));
+  const std::string missing =
+      "parts.parts: 2 of 5 records are not done, or of other files or "
+      "options: 901, 905\n";
+  expect_one_line(ekgine(making("parts", {"--merge"})), 1, missing);
+  // What a kill leaves.
+  fs::create_directory(path("parts.parts/901%record.partial"));
+  write_bytes(path("parts.parts/901%record.partial/901.h5.partial"), "half a file");
+  write_bytes(path("parts.parts/901%record.partial/.ekgine.lock"), "");
+  write_bytes(path("parts.parts/.ekgine.lock"), "");
+  expect_one_line(ekgine(making("parts", {"--merge"})), 1, missing);
+  expect_success(ekgine(making("parts", {"--shard", "2/2"})));
+  expect_success(ekgine(making("parts", {"--merge"})));
+  expect_same("parts", "whole");
+  EXPECT_FALSE(fs::exists(path("parts.parts")));
+}
+
+TEST_F(Parts, AreDoneOnceForTheSameFilesAndOptions) {
+  const auto done_already = [&](const Arguments& more) {
+    const ProcessResult result =
+        ekgine(making("parts", Arguments{"--shard", "1/2", "--json"} + more));
+    expect_success(result);
+    return nlohmann::json::parse(result.out).at("done_already").get<int>();
+  };
+  EXPECT_EQ(done_already({}), 0);
+  EXPECT_EQ(done_already({}), 3);
+  EXPECT_EQ(done_already({"--threads", "2"}), 3);
+  for (const Arguments& other :
+       {Arguments{"--label-map", "ec57"}, Arguments{"--marks", "detected"},
+        Arguments{"--lead", "1"}, Arguments{"--invert"}, Arguments{"--scalograms"}}) {
+    EXPECT_EQ(done_already(other), 0) << other[0];
+    EXPECT_EQ(done_already(other), 3) << other[0];
+  }
+  EXPECT_EQ(done_already({}), 0);
+  for (const char* file : {"903.hea", "p1/904.dat", "902.atr"}) {
+    std::string bytes = read(std::string("database/") + file);
+    if (fs::path(file).extension() == ".hea") {
+      bytes += "# a comment\n";
+    } else if (fs::path(file).extension() == ".dat") {
+      write_wfdb_record(path("database/p1"), random_record("904", 16, "NAVF/N", 7));
+      bytes = read("database/p1/904.dat");
+    } else {
+      write_wfdb_record(database_, random_record("902", 18, "NNV/FV", 2));
+      bytes = read("database/902.atr");
+    }
+    write_bytes(path(std::string("database/") + file), bytes);
+    EXPECT_EQ(done_already({}), 2) << file;
+    EXPECT_EQ(done_already({}), 3) << file;
+  }
+}
+
+TEST_F(Parts, GoOnAfterARecordThatIsNone) {
+  fs::resize_file(path("database/901.dat"), 100);
+  const Arguments part = making("parts", {"--shard", "2/2"});
+  EXPECT_EQ(ekgine(part).status, 1);
+  const ProcessResult result = ekgine(part + Arguments{"--keep-going", "--json"});
+  expect_success(result);
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json.at("failed"), nlohmann::json::parse(R"(["901"])"));
+  EXPECT_EQ(json.at("records"), 1);
+  EXPECT_TRUE(fs::exists(path("parts.parts/905%record")));
+  EXPECT_FALSE(fs::exists(path("parts.parts/901%record")));
+  const ProcessResult none = ekgine(making("parts", {"--shard", "2/5", "--keep-going"}));
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, ::testing::EndsWith("ekgine: none of 1 records could be done\n"));
+}
+
+TEST_F(Parts, AreOneProcessesEach) {
+  const Arguments part = making("parts", {"--shard", "1/1"}), merge = making("parts", {"--merge"});
+  expect_success(ekgine(part));
+  {
+    LockHolder other(path("parts.parts"), DirectoryLock::Kind::shared);
+    expect_success(ekgine(part));
+    expect_one_line(ekgine(merge), 1, "parts.parts: another process is at work there");
+  }
+  {
+    LockHolder other(path("parts.parts"));
+    expect_one_line(ekgine(part), 1, "parts.parts: another process is at work there");
+  }
+  {
+    LockHolder other(path("parts.parts/901%record"));
+    expect_one_line(ekgine(part), 1, "901%record: another process is at work there");
+  }
+  // Damaged since.
+  std::string file = read("parts.parts/901%record/901.h5");
+  file[file.size() / 2] ^= 1;
+  write_bytes(path("parts.parts/901%record/901.h5"), file);
+  expect_one_line(ekgine(merge), 1, "901%record/901.h5: ");
+  EXPECT_FALSE(fs::exists(path("parts")));
+  for (const char* wrong : {"0/1", "2/1", "x"}) {
+    expect_one_line(ekgine(making("parts", {"--shard", wrong})), 2, "is no part of a list");
+  }
+  expect_one_line(ekgine(merge + Arguments{"--shard", "1/1"}), 2, "--merge");
+  expect_one_line(ekgine(merge + Arguments{"--keep-going"}), 2, "--keep-going requires --shard");
 }
 
 }  // namespace

@@ -82,6 +82,10 @@ const std::vector<Command>& writing_commands() {
        ""},
       {"preprocess_again",
        Arguments{"preprocess", "--database", "database", "--output", "out/x"} + plain, "other"},
+      {"preprocess_part",
+       Arguments{"preprocess", "--database", "database", "--output", "out/x", "--shard", "1/2"} +
+           plain,
+       ""},
       {"train",
        Arguments{"train", "--output", "out/x"} + store + split + tiny,
        "",
