@@ -81,8 +81,10 @@ std::optional<std::pair<Descriptor, bool>> open_lock_file(int folder, const fs::
 
 // Of those that share it the last one removes the file: it alone gets it for itself.
 void remove_lock_file(const Held::Lock& lock) noexcept {
-  if (lock.kind == DirectoryLock::Kind::shared && flock(lock.file.get(), LOCK_EX | LOCK_NB) != 0) {
-    return;
+  const bool shared = lock.kind == DirectoryLock::Kind::shared;
+  // An error may pass; where it stays, so does the file, until somebody locks it again.
+  for (int attempt = 1; shared && flock(lock.file.get(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
+    if (errno == EWOULDBLOCK || attempt == 2) return;
   }
   struct stat info {};
   const int found = fstatat(lock.folder.get(), lock_file_name, &info, AT_SYMLINK_NOFOLLOW);
