@@ -4,6 +4,7 @@
 #include <csignal>
 #include <thread>
 
+#include "base/directory_lock.h"
 #include "base/sha256.h"
 #include "tests/apps/program.h"
 #include "tests/cases/random.h"
@@ -126,6 +127,7 @@ TEST_F(Download, KilledAtRandomMomentsItGoesOn) {
     // Whatever the moment: what has its own name is whole.
     if (!fs::exists(output_)) continue;
     for (const std::string& name : content_of(output_)) {
+      if (name == lock_file_name) continue;  // the killed one's
       const std::string bytes = read_file(fs::path(output_) / name);
       const bool part = name.ends_with(".part");
       if (name.ends_with(".partial")) continue;  // of the list of checksums

@@ -268,7 +268,7 @@ TEST_F(Final, ASecondProcessSaysSoAndStops) {
   fs::create_directory(path("f"));
   const DirectoryLock lock(path("f"));
   expect_one_line(run(final_run("f")), 1, path("f") + ": another process is at work there");
-  EXPECT_THAT(content_of(path("f")), ::testing::IsEmpty());
+  EXPECT_THAT(content_of(path("f")), ::testing::ElementsAre(lock_file_name));
   expect_success(run(training(path("run"))));
   const DirectoryLock other(path("run"));
   expect_one_line(run({"train", "--resume", path("run")}), 1,
