@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/directory_lock.h"
+#include "data/store.h"
 #include "model/weights.h"
 #include "tests/apps/program.h"
 #include "tests/cases/random.h"
