@@ -258,6 +258,7 @@ void run(EvaluateArguments& o) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   std::vector<StoreEvaluation> stores;
+  stores.reserve(more.size());
   for (const FurtherStore& further : more) {
     stores.push_back(evaluate_store(o, further, predictor, facts));
   }
