@@ -40,6 +40,16 @@ std::string read_stdin() {
   }
 }
 
+// What `parse` gives; what it refuses is wrong usage.
+template <class Parse>
+auto or_wrong_usage(const Parse& parse) {
+  try {
+    return parse();
+  } catch (const Error& error) {
+    fail_usage("{}", error.what());
+  }
+}
+
 // Separated by commas. Lines without a name are left out.
 std::string names_on_stdin() {
   const std::string text = read_stdin();
@@ -68,11 +78,7 @@ CLI::Option* add_records_option(CLI::App& command, const std::string& name,
   return command.add_option_function<std::string>(
       name,
       [&records, name](const std::string& list) {
-        try {
-          records = parse_records(list, name);
-        } catch (const Error& error) {
-          fail_usage("{}", error.what());
-        }
+        records = or_wrong_usage([&] { return parse_records(list, name); });
       },
       description);
 }
@@ -85,11 +91,7 @@ CLI::Option* add_listed_records_option(CLI::App& command, std::vector<std::strin
       [&records, name](const std::string& list) {
         // What cannot be read is an error, not wrong usage.
         const std::string names = list == "-" ? names_on_stdin() : list;
-        try {
-          records = parse_records(names, name);
-        } catch (const Error& error) {
-          fail_usage("{}", error.what());
-        }
+        records = or_wrong_usage([&] { return parse_records(names, name); });
       },
       description + "; - reads names from standard input, one a line");
 }
@@ -100,11 +102,7 @@ CLI::Option* add_shard_option(CLI::App& command, std::optional<Shard>& shard,
   return command.add_option_function<std::string>(
       name,
       [&shard, name](const std::string& text) {
-        try {
-          shard = parse_shard(text, name);
-        } catch (const Error& error) {
-          fail_usage("{}", error.what());
-        }
+        shard = or_wrong_usage([&] { return parse_shard(text, name); });
       },
       description);
 }

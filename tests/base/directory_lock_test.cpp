@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -43,24 +44,16 @@ bool others_can_lock(const fs::path& folder, int operation = LOCK_EX) {
   return locked;
 }
 
-// Each takes the place over that another is just leaving, or was killed in.
-TEST(DirectoryLock, OfManyProcessesOneIsInside) {
-  const TemporaryDirectory folder;
-  const fs::path inside = folder / "inside";
-  write_bytes(folder / lock_file_name, "");
+// Six processes at once call `holds` so often; in each it is true and throws nothing.
+void repeat_in_processes(int times, const std::function<bool()>& holds) {
   std::vector<pid_t> children;
   for (int i = 0; i < 6; ++i) {
     const pid_t child = fork();
     if (child == 0) {
       int status = 0;
-      for (int k = 0; k < 2000 && status == 0; ++k) {
+      for (int k = 0; k < times && status == 0; ++k) {
         try {
-          const DirectoryLock lock(folder.path());
-          const int file = open(inside.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
-          if (file < 0) status = 2;
-          close(file);
-          unlink(inside.c_str());
-        } catch (const InUse&) {
+          if (!holds()) status = 2;
         } catch (...) {
           status = 1;
         }
@@ -74,6 +67,24 @@ TEST(DirectoryLock, OfManyProcessesOneIsInside) {
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(status, 0);
   }
+}
+
+// Each takes the place over that another is just leaving, or was killed in.
+TEST(DirectoryLock, OfManyProcessesOneIsInside) {
+  const TemporaryDirectory folder;
+  const fs::path inside = folder / "inside";
+  write_bytes(folder / lock_file_name, "");
+  repeat_in_processes(2000, [&] {
+    try {
+      const DirectoryLock lock(folder.path());
+      const int file = open(inside.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+      close(file);
+      unlink(inside.c_str());
+      return file >= 0;
+    } catch (const InUse&) {
+      return true;
+    }
+  });
   EXPECT_TRUE(fs::is_empty(folder.path()));
 }
 
@@ -102,29 +113,11 @@ TEST(DirectoryLock, IsSharedAmongThoseThatShareIt) {
 // They come and go at once, and none is turned away, nor is anybody alone meanwhile.
 TEST(DirectoryLock, ManyShareIt) {
   const TemporaryDirectory folder;
-  std::vector<pid_t> children;
-  for (int i = 0; i < 6; ++i) {
-    const pid_t child = fork();
-    if (child == 0) {
-      int status = 0;
-      for (int k = 0; k < 500 && status == 0; ++k) {
-        try {
-          const DirectoryLock lock(folder.path(), DirectoryLock::Wanted::now,
-                                   DirectoryLock::Kind::shared);
-          if (others_can_lock(folder.path())) status = 2;
-        } catch (...) {
-          status = 1;
-        }
-      }
-      _exit(status);
-    }
-    children.push_back(child);
-  }
-  for (const pid_t child : children) {
-    int status = -1;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
+  repeat_in_processes(500, [&] {
+    const DirectoryLock lock(folder.path(), DirectoryLock::Wanted::now,
+                             DirectoryLock::Kind::shared);
+    return !others_can_lock(folder.path());
+  });
 }
 
 TEST(DirectoryLock, MovesWithTheDirectory) {
