@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -36,6 +37,12 @@ Calls count_calls(const Workbench& bench) {
   Calls calls;
   std::string kind;
   for (std::int64_t count = 0; lines >> kind >> count;) calls.emplace_back(kind, count);
+  for (const std::string needed : {"write", "fsync", "rename", "open", "flock", "malloc"}) {
+    const auto found = std::find_if(calls.begin(), calls.end(),
+                                    [&](const auto& made) { return made.first == needed; });
+    EXPECT_TRUE(found != calls.end() && found->second > 0)
+        << "no " << needed << ": does the library stand in for it?";
+  }
   return calls;
 }
 
