@@ -20,11 +20,12 @@ Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tenso
                   double epsilon);
 
 struct AddLayerNorm {
-  Tensor sum;  // a + alpha·b
+  Tensor sum;  // a + alpha·dropout(b, rate)
   Tensor y;    // layer_norm(sum)
 };
-// Both in one pass: a, b (...,C), weight (C), bias (C)
-AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b,
+// Both in one pass, with the random bits that dropout() would draw: a, b (...,C), weight (C),
+// bias (C)
+AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b, double rate,
                             const Tensor& weight, const Tensor& bias, double epsilon);
 
 // beats (U,L), in any unit -> scalograms (U,S,L,1) in the same, S scales 1...S; with mean and std

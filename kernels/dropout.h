@@ -8,7 +8,8 @@
 // Element i is kept when word i of random stream `op` of the step (kernels/philox.h) is at least
 // threshold = ⌊rate·2³²⌋, so one Philox block decides four elements:
 //
-//   y[i] = x[i]·factor[i],  factor[i] = 1/(1 − rate) if kept, else 0;  y[i] = 0 even for x[i] = NaN
+//   y[i] = x[i]·factor[i],  factor[i] = times/(1 − rate) if kept, else 0;  y[i] = 0 even for x[i] =
+//   NaN
 //
 // Backward is the same map: dx = dropout(dy) with the same rate and stream, in the same step.
 // Nothing is saved.
@@ -28,9 +29,10 @@ namespace ekgine::kernels {
 struct Dropout {
   double rate = 0;       // in [0, 1)
   std::uint32_t op = 0;  // its random stream
+  double times = 1;      // what is kept is multiplied by this as well
 
   constexpr std::uint32_t threshold() const { return static_cast<std::uint32_t>(rate * 0x1p32); }
-  constexpr double scale() const { return 1 / (1 - rate); }
+  constexpr double scale() const { return times / (1 - rate); }
 };
 
 // factor[0...count) for the elements first, first + 1, ...

@@ -1,5 +1,7 @@
 #include "kernels/layer_norm.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace ekgine::kernels {
@@ -44,13 +46,30 @@ void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, con
 }
 
 template <class T>
-void add_layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* a, T alpha,
-                            const T* b, const T* weight, const T* bias, T* sum, T* y, T* mean,
-                            T* rstd) {
+void add_layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* a, T alpha,
+                            const T* b, const Dropout& dropout, const T* weight, const T* bias,
+                            T* sum, T* y, T* mean, T* rstd) {
   normalise_rows(s, epsilon, sum, weight, bias, y, mean, rstd, [&](std::int64_t r) {
+    const std::int64_t begin = r * s.channels, end = begin + s.channels;
+    if (dropout.rate == 0) {
 #pragma omp simd
-    for (std::int64_t i = r * s.channels; i < (r + 1) * s.channels; ++i)
-      sum[i] = a[i] + alpha * b[i];
+      for (std::int64_t i = begin; i < end; ++i) sum[i] = a[i] + alpha * b[i];
+      return;
+    }
+    constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
+    std::array<T, chunk> factor;
+    for (std::int64_t first = begin; first < end; first += chunk) {
+      const std::int64_t m = std::min(end - first, chunk);
+      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(first), m, factor.data());
+      const T* const of_a = a + first;
+      const T* const of_b = b + first;
+      T* const of_sum = sum + first;
+#pragma omp simd
+      for (std::int64_t k = 0; k < m; ++k) {
+        const T kept = factor[k] != 0 ? of_b[k] * factor[k] : T(0);
+        of_sum[k] = of_a[k] + alpha * kept;
+      }
+    }
   });
 }
 
@@ -108,11 +127,11 @@ template void layer_norm_forward(const Cpu&, LayerNormShape, float, const float*
 template void layer_norm_forward(const Cpu&, LayerNormShape, double, const double*, const double*,
                                  const double*, double*, double*, double*);
 template void add_layer_norm_forward(const Cpu&, LayerNormShape, float, const float*, float,
-                                     const float*, const float*, const float*, float*, float*,
-                                     float*, float*);
+                                     const float*, const Dropout&, const float*, const float*,
+                                     float*, float*, float*, float*);
 template void add_layer_norm_forward(const Cpu&, LayerNormShape, double, const double*, double,
-                                     const double*, const double*, const double*, double*, double*,
-                                     double*, double*);
+                                     const double*, const Dropout&, const double*, const double*,
+                                     double*, double*, double*, double*);
 template void layer_norm_backward(const Cpu&, LayerNormShape, const float*, const float*,
                                   const float*, const float*, const float*, Gradient<float>,
                                   Gradient<float>, Gradient<float>);

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "kernels/device/channels.cuh"
+#include "kernels/device/dropout.cuh"
 #include "kernels/device/gradient.cuh"
 #include "kernels/device/reduce.cuh"
 #include "kernels/runtime/launch.cuh"
@@ -94,6 +95,7 @@ struct SumRows {
   const T* a;
   float alpha;
   const T* b;
+  DropoutDraw draw;
   T* sum;
 
   template <class L>
@@ -102,6 +104,7 @@ struct SumRows {
     float added[L::size];
     L::load_row(values, channels, a + row * channels);
     L::load_row(added, channels, b + row * channels);
+    if (draw.active) drop<L>(added, channels, row * channels);
 #pragma unroll
     for (int i = 0; i < L::size; ++i) {
       values[i] = to_float(from_float<T>(fmaf(alpha, added[i], values[i])));
@@ -112,6 +115,29 @@ struct SumRows {
 #pragma unroll
       for (int k = 0; k < L::width; ++k) piece[k] = values[at + k];
       store(out + first, piece);
+    });
+  }
+
+  // `begin`: the number of the row's first element.
+  template <class L>
+  __device__ __forceinline__ void drop(float (&values)[L::size], std::int64_t channels,
+                                       std::int64_t begin) const {
+    L::for_pieces(channels, [&](int first, int at) {
+      if constexpr (L::width % 4 == 0) {  // then rows begin at multiples of the width
+        float factor[L::width];
+        dropout_factors(factor, draw, begin + first);
+#pragma unroll
+        for (int k = 0; k < L::width; ++k) {
+          values[at + k] = factor[k] != 0 ? values[at + k] * factor[k] : 0.0F;
+        }
+      } else {
+        const RandomKey key = key_of(draw);
+#pragma unroll
+        for (int k = 0; k < L::width; ++k) {
+          const bool kept = is_kept(draw, key, static_cast<std::uint64_t>(begin + first + k));
+          values[at + k] = kept ? values[at + k] * draw.scale : 0.0F;
+        }
+      }
     });
   }
 };
@@ -281,11 +307,11 @@ void layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const
 
 template <class T>
 void add_layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* a,
-                            float alpha, const T* b, const float* weight, const float* bias, T* sum,
-                            T* y, float* mean, float* rstd) {
+                            float alpha, const T* b, const Dropout& dropout, const float* weight,
+                            const float* bias, T* sum, T* y, float* mean, float* rstd) {
   run_forward(cuda, "add_layer_norm_forward", s, epsilon,
-              vectorised<T>(s.channels, a, b, weight, bias, sum, y), SumRows<T>{a, alpha, b, sum},
-              weight, bias, y, mean, rstd);
+              vectorised<T>(s.channels, a, b, weight, bias, sum, y),
+              SumRows<T>{a, alpha, b, draw_of(cuda, dropout), sum}, weight, bias, y, mean, rstd);
 }
 
 template <class T>
@@ -313,14 +339,14 @@ void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const f
   });
 }
 
-#define EKGINE_INSTANTIATE(T)                                                                  \
-  template void layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, const float*, \
-                                   const float*, T*, float*, float*);                          \
-  template void add_layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, float,    \
-                                       const T*, const float*, const float*, T*, T*, float*,   \
-                                       float*);                                                \
-  template void layer_norm_backward(const Cuda&, LayerNormShape, const T*, const float*,       \
-                                    const float*, const float*, const T*, Gradient<T>,         \
+#define EKGINE_INSTANTIATE(T)                                                                    \
+  template void layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, const float*,   \
+                                   const float*, T*, float*, float*);                            \
+  template void add_layer_norm_forward(const Cuda&, LayerNormShape, float, const T*, float,      \
+                                       const T*, const Dropout&, const float*, const float*, T*, \
+                                       T*, float*, float*);                                      \
+  template void layer_norm_backward(const Cuda&, LayerNormShape, const T*, const float*,         \
+                                    const float*, const float*, const T*, Gradient<T>,           \
                                     Gradient<float>, Gradient<float>);
 EKGINE_INSTANTIATE(float)
 EKGINE_INSTANTIATE(bfloat16)

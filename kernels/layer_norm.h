@@ -19,11 +19,13 @@
 // otherwise.
 //
 // With the residual sum that it normalises (add_layer_norm_forward), in one pass:
-//   sum = a + α·b (rows, C), assigned;  mean, rstd and y from sum as above
+//   sum = a + α·dropout(b) (rows, C), assigned;  mean, rstd and y from sum as above
+// where `dropout`, of rate 0 for none, drops elements as kernels/dropout.h says; its `times` is 1.
 // Its backward is that of layer_norm with x = sum, whose dx joins the other gradients of sum; then
-// da = dsum, db = α·dsum.
+// da = dsum, db = α·dropout(dsum).
 #pragma once
 
+#include "kernels/dropout.h"
 #include "kernels/runtime/cpu.h"
 
 namespace ekgine::kernels {
@@ -54,12 +56,12 @@ void layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const
 
 template <class T>
 void add_layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* a, T alpha,
-                            const T* b, const T* weight, const T* bias, T* sum, T* y, T* mean,
-                            T* rstd);
+                            const T* b, const Dropout& dropout, const T* weight, const T* bias,
+                            T* sum, T* y, T* mean, T* rstd);
 template <class T>
 void add_layer_norm_forward(const Cuda& cuda, LayerNormShape s, float epsilon, const T* a,
-                            float alpha, const T* b, const float* weight, const float* bias, T* sum,
-                            T* y, float* mean, float* rstd);
+                            float alpha, const T* b, const Dropout& dropout, const float* weight,
+                            const float* bias, T* sum, T* y, float* mean, float* rstd);
 
 template <class T>
 void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight,

@@ -20,6 +20,12 @@ Tensor LayerNorm::operator()(Tape& tape, const Tensor& x) const {
   return layer_norm(tape, x, tape.use(weight_), tape.use(bias_), norm_epsilon);
 }
 
+AddLayerNorm LayerNorm::of_sum(Tape& tape, const Tensor& x, double alpha, const Tensor& y,
+                               double dropout) const {
+  return add_layer_norm(tape, x, alpha, y, dropout, tape.use(weight_), tape.use(bias_),
+                        norm_epsilon);
+}
+
 BatchNormParameters::BatchNormParameters(ParameterSet& parameters, const std::string& name,
                                          std::int64_t channels)
     : weight_(parameters.add(name + ".weight", {channels}, constant(1))),
@@ -86,9 +92,8 @@ FeedForward::FeedForward(ParameterSet& parameters, const std::string& name, std:
       dense2_(parameters, name + ".dense2", ff_dim, embed_dim),
       dropout_(dropout) {}
 
-Tensor FeedForward::operator()(Tape& tape, const Tensor& x) const {
-  const Tensor h = swish_dropout(tape, dense1_(tape, norm_(tape, x)), dropout_);
-  return dropout(tape, dense2_(tape, h), dropout_);
+Tensor FeedForward::operator()(Tape& tape, const Tensor& normalised) const {
+  return dense2_(tape, swish_dropout(tape, dense1_(tape, normalised), dropout_));
 }
 
 SelfAttention::SelfAttention(ParameterSet& parameters, const std::string& name,
@@ -122,8 +127,7 @@ Tensor SelfAttention::project(Tape& tape, const Tensor& x, Parameter& weight,
   return y.reshape({x.shape()[0], x.shape()[1], heads_, embed_dim_});
 }
 
-Tensor SelfAttention::operator()(Tape& tape, const Tensor& x) const {
-  const Tensor normalised = norm_(tape, x);
+Tensor SelfAttention::operator()(Tape& tape, const Tensor& normalised) const {
   const Tensor asking =
       position_ == nullptr ? normalised : add_position(tape, normalised, tape.use(*position_));
   const Tensor query = project(tape, asking, query_weight_, query_bias_);
@@ -131,28 +135,25 @@ Tensor SelfAttention::operator()(Tape& tape, const Tensor& x) const {
   const Tensor value = project(tape, normalised, value_weight_, value_bias_);
   const Tensor heads = attention(tape, query, key, value, dropout_);
   const std::int64_t inner = heads_ * embed_dim_;
-  const Tensor y =
-      linear(tape, heads.reshape({x.shape()[0], x.shape()[1], inner}),
-             tape.use(output_weight_).reshape({inner, embed_dim_}), tape.use(output_bias_));
-  return dropout(tape, y, dropout_);
+  return linear(tape, heads.reshape({heads.shape()[0], heads.shape()[1], inner}),
+                tape.use(output_weight_).reshape({inner, embed_dim_}), tape.use(output_bias_));
 }
 
 ConvModule::ConvModule(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
-                       std::int64_t kernel_size, double dropout)
+                       std::int64_t kernel_size)
     : norm_(parameters, name + ".norm", embed_dim),
       pointwise1_(parameters, name + ".pointwise1", embed_dim, 2 * embed_dim),
       depthwise_weight_(parameters.add(name + ".depthwise.weight", {kernel_size, embed_dim},
                                        glorot_uniform({kernel_size, embed_dim, 1}))),
       depthwise_bias_(parameters.add(name + ".depthwise.bias", {embed_dim}, constant(0))),
       batch_norm_(parameters, name + ".batch_norm", embed_dim),
-      pointwise2_(parameters, name + ".pointwise2", embed_dim, embed_dim),
-      dropout_(dropout) {}
+      pointwise2_(parameters, name + ".pointwise2", embed_dim, embed_dim) {}
 
-Tensor ConvModule::operator()(Tape& tape, const Tensor& x) const {
-  Tensor h = glu(tape, pointwise1_(tape, norm_(tape, x)));
+Tensor ConvModule::operator()(Tape& tape, const Tensor& normalised) const {
+  Tensor h = glu(tape, pointwise1_(tape, normalised));
   h = depthwise_conv1d(tape, h, tape.use(depthwise_weight_), tape.use(depthwise_bias_));
   h = swish(tape, batch_norm(tape, h, batch_norm_.use(tape)));
-  return dropout(tape, pointwise2_(tape, h), dropout_);
+  return pointwise2_(tape, h);
 }
 
 ConformerBlock::ConformerBlock(ParameterSet& parameters, const std::string& name,
@@ -160,16 +161,17 @@ ConformerBlock::ConformerBlock(ParameterSet& parameters, const std::string& name
                                std::int64_t ff_dim, std::int64_t kernel_size, double dropout)
     : ffn1_(parameters, name + ".ffn1", embed_dim, ff_dim, dropout),
       attention_(parameters, name + ".attention", positions, embed_dim, heads, dropout),
-      conv_(parameters, name + ".conv", embed_dim, kernel_size, dropout),
+      conv_(parameters, name + ".conv", embed_dim, kernel_size),
       ffn2_(parameters, name + ".ffn2", embed_dim, ff_dim, dropout),
-      norm_(parameters, name + ".norm", embed_dim) {}
+      norm_(parameters, name + ".norm", embed_dim),
+      dropout_(dropout) {}
 
 Tensor ConformerBlock::operator()(Tape& tape, const Tensor& x) const {
-  Tensor h = add_scaled(tape, x, 0.5, ffn1_(tape, x));
-  h = add_scaled(tape, h, 1, attention_(tape, h));
-  h = add_scaled(tape, h, 1, conv_(tape, h));
-  h = add_scaled(tape, h, 0.5, ffn2_(tape, h));
-  return norm_(tape, h);
+  const Tensor normalised = ffn1_.norm()(tape, x);
+  AddLayerNorm h = attention_.norm().of_sum(tape, x, 0.5, ffn1_(tape, normalised), dropout_);
+  h = conv_.norm().of_sum(tape, h.sum, 1, attention_(tape, h.y), dropout_);
+  h = ffn2_.norm().of_sum(tape, h.sum, 1, conv_(tape, h.y), dropout_);
+  return norm_.of_sum(tape, h.sum, 0.5, ffn2_(tape, h.y), dropout_).y;
 }
 
 AttentionBlock::AttentionBlock(ParameterSet& parameters, const std::string& name,
@@ -177,12 +179,13 @@ AttentionBlock::AttentionBlock(ParameterSet& parameters, const std::string& name
                                std::int64_t heads, std::int64_t ff_dim, double dropout)
     : attention_(parameters, name + ".attention", sequence_length, embed_dim, heads, dropout),
       ffn_(parameters, name + ".ffn", embed_dim, ff_dim, dropout),
-      norm_(parameters, name + ".norm", embed_dim) {}
+      norm_(parameters, name + ".norm", embed_dim),
+      dropout_(dropout) {}
 
 Tensor AttentionBlock::operator()(Tape& tape, const Tensor& x) const {
-  Tensor h = add_scaled(tape, x, 1, attention_(tape, x));
-  h = add_scaled(tape, h, 1, ffn_(tape, h));
-  return norm_(tape, h);
+  const Tensor normalised = attention_.norm()(tape, x);
+  const AddLayerNorm h = ffn_.norm().of_sum(tape, x, 1, attention_(tape, normalised), dropout_);
+  return norm_.of_sum(tape, h.sum, 1, ffn_(tape, h.y), dropout_).y;
 }
 
 namespace {

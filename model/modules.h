@@ -30,6 +30,9 @@ class LayerNorm {
  public:
   LayerNorm(ParameterSet& parameters, const std::string& name, std::int64_t channels);
   Tensor operator()(Tape& tape, const Tensor& x) const;
+  // Of x + alpha·dropout(y), which it gives as well.
+  AddLayerNorm of_sum(Tape& tape, const Tensor& x, double alpha, const Tensor& y,
+                      double dropout) const;
 
  private:
   Parameter &weight_, &bias_;
@@ -73,12 +76,16 @@ class FeatureProjection {
   double dropout_;
 };
 
-// layer norm → dense(ff_dim) → swish → dropout → dense(D) → dropout
+// The three modules of a block, each with the layer norm that it begins with. The block applies the
+// norm, and drops from what the module gives: both are one pass with the residual sum between them.
+
+// Layer norm, then dense(ff_dim) → swish → dropout → dense(D).
 class FeedForward {
  public:
   FeedForward(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
               std::int64_t ff_dim, double dropout);
-  Tensor operator()(Tape& tape, const Tensor& x) const;
+  const LayerNorm& norm() const { return norm_; }
+  Tensor operator()(Tape& tape, const Tensor& normalised) const;
 
  private:
   LayerNorm norm_;
@@ -93,7 +100,8 @@ class SelfAttention {
  public:
   SelfAttention(ParameterSet& parameters, const std::string& name, std::int64_t positions,
                 std::int64_t embed_dim, std::int64_t heads, double dropout);
-  Tensor operator()(Tape& tape, const Tensor& x) const;
+  const LayerNorm& norm() const { return norm_; }
+  Tensor operator()(Tape& tape, const Tensor& normalised) const;
 
  private:
   Tensor project(Tape& tape, const Tensor& x, Parameter& weight, Parameter& bias) const;
@@ -106,13 +114,14 @@ class SelfAttention {
   double dropout_;
 };
 
-// layer norm → pointwise(2D) → GLU → depthwise convolution along the beats → batch norm → swish →
-// pointwise(D) → dropout
+// Layer norm, then pointwise(2D) → GLU → depthwise convolution along the beats → batch norm → swish
+// → pointwise(D).
 class ConvModule {
  public:
   ConvModule(ParameterSet& parameters, const std::string& name, std::int64_t embed_dim,
-             std::int64_t kernel_size, double dropout);
-  Tensor operator()(Tape& tape, const Tensor& x) const;
+             std::int64_t kernel_size);
+  const LayerNorm& norm() const { return norm_; }
+  Tensor operator()(Tape& tape, const Tensor& normalised) const;
 
  private:
   LayerNorm norm_;
@@ -120,12 +129,11 @@ class ConvModule {
   Parameter &depthwise_weight_, &depthwise_bias_;
   BatchNormParameters batch_norm_;
   Dense pointwise2_;
-  double dropout_;
 };
 
 // Gulati et al.: "Conformer: convolution-augmented transformer for speech recognition", 2020:
-// x += ½·ffn1(x); x += attention(x); x += conv(x); x += ½·ffn2(x); layer norm. `positions` as of
-// SelfAttention.
+// x += ½·ffn1(x); x += attention(x); x += conv(x); x += ½·ffn2(x); layer norm. What is added goes
+// through dropout. `positions` as of SelfAttention.
 class ConformerBlock {
  public:
   ConformerBlock(ParameterSet& parameters, const std::string& name, std::int64_t positions,
@@ -139,6 +147,7 @@ class ConformerBlock {
   ConvModule conv_;
   FeedForward ffn2_;
   LayerNorm norm_;
+  double dropout_;
 };
 
 // The Conformer block without its convolution, a transformer's: x += attention(x); x += ffn(x);
@@ -153,6 +162,7 @@ class AttentionBlock {
   SelfAttention attention_;
   FeedForward ffn_;
   LayerNorm norm_;
+  double dropout_;
 };
 
 // Long short-term memory over the beats (kernels/lstm.h), its last state: (N,T,D) → (N,H).

@@ -20,13 +20,23 @@ Tensor add_scaled(Tape& tape, const Tensor& a, double alpha, const Tensor& b) {
 }
 
 Tensor record_add_scaled(Tape& tape, const Tensor& y, const Tensor& a, double alpha,
-                         const Tensor& b) {
-  return tape.record(y, {a, b}, [n = y.size(), alpha](Backward& node) {
+                         const Tensor& b, kernels::Dropout dropout) {
+  dropout.times = alpha;
+  return tape.record(y, {a, b}, [n = y.size(), dropout](Backward& node) {
     const GradientPlace db = node.gradient(1);
-    const Op backward{"add_scaled", kernels::scale_cost(n, node.dy().element_bytes())};
-    node.run_as(backward, node.dy(), [&]<class T>(auto& back_end, std::type_identity<T>) {
-      kernels::scale(back_end.context, n, back_end.real(alpha), node.dy_data<T>(), db.as<T>());
-    });
+    if (dropout.rate == 0) {
+      const Op backward{"add_scaled", kernels::scale_cost(n, node.dy().element_bytes())};
+      node.run_as(backward, node.dy(), [&]<class T>(auto& back_end, std::type_identity<T>) {
+        kernels::scale(back_end.context, n, back_end.real(dropout.times), node.dy_data<T>(),
+                       db.as<T>());
+      });
+    } else {
+      const Op backward{"dropout", kernels::dropout_cost(n, node.dy().element_bytes())};
+      node.run(backward, [&](auto& back_end) {
+        kernels::dropout(back_end.context, n, dropout, back_end.data(node.dy()),
+                         back_end.gradient(db));
+      });
+    }
     node.pass_through(0);  // last: a's gradient becomes dy's memory
   });
 }

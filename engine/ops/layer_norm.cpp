@@ -51,10 +51,13 @@ Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tenso
   return record_layer_norm(tape, y, x, weight, bias, mean, rstd);
 }
 
-AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b,
+AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b, double rate,
                             const Tensor& weight, const Tensor& bias, double epsilon) {
   const kernels::LayerNormShape s = layer_norm_shape("add_layer_norm", "a", a, weight, bias);
   check_shape(b, a.shape(), "add_layer_norm", "b", "the shape of a");
+  check_dropout_rate(rate, "add_layer_norm");
+  kernels::Dropout dropout;
+  if (rate != 0 && tape.training()) dropout = {rate, tape.next_draw()};
   const Tensor sum = tape.empty(a.shape());
   const Tensor y = tape.empty(a.shape());
   const Tensor mean = tape.empty_real({s.rows});
@@ -62,13 +65,13 @@ AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Ten
   const Op forward{"add_layer_norm", kernels::add_layer_norm_forward_cost(s, y.element_bytes())};
   tape.run(forward, [&](auto& back_end) {
     kernels::add_layer_norm_forward(back_end.context, s, back_end.real(epsilon), back_end.data(a),
-                                    back_end.real(alpha), back_end.data(b), back_end.real(weight),
-                                    back_end.real(bias), back_end.data(sum), back_end.data(y),
-                                    back_end.real(mean), back_end.real(rstd));
+                                    back_end.real(alpha), back_end.data(b), dropout,
+                                    back_end.real(weight), back_end.real(bias), back_end.data(sum),
+                                    back_end.data(y), back_end.real(mean), back_end.real(rstd));
   });
   // Two nodes: that of y adds its gradient to what else the sum's gradient is made of, before the
   // sum's own node passes it on.
-  const Tensor recorded = record_add_scaled(tape, sum, a, alpha, b);
+  const Tensor recorded = record_add_scaled(tape, sum, a, alpha, b, dropout);
   return {recorded, record_layer_norm(tape, y, recorded, weight, bias, mean, rstd)};
 }
 

@@ -13,11 +13,12 @@ namespace {
 // The composition that it replaces, to the last bit: of all outputs together and each alone.
 TEST(AddLayerNorm, IsTheSumAndItsNorm) {
   using Outputs = std::function<AddLayerNorm(Tape&, std::span<const Tensor>)>;
-  const Outputs fused = [](Tape& tape, std::span<const Tensor> in) {
-    return add_layer_norm(tape, in[0], 0.5, in[1], in[2], in[3], 1e-3);
+  double rate = 0;
+  const Outputs fused = [&rate](Tape& tape, std::span<const Tensor> in) {
+    return add_layer_norm(tape, in[0], 0.5, in[1], rate, in[2], in[3], 1e-3);
   };
-  const Outputs composed = [](Tape& tape, std::span<const Tensor> in) {
-    const Tensor sum = add_scaled(tape, in[0], 0.5, in[1]);
+  const Outputs composed = [&rate](Tape& tape, std::span<const Tensor> in) {
+    const Tensor sum = add_scaled(tape, in[0], 0.5, dropout(tape, in[1], rate));
     return AddLayerNorm{sum, layer_norm(tape, sum, in[2], in[3], 1e-3)};
   };
   const std::vector<std::pair<const char*, std::function<Tensor(Tape&, const AddLayerNorm&)>>>
@@ -26,9 +27,10 @@ TEST(AddLayerNorm, IsTheSumAndItsNorm) {
                  {"y - 3 sum", [](Tape& tape, const AddLayerNorm& out) {
                     return add_scaled(tape, out.y, -3, out.sum);
                   }}};
-  for (const std::int64_t channels : {1, 7, 64}) {
+  for (const std::int64_t channels : {1, 7, 64, 300}) {
     for (const auto& named : results) {  // no binding: clang does not capture one with OpenMP
       const auto& result = named.second;
+      rate = channels == 7 ? 0 : 0.3;
       KernelCase c = add_layer_norm_case(37, channels, 0.5);
       c.op = [&](Tape& tape, std::span<const Tensor> in) { return result(tape, fused(tape, in)); };
       const auto found = kernel_results(c);
@@ -42,7 +44,7 @@ TEST(AddLayerNorm, IsTheSumAndItsNorm) {
 
 TEST(AddLayerNorm, NamesTheShapesItRefuses) {
   const OpFunction op = [](Tape& tape, std::span<const Tensor> in) {
-    return add_layer_norm(tape, in[0], 1, in[1], in[2], in[3], 1e-3).y;
+    return add_layer_norm(tape, in[0], 1, in[1], 0.2, in[2], in[3], 1e-3).y;
   };
   expect_op_error({{8, 3, 64}, {8, 3, 63}, {64}, {64}}, op,
                   "add_layer_norm: b must be the shape of a=(8,3,64), got (8,3,63)");
