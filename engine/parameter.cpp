@@ -80,6 +80,7 @@ Initialiser orthogonal(const Shape& shape) {
 
 Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser initialiser) {
   Parameter& parameter = trainable_.emplace_back();
+  parameter.set = this;
   parameter.name = std::move(name);
   parameter.value = Tensor::view(nullptr, shape, dtype());
   initialisers_.push_back(std::move(initialiser));
@@ -88,6 +89,7 @@ Parameter& ParameterSet::add(std::string name, const Shape& shape, Initialiser i
 
 Parameter& ParameterSet::add_buffer(std::string name, const Shape& shape, double value) {
   Parameter& parameter = buffers_.emplace_back();
+  parameter.set = this;
   parameter.name = std::move(name);
   parameter.value = Tensor::view(nullptr, shape, dtype());
   buffer_values_.push_back(value);

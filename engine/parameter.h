@@ -21,11 +21,14 @@
 
 namespace ekgine {
 
+class ParameterSet;
+
 struct Parameter {
   std::string name;  // dotted path: "encoder.0.attention.query.weight"
   Tensor value;
   Tensor gradient;            // empty for buffers and in models built for inference
   bool has_gradient = false;  // set by a backward pass, cleared by the optimiser
+  const ParameterSet* set = nullptr;  // that declared it; null for one by itself
 };
 
 // Fills the initial values of one parameter from its own stream of random bits. Values are rounded

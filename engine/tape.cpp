@@ -23,12 +23,14 @@ Tape::Tape(Device& device, Mode mode, Arena::Plan& plan, RandomKey random, bool 
 Tape::~Tape() {
   nodes_.clear();
   slots_.clear();
+  copied_.clear();
   if (!finished_) device_.activations().abandon();
 }
 
 void Tape::finish() {
   nodes_.clear();
   slots_.clear();
+  copied_.clear();
   device_.activations().end();
   finished_ = true;
 }
@@ -68,13 +70,33 @@ void Tape::fill(const Tensor& tensor, double value) {
 
 Tensor Tape::as_scalar(const Tensor& weight) {
   if (weight.dtype() == device_.dtype()) return weight;
-  Tensor converted = empty(weight.shape());
-  run({"convert", kernels::convert_cost(weight.size())}, [&]<class B>(B& b) {
+  for (const auto& [values, scalars] : copied_) {
+    const std::ptrdiff_t offset = weight.bytes() - values.bytes();
+    const auto bytes = static_cast<std::ptrdiff_t>(size_of(values.dtype()));
+    if (offset < 0 || offset >= values.size() * bytes) continue;
+    const auto copied_bytes = static_cast<std::ptrdiff_t>(size_of(scalars.dtype()));
+    return Tensor::view(scalars.bytes() + offset / bytes * copied_bytes, weight.shape(),
+                        scalars.dtype());
+  }
+  return as_scalars(weight);
+}
+
+Tensor Tape::as_scalars(const Tensor& values) {
+  const Tensor scalars = empty(values.shape());
+  run({"convert", kernels::convert_cost(values.size())}, [&]<class B>(B& b) {
     if constexpr (!std::is_same_v<typename B::Scalar, typename B::Real>) {
-      kernels::convert(b.context, weight.size(), b.real(weight), b.data(converted));
+      kernels::convert(b.context, values.size(), b.real(values), b.data(scalars));
     }
   });
-  return converted;
+  return scalars;
+}
+
+void Tape::copy_weights(const ParameterSet& parameters) {
+  const Tensor values = parameters.values();
+  for (const Copied& copied : copied_) {
+    if (copied.values.bytes() == values.bytes()) return;
+  }
+  copied_.push_back({values, as_scalars(values)});
 }
 
 int Tape::new_value() {
@@ -84,6 +106,7 @@ int Tape::new_value() {
 
 Tensor Tape::use(Parameter& parameter) {
   Tensor tensor = parameter.value;
+  if (tensor.dtype() != device_.dtype() && parameter.set != nullptr) copy_weights(*parameter.set);
   if (!training() || !parameter.gradient) return tensor;
   const auto known = std::find_if(slots_.begin(), slots_.end(),
                                   [&](const Slot& slot) { return slot.parameter == &parameter; });

@@ -73,7 +73,7 @@ class Tape {
   // For statistics, losses and the like.
   Tensor empty_real(const Shape& shape) { return empty(shape, device_.real_dtype()); }
   // A weight as products take it: itself, or a constant copy where activations are stored in
-  // another type.
+  // another type. All weights of a set are copied at once, when the tape first uses one of them.
   Tensor as_scalar(const Tensor& weight);
   // Number of the next op that draws random bits, which names its stream (kernels/philox.h).
   std::uint32_t next_draw() { return next_draw_++; }
@@ -121,6 +121,9 @@ class Tape {
     Parameter* parameter = nullptr;
     bool written = false;
   };
+  struct Copied {  // all weights of a set, and what they are as Scalar
+    Tensor values, scalars;
+  };
 
   bool differentiable(std::span<const Tensor> inputs) const;
   bool differentiable(std::initializer_list<Tensor> inputs) const {
@@ -129,6 +132,8 @@ class Tape {
   Tensor push(Tensor output, std::initializer_list<Tensor> inputs,
               std::function<void(Backward&)> backward);
   int new_value();
+  void copy_weights(const ParameterSet& parameters);
+  Tensor as_scalars(const Tensor& values);
   static const char* file_name(std::source_location where);
   template <class Kernel>
   void run(const Op& op, Phase phase, const Kernel& kernel) {
@@ -155,6 +160,7 @@ class Tape {
   bool dry_, finished_ = false;
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
+  std::vector<Copied> copied_;
 };
 
 // The place of an input's gradient.

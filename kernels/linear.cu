@@ -1,35 +1,14 @@
 #include "kernels/linear.h"
 
-#include "kernels/convert.h"
 #include "kernels/reduce.h"
 #include "kernels/runtime/cuda_libraries.h"
 
 namespace ekgine::kernels {
 
-namespace {
-
-// The bias as cuBLASLt wants it: of y's type.
-const float* bias_of(const Cuda&, Workspace::Scope&, std::int64_t, const float* bias,
-                     const float*) {
-  return bias;
-}
-const bfloat16* bias_of(const Cuda& cuda, Workspace::Scope& scratch, std::int64_t n,
-                        const float* bias, const bfloat16*) {
-  if (bias == nullptr) return nullptr;
-  auto* rounded = scratch.take<bfloat16>(static_cast<std::size_t>(n));
-  convert(cuda, n, bias, rounded);
-  return rounded;
-}
-
-}  // namespace
-
 template <class T>
-void linear_forward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const float* bias,
-                    T* y) {
+void linear_forward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const T* bias, T* y) {
   if (s.rows == 0) return;
-  Workspace::Scope scratch(cuda.workspace);
-  const T* same = bias_of(cuda, scratch, s.out, bias, y);
-  cuda.libraries.multiply(cuda, "linear_forward", {.m = s.rows, .n = s.out, .k = s.in}, x, w, same,
+  cuda.libraries.multiply(cuda, "linear_forward", {.m = s.rows, .n = s.out, .k = s.in}, x, w, bias,
                           Gradient<T>{y, false});
 }
 
@@ -62,7 +41,7 @@ void linear_backward(const Cuda& cuda, LinearShape s, const T* x, const T* w, co
 template void linear_forward(const Cuda&, LinearShape, const float*, const float*, const float*,
                              float*);
 template void linear_forward(const Cuda&, LinearShape, const bfloat16*, const bfloat16*,
-                             const float*, bfloat16*);
+                             const bfloat16*, bfloat16*);
 template void linear_backward(const Cuda&, LinearShape, const float*, const float*, const float*,
                               Gradient<float>, Gradient<float>, Gradient<float>);
 template void linear_backward(const Cuda&, LinearShape, const bfloat16*, const bfloat16*,

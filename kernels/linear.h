@@ -11,8 +11,8 @@
 // Backward needs x and w. y is assigned; each gradient is assigned or accumulated as it says.
 // Deterministic at a given thread count. In float oneDNN multiplies; on CUDA cuBLASLt does.
 //
-// On CUDA x, w, y, dx and dy are T, the rest is float. cuBLASLt adds a bias to a bfloat16 y in
-// bfloat16 only: there it is rounded before, by as much as y itself is.
+// On CUDA x, w, bias, y, dx and dy are T, the rest is float: cuBLASLt adds a bias to a bfloat16 y
+// in bfloat16 only, which rounds it by as much as y itself is.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -41,8 +41,7 @@ void linear_backward(const Cpu& cpu, LinearShape s, const T* x, const T* w, cons
                      Gradient<T> dx, Gradient<T> dw, Gradient<T> dbias);
 
 template <class T>
-void linear_forward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const float* bias,
-                    T* y);
+void linear_forward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const T* bias, T* y);
 
 template <class T>
 void linear_backward(const Cuda& cuda, LinearShape s, const T* x, const T* w, const T* dy,

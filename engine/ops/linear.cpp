@@ -16,9 +16,10 @@ Tensor linear(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& b
   }
 
   const Tensor w = tape.as_scalar(weight);
+  const Tensor added = bias ? tape.as_scalar(bias) : bias;
   const Tensor y = tape.empty(x.shape().with_last(s.out));
   tape.run({"linear", kernels::linear_forward_cost(s, y.element_bytes())}, [&](auto& b) {
-    kernels::linear_forward(b.context, s, b.data(x), b.data(w), bias ? b.real(bias) : nullptr,
+    kernels::linear_forward(b.context, s, b.data(x), b.data(w), added ? b.data(added) : nullptr,
                             b.data(y));
   });
   return tape.record(y, {x, weight, bias}, [s, x, w](Backward& node) {
