@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/device/gradient.cuh"
+#include "kernels/device/reduce.cuh"
 #include "kernels/reduce.h"
 #include "kernels/runtime/launch.cuh"
 
@@ -8,12 +9,15 @@ namespace ekgine::kernels {
 
 namespace {
 
-// Two launches: blocks sum ranges of rows, then the ranges' sums are added in order. A block is a
-// row of 32 lanes with V neighbouring columns each, and 8 such rows deep: it walks down its range
-// eight matrix rows at a time, so that a warp reads 32·V neighbouring elements.
+// Few rows, one launch: what it takes is a launch's own time, and a second would double it.
+//
+// Many, two launches: blocks sum ranges of rows, then the ranges' sums are added in order. A block
+// is a row of 32 lanes with V neighbouring columns each, and 8 such rows deep: it walks down its
+// range eight matrix rows at a time, so that a warp reads 32·V neighbouring elements.
 constexpr int lanes = 32;
 constexpr int depth = 8;
 constexpr int total_threads = 128;               // of the second launch
+constexpr std::int64_t few_rows = 1024;          // 32 rows for each thread
 constexpr std::int64_t wanted_blocks = 2 * 132;  // of the first: 132 multiprocessors has an H100
 
 template <class T, int V>
@@ -71,6 +75,27 @@ __global__ void __launch_bounds__(total_threads)
   device::put(sum, column, total);
 }
 
+// A block of 32 warps to 32 columns: warp w takes the rows w, w + 32, ...
+template <class T>
+__global__ void __launch_bounds__(lanes* lanes)
+    sum_few(std::int64_t rows, std::int64_t columns, const T* x, Gradient<float> sum) {
+  SIMT_SHARED(float[lanes][lanes + 1], partial);
+  const int lane = static_cast<int>(threadIdx.x), warp = static_cast<int>(threadIdx.y);
+  const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * lanes;
+  float total = 0;
+  if (first + lane < columns) {
+#pragma unroll 4
+    for (std::int64_t row = warp; row < rows; row += lanes) {
+      total += device::to_float(x[row * columns + first + lane]);
+    }
+  }
+  partial[warp][lane] = total;
+  __syncthreads();
+  // A warp to a column.
+  const float all = device::warp_sum(partial[lane][warp]);
+  if (lane == 0 && first + warp < columns) device::put(sum, first + warp, all);
+}
+
 template <class T, int V>
 void run(const Cuda& cuda, std::int64_t rows, std::int64_t columns, const T* x,
          Gradient<float> sum) {
@@ -104,6 +129,13 @@ template <class T>
 void sum_rows(const Cuda& cuda, std::int64_t rows, std::int64_t columns, const T* x,
               Gradient<float> sum) {
   if (columns == 0) return;
+  if (rows <= few_rows) {
+    launch(cuda, "sum_rows", sum_few<T>,
+           {.blocks = dim3(static_cast<unsigned>(blocks_of(columns, lanes))),
+            .threads = dim3(lanes, lanes)},
+           rows, columns, x, sum);
+    return;
+  }
   constexpr int width = device::vector_width<T>;
   if (columns % width == 0 && device::aligned16(x)) {
     run<T, width>(cuda, rows, columns, x, sum);

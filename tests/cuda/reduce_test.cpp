@@ -47,10 +47,11 @@ class SumRowsOnCuda : public ::testing::Test {
   }
 };
 
-// Some of one range of rows, some of several that are added in a second launch.
+// Few rows, the most that are few, and more, which a second launch adds up.
 std::vector<Matrix> matrices() {
-  return {draw_matrix(1, 5),     draw_matrix(31, 8),   draw_matrix(200, 3),
-          draw_matrix(1500, 64), draw_matrix(5000, 7), draw_matrix(9000, 4)};
+  return {draw_matrix(1, 5),     draw_matrix(31, 8),    draw_matrix(200, 3),
+          draw_matrix(384, 128), draw_matrix(1024, 33), draw_matrix(1025, 40),
+          draw_matrix(1500, 64), draw_matrix(5000, 7),  draw_matrix(9000, 4)};
 }
 
 TEST_F(SumRowsOnCuda, EqualsTheSums) {
