@@ -192,6 +192,13 @@ void reset_device() {
   last_error = cudaSuccess;
 }
 
+std::map<std::string, std::uint64_t> launched_graph() {
+  const std::lock_guard lock(device_mutex);
+  std::map<std::string, std::uint64_t> counts;
+  for (const std::string& name : launched_names()) ++counts[name];
+  return counts;
+}
+
 HostCounters host_counters() {
   const std::lock_guard lock(device_mutex);
   HostCounters counters = host;

@@ -46,6 +46,10 @@ struct HostCounters {
 };
 HostCounters host_counters();
 
+// What the graph that was launched last is made of: kernels, library calls, copies and fills, by
+// the name that reports call them, and how many there are of each.
+std::map<std::string, std::uint64_t> launched_graph();
+
 // Global memory moves in sectors of 32 bytes. One request is what the lanes of a warp access by one
 // instruction at once; it is coalesced when `sectors` is `ideal_sectors`.
 struct GlobalCounters {

@@ -25,6 +25,7 @@ std::set<cudaStream_t> streams;
 std::set<cudaEvent_t> events;
 std::set<cudaGraph_t> graphs;
 std::set<cudaGraphExec_t> executables;
+std::vector<std::string> launched_last;
 std::vector<std::unique_ptr<Capture>> captures;
 std::uint64_t capture_count = 0;
 
@@ -369,6 +370,8 @@ cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream) {
   stream = resolve(stream);
   if (disturbs_capture(stream)) return cudaErrorStreamCaptureImplicit;
   if (stream->capture != nullptr) return cudaErrorStreamCaptureUnsupported;
+  launched_last.clear();
+  for (const GraphNode& node : executable->nodes) launched_last.push_back(node.name);
   Frontier before = frontier_of(stream);
   merge(before, executable->last);
   Frontier launched;
@@ -390,6 +393,10 @@ cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream) {
   executable->last = ends;
   stream->frontier = std::move(ends);
   return cudaSuccess;
+}
+
+const std::vector<std::string>& launched_names() {
+  return launched_last;
 }
 
 cudaError_t destroy_graph(cudaGraph_t graph) {

@@ -101,6 +101,8 @@ cudaError_t add_child_graph(cudaGraphNode_t* node, cudaGraph_t graph,
                             cudaGraph_t child);
 cudaError_t instantiate(cudaGraphExec_t* executable, cudaGraph_t graph, const void* caller);
 cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream);
+// The names of the operations of the graph that was launched last.
+const std::vector<std::string>& launched_names();
 cudaError_t destroy_graph(cudaGraph_t graph);
 cudaError_t destroy_executable(cudaGraphExec_t executable);
 
