@@ -11,6 +11,7 @@
 #include "base/beat.h"
 #include "engine/tape.h"
 #include "kernels/gather_jittered.h"
+#include "kernels/morlet_cwt.h"
 #include "kernels/running_loss.h"
 
 namespace ekgine {
@@ -28,11 +29,12 @@ struct AddLayerNorm {
 AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b, double rate,
                             const Tensor& weight, const Tensor& bias, double epsilon);
 
-// beats (U,L), in any unit -> scalograms (U,S,L,1) in the same, S scales 1...S; with mean and std
-// (L), both or none (empty tensors), normalised per time column. Not differentiable: beats are
-// data.
-Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
-                  const Tensor& std);
+// beats (U,L) of Real, in any unit -> scalograms (U,S,L,1) in the same, of S scales, which may be
+// given by their number; with mean and std (L), both or none (empty tensors), normalised per time
+// column. Not differentiable: beats are data.
+Tensor morlet_cwt(Tape& tape, const Tensor& beats, const kernels::MorletScales& scales,
+                  const Tensor& mean, const Tensor& std,
+                  kernels::MorletSigns signs = kernels::MorletSigns::dropped);
 
 // x (N,H,W,C), weight (KH,KW,C,O) -> (N,H,W,O); same padding, stride 1, no bias
 Tensor conv2d(Tape& tape, const Tensor& x, const Tensor& weight);
@@ -118,6 +120,8 @@ struct Spoiling {
 // `columns` of all, spoilt in training mode. Not differentiable: x is data.
 Tensor standardise(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std,
                    const Spoiling& spoiling = {}, std::optional<Columns> columns = {});
+// Those columns of x (N,W) of Real as they are -> (N,C) of Real. Not differentiable: x is data.
+Tensor take_columns(Tape& tape, const Tensor& x, Columns columns);
 
 struct CrossEntropy {
   Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B

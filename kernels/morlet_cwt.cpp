@@ -78,25 +78,28 @@ class Response {
   double factor_;
 };
 
-std::vector<double> compute_matrix(std::int64_t length, std::int64_t scales) {
+std::vector<double> compute_matrix(std::int64_t length, const MorletScales& scales) {
   const IntegratedWavelet wavelet = integrate_wavelet();
-  std::vector<double> matrix(static_cast<std::size_t>(length * length * scales));
-  for (std::int64_t s = 1; s <= scales; ++s) {
+  std::vector<double> matrix(static_cast<std::size_t>(length * length * scales.count()));
+  std::int64_t number = 0;
+  for (const std::int64_t s : scales) {
     const Response response(wavelet, s);
     for (std::int64_t m = 0; m < length; ++m) {
       for (std::int64_t t = 0; t < length; ++t) {
-        matrix[static_cast<std::size_t>((m * scales + s - 1) * length + t)] = response(t - m);
+        matrix[static_cast<std::size_t>((m * scales.count() + number) * length + t)] =
+            response(t - m);
       }
     }
+    ++number;
   }
   return matrix;
 }
 
-using Size = std::pair<std::int64_t, std::int64_t>;  // L, S
+using Size = std::pair<std::int64_t, MorletScales>;  // L, the scales
 
-void coefficients(const Cpu&, MorletCwtShape s, const double* x, double* c) {
+void coefficients(const Cpu&, const MorletCwtShape& s, const double* x, double* c) {
   const double* matrix = morlet_cwt_matrix(s.length, s.scales).data();
-  const std::int64_t columns = s.scales * s.length;
+  const std::int64_t columns = s.scales.count() * s.length;
   // Tiles of columns whose part of the matrix stays in cache for all signals.
   for_channel_tiles(columns, [&](std::int64_t first, auto width) {
     const auto products = [&](std::int64_t begin, std::int64_t end, int) {
@@ -120,8 +123,8 @@ struct Product {
   onednn::Desc x, matrix, c;
 };
 
-Product make_product(MorletCwtShape s) {
-  const std::int64_t columns = s.scales * s.length;
+Product make_product(const MorletCwtShape& s) {
+  const std::int64_t columns = s.scales.count() * s.length;
   Product product;
   product.x = onednn::floats({s.signals, s.length}, onednn::Layout::ab);
   product.matrix = onednn::floats({s.length, columns}, onednn::Layout::ab);
@@ -131,7 +134,7 @@ Product make_product(MorletCwtShape s) {
   return product;
 }
 
-std::span<const float> float_matrix(std::int64_t length, std::int64_t scales) {
+std::span<const float> float_matrix(std::int64_t length, const MorletScales& scales) {
   static std::mutex mutex;
   static std::map<Size, std::vector<float>> matrices;
   const std::lock_guard lock(mutex);
@@ -143,11 +146,11 @@ std::span<const float> float_matrix(std::int64_t length, std::int64_t scales) {
   return matrix;
 }
 
-void coefficients(const Cpu& cpu, MorletCwtShape s, const float* x, float* c) {
+void coefficients(const Cpu& cpu, const MorletCwtShape& s, const float* x, float* c) {
   if (s.signals == 0) return;
   static thread_local onednn::PerShape<std::array<std::int64_t, 3>, Product> products;
   const Product& product =
-      products.get({s.signals, s.length, s.scales}, [&] { return make_product(s); });
+      products.get({s.signals, s.length, s.scales.count()}, [&] { return make_product(s); });
   product.primitive.run(
       cpu,
       {{DNNL_ARG_SRC, onednn::wrap(product.x, x)},
@@ -155,9 +158,30 @@ void coefficients(const Cpu& cpu, MorletCwtShape s, const float* x, float* c) {
        {DNNL_ARG_DST, onednn::wrap(product.c, c)}});
 }
 
+// One scale's row of y, of the coefficients or their moduli.
+template <class T, class I, class Value>
+void write_row(std::int64_t length, const T* c, const T* mean, const T* std, I* y,
+               const Value& value) {
+  if (mean == nullptr) {
+#pragma omp simd
+    for (std::int64_t t = 0; t < length; ++t) store(y[t], value(c[t]));
+  } else {
+#pragma omp simd
+    for (std::int64_t t = 0; t < length; ++t) store(y[t], (value(c[t]) - mean[t]) / std[t]);
+  }
+}
+
 }  // namespace
 
-std::span<const double> morlet_cwt_matrix(std::int64_t length, std::int64_t scales) {
+MorletScales::MorletScales(std::int64_t count) {
+  for (std::int64_t s = 1; s <= count; ++s) scales_.push_back(s);
+}
+
+std::int64_t MorletScales::largest() const {
+  return *std::max_element(begin(), end());
+}
+
+std::span<const double> morlet_cwt_matrix(std::int64_t length, const MorletScales& scales) {
   static std::mutex mutex;
   static std::map<Size, std::vector<double>> matrices;
   const std::lock_guard lock(mutex);
@@ -166,12 +190,12 @@ std::span<const double> morlet_cwt_matrix(std::int64_t length, std::int64_t scal
   return matrix;
 }
 
-void morlet_cwt_prepare(const Cpu&, MorletCwtShape s) {
+void morlet_cwt_prepare(const Cpu&, const MorletCwtShape& s) {
   morlet_cwt_matrix(s.length, s.scales);
 }
 
-std::int64_t morlet_cwt_fft_length(std::int64_t length, std::int64_t scales) {
-  const std::int64_t least = length - 1 + std::min(length, reach(scales));
+std::int64_t morlet_cwt_fft_length(std::int64_t length, const MorletScales& scales) {
+  const std::int64_t least = length - 1 + std::min(length, reach(scales.largest()));
   for (std::int64_t n = std::max<std::int64_t>(2, least + least % 2);; n += 2) {
     std::int64_t rest = n;
     for (const std::int64_t prime : {2, 3, 5}) {
@@ -181,7 +205,8 @@ std::int64_t morlet_cwt_fft_length(std::int64_t length, std::int64_t scales) {
   }
 }
 
-std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length, std::int64_t scales) {
+std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length,
+                                                     const MorletScales& scales) {
   const std::int64_t n = morlet_cwt_fft_length(length, scales), frequencies = n / 2 + 1;
   std::vector<std::complex<double>> turn;  // exp(−2πi·k/N)
   for (std::int64_t k = 0; k < n; ++k) {
@@ -190,7 +215,7 @@ std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length, std::i
   }
   const IntegratedWavelet wavelet = integrate_wavelet();
   std::vector<std::complex<double>> spectra;
-  for (std::int64_t s = 1; s <= scales; ++s) {
+  for (const std::int64_t s : scales) {
     const Response response(wavelet, s);
     const std::int64_t last = std::min(length, reach(s)) - 1;
     for (std::int64_t f = 0; f < frequencies; ++f) {
@@ -206,16 +231,16 @@ std::vector<std::complex<double>> morlet_cwt_spectra(std::int64_t length, std::i
 }
 
 template <class T>
-void morlet_cwt_coefficients(const Cpu& cpu, MorletCwtShape s, const T* x, T* c) {
+void morlet_cwt_coefficients(const Cpu& cpu, const MorletCwtShape& s, const T* x, T* c) {
   coefficients(cpu, s, x, c);
 }
 
 template <class T, class I>
-void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, const T* std, I* y) {
+void morlet_cwt(const Cpu& cpu, const MorletCwtShape& s, const T* x, const T* mean, const T* std, I* y) {
   // Blocks of signals whose coefficients stay in cache until their modulus is taken.
   constexpr std::int64_t block = 128;
   Workspace::Scope scratch(cpu.workspace);
-  const std::int64_t signal = s.scales * s.length;
+  const std::int64_t signal = s.scales.count() * s.length;
   constexpr bool in_place = std::is_same_v<I, T>;
   T* const rounded_later = scratch.take<T>(in_place ? 0 : static_cast<std::size_t>(block * signal));
   for (std::int64_t first = 0; first < s.signals; first += block) {
@@ -224,31 +249,26 @@ void morlet_cwt(const Cpu& cpu, MorletCwtShape s, const T* x, const T* mean, con
     T* c = rounded_later;
     if constexpr (in_place) c = y0;
     coefficients(cpu, {signals, s.length, s.scales}, x + first * s.length, c);
-    parallel_for(signals * s.scales, grain_of(s.length),
+    parallel_for(signals * s.scales.count(), grain_of(s.length),
                  [&](std::int64_t begin, std::int64_t end, int) {
                    for (std::int64_t r = begin; r < end; ++r) {
-                     const T* cr = c + r * s.length;
-                     I* yr = y0 + r * s.length;
-                     if (mean == nullptr) {
-#pragma omp simd
-                       for (std::int64_t t = 0; t < s.length; ++t) {
-                         store(yr[t], std::abs(cr[t]));
-                       }
+                     const T* const cr = c + r * s.length;
+                     I* const yr = y0 + r * s.length;
+                     if (s.signs == MorletSigns::kept) {
+                       write_row(s.length, cr, mean, std, yr, [](T value) { return value; });
                      } else {
-#pragma omp simd
-                       for (std::int64_t t = 0; t < s.length; ++t) {
-                         store(yr[t], (std::abs(cr[t]) - mean[t]) / std[t]);
-                       }
+                       write_row(s.length, cr, mean, std, yr,
+                                 [](T value) { return std::abs(value); });
                      }
                    }
                  });
   }
 }
 
-template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const float*, float*);
-template void morlet_cwt_coefficients(const Cpu&, MorletCwtShape, const double*, double*);
+template void morlet_cwt_coefficients(const Cpu&, const MorletCwtShape&, const float*, float*);
+template void morlet_cwt_coefficients(const Cpu&, const MorletCwtShape&, const double*, double*);
 #define EKGINE_INSTANTIATE(I, T) \
-  template void morlet_cwt(const Cpu&, MorletCwtShape, const T*, const T*, const T*, I*);
+  template void morlet_cwt(const Cpu&, const MorletCwtShape&, const T*, const T*, const T*, I*);
 EKGINE_INSTANTIATE(float, float)
 EKGINE_INSTANTIATE(double, double)
 EKGINE_INSTANTIATE(bfloat16, float)

@@ -68,36 +68,40 @@ __global__ void __launch_bounds__(threads)
   }
 }
 
-// c (rows,pitch), of each row the first L → y (rows,L): modulus, normalised where mean is given.
+// c (rows,pitch), of each row the first L → y (rows,L): the modulus, or the coefficient itself,
+// normalised where mean is given.
 // Single elements, neighbouring ones by neighbouring threads: rows are of any length (187), so
 // wider accesses would straddle them.
 template <class T>
 __global__ void __launch_bounds__(threads)
-    normalise_modulus(unsigned length, unsigned pitch, const float* c, const float* mean,
-                      const float* std, T* y) {
+    normalise_coefficients(unsigned length, unsigned pitch, bool keep_signs, const float* c,
+                           const float* mean, const float* std, T* y) {
   const auto [row, t] = element_of_thread(length);
   if (t >= length) return;
-  float value = fabsf(c[static_cast<std::int64_t>(row) * pitch + t]);
+  float value = c[static_cast<std::int64_t>(row) * pitch + t];
+  if (!keep_signs) value = fabsf(value);
   if (mean != nullptr) value = (value - mean[t]) / std[t];
   y[static_cast<std::int64_t>(row) * length + t] = device::from_float<T>(value);
 }
 
 template <class T>
-void normalise(const Cuda& cuda, MorletCwtShape s, std::int64_t signals, std::int64_t pitch,
+void normalise(const Cuda& cuda, const MorletCwtShape& s, std::int64_t signals, std::int64_t pitch,
                const float* c, const float* mean, const float* std, T* y) {
-  const std::int64_t rows = signals * s.scales;
-  launch(cuda, "morlet_cwt_normalise", normalise_modulus<T>, rows_of(rows, s.length),
-         static_cast<unsigned>(s.length), static_cast<unsigned>(pitch), c, mean, std, y);
+  const std::int64_t rows = signals * s.scales.count();
+  launch(cuda, "morlet_cwt_normalise", normalise_coefficients<T>, rows_of(rows, s.length),
+         static_cast<unsigned>(s.length), static_cast<unsigned>(pitch),
+         s.signs == MorletSigns::kept, c, mean, std, y);
 }
 
-CudaLibraries::Constant matrix_key(MorletCwtShape s) {
-  return {"morlet_cwt: the matrix of (L,S)=", s.length, s.scales};
+CudaLibraries::Constant matrix_key(const MorletCwtShape& s) {
+  return {"morlet_cwt: the matrix of (L,S)=", s.length, s.scales.count(),
+          {s.scales.begin(), s.scales.end()}};
 }
 
 template <class T>
-void by_matrix(const Cuda& cuda, MorletCwtShape s, const float* x, const float* mean,
+void by_matrix(const Cuda& cuda, const MorletCwtShape& s, const float* x, const float* mean,
                const float* std, T* y) {
-  const std::int64_t columns = s.scales * s.length;
+  const std::int64_t columns = s.scales.count() * s.length;
   const float* matrix = cuda.libraries.constant(matrix_key(s));
   const std::int64_t chunk =
       chunk_of(s.signals, columns * static_cast<std::int64_t>(sizeof(float)));
@@ -114,30 +118,31 @@ void by_matrix(const Cuda& cuda, MorletCwtShape s, const float* x, const float* 
   }
 }
 
-CudaLibraries::Constant spectra_key(MorletCwtShape s) {
-  return {"morlet_cwt: the filters' spectra of (L,S)=", s.length, s.scales};
+CudaLibraries::Constant spectra_key(const MorletCwtShape& s) {
+  return {"morlet_cwt: the filters' spectra of (L,S)=", s.length, s.scales.count(),
+          {s.scales.begin(), s.scales.end()}};
 }
 
 // Transforms of a chunk: lengths, and the number of signals.
 struct Transforms {
   std::int64_t n, frequencies, chunk;
 };
-Transforms transforms_of(MorletCwtShape s) {
+Transforms transforms_of(const MorletCwtShape& s) {
   Transforms t{};
   t.n = morlet_cwt_fft_length(s.length, s.scales);
   t.frequencies = t.n / 2 + 1;
   // Products of spectra and coefficients, of all scales.
-  t.chunk = chunk_of(s.signals, s.scales * (8 * t.frequencies + 4 * t.n));
+  t.chunk = chunk_of(s.signals, s.scales.count() * (8 * t.frequencies + 4 * t.n));
   return t;
 }
 
 template <class T>
-void by_fft(const Cuda& cuda, MorletCwtShape s, const float* x, const float* mean, const float* std,
+void by_fft(const Cuda& cuda, const MorletCwtShape& s, const float* x, const float* mean, const float* std,
             T* y) {
   const auto* spectra = reinterpret_cast<const float2*>(cuda.libraries.constant(spectra_key(s)));
   const Transforms t = transforms_of(s);
   const auto signal_count = static_cast<std::size_t>(t.chunk);
-  const auto row_count = static_cast<std::size_t>(t.chunk * s.scales);
+  const auto row_count = static_cast<std::size_t>(t.chunk * s.scales.count());
   Workspace::Scope scratch(cuda.workspace);
   auto* padded = scratch.take<float>(signal_count * static_cast<std::size_t>(t.n));
   auto* spectrum = scratch.take<float2>(signal_count * static_cast<std::size_t>(t.frequencies));
@@ -151,17 +156,17 @@ void by_fft(const Cuda& cuda, MorletCwtShape s, const float* x, const float* mea
     cuda.libraries.fft(cuda, "morlet_cwt", static_cast<int>(t.n), static_cast<int>(t.chunk), padded,
                        spectrum);
     launch(cuda, "morlet_cwt_filters", apply_filters, rows_of(t.chunk, t.frequencies),
-           static_cast<unsigned>(s.scales), frequencies, static_cast<const float2*>(spectrum),
+           static_cast<unsigned>(s.scales.count()), frequencies, static_cast<const float2*>(spectrum),
            spectra, products);
     cuda.libraries.inverse_fft(cuda, "morlet_cwt", static_cast<int>(t.n),
-                               static_cast<int>(t.chunk * s.scales), products, c);
-    normalise(cuda, s, signals, t.n, c, mean, std, y + first * s.scales * s.length);
+                               static_cast<int>(t.chunk * s.scales.count()), products, c);
+    normalise(cuda, s, signals, t.n, c, mean, std, y + first * s.scales.count() * s.length);
   }
 }
 
 }  // namespace
 
-void morlet_cwt_prepare(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path) {
+void morlet_cwt_prepare(const Cuda& cuda, const MorletCwtShape& s, MorletCwtPath path) {
   if (path == MorletCwtPath::matrix) {
     if (cuda.libraries.kept(matrix_key(s))) return;
     const std::span<const double> exact = morlet_cwt_matrix(s.length, s.scales);
@@ -181,15 +186,15 @@ void morlet_cwt_prepare(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path) 
   const Transforms t = transforms_of(s);
   const auto n = static_cast<int>(t.n);
   cuda.libraries.prepare_fft("morlet_cwt", n, static_cast<int>(t.chunk));
-  cuda.libraries.prepare_inverse_fft("morlet_cwt", n, static_cast<int>(t.chunk * s.scales));
+  cuda.libraries.prepare_inverse_fft("morlet_cwt", n, static_cast<int>(t.chunk * s.scales.count()));
 }
 
-void morlet_cwt_prepare(const Cuda& cuda, MorletCwtShape s) {
+void morlet_cwt_prepare(const Cuda& cuda, const MorletCwtShape& s) {
   morlet_cwt_prepare(cuda, s, morlet_cwt_path(s));
 }
 
 template <class T>
-void morlet_cwt(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path, const float* x,
+void morlet_cwt(const Cuda& cuda, const MorletCwtShape& s, MorletCwtPath path, const float* x,
                 const float* mean, const float* std, T* y) {
   if (s.signals == 0) return;
   if (path == MorletCwtPath::matrix) {
@@ -200,18 +205,18 @@ void morlet_cwt(const Cuda& cuda, MorletCwtShape s, MorletCwtPath path, const fl
 }
 
 template <class T>
-void morlet_cwt(const Cuda& cuda, MorletCwtShape s, const float* x, const float* mean,
+void morlet_cwt(const Cuda& cuda, const MorletCwtShape& s, const float* x, const float* mean,
                 const float* std, T* y) {
   morlet_cwt(cuda, s, morlet_cwt_path(s), x, mean, std, y);
 }
 
-template void morlet_cwt(const Cuda&, MorletCwtShape, MorletCwtPath, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*, const float*,
                          const float*, float*);
-template void morlet_cwt(const Cuda&, MorletCwtShape, MorletCwtPath, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*, const float*,
                          const float*, bfloat16*);
-template void morlet_cwt(const Cuda&, MorletCwtShape, const float*, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*, const float*,
                          float*);
-template void morlet_cwt(const Cuda&, MorletCwtShape, const float*, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*, const float*,
                          bfloat16*);
 
 }  // namespace ekgine::kernels

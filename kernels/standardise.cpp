@@ -46,7 +46,8 @@ void standardise(const Cpu& cpu, StandardiseShape s, const FeatureNoise& noise, 
       for (std::int64_t c = 0; c < channels; ++c) {
         const std::int64_t f = s.first + c;
         const bool tied = f < 64 && (noise.tied >> f & 1) != 0;
-        to[c] = (from[c] + (tied ? shift : T(0)) - mean[f]) / std[f];
+        to[c] = from[c] + (tied ? shift : T(0));
+        if (mean != nullptr) to[c] = (to[c] - mean[f]) / std[f];
       }
       if (deviation != 0) {
         for (std::int64_t c = 0; c < channels; ++c) {

@@ -47,8 +47,8 @@ __global__ void __launch_bounds__(device::row_threads)
     const std::int64_t element = i * s.channels + c;
     const std::int64_t f = s.first + c;
     const bool tied = f < 64 && (noise.tied >> f & 1) != 0;
-    const float shifted = x[i * s.width + f] + (tied ? shift : 0.0F);
-    float value = (shifted - mean[f]) / std[f];
+    float value = x[i * s.width + f] + (tied ? shift : 0.0F);
+    if (mean != nullptr) value = (value - mean[f]) / std[f];
     if (noise.deviation != 0) value += noise_of(noise, static_cast<std::uint64_t>(element));
     if (drop.active) {
       const auto feature = static_cast<std::uint64_t>(group * s.channels + c);

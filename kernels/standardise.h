@@ -4,7 +4,7 @@
 // move together, as logarithms of intervals do when all of a sequence is faster or slower.
 //
 //   x          (N, W)   consecutive groups of G rows belong together; the last may be smaller
-//   mean, std  (W)      of the training data; std > 0
+//   mean, std  (W)      of the training data; std > 0; both null for 0 and 1
 //   y          (N, C)   of the columns f = F + c of x, c in [0, C); the others are not read
 //
 //   y[i,c] = ((x[i,f] + tied[f]·shift·z[⌊i/G⌋] − mean[f]) / std[f] + deviation·r[i,c])

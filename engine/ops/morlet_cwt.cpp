@@ -6,11 +6,14 @@
 
 namespace ekgine {
 
-Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Tensor& mean,
-                  const Tensor& std) {
+Tensor morlet_cwt(Tape& tape, const Tensor& beats, const kernels::MorletScales& scales,
+                  const Tensor& mean, const Tensor& std, kernels::MorletSigns signs) {
   check_shape(beats.shape().rank() == 2 && beats.shape()[1] >= 1, "morlet_cwt", "beats",
               "(U,L) with L of at least 1", beats);
-  if (scales < 1) fail("morlet_cwt: scales must be at least 1, got {}", scales);
+  if (scales.count() < 1) fail("morlet_cwt: no scales");
+  for (const std::int64_t scale : scales) {
+    if (scale < 1) fail("morlet_cwt: scales must be at least 1, got {}", scale);
+  }
   if (static_cast<bool>(mean) != static_cast<bool>(std)) {
     fail("morlet_cwt: mean and std must be given both or not at all");
   }
@@ -21,10 +24,10 @@ Tensor morlet_cwt(Tape& tape, const Tensor& beats, std::int64_t scales, const Te
     check_shape(std, {length}, "morlet_cwt", "std", "(L)", context);
   }
 
-  const kernels::MorletCwtShape s{signals, length, scales};
+  const kernels::MorletCwtShape s{signals, length, scales, signs};
   // Even in a dry step: what it keeps is part of the run's memory.
   tape.device().run([&](auto& b) { kernels::morlet_cwt_prepare(b.context, s); });
-  Tensor y = tape.empty_image({signals, scales, length, 1});
+  Tensor y = tape.empty_image({signals, scales.count(), length, 1});
   tape.run({"morlet_cwt", kernels::morlet_cwt_cost(s, y.element_bytes())}, [&](auto& b) {
     kernels::morlet_cwt_prepare(b.context, s);
     kernels::morlet_cwt(b.context, s, b.real(beats), mean ? b.real(mean) : nullptr,

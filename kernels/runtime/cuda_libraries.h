@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "kernels/runtime/cuda.h"
 
@@ -99,6 +100,7 @@ class CudaLibraries {
   struct Constant {
     const char* name;  // a literal; in errors (a,b) follows it
     std::int64_t a, b;
+    std::vector<std::int64_t> list = {};  // more of what it is of
   };
   bool kept(const Constant& key) const;
   // Copies values to the device.

@@ -37,7 +37,8 @@ std::vector<float> draw(std::int64_t count, Random& random) {
 
 // Largest error, relative to the largest value.
 template <class T>
-double error(const CudaDevice& device, MorletCwtShape s, MorletCwtPath path, bool normalised) {
+double error(const CudaDevice& device, const MorletCwtShape& s, MorletCwtPath path,
+             bool normalised) {
   Random random(static_cast<std::uint64_t>(s.length));
   const std::vector<float> x = draw(s.signals * s.length, random), mean = draw(s.length, random);
   std::vector<float> std = draw(s.length, random);
@@ -45,7 +46,7 @@ double error(const CudaDevice& device, MorletCwtShape s, MorletCwtPath path, boo
 
   const std::vector<double> x64(x.begin(), x.end()), mean64(mean.begin(), mean.end()),
       std64(std.begin(), std.end());
-  std::vector<double> expected(static_cast<std::size_t>(s.signals * s.scales * s.length));
+  std::vector<double> expected(static_cast<std::size_t>(s.signals * s.scales.count() * s.length));
   ReservedWorkspace workspace(workspace_bytes);
   kernels::morlet_cwt(Cpu{workspace}, s, x64.data(), normalised ? mean64.data() : nullptr,
                       normalised ? std64.data() : nullptr, expected.data());
@@ -70,14 +71,16 @@ double error(const CudaDevice& device, MorletCwtShape s, MorletCwtPath path, boo
 TEST_F(MorletCwtOnCuda, BothPathsGiveTheScalogramsOfTheCpu) {
   const CudaDevice device(0, workspace_bytes);
   // One signal, and more than are done at a time; filters longer than the signal, and shorter.
-  const std::vector<MorletCwtShape> shapes{{1, 1, 1},  {1, 2, 5},  {3, 3, 2},   {3, 31, 5},
-                                           {5, 33, 1}, {2, 90, 3}, {1, 187, 4}, {300, 7, 2}};
+  const std::vector<MorletCwtShape> shapes{
+      {1, 1, 1},   {1, 2, 5},   {3, 3, 2},
+      {3, 31, 5},  {5, 33, 1},  {2, 90, 3},
+      {1, 187, 4}, {300, 7, 2}, {3, 96, {24, 3, 7}, kernels::MorletSigns::kept}};
   for (const MorletCwtPath path : {MorletCwtPath::matrix, MorletCwtPath::fft}) {
-    for (const MorletCwtShape s : shapes) {
+    for (const MorletCwtShape& s : shapes) {
       for (const bool normalised : {false, true}) {
         SCOPED_TRACE(::testing::Message()
                      << (path == MorletCwtPath::matrix ? "matrix" : "fft") << ", " << s.signals
-                     << " signals of " << s.length << ", " << s.scales << " scales"
+                     << " signals of " << s.length << ", " << s.scales.count() << " scales"
                      << (normalised ? ", normalised" : ""));
         EXPECT_LT(error<float>(device, s, path, normalised), 2e-6);
         EXPECT_LT(error<bfloat16>(device, s, path, normalised), 0x1p-8);
@@ -89,7 +92,7 @@ TEST_F(MorletCwtOnCuda, BothPathsGiveTheScalogramsOfTheCpu) {
 TEST_F(MorletCwtOnCuda, SaysWhatWasNotPrepared) {
   const CudaDevice device(0, workspace_bytes);
   const CudaArray<float> x(std::vector<float>(30)), y(90);
-  const auto transform = [&](MorletCwtShape s, MorletCwtPath path) {
+  const auto transform = [&](const MorletCwtShape& s, MorletCwtPath path) {
     kernels::morlet_cwt(device.context(), s, path, x.data(), nullptr, nullptr, y.data());
   };
   EXPECT_ERROR(transform({2, 6, 3}, MorletCwtPath::matrix),

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <complex>
 #include <cstdlib>
@@ -18,21 +19,21 @@ namespace {
 using kernels::MorletCwtShape;
 
 template <class T>
-std::vector<double> coefficients(MorletCwtShape s, const std::vector<double>& signals) {
+std::vector<double> coefficients(const MorletCwtShape& s, const std::vector<double>& signals) {
   ReservedWorkspace workspace(std::size_t{1} << 28);
   const std::vector<T> x(signals.begin(), signals.end());
-  std::vector<T> c(static_cast<std::size_t>(s.signals * s.scales * s.length), T(NAN));
+  std::vector<T> c(static_cast<std::size_t>(s.signals * s.scales.count() * s.length), T(NAN));
   kernels::morlet_cwt_coefficients(Cpu{workspace}, s, x.data(), c.data());
   return {c.begin(), c.end()};
 }
 
 template <class T>
-std::vector<double> scalograms(MorletCwtShape s, const std::vector<double>& signals,
+std::vector<double> scalograms(const MorletCwtShape& s, const std::vector<double>& signals,
                                const std::vector<double>& mean, const std::vector<double>& std) {
   ReservedWorkspace workspace(std::size_t{1} << 28);
   const std::vector<T> x(signals.begin(), signals.end());
   const std::vector<T> m(mean.begin(), mean.end()), d(std.begin(), std.end());
-  std::vector<T> y(static_cast<std::size_t>(s.signals * s.scales * s.length), T(NAN));
+  std::vector<T> y(static_cast<std::size_t>(s.signals * s.scales.count() * s.length), T(NAN));
   kernels::morlet_cwt(Cpu{workspace}, s, x.data(), m.empty() ? nullptr : m.data(),
                       d.empty() ? nullptr : d.data(), y.data());
   return {y.begin(), y.end()};
@@ -113,6 +114,40 @@ TEST(MorletCwt, IsItsDefinition) {
           << length << " samples, " << scales << " scales";
     }
   }
+}
+
+// Each scale's coefficients are those that it has among others.
+TEST(MorletCwt, TakesAnyScales) {
+  const std::vector<double> signals = random_signals(3 * 96, 7);
+  const MorletCwtShape all{3, 96, 24}, some{3, 96, {24, 3, 10}};
+  const std::vector<double> among = coefficients<double>(all, signals);
+  const std::vector<double> found = coefficients<double>(some, signals);
+  std::size_t i = 0;
+  for (std::size_t signal = 0; signal < 3; ++signal) {
+    for (const std::int64_t scale : some.scales) {
+      for (std::size_t t = 0; t < 96; ++t) {
+        const std::size_t at = (signal * 24 + static_cast<std::size_t>(scale) - 1) * 96 + t;
+        ASSERT_EQ(found.at(i++), among.at(at)) << "scale " << scale << ", sample " << t;
+      }
+    }
+  }
+  EXPECT_EQ(some.scales.largest(), 24);
+}
+
+TEST(MorletCwt, KeepsTheSignsThatAreWanted) {
+  const MorletCwtShape s{3, 31, {2, 5}, kernels::MorletSigns::kept};
+  const std::vector<double> signals = random_signals(s.signals * s.length, 8);
+  const std::vector<double> mean = random_signals(s.length, 9);
+  std::vector<double> std = random_signals(s.length, 10);
+  for (double& v : std) v = 0.5 + std::abs(v);
+  const std::vector<double> c = coefficients<double>(s, signals);
+  EXPECT_EQ(scalograms<double>(s, signals, {}, {}), c);
+  std::vector<double> normalised;
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    normalised.push_back((c[i] - mean[i % 31]) / std[i % 31]);
+  }
+  EXPECT_EQ(scalograms<double>(s, signals, mean, std), normalised);
+  EXPECT_LT(*std::ranges::min_element(c), 0);
 }
 
 // Convolution by way of the spectra, with plain sums for the transforms.
@@ -219,7 +254,7 @@ TEST(MorletCwt, ScalogramsAreTheGoldenOnes) {
 }
 
 TEST(MorletCwt, RefusesWhatItCannotTransform) {
-  const auto op = [](std::int64_t scales) {
+  const auto op = [](const kernels::MorletScales& scales) {
     return [scales](Tape& tape, std::span<const Tensor> in) {
       return morlet_cwt(tape, in[0], scales, in.size() > 1 ? in[1] : Tensor(),
                         in.size() > 2 ? in[2] : Tensor());
@@ -227,7 +262,8 @@ TEST(MorletCwt, RefusesWhatItCannotTransform) {
   };
   expect_op_error({{3, 32, 187}}, op(32),
                   "morlet_cwt: beats must be (U,L) with L of at least 1, got (3,32,187)");
-  expect_op_error({{3, 187}}, op(0), "morlet_cwt: scales must be at least 1, got 0");
+  expect_op_error({{3, 187}}, op(0), "morlet_cwt: no scales");
+  expect_op_error({{3, 187}}, op({3, 0}), "morlet_cwt: scales must be at least 1, got 0");
   expect_op_error({{3, 187}, {187}}, op(32),
                   "morlet_cwt: mean and std must be given both or not at all");
   expect_op_error({{3, 187}, {186}, {187}}, op(32),

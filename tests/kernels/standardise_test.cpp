@@ -150,5 +150,18 @@ TEST(Standardise, RefusesColumnsThatAreNotThere) {
   }
 }
 
+TEST(TakeColumns, GivesThemAsTheyAre) {
+  const OpFunction op = [](Tape& tape, std::span<const Tensor> in) {
+    return take_columns(tape, in[0], {1, 2});
+  };
+  // In training, too: nothing is drawn.
+  for (const Tape::Mode mode : {Tape::Mode::inference, Tape::Mode::training}) {
+    EXPECT_EQ(evaluate(mode, {{{2, 4}, {NAN, 1, -10, NAN, NAN, 3, 30, NAN}}}, op),
+              (std::vector<double>{1, -10, 3, 30}));
+  }
+  EXPECT_ERROR(evaluate(Tape::Mode::inference, {{{1, 2}, {0, 0}}}, op),
+               "take_columns: 2 columns from 1 on: expected some of x's 2");
+}
+
 }  // namespace
 }  // namespace ekgine::testing

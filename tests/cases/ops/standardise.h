@@ -31,6 +31,15 @@ inline KernelCase standardise_case(std::int64_t rows, std::int64_t channels,
   };
 }
 
+inline KernelCase take_columns_case(std::int64_t rows, std::int64_t width, Columns columns) {
+  return {.name = fmt::format("take_columns ({},{}) columns {}+{}", rows, width, columns.first,
+                              columns.count),
+          .inputs = {{.shape = {rows, width}, .differentiable = false, .parameter = true}},
+          .op = [columns](Tape& tape, std::span<const Tensor> in) {
+            return take_columns(tape, in[0], columns);
+          }};
+}
+
 inline OpCases standardise_cases() {
   const Spoiling trained{.noise = 0.1, .dropout = 0.15, .group = 64, .shift = 0.2, .tied = 0x8003};
   OpCases op{
@@ -50,6 +59,8 @@ inline OpCases standardise_cases() {
   op.tests.push_back(standardise_case(129, 5, {.noise = 0.1}));
   op.tests.push_back(standardise_case(33, 48, {.dropout = 0.9, .group = 100}));
   op.tests.push_back(standardise_case(5, 48, {}));
+  op.tests.push_back(take_columns_case(7, 240, {48, 192}));
+  op.tests.push_back(take_columns_case(33, 3, {1, 1}));
   for (const Columns columns : {Columns{0, 22}, {22, 13}, {22, 26}, {47, 1}}) {
     op.tests.push_back(standardise_case(
         7, 48, {.noise = 0.5, .dropout = 0.4, .group = 3, .shift = 0.5, .tied = 0x555555555555},
