@@ -9,7 +9,8 @@ namespace ekgine {
 namespace {
 
 // In BeatUnit's order.
-constexpr const char* names[] = {"mV", "centred", "record", "deviation", "features"};
+constexpr const char* names[] = {"mV", "centred", "record", "deviation", "features",
+                                 "waves"};
 
 }  // namespace
 

@@ -13,10 +13,13 @@ inline constexpr std::int64_t beat_samples = 187;     // L: samples of a beat, 9
 inline constexpr std::int64_t scalogram_scales = 32;  // S: scales 1...32 of the wavelet transform
 inline constexpr int class_count = 5;                 // N, S, V, F, Q of ANSI/AAMI EC57
 
+// The wider window of a beat in each of two leads (data/beat_waves.h).
+inline constexpr std::int64_t wave_leads = 2, wave_samples = 96;
+
 // Features of a beat: those of its rhythm, then those of its shape in each of two leads
 // (data/beat_features.h).
 inline constexpr std::int64_t rhythm_features = 22, lead_features = 13;
-inline constexpr std::int64_t beat_features = rhythm_features + 2 * lead_features;  // 48
+inline constexpr std::int64_t beat_features = rhythm_features + wave_leads * lead_features;  // 48
 // Those of them, as bits, that are the logarithm of an interval and nothing else: columns 0, 1, 15.
 inline constexpr std::uint64_t rate_features = 1U << 0 | 1U << 1 | 1U << 15;
 
@@ -34,11 +37,18 @@ enum class BeatUnit {
   record,      // "record": without the offset, in typical beats of the record
   deviation,   // "deviation": the same less the record's typical beat
   features,    // "features": no samples, but beat_features numbers
+  waves,       // "waves": these, and the beat's waves in wave_leads leads, one after another
 };
 
 // Length of the row.
 constexpr std::int64_t row_width(BeatUnit unit) {
+  if (unit == BeatUnit::waves) return beat_features + wave_leads * wave_samples;  // 240
   return unit == BeatUnit::features ? beat_features : beat_samples;
+}
+
+// Whether features come first in it.
+constexpr bool has_features(BeatUnit unit) {
+  return unit == BeatUnit::features || unit == BeatUnit::waves;
 }
 
 // Those of samples.

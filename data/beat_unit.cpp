@@ -58,7 +58,28 @@ void subtract_typical_beat(RecordBeats& record) {
   }
 }
 
+// Behind the features that its beats are.
+void add_waves(RecordBeats& record) {
+  if (record.waves.size() != record.size()) {
+    fail("record {}: the waves of its beats are not known", record.name);
+  }
+  record.beats = feature_rows(record.beats, record.waves);
+}
+
 }  // namespace
+
+std::vector<float> feature_rows(std::span<const float> features, const BeatWaves& waves) {
+  constexpr std::int64_t wave_row = wave_leads * wave_samples;
+  std::vector<float> rows;
+  rows.reserve(features.size() + waves.samples.size());
+  for (std::int64_t beat = 0; beat < waves.size(); ++beat) {
+    const auto own = features.subspan(static_cast<std::size_t>(beat * beat_features), beat_features);
+    rows.insert(rows.end(), own.begin(), own.end());
+    const auto wave = waves.samples.begin() + beat * wave_row;
+    rows.insert(rows.end(), wave, wave + wave_row);
+  }
+  return rows;
+}
 
 void measure_in(BeatUnit unit, RecordBeats& record) {
   if (record.unit != BeatUnit::millivolts) {
@@ -70,12 +91,13 @@ void measure_in(BeatUnit unit, RecordBeats& record) {
     record.unit = unit;
     return;
   }
-  if (unit == BeatUnit::features) {
+  if (has_features(unit)) {
     if (std::ssize(record.features) != record.size() * beat_features) {
       fail("record {}: has no features: its store is an older one (run preprocess again)",
            record.name);
     }
     record.beats = std::exchange(record.features, {});
+    if (unit == BeatUnit::waves) add_waves(record);
     record.unit = unit;
     return;
   }

@@ -10,6 +10,9 @@
 // its record is free of that, as far as most of the record's beats are of one kind, and normal.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "base/beat.h"
 #include "data/beats.h"
 
@@ -21,9 +24,13 @@ namespace ekgine {
 //   record     y = (x − median(x)) / A,  A = the median over the record's beats of max(x) − min(x)
 //   deviation  y[t] = z[t] − the median over the record's beats of z[t],  z = y of `record`
 //   features   the record's features instead of its samples
+//   waves      the same, and behind them the samples of its waves
 // Labels are not looked at, beats of all classes count. The median of an even number of values is
 // the mean of the middle two. Errors: the beats are not in mV; A is zero; no features
-// are known.
+// or waves are known.
 void measure_in(BeatUnit unit, RecordBeats& record);
+
+// Rows of BeatUnit::waves, of the features (n, 48) and the waves of the same n beats.
+std::vector<float> feature_rows(std::span<const float> features, const BeatWaves& waves);
 
 }  // namespace ekgine

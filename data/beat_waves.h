@@ -14,9 +14,10 @@
 #include <span>
 #include <vector>
 
+#include "base/beat.h"
+
 namespace ekgine {
 
-constexpr std::int64_t wave_leads = 2, wave_samples = 96;
 constexpr std::int64_t wave_before = 42;  // samples before R
 constexpr double wave_frequency = 120;    // Hz
 

@@ -78,10 +78,10 @@ Normalisation compute_normalisation(Dataset& dataset,
 }
 
 Normalisation feature_normalisation(Dataset& dataset, std::int64_t records) {
-  constexpr auto width = static_cast<std::size_t>(beat_features);
+  const auto width = static_cast<std::size_t>(row_width(dataset.unit()));
   Normalisation result{std::vector<double>(width), std::vector<double>(width)};
   const auto beats = static_cast<double>(dataset.index().first_beat(records));
-  const auto for_each_value = [&dataset, records](const auto& visit) {
+  const auto for_each_value = [&dataset, records, width](const auto& visit) {
     for (std::int64_t r = 0; r < records; ++r) {
       dataset.hold({&r, 1});
       const std::span<const float> rows = dataset.beats(r);

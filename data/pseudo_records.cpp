@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "data/beat_features.h"
+#include "data/beat_unit.h"
 #include "data/random_stream.h"
 
 namespace ekgine {
@@ -59,9 +60,10 @@ RecordBeats finish(const Source& source, const Selection& selection, const std::
   RecordBeats result;
   result.name = fmt::format("{}-{}", source.record.name, kind);
   result.lead = source.record.lead;
-  result.unit = BeatUnit::features;
+  result.unit = source.record.unit == BeatUnit::waves ? BeatUnit::waves : BeatUnit::features;
   result.frequency = source.record.frequency;
   result.beats = measure_beats(selection.intervals, selection.waves);
+  if (result.unit == BeatUnit::waves) result.beats = feature_rows(result.beats, selection.waves);
   for (const std::int64_t beat : selection.beats) {
     const auto i = static_cast<std::size_t>(beat);
     result.labels.push_back(source.record.labels[i]);

@@ -30,8 +30,9 @@
 
 namespace ekgine {
 
-// In BeatUnit::features, named after the record: "209-dense-2". `record` has its positions and
-// labels, which are EC57's or the reference's classes; `waves` are of its beats.
+// In BeatUnit::features, of a record in BeatUnit::waves in that; named after it: "209-dense-2".
+// `record` has its positions and labels, which are EC57's or the reference's classes; `waves` are
+// of its beats.
 std::vector<RecordBeats> pseudo_records(const RecordBeats& record, const BeatWaves& waves,
                                         std::uint64_t seed, std::uint32_t number,
                                         std::int64_t least_beats);

@@ -347,7 +347,11 @@ RecordBeats Store::read(const std::string& record, std::optional<Moments>* momen
   const hdf5::File file = open_record(path, expected, info_.version);
   RecordBeats beats = beats_of(file, path.string(), expected);
   if (moments != nullptr) *moments = moments_of(file, path.string(), expected, unit_);
+  if (unit_ == BeatUnit::waves && file.has_attribute("/", wave_leads_name)) {
+    beats.waves = waves_of(file, path.string(), expected);
+  }
   measure_in(unit_, beats);
+  beats.waves = {};
   return beats;
 }
 

@@ -11,7 +11,7 @@ namespace ekgine {
 
 void normalise_on(Model& model, Dataset& training, std::int64_t records) {
   model.config().check_beats(training.unit(), "normalisation");
-  const Normalisation statistics = training.unit() == BeatUnit::features
+  const Normalisation statistics = has_features(training.unit())
                                        ? feature_normalisation(training, records)
                                        : compute_normalisation(training);
   model.set_normalisation(statistics.mean, statistics.std);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
 
 #include "tests/support/beats.h"
 #include "tests/support/expect_error.h"
@@ -163,6 +164,26 @@ TEST(BeatUnit, OfFeaturesPutsThemInThePlaceOfSamples) {
   EXPECT_EQ(record.beat(2).back(), 0.5F);
   EXPECT_ERROR(measure_in(BeatUnit::features, without),
                "record r: has no features: its store is an older one (run preprocess again)");
+}
+
+TEST(BeatUnit, OfWavesPutsThemBehindTheFeatures) {
+  RecordBeats record = testing::random_beats("r", 3, 1);
+  testing::add_features(record, 1);
+  const RecordBeats before = record;
+  RecordBeats without = record;
+  without.waves = {};
+  measure_in(BeatUnit::waves, record);
+  EXPECT_EQ(record.unit, BeatUnit::waves);
+  ASSERT_EQ(record.beats.size(), 3U * 240);
+  for (std::int64_t beat = 0; beat < 3; ++beat) {
+    const std::span<const float> row = record.beat(beat);
+    const auto own = std::span(before.features).subspan(static_cast<std::size_t>(beat * 48), 48);
+    EXPECT_TRUE(std::ranges::equal(row.first(48), own));
+    EXPECT_TRUE(std::ranges::equal(row.subspan(48, 96), before.waves.wave(beat, 0)));
+    EXPECT_TRUE(std::ranges::equal(row.subspan(144), before.waves.wave(beat, 1)));
+  }
+  EXPECT_ERROR(measure_in(BeatUnit::waves, without),
+               "record r: the waves of its beats are not known");
 }
 
 }  // namespace

@@ -92,6 +92,31 @@ TEST(PseudoRecords, AreOfTheKindsThatTheContractNames) {
   EXPECT_NEAR(static_cast<double>(found[6].size()), 570, 2);  // 600 less a twentieth
 }
 
+// The same ones, with the waves that their features were measured on.
+TEST(PseudoRecords, HaveWavesWhereTheRecordHas) {
+  MadeRecord made = make_record(1500, 20);
+  const std::vector<RecordBeats> features = pseudo_of(made);
+  made.record.unit = BeatUnit::waves;
+  const std::vector<RecordBeats> found = pseudo_of(made);
+  ASSERT_EQ(names_of(found), names_of(features));
+  for (std::size_t r = 0; r < found.size(); ++r) {
+    SCOPED_TRACE(found[r].name);
+    EXPECT_EQ(found[r].unit, BeatUnit::waves);
+    ASSERT_EQ(std::ssize(found[r].beats), found[r].size() * 240);
+    bool some_of_record = true;
+    for (std::int64_t beat = 0; beat < found[r].size(); ++beat) {
+      const std::span<const float> row = found[r].beat(beat);
+      ASSERT_TRUE(std::ranges::equal(row.first(48), features[r].beat(beat)));
+      const auto at = std::ranges::find(made.record.r_samples,
+                                        found[r].r_samples[static_cast<std::size_t>(beat)]);
+      const std::int64_t source = at - made.record.r_samples.begin();
+      some_of_record =
+          some_of_record && std::ranges::equal(row.subspan(48, 96), made.waves.wave(source, 0));
+    }
+    EXPECT_EQ(some_of_record, found[r].name != "r-fibrillation");
+  }
+}
+
 // Beats that are left keep their intervals, to beats that may be gone.
 TEST(PseudoRecords, KeepTheIntervalsOfWhatIsLeft) {
   const MadeRecord made = make_record(1500, 20);

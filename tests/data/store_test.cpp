@@ -362,6 +362,9 @@ TEST_F(StoreFolder, RefusesDamagedWaves) {
   const auto nothing = [](RecordBeats&) {};
   rewrite(nothing);
   EXPECT_EQ(Store(path_).read_waves("100").samples, records_[0].waves.samples);
+  const RecordBeats rows = Store(path_, BeatUnit::waves).read("100");
+  EXPECT_EQ(rows.unit, BeatUnit::waves);
+  EXPECT_EQ(rows.beats, feature_rows(records_[0].features, records_[0].waves));
   refuses(nothing, ":waves: the dataset is missing", "waves");
   refuses([](RecordBeats& r) { r.waves.samples.resize(19 * 192); },
           ":waves: the shape is (19, 2, 96), expected (20, 2, 96)");
