@@ -198,7 +198,7 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
   const OutputDirectory folder(files.annotations().parent_path(), sharing(o));
   const AtomicFile place(files.annotations());
   check_annotator(o, item, files);
-  const bool features = classifier.config().input() == BeatUnit::features;
+  const bool features = has_features(classifier.config().input());
   LeadSignal signal = read_signal(o, item, features);
   const ClassifyInputs inputs{.tool = program_name(),
                               .weights = weights.checksum,

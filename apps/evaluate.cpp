@@ -194,7 +194,7 @@ void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
 // What is made of the records: see data/pseudo_records.h. Errors: of none.
 std::vector<RecordBeats> made_of(const std::vector<RecordBeats>& records, const Store& store,
                                  const ModelConfig& model) {
-  if (model.input() != BeatUnit::features) {
+  if (!has_features(model.input())) {
     fail_usage("--pseudo-records: {} takes none", model.name);
   }
   std::vector<RecordBeats> made;

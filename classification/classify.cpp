@@ -133,7 +133,7 @@ LabelledRecording label_beats(
   const RateRatio ratio = rate_ratio(lead.frequency, beat_frequency);
   std::vector<float> signal = resample(std::move(lead.signal), ratio);
   const std::int64_t length = std::ssize(signal);
-  const bool features = classifier.config().input() == BeatUnit::features;
+  const bool features = has_features(classifier.config().input());
   FoundBeats found = find_beats(signal, !features);
   if (features && found.record.size() > 0) {
     std::vector<std::vector<float>> leads;
@@ -141,8 +141,9 @@ LabelledRecording label_beats(
     if (lead.second) {
       leads.push_back(resample(lead.second(), rate_ratio(lead.second_frequency, beat_frequency)));
     }
-    found.record.features =
-        measure_marked_beats(std::move(leads), found.marks, found.kept).features;
+    MeasuredBeats measured = measure_marked_beats(std::move(leads), found.marks, found.kept);
+    found.record.features = std::move(measured.features);
+    found.record.waves = std::move(measured.waves);
   }
   signal = {};
   for (const Stretch& stretch : found.unreadable) {

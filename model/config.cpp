@@ -53,6 +53,19 @@ void for_each_of(Config& config, const Visit& visit) {
   });
 }
 
+bool takes_rhythm(FeatureSet features) {
+  using enum FeatureSet;
+  return features != shape && features != scalogram && features != shape_scalogram;
+}
+bool takes_shape(FeatureSet features) {
+  using enum FeatureSet;
+  return features != rhythm && features != scalogram && features != rhythm_scalogram;
+}
+bool takes_scalograms(FeatureSet features) {
+  using enum FeatureSet;
+  return features != rhythm_shape && features != rhythm && features != shape;
+}
+
 template <class T>
 constexpr const char* kind_of_value = "a text";
 template <>
@@ -102,39 +115,32 @@ bool ModelConfig::has(std::string_view option) const {
   return found;
 }
 
+BeatUnit ModelConfig::input() const {
+  if (!labels_every_beat()) return beat_unit;
+  return takes_scalograms(features) ? BeatUnit::waves : BeatUnit::features;
+}
+
 Columns ModelConfig::feature_columns() const {
-  switch (features) {
-    case FeatureSet::all:
-      break;
-    case FeatureSet::rhythm:
-      return {0, rhythm_features};
-    case FeatureSet::shape:
-      return {rhythm_features, 2 * lead_features};
-    case FeatureSet::one_lead:
-      return {0, rhythm_features + lead_features};
-    case FeatureSet::one_lead_shape:
-      return {rhythm_features, lead_features};
-  }
-  return {0, beat_features};
+  const std::int64_t rhythm = takes_rhythm(features) ? rhythm_features : 0;
+  const std::int64_t shape = takes_shape(features) ? leads * lead_features : 0;
+  return {rhythm > 0 || shape == 0 ? 0 : rhythm_features, rhythm + shape};
+}
+
+Columns ModelConfig::wave_columns() const {
+  return {beat_features, takes_scalograms(features) ? leads * wave_samples : 0};
 }
 
 std::string ModelConfig::feature_text() const {
-  const auto text = [this](const char* what) {
-    return fmt::format("{} features of its {}", feature_columns().count, what);
-  };
-  switch (features) {
-    case FeatureSet::all:
-      break;
-    case FeatureSet::rhythm:
-      return text("rhythm");
-    case FeatureSet::shape:
-      return text("shape");
-    case FeatureSet::one_lead:
-      return text("rhythm, and of its shape in one lead");
-    case FeatureSet::one_lead_shape:
-      return text("shape in one lead");
+  std::vector<std::string> taken;
+  if (feature_columns().count > 0) {
+    taken.push_back(fmt::format("{} features of its {}", feature_columns().count,
+                                !takes_shape(features)    ? "rhythm"
+                                : takes_rhythm(features) ? "rhythm and shape"
+                                                         : "shape"));
   }
-  return text("rhythm and shape");
+  if (takes_scalograms(features)) taken.emplace_back("scalograms of its waves");
+  const bool one_lead = leads == 1 && features != FeatureSet::rhythm;
+  return fmt::format("{}{}", fmt::join(taken, ", and "), one_lead ? ", in one lead" : "");
 }
 
 void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
@@ -148,8 +154,10 @@ json ModelConfig::to_json() const {
   for_each_of(*this, [&](const auto& option, const auto& value) {
     result[key_of(option.name)] = option_to_json(value);
   });
-  // All is what files without it mean, and what programs from before it can read.
-  if (features == FeatureSet::all) result.erase("features");
+  // The defaults are what files without them mean, and what programs from before them can read.
+  const ModelConfig defaults;
+  if (features == defaults.features) result.erase("features");
+  if (leads == defaults.leads) result.erase("leads");
   return result;
 }
 
@@ -162,7 +170,10 @@ ModelConfig ModelConfig::from_json(const json& object, const std::string& source
     known.insert(key);
     const auto found = object.find(key);
     if (found == object.end()) {
-      if (key == "amplitude" || key == "ensemble_size" || key == "features") return;
+      if (key == "amplitude" || key == "ensemble_size" || key == "features" ||
+          key == "leads") {
+        return;
+      }
       fail("{}: {} is missing", source, key);
     }
     std::optional<T> stored;

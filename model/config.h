@@ -19,22 +19,27 @@ std::vector<std::string> model_names();
 // The four of them that the reference has.
 std::vector<std::string> reference_model_names();
 
-// Which of a beat's features Rhythm_Model takes, by name:
+// What of a beat Rhythm_Model takes: features of its rhythm and its shape (data/beat_features.h), and
+// scalograms of its waves.
 enum class FeatureSet {
-  all,            // "all": rhythm, and shape in two leads
-  rhythm,         // "rhythm"
-  shape,          // "shape": in two leads
-  one_lead,       // "one-lead": rhythm, and shape in the first lead
-  one_lead_shape  // "one-lead-shape"
+  rhythm_shape,
+  rhythm,
+  shape,
+  scalogram,
+  rhythm_scalogram,
+  shape_scalogram,
+  rhythm_shape_scalogram
 };
 
 constexpr auto choices_of(FeatureSet) {
   using enum FeatureSet;
-  return std::to_array<Choice<FeatureSet>>({{all, "all"},
+  return std::to_array<Choice<FeatureSet>>({{rhythm_shape, "rhythm+shape"},
                                             {rhythm, "rhythm"},
                                             {shape, "shape"},
-                                            {one_lead, "one-lead"},
-                                            {one_lead_shape, "one-lead-shape"}});
+                                            {scalogram, "scalogram"},
+                                            {rhythm_scalogram, "rhythm+scalogram"},
+                                            {shape_scalogram, "shape+scalogram"},
+                                            {rhythm_shape_scalogram, "rhythm+shape+scalogram"}});
 }
 
 struct ModelConfig {
@@ -51,8 +56,9 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // Conformer or attention blocks
   double dropout = 0.2;                // rate in the blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
-  // Of Rhythm_Model, which is given all features, whichever it takes.
-  FeatureSet features = FeatureSet::all;
+  // Of Rhythm_Model, which is given all features, whichever it takes, and with scalograms the waves.
+  FeatureSet features = FeatureSet::rhythm_shape;
+  std::int64_t leads = 2;  // of shapes and scalograms
   // Of Rhythm_Model, in training: noise on its features, in standard deviations of theirs, and the
   // share of them that a sequence is left without, in [0, 1).
   double feature_noise = 0.1, feature_dropout = 0.15;
@@ -61,8 +67,8 @@ struct ModelConfig {
   // Networks of Rhythm_Model with initial weights of their own, trained side by side, whose
   // probabilities are averaged; 1: no ensemble.
   std::int64_t ensemble_size = 1;
-  // What the beats that it takes are measured in; Rhythm_Model takes BeatUnit::features, whatever
-  // stands here.
+  // What the beats that it takes are measured in; Rhythm_Model takes BeatUnit::features or waves,
+  // whatever stands here.
   BeatUnit beat_unit = BeatUnit::millivolts;
 
   bool operator==(const ModelConfig&) const = default;
@@ -80,25 +86,28 @@ struct ModelConfig {
   // What the names of a member's arrays begin with: nothing, or "members.0." in an ensemble.
   std::string member_prefix(std::int64_t member) const;
   // What a beat has to be given as.
-  BeatUnit input() const { return labels_every_beat() ? BeatUnit::features : beat_unit; }
+  BeatUnit input() const;
 
   // Whether the architecture has the option of that name.
   bool has(std::string_view option) const;
-  // Where the features that are taken stand in a row of beat_features, and what they are:
-  // "48 features of its rhythm and shape".
+  // Where the features that are taken stand in a row of BeatUnit::features, of scalograms alone
+  // none; and what is taken: "48 features of its rhythm and shape".
   Columns feature_columns() const;
   std::string feature_text() const;
+  // The same of the waves' samples whose scalograms are taken, in a row of BeatUnit::waves.
+  Columns wave_columns() const;
 
   // Fails unless the model takes beats measured in `unit`. `whose` opens the text:
   // "prediction: the beats' amplitude is mV, the model takes deviation".
   void check_beats(BeatUnit unit, std::string_view whose) const;
 
   // {"name": ..., "sequence_length": ..., ...}; only what the architecture has, and `amplitude`,
-  // the name of `beat_unit`. `features` is there where they are not all.
+  // the name of `beat_unit`. `features` and `leads` are
+  // there where they are not the default.
   nlohmann::json to_json() const;
   // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
-  // `amplitude`, `ensemble_size` and `features` may be missing, as in files from before they were
-  // there: they are mV, 1 and all then. `source` names the file, and what is needed to find the
+  // `amplitude`, `ensemble_size`, `features` and `leads` may be missing, as in files from before
+  // they were there: they have their defaults then. `source` names the file, and what is needed to find the
   // place in it, in messages.
   static ModelConfig from_json(const nlohmann::json& json, const std::string& source);
 };

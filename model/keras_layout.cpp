@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/beat.h"
+#include "model/modules.h"
 
 namespace ekgine {
 
@@ -81,6 +82,18 @@ void add_feature_extractor(VariableList& variables, const ModelConfig& config) {
   }
 }
 
+void add_wave_extractor(VariableList& variables, const ModelConfig& config) {
+  for (int stage = 0; stage < 2; ++stage) {
+    variables.add(keras_repeat("layers/conv2d", stage), 0,
+                  fmt::format("projection.waves.conv{}.weight", stage + 1),
+                  {3, 3, stage == 0 ? 1 : wave_channels, wave_channels});
+    variables.add_batch_norm(keras_repeat("layers/batch_normalization", stage),
+                             fmt::format("projection.waves.norm{}", stage + 1), wave_channels);
+  }
+  variables.add_dense("layers/dense_3", "projection.waves.dense", wave_image_size(config.leads),
+                      2 * config.embed_dim);
+}
+
 void add_feed_forward(VariableList& variables, const ModelConfig& config, const std::string& layer,
                       const std::string& name) {
   const std::int64_t d = config.embed_dim, ff_dim = config.ff_dim_multiplier * d;
@@ -126,9 +139,12 @@ std::string keras_repeat(const std::string& first, std::int64_t index) {
 std::vector<KerasVariable> keras_variables(const ModelConfig& config) {
   VariableList variables;
   std::int64_t width = config.embed_dim;
-  if (config.input() == BeatUnit::features) {
-    variables.add_dense("layers/dense_1", "projection.dense1", config.feature_columns().count,
-                        2 * width);
+  if (config.labels_every_beat()) {
+    if (config.feature_columns().count > 0) {
+      variables.add_dense("layers/dense_1", "projection.dense1", config.feature_columns().count,
+                          2 * width);
+    }
+    if (config.wave_columns().count > 0) add_wave_extractor(variables, config);
     variables.add_dense("layers/dense_2", "projection.dense2", 2 * width, width);
   } else {
     add_feature_extractor(variables, config);

@@ -67,6 +67,36 @@ Tensor FeatureExtractor::operator()(Tape& tape, const Tensor& scalograms) const 
   return batch_norm_relu_global_avg_pool(tape, conv2d(tape, x, tape.use(conv3_)), norm3_.use(tape));
 }
 
+kernels::MorletScales wave_scales() {
+  return {3, 4, 5, 6, 8, 10, 14, 24};
+}
+
+WaveExtractor::WaveExtractor(ParameterSet& parameters, const std::string& name,
+                             const ModelConfig& config, std::int64_t width)
+    : columns_(config.wave_columns()),
+      conv1_(conv3x3(parameters, name + ".conv1", 1, wave_channels)),
+      conv2_(conv3x3(parameters, name + ".conv2", wave_channels, wave_channels)),
+      norm1_(parameters, name + ".norm1", wave_channels),
+      norm2_(parameters, name + ".norm2", wave_channels),
+      dense_(parameters, name + ".dense", wave_image_size(config.leads), width),
+      dropout_(config.dropout) {}
+
+Tensor WaveExtractor::operator()(Tape& tape, const Tensor& x) const {
+  const std::int64_t beats = x.shape()[0], leads = columns_.count / wave_samples;
+  const Tensor waves = take_columns(tape, x, columns_).reshape({beats * leads, wave_samples});
+  const kernels::MorletScales scales = wave_scales();
+  const Tensor image = morlet_cwt(tape, waves, scales, {}, {}, kernels::MorletSigns::kept)
+                           .reshape({beats, leads * scales.count(), wave_samples, 1});
+  const Tensor pooled = stem(tape, image, tape.use(conv1_), norm1_.use(tape));
+  const std::int64_t size = wave_image_size(leads), parts = size / wave_channels;
+  const Tensor means = batch_norm_relu_global_avg_pool(
+      tape,
+      conv2d(tape, pooled, tape.use(conv2_))
+          .reshape({beats * parts, 1, wave_columns_in_mean, wave_channels}),
+      norm2_.use(tape));
+  return dense_(tape, dropout(tape, means.reshape({beats, size}), dropout_));
+}
+
 FeatureProjection::FeatureProjection(ParameterSet& parameters, const std::string& name,
                                      const ModelConfig& config)
     : columns_(config.feature_columns()),
@@ -75,13 +105,24 @@ FeatureProjection::FeatureProjection(ParameterSet& parameters, const std::string
                 .group = config.sequence_length,
                 .shift = config.rate_jitter,
                 .tied = rate_features},
-      dense1_(parameters, name + ".dense1", columns_.count, 2 * config.embed_dim),
+      dense1_(columns_.count == 0 ? std::nullopt
+                                  : std::make_optional<Dense>(parameters, name + ".dense1",
+                                                              columns_.count, 2 * config.embed_dim)),
+      waves_(config.wave_columns().count == 0
+                 ? std::nullopt
+                 : std::make_optional<WaveExtractor>(parameters, name + ".waves", config,
+                                                     2 * config.embed_dim)),
       dense2_(parameters, name + ".dense2", 2 * config.embed_dim, config.embed_dim),
       dropout_(config.dropout) {}
 
 Tensor FeatureProjection::operator()(Tape& tape, const Tensor& x, const Tensor& mean,
                                      const Tensor& std) const {
-  const Tensor h = dense1_(tape, standardise(tape, x, mean, std, spoiling_, columns_));
+  Tensor h;
+  if (dense1_) h = (*dense1_)(tape, standardise(tape, x, mean, std, spoiling_, columns_));
+  if (waves_) {
+    const Tensor seen = (*waves_)(tape, x);
+    h = h ? add_scaled(tape, h, 1, seen) : seen;
+  }
   return dense2_(tape, swish_dropout(tape, h, dropout_));
 }
 

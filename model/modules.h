@@ -60,21 +60,52 @@ class FeatureExtractor {
   BatchNormParameters norm1_, norm2_, norm3_;
 };
 
-// Features of beats (U, beat_features) → (U,D): those that the model takes are standardised, then
-// dense(2D) → swish → dropout → dense(D). In training features are spoilt (kernels/standardise.h),
-// where sequences of T beats stand one after another.
+// Rows of BeatUnit::waves (U, ·) → (U, width): the waves' signed wavelet coefficients at eight scales,
+// 32 to 4 Hz, one lead's above the other's, are an image (U, 8·leads, 96, 1). Then 3×3 convolution →
+// batch norm → relu → 2×2 max pooling; 3×3 convolution → batch norm → relu → mean of 4 columns
+// each; dropout → dense. Where in the beat something is stays known to the last, which a mean over
+// the image would lose.
+class WaveExtractor {
+ public:
+  WaveExtractor(ParameterSet& parameters, const std::string& name, const ModelConfig& config,
+                std::int64_t width);
+  Tensor operator()(Tape& tape, const Tensor& x) const;
+
+ private:
+  Columns columns_;
+  Parameter &conv1_, &conv2_;
+  BatchNormParameters norm1_, norm2_;
+  Dense dense_;
+  double dropout_;
+};
+
+// Rows of beats in the model's unit → (U,D). The features that it takes are standardised, then
+// dense(2D) → swish → dropout → dense(D); what WaveExtractor makes of waves is added before swish, as
+// if both were one row. In training features are spoilt (kernels/standardise.h), where sequences of
+// T beats stand one after another.
 class FeatureProjection {
  public:
   FeatureProjection(ParameterSet& parameters, const std::string& name, const ModelConfig& config);
-  // mean, std: (beat_features)
+  // mean, std: (row_width)
   Tensor operator()(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor& std) const;
 
  private:
   Columns columns_;
   Spoiling spoiling_;
-  Dense dense1_, dense2_;
+  std::optional<Dense> dense1_;
+  std::optional<WaveExtractor> waves_;
+  Dense dense2_;
   double dropout_;
 };
+
+// Of WaveExtractor, for those who write a model for other programs.
+inline constexpr std::int64_t wave_channels = 16;  // of both convolutions
+kernels::MorletScales wave_scales();
+constexpr std::int64_t wave_columns_in_mean = 4;
+// What dense is given.
+constexpr std::int64_t wave_image_size(std::int64_t leads) {
+  return 8 * leads / 2 * (wave_samples / 2 / wave_columns_in_mean) * wave_channels;
+}
 
 // The three modules of a block, each with the layer norm that it begins with. The block applies the
 // norm, and drops from what the module gives: both are one pass with the residual sum between them.

@@ -8,7 +8,7 @@ namespace ekgine {
 
 Network::Network(ParameterSet& parameters, const std::string& prefix, const ModelConfig& config)
     : labels_every_beat_(config.labels_every_beat()) {
-  if (config.input() == BeatUnit::features) {
+  if (config.labels_every_beat()) {
     projection_.emplace(parameters, prefix + "projection", config);
   } else {
     features_.emplace(parameters, prefix + "features", config.embed_dim);

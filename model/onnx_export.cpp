@@ -25,11 +25,11 @@ namespace {
 using Extents = std::vector<std::int64_t>;
 
 // (S,1,2L−1): row s has the weights of the samples L−1 before to L−1 behind a column of scale s.
-std::vector<float> wavelet_taps() {
-  constexpr std::int64_t length = beat_samples, scales = scalogram_scales, lags = 2 * length - 1;
-  const std::span<const double> matrix = kernels::morlet_cwt_matrix(length, scales);
+std::vector<float> wavelet_taps(std::int64_t length, const kernels::MorletScales& of) {
+  const std::int64_t scales = of.count(), lags = 2 * length - 1;
+  const std::span<const double> matrix = kernels::morlet_cwt_matrix(length, of);
   std::vector<float> taps;
-  taps.reserve(scales * lags);
+  taps.reserve(static_cast<std::size_t>(scales * lags));
   for (std::int64_t s = 0; s < scales; ++s) {
     for (std::int64_t k = 0; k < lags; ++k) {
       // Any sample m and column t with m − t = k − (L−1) tell the tap.
@@ -93,8 +93,8 @@ class OnnxModules {
 
   // Of the last of the beats (N,T,187).
   void classify(const std::string& beats, const std::string& probabilities);
-  // Of all beats of any number of them (N,beats,48).
-  void classify_all(const std::string& features, const std::string& probabilities);
+  // Of all beats of any number of them (N,beats,48), with waves (N,beats,240).
+  void classify_all(const std::string& rows, const std::string& probabilities);
   const OnnxGraph& graph() const { return graph_; }
 
  private:
@@ -115,7 +115,10 @@ class OnnxModules {
 
   std::string centred(const std::string& beats);
   std::string scalograms(const std::string& beats);
+  std::string coefficients(const std::string& signals, std::int64_t length,
+                           const kernels::MorletScales& scales);
   std::string features(const std::string& scalograms);
+  std::string convolve(const std::string& name, const std::string& norm, const std::string& x);
   std::string batch_norm(const std::string& name, const std::string& x);
   std::string layer_norm(const std::string& name, const std::string& x);
   std::string dense(const std::string& name, const std::string& x);
@@ -129,8 +132,11 @@ class OnnxModules {
   std::string encoder(const std::string& x);
   std::string lstm(const std::string& x);
 
-  std::string taken(const std::string& features);
-  std::string of_member(const std::string& features);
+  std::string columns(const std::string& where, const std::string& rows, Columns columns);
+  std::string wave_images(const std::string& rows);
+  std::string of_waves(const std::string& name, const std::string& images);
+  std::string of_member(const std::string& features, const std::string& images,
+                        const std::string& hidden);
 
   const ModelConfig& config_;
   const StateDict& state_;
@@ -156,16 +162,21 @@ std::string OnnxModules::centred(const std::string& beats) {
   return graph_.add("Sub", where, {beats, median});
 }
 
+// (N,1,length) → (N,S,length)
+std::string OnnxModules::coefficients(const std::string& signals, std::int64_t length,
+                                      const kernels::MorletScales& scales) {
+  const std::int64_t lags = 2 * length - 1;
+  const std::string taps = graph_.add_floats("wavelet.taps", Extents{scales.count(), 1, lags},
+                                             wavelet_taps(length, scales));
+  return graph_.add("Conv", "scalograms", {signals, taps},
+                    {{"kernel_shape", Extents{lags}}, {"pads", Extents{length - 1, length - 1}}});
+}
+
 // (N,1,187) → (N,1,32,187)
 std::string OnnxModules::scalograms(const std::string& beats) {
   const std::string where = "scalograms";
-  constexpr std::int64_t lags = 2 * beat_samples - 1;
-  const std::string taps =
-      graph_.add_floats("wavelet.taps", Extents{scalogram_scales, 1, lags}, wavelet_taps());
-  const std::string coefficients = graph_.add(
-      "Conv", where, {beats, taps},
-      {{"kernel_shape", Extents{lags}}, {"pads", Extents{beat_samples - 1, beat_samples - 1}}});
-  const std::string moduli = graph_.add("Abs", where, {coefficients});
+  const std::string moduli =
+      graph_.add("Abs", where, {coefficients(beats, beat_samples, scalogram_scales)});
   const std::string less = graph_.add("Sub", where, {moduli, weight("normalisation.mean")});
   const std::string normalised = graph_.add("Div", where, {less, weight("normalisation.std")});
   return reshape(where, normalised, {-1, 1, scalogram_scales, beat_samples});
@@ -175,16 +186,23 @@ std::string OnnxModules::scalograms(const std::string& beats) {
 std::string OnnxModules::features(const std::string& scalograms) {
   std::string x = scalograms;
   for (int stage = 1; stage <= 3; ++stage) {
-    const std::string conv = fmt::format("features.conv{}", stage), kernel = conv + ".weight";
-    x = graph_.add("Conv", conv, {x, constant(kernel, transposed(array(kernel), {3, 2, 0, 1}))},
-                   {{"kernel_shape", Extents{3, 3}}, {"pads", Extents{1, 1, 1, 1}}});
     const std::string norm = fmt::format("features.norm{}", stage);
-    x = graph_.add("Relu", norm, {batch_norm(norm, x)});
+    x = convolve(fmt::format("features.conv{}", stage), norm, x);
     if (stage == 3) break;
     x = graph_.add("MaxPool", norm, {x},
                    {{"kernel_shape", Extents{2, 2}}, {"strides", Extents{2, 2}}});
   }
   return graph_.add("Flatten", "features", {graph_.add("GlobalAveragePool", "features", {x})});
+}
+
+// 3×3 convolution, batch norm and rectifier, channels first.
+std::string OnnxModules::convolve(const std::string& name, const std::string& norm,
+                                  const std::string& x) {
+  const std::string kernel = name + ".weight";
+  const std::string y =
+      graph_.add("Conv", name, {x, constant(kernel, transposed(array(kernel), {3, 2, 0, 1}))},
+                 {{"kernel_shape", Extents{3, 3}}, {"pads", Extents{1, 1, 1, 1}}});
+  return graph_.add("Relu", norm, {batch_norm(norm, y)});
 }
 
 // Over the second axis.
@@ -337,32 +355,80 @@ void OnnxModules::classify(const std::string& beats, const std::string& probabil
                   {{"axis", std::int64_t{-1}}});
 }
 
-// Standardised features (N,T,48) → those that the model takes.
-std::string OnnxModules::taken(const std::string& features) {
-  const auto [first, count] = config_.feature_columns();
-  if (count == beat_features) return features;
-  return graph_.add(
-      "Slice", "taken",
-      {features, graph_.add_integers("taken.first", {first}),
-       graph_.add_integers("taken.end", {first + count}), graph_.add_integers("taken.axis", {-1})});
+// (N,T,W) → (N,T,count)
+std::string OnnxModules::columns(const std::string& where, const std::string& rows,
+                                 Columns columns) {
+  const auto [first, count] = columns;
+  if (count == row_width(config_.input())) return rows;
+  return graph_.add("Slice", where,
+                    {rows, graph_.add_integers(where + ".first", {first}),
+                     graph_.add_integers(where + ".end", {first + count}),
+                     graph_.add_integers(where + ".axis", {-1})});
 }
 
-// Standardised features that the model takes → probabilities (N,T,5)
-std::string OnnxModules::of_member(const std::string& features) {
+// (N,T,240) → (N·T,1,8·leads,96)
+std::string OnnxModules::wave_images(const std::string& rows) {
+  const Columns taken = config_.wave_columns();
+  const std::string waves = columns("waves", rows, taken);
+  const std::string signals = reshape("waves", waves, {-1, 1, wave_samples});
+  const kernels::MorletScales scales = wave_scales();
+  const std::int64_t leads = taken.count / wave_samples;
+  return reshape("scalograms", coefficients(signals, wave_samples, scales),
+                 {-1, 1, leads * scales.count(), wave_samples});
+}
+
+// What WaveExtractor makes of them: (N·T,2D).
+std::string OnnxModules::of_waves(const std::string& name, const std::string& images) {
+  const std::string pooled =
+      graph_.add("MaxPool", name, {convolve(name + ".conv1", name + ".norm1", images)},
+                 {{"kernel_shape", Extents{2, 2}}, {"strides", Extents{2, 2}}});
+  const Extents mean = {1, wave_columns_in_mean};
+  const std::string means =
+      graph_.add("AveragePool", name, {convolve(name + ".conv2", name + ".norm2", pooled)},
+                 {{"kernel_shape", mean}, {"strides", mean}});
+  // Channels last, as the weights of dense are.
+  const std::string last = graph_.add("Transpose", name, {means}, {{"perm", Extents{0, 2, 3, 1}}});
+  return dense(
+      name + ".dense",
+      reshape(name, last, {-1, wave_image_size(config_.wave_columns().count / wave_samples)}));
+}
+
+// Standardised features that the model takes, or images, or both → probabilities (N,T,5). `hidden`:
+// with images, the integers N, T, 2D.
+std::string OnnxModules::of_member(const std::string& features, const std::string& images,
+                                   const std::string& hidden) {
   const std::string name = prefix_ + "projection";
-  const std::string x = dense(name + ".dense2", swish(name, dense(name + ".dense1", features)));
+  std::string h;
+  if (!features.empty()) h = dense(name + ".dense1", features);
+  if (!images.empty()) {
+    const std::string seen = of_waves(name + ".waves", images);
+    const std::string each = graph_.add("Reshape", name, {seen, hidden});
+    h = h.empty() ? each : graph_.add("Add", name, {h, each});
+  }
+  const std::string x = dense(name + ".dense2", swish(name, h));
   const std::string logits = dense(prefix_ + "classifier", encoder(x));
   return graph_.add("Softmax", prefix_ + "classifier", {logits}, {{"axis", std::int64_t{-1}}});
 }
 
-void OnnxModules::classify_all(const std::string& features, const std::string& probabilities) {
-  const std::string less = graph_.add("Sub", features, {features, weight("normalisation.mean")});
-  const std::string all = graph_.add("Div", features, {less, weight("normalisation.std")});
-  const std::string x = taken(all);
+void OnnxModules::classify_all(const std::string& rows, const std::string& probabilities) {
+  std::string features, images, hidden;
+  if (config_.feature_columns().count > 0) {
+    const std::string less = graph_.add("Sub", rows, {rows, weight("normalisation.mean")});
+    const std::string all = graph_.add("Div", rows, {less, weight("normalisation.std")});
+    features = columns("taken", all, config_.feature_columns());
+  }
+  if (config_.wave_columns().count > 0) {
+    images = wave_images(rows);
+    const std::string sequences = graph_.add(
+        "Shape", "hidden", {rows}, {{"start", std::int64_t{0}}, {"end", std::int64_t{2}}});
+    hidden = graph_.add("Concat", "hidden",
+                        {sequences, graph_.add_integers("hidden.width", {2 * config_.embed_dim})},
+                        {{"axis", std::int64_t{0}}});
+  }
   std::string total;
   for (std::int64_t member = 0; member < config_.members(); ++member) {
     prefix_ = config_.member_prefix(member);
-    const std::string said = of_member(x);
+    const std::string said = of_member(features, images, hidden);
     total = member == 0 ? said : graph_.add("Add", "mean", {total, said});
   }
   const float share[] = {1 / static_cast<float>(config_.members())};
@@ -378,7 +444,8 @@ const char* unit_text(BeatUnit unit) {
     case BeatUnit::record:
       return "in mV, divided by the median over the record's beats of max - min; each beat's "
              "median is taken away inside";
-    case BeatUnit::features:  // which is another text, below
+    case BeatUnit::features:  // which are another text, below
+    case BeatUnit::waves:
     case BeatUnit::deviation:
       break;
   }
@@ -397,13 +464,20 @@ OnnxValue beats_value(const ModelConfig& config, const OnnxNotes& notes) {
 }
 
 OnnxValue features_value(const ModelConfig& config) {
+  const BeatUnit unit = config.input();
   std::string text = fmt::format(
       "consecutive beats of one record, each {} features of its rhythm and shape", beat_features);
-  if (config.features != FeatureSet::all) {
-    text += fmt::format(", of which the model takes the {} from number {} on",
-                        config.feature_text(), config.feature_columns().first);
+  if (unit == BeatUnit::waves) {
+    text +=
+        fmt::format(" and, in each of {} leads, {} samples of its waves", wave_leads, wave_samples);
   }
-  return {"features", text, {OnnxValue::any, beat_features}};
+  const ModelConfig defaults;
+  if (config.features != defaults.features || config.leads != defaults.leads) {
+    text += fmt::format(", of which the model takes {}", config.feature_text());
+    const auto [first, count] = config.feature_columns();
+    if (count > 0) text += fmt::format(", features from number {} on", first);
+  }
+  return {beat_unit_name(unit), text, {OnnxValue::any, row_width(unit)}};
 }
 
 OnnxModelText model_text(const ModelWeights& weights, const OnnxNotes& notes) {

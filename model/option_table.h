@@ -58,8 +58,10 @@ inline constexpr std::tuple model_options{
                 "Width of CNNLSTM_Model's state", Range{1, 1024}},
     ModelOption{
         "features", &ModelConfig::features, architecture::rhythm, InSearch::varies,
-        "Those that Rhythm_Model takes: all, rhythm, shape (in two leads), one-lead (rhythm, "
-        "and shape in the first lead) or one-lead-shape"},
+        "What of a beat Rhythm_Model takes: one of rhythm, shape and scalogram, or several, in "
+        "this order and with + between them"},
+    ModelOption{"leads", &ModelConfig::leads, architecture::rhythm, InSearch::varies,
+                "Of shape and scalogram that Rhythm_Model takes", Range{1, 2}},
     ModelOption{
         "feature-noise", &ModelConfig::feature_noise, architecture::rhythm, InSearch::varies,
         "Noise on Rhythm_Model's features in training, in standard deviations", Range{0, 10}},

@@ -21,13 +21,18 @@
 //   classifier.{weight,bias}                       (D, 5), (5)
 //   normalisation.{mean,std}                       (187); absent from imported Keras models
 //
-// Rhythm_Model has the same encoder without attention.position, a normalisation of (48), and
-// instead of features
+// Rhythm_Model has the same encoder without attention.position, a normalisation of (48), with
+// scalograms of (240), and instead of features
 //
-//   projection.dense1.{weight,bias}                (F, 2D), (2D)
+//   projection.dense1.{weight,bias}                (F, 2D), (2D); F > 0
 //   projection.dense2.{weight,bias}                (2D, D), (D)
 //
-// where F, 48 in general, is how many features it takes (ModelConfig::feature_columns()).
+// where F, 48 in general, is how many features it takes (ModelConfig::feature_columns()); and where
+// it takes scalograms of L leads
+//
+//   projection.waves.conv{1,2}.weight              (3, 3, in, 16); in: 1, 16
+//   projection.waves.norm{1,2}.{weight,bias,running_mean,running_variance}   (16)
+//   projection.waves.dense.{weight,bias}           (768·L, 2D), (2D)
 //
 // An ensemble of them (ensemble_size above 1) has all but the normalisation once per member, after
 // `members.0.`, `members.1.`, ...

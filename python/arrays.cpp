@@ -62,7 +62,7 @@ void check_beats_shape(const nb::ndarray<nb::ro>& array, BeatUnit unit, std::int
   const std::string sequences =
       length > 0 ? fmt::format(" or (n,{},{})", length, width) : std::string();
   fail("beats: have the shape {}, expected (n,{}){} of {}", shape_of(array), width, sequences,
-       unit == BeatUnit::features ? "features" : "samples");
+       has_features(unit) ? "features" : "samples");
 }
 
 void check_leads_shape(const nb::ndarray<nb::ro>& array) {
@@ -77,7 +77,7 @@ void check_finite(std::span<const float> values, BeatUnit unit) {
   if (bad == values.end()) return;
   const std::int64_t at = bad - values.begin(), width = row_width(unit);
   fail("beats: beat {}, {} {} is {}, expected a finite number", at / width,
-       unit == BeatUnit::features ? "feature" : "sample", at % width, *bad);
+       has_features(unit) ? "feature" : "sample", at % width, *bad);
 }
 
 void check_not_infinite(std::span<const float> values, std::size_t samples) {

@@ -180,10 +180,10 @@ void add_properties(nb::class_<LoadedModel>& type) {
       .def_prop_ro(
           "unit", [](const LoadedModel& model) { return beat_unit_name(model.config().input()); },
           "What the beats that it takes are measured in: mV, centred, record or deviation; or "
-          "`features`, of a Rhythm_Model, which takes what has been measured of them.")
+          "`features` or `waves`, of a Rhythm_Model, which takes what has been measured of them.")
       .def_prop_ro(
           "beat_width", [](const LoadedModel& model) { return row_width(model.config().input()); },
-          "Numbers per beat: 187 samples or 48 features.")
+          "Numbers per beat: 187 samples, 48 features, or 240: features and waves.")
       .def_prop_ro(
           "labels_every_beat",
           [](const LoadedModel& model) { return model.config().labels_every_beat(); },

@@ -22,7 +22,9 @@ namespace ekgine::python {
 namespace {
 
 BeatUnit unit_named(const std::string& name) {
-  if (name == beat_unit_name(BeatUnit::features)) return BeatUnit::features;
+  for (const BeatUnit unit : {BeatUnit::features, BeatUnit::waves}) {
+    if (name == beat_unit_name(unit)) return unit;
+  }
   return beat_unit_from_name(name);
 }
 
@@ -90,7 +92,7 @@ void add_record(nb::module_& module) {
                 {size_of(record), static_cast<std::size_t>(row_width(record.unit))});
           },
           "(n, 187) samples around the R wave, at 360 Hz; those of a store in `features` are the "
-          "features (n, 48).")
+          "features (n, 48), in `waves` these and the samples of the waves (n, 240).")
       .def_prop_ro(
           "features",
           [](const RecordBeats& record) {
@@ -128,6 +130,9 @@ void add_record(nb::module_& module) {
 
 std::span<const float> features_of(const RecordBeats& record) {
   if (record.unit == BeatUnit::features) return record.beats;
+  if (record.unit == BeatUnit::waves) {
+    fail("record {}: in the unit waves its features are columns of its beats", record.name);
+  }
   if (std::ssize(record.features) != record.size() * beat_features) {
     fail("record {}: has no features: its store is an older one (run preprocess again)",
          record.name);
@@ -140,7 +145,7 @@ void add_records(nb::module_& module) {
   nb::class_<Store>(module, "Store",
                     "A store: what `ekgine preprocess` makes of a database.\n\nBeats are stored in "
                     "mV; what is read is measured in `unit`: give that of the model. In the unit "
-                    "`features` beats are features.")
+                    "`features` beats are features, in `waves` features and waves.")
       .def("__init__", &open_store, "folder"_a, "unit"_a = "mV")
       .def_prop_ro("records", &record_names,
                    nb::for_getter(nb::sig("def records(self) -> tuple[str, ...]")),

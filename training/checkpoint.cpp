@@ -114,7 +114,7 @@ void check_sizes(const ModelConfig& config, const StateDict& arrays, const std::
       fail("{}: {} is missing or not {} wide, as the options say", source, name, extent);
     }
   };
-  if (config.input() == BeatUnit::features) {
+  if (config.labels_every_beat()) {
     const std::string last = config.member_prefix(config.members() - 1);
     check(last + "projection.dense2.weight", 1, config.embed_dim);
   } else {

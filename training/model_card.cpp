@@ -53,6 +53,7 @@ const char* meaning(BeatUnit unit) {
       return "record: less the beat's median, over the median of max − min of the record's beats";
     case BeatUnit::deviation:
     case BeatUnit::features:  // no amplitude
+    case BeatUnit::waves:
       break;
   }
   return "deviation: less the beat's median, over the median of max − min of the record's beats, "
@@ -72,7 +73,7 @@ std::string model_section(const ModelCard& card, const std::string& name,
   for (const auto& [key, value] : settings.items()) {
     if (value.is_number()) text += row({key, value.dump()});
   }
-  if (config.input() == BeatUnit::features) {
+  if (has_features(config.input())) {
     text += row({"input", fmt::format("{} consecutive beats, each by {}", config.sequence_length,
                                       config.feature_text())});
   } else {
@@ -131,7 +132,7 @@ std::string data_section(const ModelCard& card) {
       "## Data\n\nRecordings of the folder {}, {} each{}, in a store of {}. Beats are cut "
       "around R waves {}; their classes are those of the label map `{}`.\n\n",
       plain(info.source),
-      card.options.model.input() == BeatUnit::features ? "one lead or two" : "one lead",
+      has_features(card.options.model.input()) ? "one lead or two" : "one lead",
       info.inverted ? ", turned upside down" : "", plain(info.tool),
       info.marks == BeatMarks::detected
           ? "where ekgine's detector finds them within 150 ms of an annotated one"
@@ -161,7 +162,7 @@ std::string data_section(const ModelCard& card) {
 std::string training_section(const TrainOptions& options) {
   const nlohmann::ordered_json all = options.to_json();
   std::string text = "## Training\n\n" + head({"option", "value"});
-  const bool features = options.model.input() == BeatUnit::features;
+  const bool features = has_features(options.model.input());
   for (const std::string name : {"epochs", "batch-size", "learning-rate", "schedule",
                                  "weight-decay", "class-weights", "amplitude-jitter", "time-jitter",
                                  "dropout", "shuffle", "pseudo-records", "precision", "seed"}) {

@@ -15,8 +15,8 @@ namespace {
 // should stay in the last-level cache; smaller chunks no longer fill the convolution's blocks. A
 // GPU wants enough of them to fill its multiprocessors.
 constexpr std::int64_t beats_per_chunk_on_cpu = 32, beats_per_chunk_on_cuda = 256;
-// Beats that are given as features have no images.
-constexpr std::int64_t beats_per_chunk_of_features = 1024;
+// Beats that are given as features have no images, and waves have small ones.
+constexpr std::int64_t beats_per_chunk_of_features = 1024, beats_per_chunk_of_waves = 256;
 // Of sequences, how many beats their beginnings may lie apart in a chunk.
 constexpr std::int64_t rows_per_chunk = 512;
 
@@ -61,6 +61,7 @@ class BeatMeans {
 
 std::int64_t beats_per_chunk(const ModelConfig& config, const Device& device) {
   if (config.input() == BeatUnit::features) return beats_per_chunk_of_features;
+  if (config.input() == BeatUnit::waves) return beats_per_chunk_of_waves;
   return device.on_host() ? beats_per_chunk_on_cpu : beats_per_chunk_on_cuda;
 }
 

@@ -71,7 +71,7 @@ std::unique_ptr<Dataset> open_training_set(const Store& store,
     fail_option({"shuffle"}, "shuffle: {} takes windows of a data set in memory, not a stream",
                 o.model.name);
   }
-  if (o.pseudo_records && o.model.input() == BeatUnit::features) {
+  if (o.pseudo_records && has_features(o.model.input())) {
     return with_pseudo_records(store, more, o);
   }
   if (o.shuffle == Shuffle::stream) {
@@ -173,7 +173,7 @@ void Run::make_step() {
                                      visited_classes(*training_, shares_of(more_, options_))),
       .seed = options_.seed,
       // Features have neither an amplitude nor a window.
-      .jitter = options_.model.input() == BeatUnit::features
+      .jitter = has_features(options_.model.input())
                     ? kernels::Jitter{}
                     : kernels::Jitter{options_.amplitude_jitter, options_.time_jitter},
       .weight_decay = options_.weight_decay,

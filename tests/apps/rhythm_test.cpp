@@ -81,6 +81,33 @@ TEST_F(RhythmCommands, TrainsToTheSameBitsAndLabelsEveryBeat) {
   expect_one_line(ekgine({"convert", weights, path("model.keras")}), 1, "has no form in Keras");
 }
 
+TEST_F(RhythmCommands, TakeScalogramsOfWaves) {
+  const Arguments waves = {"--features", "rhythm+scalogram", "--leads", "1"};
+  expect_success(
+      ekgine(rhythm(path("run")) + waves + Arguments{"--test-records", "903", "--pseudo-records"}));
+  const std::string weights = path("run/model.safetensors");
+  const ModelWeights kept = load_model_weights(weights);
+  EXPECT_EQ(kept.config.features, FeatureSet::rhythm_scalogram);
+  EXPECT_EQ(kept.config.leads, 1);
+  EXPECT_EQ(kept.state.at("projection.waves.dense.weight").shape,
+            (std::vector<std::int64_t>{768, 8}));
+  EXPECT_THAT(read("run/model_card.md"),
+              HasSubstr("each by 22 features of its rhythm, and scalograms of its waves, in one "
+                        "lead |"));
+  // What the run found, from the store and from the recordings.
+  const auto probabilities = [&](const std::string& folder) {
+    return read_predictions(folder + "/predictions.h5", class_count).at(0).probabilities;
+  };
+  for (const Arguments& source : {Arguments{"--data", store_}, {"--database", database_}}) {
+    expect_success(ekgine(Arguments{"evaluate", "--weights", weights, "--records", "903",
+                                    "--output", path("evaluated"), "--threads", "1", "--quiet"} +
+                          source));
+    EXPECT_EQ(probabilities(path("evaluated")), probabilities(path("run")));
+  }
+  expect_success(ekgine({"convert", weights, path("model.onnx"), "--quiet"}));
+  EXPECT_THAT(read("model.onnx"), HasSubstr("and, in each of 2 leads, 96 samples of its waves"));
+}
+
 TEST_F(RhythmCommands, TakeTheFeaturesThatAreAskedFor) {
   const Arguments alone = {"--features", "rhythm"}, tested = {"--test-records", "903"};
   expect_success(ekgine(rhythm(path("run")) + alone + tested));
@@ -98,8 +125,9 @@ TEST_F(RhythmCommands, TakeTheFeaturesThatAreAskedFor) {
   };
   EXPECT_EQ(probabilities("evaluated/predictions.h5"), probabilities("run/predictions.h5"));
   expect_success(ekgine({"convert", weights, path("model.onnx"), "--quiet"}));
-  EXPECT_THAT(read("model.onnx"),
-              HasSubstr("of which the model takes the 22 features of its rhythm from number 0 on"));
+  EXPECT_THAT(
+      read("model.onnx"),
+      HasSubstr("of which the model takes 22 features of its rhythm, features from number 0"));
   // Files of models that take all say nothing of it, as before.
   expect_success(ekgine(rhythm(path("whole"))));
   const std::string key = R"(\"features\")";
@@ -107,11 +135,12 @@ TEST_F(RhythmCommands, TakeTheFeaturesThatAreAskedFor) {
   EXPECT_THAT(read("whole/model.safetensors"), Not(HasSubstr(key)));
 
   expect_one_line(ekgine(rhythm(path("new")) + Arguments{"--features", "rhytm"}), 2,
-                  "is none of all, rhythm, shape, one-lead, one-lead-shape");
+                  "is none of rhythm+shape, rhythm, shape, scalogram, rhythm+scalogram");
   Arguments final_run = rhythm(path("final")) + tested;
   final_run.front() = "final";
   expect_success(ekgine(final_run + alone));
-  expect_one_line(ekgine(final_run), 1, "was started with features \"rhythm\", not \"all\"");
+  expect_one_line(ekgine(final_run), 1,
+                  "was started with features \"rhythm\", not \"rhythm+shape\"");
 }
 
 // In the middle of an epoch, of which labels are more than windows.

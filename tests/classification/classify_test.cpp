@@ -242,12 +242,12 @@ TEST_F(LabelBeats, IsTheSameAtAnyNumberOfThreads) {
   expect_same_at_any_number_of_threads([&] { return label(lead); });
 }
 
-// A model that labels every beat, of features of both leads.
-class LabelByFeatures : public ::testing::Test {
+// A model that labels every beat, of features of both leads, or of their waves as well.
+class LabelByFeatures : public ::testing::TestWithParam<FeatureSet> {
  protected:
   LabelByFeatures() {
-    model_.set_normalisation(std::vector<double>(beat_features, 0.0),
-                             std::vector<double>(beat_features, 1.0));
+    const auto width = static_cast<std::size_t>(row_width(config_.input()));
+    model_.set_normalisation(std::vector<double>(width, 0.0), std::vector<double>(width, 1.0));
   }
 
   LabelledRecording label(const LeadSignal& lead) {
@@ -261,18 +261,21 @@ class LabelByFeatures : public ::testing::Test {
     if (lead.second) leads.push_back(lead.second());
     std::vector<std::int64_t> kept(marks.size());
     std::iota(kept.begin(), kept.end(), 0);
-    const std::vector<float> features =
-        measure_marked_beats(std::move(leads), marks, kept).features;
+    const MeasuredBeats measured = measure_marked_beats(std::move(leads), marks, kept);
+    const bool waves = config_.input() == BeatUnit::waves;
+    const std::vector<float> rows =
+        waves ? feature_rows(measured.features, measured.waves) : measured.features;
     Predictor predictor(model_, device_);
     const ThreadCount one(1);
-    return predictor.predict({features, BeatUnit::features});
+    return predictor.predict({rows, config_.input()});
   }
 
   ModelConfig config_{.name = "Rhythm_Model",
                       .sequence_length = 9,
                       .embed_dim = 8,
                       .num_heads = 2,
-                      .kernel_size = 3};
+                      .kernel_size = 3,
+                      .features = GetParam()};
   Device device_ = Device::open(DeviceChoice::cpu, PrecisionChoice::f32, {});
   Model model_{config_, device_, ParameterSet::Use::inference, 5};
 };
@@ -285,7 +288,7 @@ LeadSignal two_leads(double seconds) {
 }
 
 // Blocks see the windows of the whole; products of other numbers of rows may round otherwise.
-TEST_F(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
+TEST_P(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
   for (const double seconds : {1.2, 20.0, 2500.0}) {  // one beat; some; blocks
     const LeadSignal lead = two_leads(seconds);
     const LabelledRecording found = label(lead);
@@ -301,7 +304,7 @@ TEST_F(LabelByFeatures, GivesEveryBeatWhatTheWholeRecordingSays) {
   }
 }
 
-TEST_F(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
+TEST_P(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
   const LeadSignal both = two_leads(20);
   LeadSignal one = both, slow = both;
   one.second = nullptr;
@@ -317,10 +320,17 @@ TEST_F(LabelByFeatures, ReadsTheSecondLeadWhereThereIsOne) {
   }
 }
 
-TEST_F(LabelByFeatures, IsTheSameAtAnyNumberOfThreads) {
+TEST_P(LabelByFeatures, IsTheSameAtAnyNumberOfThreads) {
   const LeadSignal lead = two_leads(2000);
   expect_same_at_any_number_of_threads([&] { return label(lead); });
 }
+
+INSTANTIATE_TEST_SUITE_P(Inputs, LabelByFeatures,
+                         ::testing::Values(FeatureSet::rhythm_shape,
+                                           FeatureSet::rhythm_shape_scalogram),
+                         [](const auto& tested) {
+                           return tested.param == FeatureSet::rhythm_shape ? "features" : "waves";
+                         });
 
 }  // namespace
 }  // namespace ekgine

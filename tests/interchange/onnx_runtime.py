@@ -35,6 +35,8 @@ MODELS = {
     "CNNLSTM_Model": ["--lstm-units", "24", "--amplitude", "centred"],
     "Baseline_Model": ["--amplitude", "mV"],
     "Rhythm_Model": ["--num-heads", "2", "--ensemble-size", "2", "--sequence-length", "9"],
+    "Rhythm_Model of scalograms": ["--num-heads", "1", "--features", "rhythm+scalogram",
+                                   "--sequence-length", "9"],
 }
 
 
@@ -109,12 +111,12 @@ def probabilities(session, sequences, batch):
         for i in range(0, len(sequences), batch)])
 
 
-def of_all_beats(session, features, length):
+def of_all_beats(session, rows, length):
     """What windows of so many beats, each half over the next, say of all beats of a record."""
-    count = len(features)
+    count = len(rows)
     first = sorted({*range(0, count - length + 1, (length + 1) // 2), count - length})
-    windows = numpy.stack([features[i : i + length] for i in first])
-    said, = session.run(["probabilities"], {"features": windows})
+    windows = numpy.stack([rows[i : i + length] for i in first])
+    said, = session.run(["probabilities"], {session.get_inputs()[0].name: windows})
     position = (2 * numpy.arange(length) + 1) / length - 1
     weight = (1.02 - numpy.abs(position))[:, None]
     sums, weights = numpy.zeros((count, said.shape[-1])), numpy.zeros((count, 1))
@@ -124,10 +126,18 @@ def of_all_beats(session, features, length):
     return sums / weights
 
 
-def compare_rhythm(session, expected, features, length, name):
-    found = of_all_beats(session, features, length)
+def rows_of(record, unit):
+    """What a Rhythm_Model takes of a record in a store."""
+    features, waves = record["features"][:], record["waves"][:]
+    if unit == "features":
+        return features
+    return numpy.concatenate([features, waves.reshape(len(waves), -1)], axis=1)
+
+
+def compare_rhythm(session, expected, rows, length, name):
+    found = of_all_beats(session, rows, length)
     check(found.shape == expected.shape, f"{name}: {found.shape}")
-    none = session.run(None, {"features": features[None, :length][:0]})[0]
+    none = session.run(None, {session.get_inputs()[0].name: rows[None, :length][:0]})[0]
     check(none.shape == (0, length, 5), f"{name}: of no sequences {none.shape}")
     return float(numpy.abs(found - expected).max()), set(found.argmax(axis=1).tolist())
 
@@ -146,8 +156,10 @@ def compare(path, predictions, store):
         for record in file:
             expected = file[record]["probabilities"][:]
             with h5py.File(store / f"{record}.h5") as source:
-                if about["amplitude"] == "features":
-                    one, said = compare_rhythm(session, expected, source["features"][:], length,
+                if about["amplitude"] in ("features", "waves"):
+                    check(session.get_inputs()[0].name == about["amplitude"], path.name)
+                    one, said = compare_rhythm(session, expected,
+                                               rows_of(source, about["amplitude"]), length,
                                                path.name)
                     worst, classes = max(worst, one), classes | said
                     continue
@@ -195,11 +207,11 @@ def main():
         cut_store(folder / "whole", folder / "store", KEPT)
         random = numpy.random.default_rng(1)
         for name, options in MODELS.items():
-            run = folder / name
+            run, model = folder / name, name.split()[0]
             # What is cut has no features.
-            store = folder / ("whole" if name == "Rhythm_Model" else "store")
+            store = folder / ("whole" if model == "Rhythm_Model" else "store")
             ekgine("train", "--data", store, "--train-records", ",".join(TRAINING),
-                   "--sequence-length", str(T), "--model", name, *SMALL, *options, "--output", run)
+                   "--sequence-length", str(T), "--model", model, *SMALL, *options, "--output", run)
             check_weights(run / "model.safetensors", f"{name}, trained", store)
             metadata, arrays = read_weights(run / "model.safetensors")
             write_weights(run / "random.safetensors", metadata, scrambled(arrays, random))

@@ -82,18 +82,23 @@ TEST(ModelConfig, FeaturesSurviveJson) {
   ModelConfig config;
   config.name = "Rhythm_Model";
   EXPECT_FALSE(config.to_json().contains("features"));
+  EXPECT_FALSE(config.to_json().contains("leads"));
   json object = config.to_json();
   EXPECT_EQ(ModelConfig::from_json(object, "f"), config);
-  object["features"] = "all";
+  object["features"] = "rhythm+shape";
+  object["leads"] = 2;
   EXPECT_EQ(ModelConfig::from_json(object, "f"), config);
   for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
     config.features = choice.value;
-    EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+    for (config.leads = 2; config.leads > 0; --config.leads) {
+      EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+    }
   }
   object["features"] = "rhytm";
   EXPECT_ERROR(ModelConfig::from_json(object, "f"),
-               "f: features must be one of all, rhythm, shape, one-lead, one-lead-shape, got "
-               "'rhytm'; did you mean rhythm?");
+               "f: features must be one of rhythm+shape, rhythm, shape, scalogram, "
+               "rhythm+scalogram, shape+scalogram, rhythm+shape+scalogram, got 'rhytm'; did you "
+               "mean rhythm?");
   object["features"] = 22;
   EXPECT_ERROR(ModelConfig::from_json(object, "f"), "f: features must be a text, got 22");
   json other = unusual_main().to_json();
@@ -103,15 +108,39 @@ TEST(ModelConfig, FeaturesSurviveJson) {
 
 TEST(ModelConfig, FeaturesAreColumns) {
   using Extent = std::pair<std::int64_t, std::int64_t>;
-  const auto columns = [](FeatureSet features) {
-    const auto [first, count] = ModelConfig{.features = features}.feature_columns();
-    return Extent(first, count);
+  const auto extent = [](Columns columns) { return Extent(columns.first, columns.count); };
+  const auto taken = [&](FeatureSet features, std::int64_t leads, BeatUnit unit) {
+    const ModelConfig config{.name = "Rhythm_Model", .features = features, .leads = leads};
+    EXPECT_EQ(config.input(), unit);
+    return std::pair(extent(config.feature_columns()), extent(config.wave_columns()));
   };
-  EXPECT_EQ(columns(FeatureSet::all), Extent(0, 48));
-  EXPECT_EQ(columns(FeatureSet::rhythm), Extent(0, 22));
-  EXPECT_EQ(columns(FeatureSet::shape), Extent(22, 26));
-  EXPECT_EQ(columns(FeatureSet::one_lead), Extent(0, 35));
-  EXPECT_EQ(columns(FeatureSet::one_lead_shape), Extent(22, 13));
+  using enum FeatureSet;
+  const Extent none(48, 0), both(48, 192), first(48, 96);
+  const BeatUnit features = BeatUnit::features, waves = BeatUnit::waves;
+  EXPECT_EQ(taken(rhythm_shape, 2, features), std::pair(Extent(0, 48), none));
+  EXPECT_EQ(taken(rhythm_shape, 1, features), std::pair(Extent(0, 35), none));
+  EXPECT_EQ(taken(rhythm, 2, features), std::pair(Extent(0, 22), none));
+  EXPECT_EQ(taken(rhythm, 1, features), std::pair(Extent(0, 22), none));
+  EXPECT_EQ(taken(shape, 2, features), std::pair(Extent(22, 26), none));
+  EXPECT_EQ(taken(shape, 1, features), std::pair(Extent(22, 13), none));
+  EXPECT_EQ(taken(scalogram, 2, waves), std::pair(Extent(0, 0), both));
+  EXPECT_EQ(taken(scalogram, 1, waves), std::pair(Extent(0, 0), first));
+  EXPECT_EQ(taken(rhythm_scalogram, 2, waves), std::pair(Extent(0, 22), both));
+  EXPECT_EQ(taken(shape_scalogram, 1, waves), std::pair(Extent(22, 13), first));
+  EXPECT_EQ(taken(rhythm_shape_scalogram, 2, waves), std::pair(Extent(0, 48), both));
+}
+
+TEST(ModelConfig, FeaturesHaveAText) {
+  using enum FeatureSet;
+  const auto text = [](FeatureSet features, std::int64_t leads) {
+    return ModelConfig{.features = features, .leads = leads}.feature_text();
+  };
+  EXPECT_EQ(text(rhythm_shape, 2), "48 features of its rhythm and shape");
+  EXPECT_EQ(text(rhythm, 1), "22 features of its rhythm");
+  EXPECT_EQ(text(shape, 1), "13 features of its shape, in one lead");
+  EXPECT_EQ(text(scalogram, 2), "scalograms of its waves");
+  EXPECT_EQ(text(rhythm_scalogram, 1),
+            "22 features of its rhythm, and scalograms of its waves, in one lead");
 }
 
 TEST(ModelConfig, HasTheOptionsOfItsArchitecture) {

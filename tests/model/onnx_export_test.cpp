@@ -143,25 +143,31 @@ TEST(OnnxExport, GraphsAnswerAsTheModelsDo) {
 // Of any number of beats, an ensemble's mean.
 TEST(OnnxExport, GraphsOfFeaturesAnswerAsTheModelDoes) {
   const TemporaryDirectory folder;
-  for (const auto& [members, taken] : {std::pair(1, FeatureSet::all),
-                                       {3, FeatureSet::all},
-                                       {1, FeatureSet::one_lead_shape},
-                                       {2, FeatureSet::rhythm}}) {
+  using enum FeatureSet;
+  for (const auto& [members, taken, leads] : {std::tuple(1, rhythm_shape, 2),
+                                              {3, rhythm_shape, 2},
+                                              {1, shape, 1},
+                                              {2, rhythm, 2},
+                                              {1, scalogram, 2},
+                                              {2, rhythm_shape_scalogram, 1}}) {
     ModelConfig config = onnx_configurations()[0];
     config.name = "Rhythm_Model";
     config.sequence_length = 7;
     config.ensemble_size = members;
     config.features = taken;
+    config.leads = leads;
+    const std::int64_t width = row_width(config.input());
+    const std::string unit = beat_unit_name(config.input());
     const ModelWeights weights = random_onnx_weights(config);
     const OnnxFile file = exported(folder, weights);
-    EXPECT_EQ(file.inputs.at(0).name, "features");
-    EXPECT_THAT(file.inputs[0].shape, ElementsAre("batch", "beats", "48"));
+    EXPECT_EQ(file.inputs.at(0).name, unit);
+    EXPECT_THAT(file.inputs[0].shape, ElementsAre("batch", "beats", fmt::format("{}", width)));
     EXPECT_EQ(file.inputs[0].description.find(
-                  "takes the 22 features of its rhythm from number 0") != std::string::npos,
-              taken == FeatureSet::rhythm);
+                  "takes 22 features of its rhythm, features from number 0") != std::string::npos,
+              taken == rhythm);
     EXPECT_THAT(file.outputs.at(0).shape, ElementsAre("batch", "beats", "5"));
     EXPECT_EQ(file.outputs[0].description, "of every beat: N, S, V, F, Q");
-    EXPECT_EQ(file.metadata.at("amplitude"), "features");
+    EXPECT_EQ(file.metadata.at("amplitude"), unit);
     Device device = Device::cpu(DType::f64);
     Model model(config, device, ParameterSet::Use::inference, 0);
     model.load(weights.state, "weights");
@@ -169,7 +175,7 @@ TEST(OnnxExport, GraphsOfFeaturesAnswerAsTheModelDoes) {
       SCOPED_TRACE(beats);
       const std::int64_t sequences = 2, rows = sequences * beats;
       testing::Random random(6);
-      std::vector<double> features(static_cast<std::size_t>(rows * beat_features));
+      std::vector<double> features(static_cast<std::size_t>(rows * width));
       for (double& v : features) v = static_cast<float>(random.normal());
       std::vector<std::int32_t> index(static_cast<std::size_t>(rows));
       std::iota(index.begin(), index.end(), 0);
@@ -177,16 +183,15 @@ TEST(OnnxExport, GraphsOfFeaturesAnswerAsTheModelDoes) {
       for (std::int64_t member = 0; member < members; ++member) {
         Arena::Plan plan;
         Tape tape(device, Tape::Mode::inference, plan);
-        const Tensor logits = model.forward(
-            tape, tape.input({rows, beat_features}, std::span<const double>(features)),
-            tape.input({sequences, beats}, index), member);
+        const Tensor logits =
+            model.forward(tape, tape.input({rows, width}, std::span<const double>(features)),
+                          tape.input({sequences, beats}, index), member);
         const std::vector<double> said = device.read(softmax(tape, logits));
         for (std::size_t i = 0; i < said.size(); ++i) {
           expected[i] += said[i] / static_cast<double>(members);
         }
       }
-      const OnnxTensor found =
-          testing::compute_onnx(file, {{sequences, beats, beat_features}, features});
+      const OnnxTensor found = testing::compute_onnx(file, {{sequences, beats, width}, features});
       EXPECT_THAT(found.shape, ElementsAre(sequences, beats, class_count));
       ASSERT_EQ(found.values.size(), expected.size());
       for (std::size_t i = 0; i < expected.size(); ++i) {

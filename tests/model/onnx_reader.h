@@ -360,6 +360,24 @@ inline OnnxTensor onnx_max_pool(const OnnxTensor& x) {
   return y;
 }
 
+// Of so many rows and columns each.
+inline OnnxTensor onnx_average_pool(const OnnxTensor& x, std::int64_t rows, std::int64_t columns) {
+  const std::int64_t h = x.shape.at(2), w = x.shape.at(3);
+  OnnxTensor y{{x.shape[0], x.shape[1], h / rows, w / columns}, {}};
+  for (std::int64_t image = 0; image < x.shape[0] * x.shape[1]; ++image) {
+    for (std::int64_t i = 0; i < h / rows * (w / columns); ++i) {
+      const std::int64_t top = i / (w / columns) * rows, left = i % (w / columns) * columns;
+      double total = 0;
+      for (std::int64_t at = 0; at < rows * columns; ++at) {
+        total += x.values.at(
+            static_cast<std::size_t>((image * h + top + at / columns) * w + left + at % columns));
+      }
+      y.values.push_back(total / static_cast<double>(rows * columns));
+    }
+  }
+  return y;
+}
+
 // Means of `count` values that lie `stride` apart, for every `inner` of every `outer`.
 inline std::vector<double> onnx_means(const OnnxTensor& x, std::int64_t outer, std::int64_t count,
                                       std::int64_t inner) {
@@ -551,6 +569,22 @@ inline std::vector<OnnxTensor> onnx_apply(const OnnxNode& node,
                      node.integers.at("strides") == OnnxExtents{2, 2},
                  "another pooling");
     return {onnx_max_pool(x)};
+  }
+  if (op == "AveragePool") {
+    const OnnxExtents& kernel = node.integers.at("kernel_shape");
+    onnx_require(node.integers.at("strides") == kernel, "another pooling");
+    return {onnx_average_pool(x, kernel.at(0), kernel.at(1))};
+  }
+  if (op == "Shape") {
+    const std::int64_t start = node.integers.at("start").at(0), end = node.integers.at("end").at(0);
+    return {{{end - start}, {x.shape.begin() + start, x.shape.begin() + end}}};
+  }
+  if (op == "Concat" && axis() == 0) {
+    OnnxTensor y = x;
+    const std::vector<double>& more = in.at(1)->values;
+    y.values.insert(y.values.end(), more.begin(), more.end());
+    y.shape.at(0) += in[1]->shape.at(0);
+    return {y};
   }
   if (op == "GlobalAveragePool") {
     return {{{x.shape.at(0), x.shape.at(1), 1, 1},

@@ -54,8 +54,8 @@ TEST(Variant, RefusesWhatNoModelCanBe) {
           "expected OPTION=VALUE, got 'features=rhythm=shape'");
   refused("Rhythm_Model:features=rhythm:features=shape", "features is set twice");
   refused("Rhythm_Model:features=rhytm",
-          "features must be one of all, rhythm, shape, one-lead, one-lead-shape, got 'rhytm'; did "
-          "you mean rhythm?");
+          "features must be one of rhythm+shape, rhythm, shape, scalogram, rhythm+scalogram, "
+          "shape+scalogram, rhythm+shape+scalogram, got 'rhytm'; did you mean rhythm?");
   refused("Rhythm_Model:num-heads=two", "num heads cannot be 'two'");
   refused("Rhythm_Model:num-heads=2.5", "num heads cannot be '2.5'");
   refused("Rhythm_Model:num-heads=", "num heads cannot be ''");

@@ -19,8 +19,11 @@ T other_value(const Option<Options, T>& option, const T& value) {
     return choices[0].value == value ? choices[1].value : choices[0].value;
   } else if constexpr (std::is_same_v<T, bool>) {
     return !value;
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    // What is odd stays it, where there is room.
+    return static_cast<double>(value) + 2 > option.range.high ? value - 1 : value + 2;
   } else if constexpr (std::is_integral_v<T>) {
-    return value + 2;  // what is odd stays it
+    return value + 2;
   } else if constexpr (std::is_floating_point_v<T>) {
     const double end = value > option.range.low ? option.range.low : option.range.high;
     return (value + end) / 2;

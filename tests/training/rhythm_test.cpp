@@ -1,4 +1,5 @@
 // Training and prediction of a model that labels every beat.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,30 +27,32 @@ ModelConfig rhythm_model(std::int64_t length) {
 }
 
 void set_rhythm_normalisation(Model& model) {
-  model.set_normalisation(std::vector<double>(beat_features, 0.1),
-                          std::vector<double>(beat_features, 1.5));
+  const auto width = static_cast<std::size_t>(row_width(model.config().input()));
+  model.set_normalisation(std::vector<double>(width, 0.1), std::vector<double>(width, 1.5));
 }
 
-// Features at random but for the first, which tells whether a beat comes early; the beat after an
-// early one is V.
+// Rows at random but for the first column, which tells whether a beat comes early; the beat after
+// an early one is V.
 struct Rhythms {
-  explicit Rhythms(std::int64_t beats, std::uint64_t seed) {
+  explicit Rhythms(std::int64_t beats, std::uint64_t seed, BeatUnit in = BeatUnit::features)
+      : unit(in) {
     testing::Random random(seed);
     bool early = false;
     for (std::int64_t i = 0; i < beats; ++i) {
       labels.push_back(early ? 2 : 0);
       early = random.integer(0, 3) == 0;
-      for (std::int64_t c = 0; c < beat_features; ++c) {
+      for (std::int64_t c = 0; c < row_width(unit); ++c) {
         values.push_back(static_cast<float>(0.1 * random.normal()));
       }
-      values[static_cast<std::size_t>(i * beat_features)] = early ? -2.0F : 2.0F;
+      values[static_cast<std::size_t>(i * row_width(unit))] = early ? -2.0F : 2.0F;
       ids.push_back(static_cast<std::int32_t>(i));
     }
     index = ids;
   }
-  BeatSpan span() const { return {values, BeatUnit::features}; }
+  BeatSpan span() const { return {values, unit}; }
   BeatSpan span(std::int64_t first, std::int64_t count) const { return span().part(first, count); }
 
+  BeatUnit unit;
   std::vector<float> values;
   std::vector<std::int32_t> ids, index, labels;
 };
@@ -82,38 +85,49 @@ TEST(RhythmModel, LearnsFromTheBeatsAround) {
 }
 
 // Neither training nor prediction, whatever stands there.
-TEST(RhythmModel, ReadsTheFeaturesThatItTakesAlone) {
+TEST(RhythmModel, ReadsTheColumnsThatItTakesAlone) {
   Device device = Device::cpu(DType::f32);
-  const Rhythms whole(4 * 16, 5);
-  for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
-    SCOPED_TRACE(choice.name);
-    ModelConfig config = rhythm_model(16);
-    config.features = choice.value;
-    const auto [first, count] = config.feature_columns();
-    const auto answers = [&](const Rhythms& data) {
-      Model model(config, device, ParameterSet::Use::training, 1);
-      set_rhythm_normalisation(model);
-      TrainingStep step(model, device,
-                        {.class_weights = std::vector<float>(class_count, 1.0F),
-                         .seed = 1,
-                         .sequences = 4,
-                         .beats = 4 * 16});
-      for (int i = 1; i <= 3; ++i) {
-        step.run({data.span(), data.ids, data.index, data.labels}, i, 3e-3);
-      }
-      return Predictor(model, device).predict(data.span());
-    };
-    const std::vector<float> expected = answers(whole);
-    Rhythms poisoned = whole;
-    for (std::size_t i = 0; i < poisoned.values.size(); ++i) {
-      const auto column = static_cast<std::int64_t>(i) % beat_features;
-      if (column < first || column >= first + count) poisoned.values[i] = NAN;
+  const auto answers = [&](const ModelConfig& config, const Rhythms& data) {
+    Model model(config, device, ParameterSet::Use::training, 1);
+    set_rhythm_normalisation(model);
+    TrainingStep step(model, device,
+                      {.class_weights = std::vector<float>(class_count, 1.0F),
+                       .seed = 1,
+                       .sequences = 4,
+                       .beats = 4 * 16});
+    for (int i = 1; i <= 3; ++i) {
+      step.run({data.span(), data.ids, data.index, data.labels}, i, 3e-3);
     }
-    EXPECT_EQ(answers(poisoned), expected);
-    for (const std::int64_t column : {first, first + count - 1}) {
-      Rhythms changed = whole;
-      changed.values[static_cast<std::size_t>(17 * beat_features + column)] += 1;
-      EXPECT_NE(answers(changed), expected) << "column " << column;
+    return Predictor(model, device).predict(data.span());
+  };
+  for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
+    for (const std::int64_t leads : {1, 2}) {
+      SCOPED_TRACE(fmt::format("{}, {} leads", choice.name, leads));
+      ModelConfig config = rhythm_model(16);
+      config.features = choice.value;
+      config.leads = leads;
+      const Rhythms whole(4 * 16, 5, config.input());
+      const std::int64_t width = row_width(config.input());
+      const Columns taken[] = {config.feature_columns(), config.wave_columns()};
+      const std::vector<float> expected = answers(config, whole);
+      EXPECT_TRUE(std::ranges::all_of(expected, [](float p) { return std::isfinite(p); }));
+      Rhythms poisoned = whole;
+      for (std::size_t i = 0; i < poisoned.values.size(); ++i) {
+        const std::int64_t column = static_cast<std::int64_t>(i) % width;
+        const bool read = std::ranges::any_of(taken, [&](const Columns& columns) {
+          return column >= columns.first && column < columns.first + columns.count;
+        });
+        if (!read) poisoned.values[i] = NAN;
+      }
+      EXPECT_EQ(answers(config, poisoned), expected);
+      for (const auto& [first, count] : taken) {
+        if (count == 0) continue;
+        for (const std::int64_t column : {first, first + count - 1}) {
+          Rhythms changed = whole;
+          changed.values[static_cast<std::size_t>(17 * width + column)] += 1;
+          EXPECT_NE(answers(config, changed), expected) << "column " << column;
+        }
+      }
     }
   }
 }
