@@ -20,6 +20,10 @@ constexpr std::int64_t beats_per_chunk_of_features = 1024, beats_per_chunk_of_wa
 // Of sequences, how many beats their beginnings may lie apart in a chunk.
 constexpr std::int64_t rows_per_chunk = 512;
 
+std::int64_t sequences_per_chunk(std::int64_t stride) {
+  return (rows_per_chunk - 1) / stride + 1;
+}
+
 // The weight of position t of a window: see predict().
 double window_weight(std::int64_t t, std::int64_t length) {
   return 1.02 - std::abs(static_cast<double>(2 * t + 1) / static_cast<double>(length) - 1);
@@ -73,20 +77,19 @@ Predictor::Predictor(const Model& model, Device& device)
       beats_per_chunk_(beats_per_chunk(model.config(), device)),
       replay_(device) {
   const std::int64_t length = config().sequence_length, width = config().embed_dim;
-  const bool all = config().labels_every_beat();
-  const std::int64_t wide = (rows_per_chunk - 1) / wide_stride() + 1;
+  const std::int64_t windows = sequences_per_chunk(window_stride());
   chunk_memory_ = device.allocate(
       "inference",
       {{chunk_.beats, {beats_per_chunk_, row_width(config().input())}, device.real_dtype()},
        {chunk_.features, {beats_per_chunk_, width}, device.dtype()},
        {chunk_.rows, {rows_per_chunk + length - 1, width}, device.dtype()},
-       {chunk_.windows, {rows_per_chunk, length}, DType::i32},
-       {chunk_.sequences, {wide, length}, DType::i32},
+       {chunk_.windows, {windows, length}, DType::i32},
+       {chunk_.sequences, {sequences_per_chunk(length), length}, DType::i32},
        {chunk_.probabilities,
-        {all ? wide * length : rows_per_chunk, class_count},
+        {windows * config().labels_per_sequence(), class_count},
         device.real_dtype()}});
   for (const auto& [index, stride] :
-       {std::pair(chunk_.windows, std::int64_t{1}), std::pair(chunk_.sequences, wide_stride())}) {
+       {std::pair(chunk_.windows, window_stride()), std::pair(chunk_.sequences, length)}) {
     std::vector<std::int32_t> places;
     for (std::int64_t i = 0; i < index.shape()[0]; ++i) {
       for (std::int64_t t = 0; t < length; ++t) {
@@ -96,12 +99,11 @@ Predictor::Predictor(const Model& model, Device& device)
     device.write(index, std::span<const std::int32_t>(places));
   }
   encode_chunk(0, beats_per_chunk_, true);
-  classify_chunk(0, {all ? wide : rows_per_chunk, all ? wide_stride() : 1, length}, true);
+  classify_chunk(0, {windows, window_stride(), length}, true);
 }
 
-std::int64_t Predictor::wide_stride() const {
-  const std::int64_t length = config().sequence_length;
-  return config().labels_every_beat() ? (length + 1) / 2 : length;
+std::int64_t Predictor::window_stride() const {
+  return config().labels_every_beat() ? (config().sequence_length + 1) / 2 : 1;
 }
 
 void Predictor::encode_chunk(std::int64_t member, std::int64_t beats, bool dry) {
@@ -115,7 +117,7 @@ void Predictor::classify_chunk(std::int64_t member, const Sequences& sequences, 
   Tape tape(device_, Tape::Mode::inference, classify_plan_, {}, dry);
   const auto& [count, stride, length] = sequences;
   const Tensor rows = chunk_.rows.rows(0, (count - 1) * stride + length);
-  const Tensor& index = stride == 1 ? chunk_.windows : chunk_.sequences;
+  const Tensor& index = stride == window_stride() ? chunk_.windows : chunk_.sequences;
   const Tensor x = gather(tape, rows, index.first({count, length}));
   const Tensor probabilities = softmax(tape, model_.classify(tape, x, member));
   if (!dry) device_.copy(chunk_.probabilities.rows(0, probabilities.shape()[0]), probabilities);
@@ -159,8 +161,7 @@ void Predictor::classify_all(std::int64_t member, const Tensor& features,
   const std::int64_t count = sequences.count, stride = sequences.stride;
   const std::int64_t length = sequences.length;
   const std::int64_t labels = config().labels_every_beat() ? length : 1;
-  // As many as chunk_.rows has room for.
-  const std::int64_t most = (rows_per_chunk - 1) / stride + 1;
+  const std::int64_t most = sequences_per_chunk(stride);
   for (std::int64_t begin = 0; begin < count; begin += most) {
     throw_if_interrupted();
     const std::int64_t end = std::min(begin + most, count);
@@ -192,9 +193,10 @@ std::vector<float> Predictor::label_last(const BeatSpan& beats, std::int64_t str
   return device_.read_floats(probabilities);
 }
 
-std::vector<float> Predictor::label_all(const BeatSpan& beats, const BeatsDone& progress) {
+std::vector<float> Predictor::label_all(const BeatSpan& beats, std::int64_t stride,
+                                        const BeatsDone& progress) {
   const std::int64_t count = beats.count();
-  const std::int64_t length = std::min(config().sequence_length, count), stride = wide_stride();
+  const std::int64_t length = std::min(config().sequence_length, count);
   std::vector<std::int64_t> first;  // beat of each window
   for (std::int64_t beat = 0; beat + length <= count; beat += stride) first.push_back(beat);
   const auto regular = std::ssize(first);
@@ -231,7 +233,7 @@ std::vector<float> Predictor::predict(const BeatSpan& beats, const BeatsDone& pr
   config().check_beats(beats.unit, "prediction");
   const std::int64_t count = beats.count(), length = config().sequence_length;
   if (config().labels_every_beat()) {
-    return count == 0 ? std::vector<float>() : label_all(beats, progress);
+    return count == 0 ? std::vector<float>() : label_all(beats, window_stride(), progress);
   }
   if (count < length) fail("a recording of {} beats holds no sequence of {}", count, length);
   return label_last(beats, 1, progress);
@@ -239,12 +241,10 @@ std::vector<float> Predictor::predict(const BeatSpan& beats, const BeatsDone& pr
 
 std::vector<float> Predictor::predict_sequences(const BeatSpan& beats, const BeatsDone& progress) {
   config().check_beats(beats.unit, "prediction");
-  if (config().labels_every_beat()) {
-    fail("prediction: {} labels the beats of recordings, not sequences by themselves",
-         config().name);
-  }
   if (beats.samples.empty()) return {};
-  return label_last(beats, config().sequence_length, progress);
+  const std::int64_t length = config().sequence_length;
+  return config().labels_every_beat() ? label_all(beats, length, progress)
+                                      : label_last(beats, length, progress);
 }
 
 std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& progress) {

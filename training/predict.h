@@ -39,9 +39,9 @@ class Predictor {
   // sides. Of an ensemble it is the mean over its members, too. A recording of fewer than T beats
   // is one window of its length. n may be 0.
   std::vector<float> predict(const BeatSpan& beats, const BeatsDone& progress = {});
-  // Of n sequences that share no beats, one after another (n · T, beat_samples):
-  // (n, class_count); n may be 0. Errors: the beats are not in the model's unit; it labels every
-  // beat.
+  // Of n sequences that share no beats, one after another (n · T, row_width): (n, class_count), or
+  // (n · T, class_count) of a model that labels every beat, of an ensemble the means over its
+  // members; n may be 0. Errors: the beats are not in the model's unit.
   std::vector<float> predict_sequences(const BeatSpan& beats, const BeatsDone& progress = {});
   // n beats, which may be 0 → their features (n, D), what the model's feature extractor makes of
   // each by itself; of an ensemble (n, members · D), one member's beside the other's. Errors: they
@@ -53,19 +53,20 @@ class Predictor {
  private:
   // What a chunk is read from and written to, at fixed addresses (see Replay).
   struct Chunks {
-    Tensor beats;          // (beats_per_chunk, row_width)
-    Tensor features;       // (beats_per_chunk, D)
-    Tensor rows;           // (rows_per_chunk + T − 1, D): features of a chunk of sequences
-    Tensor windows;        // (rows_per_chunk, T): i, i + 1, ... of sequence i
-    Tensor sequences;      // the same with stride · i, ..., as many as `rows` holds
+    Tensor beats;     // (beats_per_chunk, row_width)
+    Tensor features;  // (beats_per_chunk, D)
+    Tensor rows;      // (rows_per_chunk + T − 1, D): features of a chunk of sequences
+    // (..., T), as many as `rows` holds: stride · i, stride · i + 1, ... of sequence i; those of a
+    // recording, and those that share no beats
+    Tensor windows, sequences;
     Tensor probabilities;  // (labels of a chunk of sequences, class_count)
   };
   // Sequences of `length` beats, which begin `stride` beats apart.
   struct Sequences {
     std::int64_t count, stride, length;
   };
-  // Where sequences begin that are no windows of stride 1.
-  std::int64_t wide_stride() const;
+  // How many beats apart the windows of a recording begin.
+  std::int64_t window_stride() const;
   void encode_chunk(std::int64_t member, std::int64_t beats, bool dry);
   void classify_chunk(std::int64_t member, const Sequences& sequences, bool dry);
   // Features (n, D) of all beats, by a member, into `features`. `recording`: the place of the beats
@@ -82,7 +83,8 @@ class Predictor {
                     const Tensor& probabilities, const std::function<void()>& between);
   std::vector<float> label_last(const BeatSpan& beats, std::int64_t stride,
                                 const BeatsDone& progress);
-  std::vector<float> label_all(const BeatSpan& beats, const BeatsDone& progress);
+  std::vector<float> label_all(const BeatSpan& beats, std::int64_t stride,
+                               const BeatsDone& progress);
 
   const Model& model_;
   Device& device_;

@@ -174,6 +174,31 @@ TEST(RhythmModel, PredictsEveryBeatByTheWindowsThatHoldIt) {
   }
 }
 
+// In chunks, and of an ensemble.
+TEST(RhythmModel, LabelsSequencesByThemselves) {
+  Device device = Device::cpu(DType::f32);
+  for (const std::int64_t length : {1, 2, 5, 16}) {
+    ModelConfig config = rhythm_model(length);
+    config.ensemble_size = 2;
+    Model model(config, device, ParameterSet::Use::inference, 1);
+    set_rhythm_normalisation(model);
+    Predictor predictor(model, device);
+    const std::int64_t count = 1300 / length;
+    const Rhythms data(count * length, 9);
+    const std::vector<float> found = predictor.predict_sequences(data.span());
+    ASSERT_EQ(std::ssize(found), count * length * class_count);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::vector<float> alone = predictor.predict(data.span(i * length, length));
+      for (std::int64_t k = 0; k < length * class_count; ++k) {
+        ASSERT_NEAR(found[static_cast<std::size_t>(i * length * class_count + k)],
+                    alone[static_cast<std::size_t>(k)], 2e-6)
+            << "sequence " << i << " of " << length;
+      }
+    }
+    EXPECT_TRUE(predictor.predict_sequences(data.span(0, 0)).empty());
+  }
+}
+
 TEST(RhythmModel, LabelsRecordsShorterThanAWindow) {
   Device device = Device::cpu(DType::f32);
   Model model(rhythm_model(16), device, ParameterSet::Use::inference, 1);
@@ -199,9 +224,6 @@ TEST(RhythmModel, LabelsRecordsShorterThanAWindow) {
   const std::vector<RecordPredictions> records = predict_records(predictor, {&record, 1});
   EXPECT_EQ(records.at(0).labels, record.labels);
   EXPECT_EQ(records.at(0).r_samples, record.r_samples);
-  EXPECT_ERROR(predictor.predict_sequences(data.span(0, 16)),
-               "prediction: Rhythm_Model labels the beats of recordings, not sequences by "
-               "themselves");
   EXPECT_ERROR(predictor.predict({record.beats, BeatUnit::millivolts}),
                "prediction: the beats' amplitude is mV, the model takes features");
 }
