@@ -300,10 +300,10 @@ void run(ClassifyArguments& o) {
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ClassifyItem> items = items_of(o);
   const std::string weights = o.weights.empty() ? shipped_weights().string() : o.weights;
-  ModelWeights read = read_weights(o, weights);
+  const ModelWeights read = read_weights(o, weights);
   const UsedWeights used{.checksum = sha256_of_file(weights),
                          .facts = read_model_facts(read, weights)};
-  BeatClassifier classifier(std::move(read), weights, o.common.device, o.precision,
+  BeatClassifier classifier(read, weights, o.common.device, o.precision,
                             [&o](const std::string& text) { say(o.common, text); });
   const OutputDirectory output(o.output, sharing(o));
   const ClassifySummary summary = classify_all(o, items, used, classifier);

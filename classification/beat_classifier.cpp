@@ -1,12 +1,10 @@
 #include "classification/beat_classifier.h"
 
 #include <algorithm>
-#include <span>
-#include <utility>
+#include <mutex>
 
 #include "base/error.h"
 #include "data/workers.h"
-#include "model/model.h"
 #include "training/predict.h"
 
 namespace ekgine {
@@ -41,58 +39,29 @@ Block block_of(std::int64_t i, std::int64_t beats, const ModelConfig& config) {
 
 }  // namespace
 
-struct BeatClassifier::Engine {
-  Engine(const ModelWeights& weights, const std::string& source, DeviceChoice choice,
-         PrecisionChoice precision, const std::function<void(const std::string&)>& say)
-      : device(Device::open(choice, precision, say)),
-        model(weights.config, device, ParameterSet::Use::inference, 0) {
-    model.load(weights.state, source);
-    if (!model.has_normalisation()) {
-      fail("{}: carries no normalisation statistics, which classify needs", source);
-    }
-    predictor = std::make_unique<Predictor>(model, device);
-  }
-
-  Device device;
-  Model model;
-  std::unique_ptr<Predictor> predictor;
-};
-
-BeatClassifier::BeatClassifier(ModelWeights weights, std::string source, DeviceChoice device,
-                               PrecisionChoice precision,
+BeatClassifier::BeatClassifier(const ModelWeights& weights, const std::string& source,
+                               DeviceChoice device, PrecisionChoice precision,
                                const std::function<void(const std::string&)>& say)
-    : weights_(std::move(weights)), source_(std::move(source)), precision_(precision) {
-  idle_.push_back(std::make_unique<Engine>(weights_, source_, device, precision_, say));
-  on_host_ = idle_.front()->device.on_host();
-}
-
-BeatClassifier::~BeatClassifier() = default;
-
-std::unique_ptr<BeatClassifier::Engine> BeatClassifier::take() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!idle_.empty()) {
-      std::unique_ptr<Engine> engine = std::move(idle_.back());
-      idle_.pop_back();
-      return engine;
-    }
+    : device_(Device::open(device, precision, say)),
+      model_(weights.config, device_, ParameterSet::Use::inference, 0),
+      predictors_(model_, device_) {
+  model_.load(weights.state, source);
+  if (!model_.has_normalisation()) {
+    fail("{}: carries no normalisation statistics, which classify needs", source);
   }
-  return std::make_unique<Engine>(weights_, source_, DeviceChoice::cpu, precision_,
-                                  [](const std::string&) {});
-}
-
-void BeatClassifier::give_back(std::unique_ptr<Engine> engine) {
-  const std::lock_guard lock(mutex_);
-  idle_.push_back(std::move(engine));
 }
 
 std::vector<float> BeatClassifier::predict(const BeatSpan& beats,
                                            const std::function<void(std::int64_t)>& progress) {
-  if (!on_host_) return idle_.front()->predictor->predict(beats, progress);
+  std::vector<float> probabilities;
+  if (!device_.on_host()) {
+    predictors_.use([&](Predictor& all) { probabilities = all.predict(beats, progress); });
+    return probabilities;
+  }
   const std::int64_t lead_in = config().labels_every_beat() ? 0 : config().sequence_length - 1;
   const std::int64_t labels = beats.count() - lead_in;
   if (labels < 1) fail("a recording needs {} beats or more", lead_in + 1);
-  std::vector<float> probabilities(static_cast<std::size_t>(labels * class_count));
+  probabilities.resize(static_cast<std::size_t>(labels * class_count));
   std::mutex mutex;  // guards done, and serialises progress
   std::int64_t done = 0;
   std::vector<Block> blocks;
@@ -101,12 +70,12 @@ std::vector<float> BeatClassifier::predict(const BeatSpan& beats,
   }
   for_each_item(std::ssize(blocks), [&](std::int64_t i, const Cpu&) {
     const Block& block = blocks[static_cast<std::size_t>(i)];
-    std::unique_ptr<Engine> engine = take();
-    const std::vector<float> found =
-        engine->predictor->predict(beats.part(block.first, block.beats));
+    std::vector<float> found;
+    predictors_.use([&](Predictor& predictor) {
+      found = predictor.predict(beats.part(block.first, block.beats));
+    });
     std::copy_n(found.begin() + block.skipped * class_count, block.count * class_count,
                 probabilities.begin() + (block.first + block.skipped) * class_count);
-    give_back(std::move(engine));
     const std::lock_guard lock(mutex);
     done += block.count;
     if (progress) progress(done);
