@@ -22,7 +22,8 @@
 #include "model/keras_import.h"
 #include "model/model.h"
 #include "training/evaluate.h"
-#include "training/predict.h"
+#include "training/predict_causal.h"
+#include "training/predictor_pool.h"
 #include "training/protocol.h"
 #include "training/stores.h"
 
@@ -38,7 +39,7 @@ struct EvaluateArguments {
   PrecisionChoice precision = PrecisionChoice::f32;
   std::vector<std::string> records, normalise_on;
   std::vector<std::filesystem::path> more_data;
-  std::optional<std::int64_t> fold;
+  std::optional<std::int64_t> fold, lookahead;
   bool pseudo_records = false;
 };
 
@@ -157,18 +158,35 @@ std::vector<FurtherStore> open_more(const EvaluateArguments& o, const Source& so
                              model.labels_every_beat() ? 1 : model.sequence_length);
 }
 
+// What the model says of records of a store, or of a database.
+std::vector<RecordPredictions> predict(const EvaluateArguments& o, const std::string& title,
+                                       const std::vector<RecordBeats>& records, const Store* store,
+                                       PredictorPool& predictors) {
+  Progress progress(title, "beats", totals_of(records).beats);
+  const BeatsDone show = [&](std::int64_t done) { progress.update(done); };
+  std::vector<RecordPredictions> predictions;
+  if (o.lookahead) {
+    const WavesOf waves_of = [&](const RecordBeats& record) {
+      return store != nullptr ? store->read_waves(record.name) : record.waves;
+    };
+    predictions = predict_causal(predictors, records, waves_of, *o.lookahead, show);
+  } else {
+    predictors.use(
+        [&](Predictor& predictor) { predictions = predict_records(predictor, records, show); });
+  }
+  progress.finish();
+  return predictions;
+}
+
 // The figures of one of them.
 StoreEvaluation evaluate_store(const EvaluateArguments& o, const FurtherStore& further,
-                               Predictor& predictor, const EvaluationFacts& facts) {
+                               PredictorPool& predictors, const EvaluationFacts& facts) {
   std::vector<RecordBeats> records = further.store.read_all(further.records);
   if (o.split.protocol) {
     for (RecordBeats& record : records) relabel(record, protocol_label_map(*o.split.protocol));
   }
   const std::string folder = further.store.folder().string();
-  Progress progress(folder, "beats", totals_of(records).beats);
-  const auto predictions =
-      predict_records(predictor, records, [&](std::int64_t done) { progress.update(done); });
-  progress.finish();
+  const auto predictions = predict(o, folder, records, &further.store, predictors);
   return {folder, further.records, left_out_text(further),
           evaluate_predictions(facts, predictions).metrics};
 }
@@ -183,6 +201,7 @@ void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
   nlohmann::ordered_json json = evaluation_json(evaluation);
   json["beats_per_second"] = static_cast<double>(totals.beats) / seconds;
   json["seconds"] = seconds;
+  if (o.lookahead) json["lookahead"] = *o.lookahead;
   if (o.beats.marks == BeatMarks::detected) {
     json["missed_beats"] = totals.missed;
     json["extra_beats"] = totals.extra;
@@ -217,12 +236,22 @@ void check_usage(const EvaluateArguments& o) {
   }
 }
 
+void check_lookahead(const EvaluateArguments& o, const ModelConfig& model) {
+  if (!o.lookahead) return;
+  try {
+    check_lookahead(model, *o.lookahead);
+  } catch (const Error& error) {
+    fail_usage("{}", text_with_flags(error));
+  }
+}
+
 void run(EvaluateArguments& o) {
   check_usage(o);
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
+  check_lookahead(o, weights.config);
   const Source source = open_source(o, weights);
   const std::vector<std::string> names = records_to_evaluate(o);
   const std::vector<FurtherStore> more = open_more(o, source, weights.config);
@@ -239,11 +268,9 @@ void run(EvaluateArguments& o) {
   const BeatTotals totals = totals_of(records);
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);
-  Predictor predictor(model, device);
-  Progress progress("evaluate", "beats", totals.beats);
+  PredictorPool predictors(model, device);
   const auto predictions =
-      predict_records(predictor, records, [&](std::int64_t done) { progress.update(done); });
-  progress.finish();
+      predict(o, "evaluate", records, source.store ? &*source.store : nullptr, predictors);
 
   EvaluationFacts facts =
       describe_evaluation(model, o.weights, weights.made, source.text(), normalisation);
@@ -253,6 +280,12 @@ void run(EvaluateArguments& o) {
                     "not detected, {} detected ones that are not annotated.",
                     totals.missed, totals.extra));
   }
+  if (o.lookahead) {
+    facts.notes.push_back(
+        fmt::format("Each beat is labelled from what is known when {} after it {} been seen.",
+                    *o.lookahead == 1 ? "one beat" : fmt::format("{} beats", *o.lookahead),
+                    *o.lookahead == 1 ? "has" : "have"));
+  }
   std::optional<ProtocolScore> protocol;
   if (o.split.protocol) protocol = judge_by(*o.split.protocol, records, predictions);
   const double seconds =
@@ -260,7 +293,7 @@ void run(EvaluateArguments& o) {
   std::vector<StoreEvaluation> stores;
   stores.reserve(more.size());
   for (const FurtherStore& further : more) {
-    stores.push_back(evaluate_store(o, further, predictor, facts));
+    stores.push_back(evaluate_store(o, further, predictors, facts));
   }
   const Evaluation evaluation =
       o.output.empty()
@@ -310,6 +343,10 @@ void add_evaluate(CLI::App& program) {
       "Take the test records of published comparisons, and report as they do: ds1ds2 is de "
       "Chazal's DS2. Classes are then those of the label map ec57");
   protocol->excludes(records)->excludes(splits);
+  CLI::Option* lookahead = command->add_option(
+      "--lookahead", o->lookahead,
+      "Label each beat from what is known when this many beats after it have been seen, 0 or more; "
+      "without it from the whole record. For models that label every beat");
   command
       ->add_flag(
           "--pseudo-records", o->pseudo_records,
@@ -317,7 +354,8 @@ void add_evaluate(CLI::App& program) {
           "random numbers of their own")
       ->needs(data)
       ->excludes(protocol)
-      ->excludes(more);
+      ->excludes(more)
+      ->excludes(lookahead);
   add_fold_option(*command, o->fold,
                   "Take this fold of the training records, 1 to 5, as ekgine kfold deals them by "
                   "default");

@@ -17,7 +17,6 @@ namespace ekgine {
 
 namespace {
 
-constexpr double usual_interval = 0.8;       // s
 constexpr double of_deviation = 1.4826;      // of a normal distribution's to the standard one
 constexpr double least_irregularity = 0.01;  // of the local interval
 constexpr double interval_floor = 0.02;      // s

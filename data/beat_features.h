@@ -52,7 +52,7 @@
 
 namespace ekgine {
 
-constexpr double shortest_interval = 0.2, longest_interval = 3;  // s
+constexpr double usual_interval = 0.8, shortest_interval = 0.2, longest_interval = 3;  // s
 
 // Of n beats, in seconds, each within [0.2, 3]: a pause, or a stretch that cannot be read, is no
 // longer.

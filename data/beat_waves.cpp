@@ -12,7 +12,6 @@ namespace ekgine {
 namespace {
 
 constexpr double least_amplitude = 0.05;  // mV
-constexpr double most_amplitudes = 1000;
 constexpr auto decimation = static_cast<std::int64_t>(beat_frequency / wave_frequency);
 constexpr std::int64_t reach_before = decimation * wave_before;
 constexpr std::int64_t reach_after = decimation * (wave_samples - 1 - wave_before);

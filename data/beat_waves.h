@@ -20,6 +20,7 @@ namespace ekgine {
 
 constexpr std::int64_t wave_before = 42;  // samples before R
 constexpr double wave_frequency = 120;    // Hz
+constexpr double most_amplitudes = 1000;  // that a sample may be
 
 struct BeatWaves {
   std::int64_t leads = 0;      // that were measured: 1 or 2; the second is all 0 where it was not

@@ -13,6 +13,7 @@
 #include "evaluation/predictions.h"
 #include "model/weights.h"
 #include "tests/apps/program.h"
+#include "tests/support/beats.h"
 
 namespace ekgine::testing {
 namespace {
@@ -197,6 +198,75 @@ TEST_F(RhythmCommands, TheLearningRateRisesSlowly) {
   const nlohmann::json checkpoint = nlohmann::json::parse(read("run/checkpoint.json"));
   const double rate = checkpoint.at("state").at("history").back().at("learning_rate");
   EXPECT_NEAR(rate, 0.5e-6 * (checkpoint.at("state").at("step").get<double>() + 1), 1e-12);
+}
+
+TEST_F(RhythmCommands, LabelEachBeatFromWhatHasBeenSeen) {
+  expect_success(ekgine(rhythm(path("run"))));
+  const std::string weights = path("run/model.safetensors");
+  const auto evaluate = [&](const Arguments& more) {
+    return ekgine(Arguments{"evaluate", "--weights", weights, "--records", "903", "--threads", "1",
+                            "--quiet"} +
+                  more);
+  };
+  // Of a store, as of the database that it was made of.
+  const auto said = [&](const Arguments& source, const char* lookahead) {
+    const ProcessResult result = evaluate(
+        source + Arguments{"--lookahead", lookahead, "--output", path("evaluated"), "--json"});
+    expect_success(result);
+    const nlohmann::json found = nlohmann::json::parse(result.out);
+    EXPECT_EQ(found.at("lookahead"), std::stoi(lookahead));
+    EXPECT_EQ(found.at("sequences"), 14);
+    return read_predictions(path("evaluated/predictions.h5"), class_count).at(0).probabilities;
+  };
+  const Arguments store = {"--data", store_}, database = {"--database", database_};
+  const std::vector<float> at_once = said(store, "0");
+  EXPECT_EQ(said(database, "0"), at_once);
+  const std::vector<float> later = said(store, "5");
+  EXPECT_NE(later, at_once);
+  EXPECT_THAT(
+      read("evaluated/report.txt"),
+      HasSubstr("Each beat is labelled from what is known when 5 beats after it have been"));
+  EXPECT_EQ(said(database + Arguments{"--normalise-on", "901,902"}, "5").size(), later.size());
+
+  const ProcessResult whole = evaluate(store + Arguments{"--json"});
+  expect_success(whole);
+  EXPECT_FALSE(nlohmann::json::parse(whole.out).contains("lookahead"));
+
+  // So are further stores.
+  std::filesystem::create_directory(path("others"));
+  write_wfdb_record(path("others"), random_record("p1", 16, "NAVF/N", 9));
+  expect_success(
+      ekgine({"preprocess", "--database", path("others"), "--output", path("more"), "--quiet"}));
+  const auto figures = [&](const Arguments& where) {
+    const ProcessResult result = ekgine(Arguments{"evaluate", "--weights", weights, "--threads",
+                                                  "1", "--quiet", "--json", "--lookahead", "2"} +
+                                        where);
+    expect_success(result);
+    return nlohmann::json::parse(result.out);
+  };
+  EXPECT_EQ(figures({"--data", store_, "--records", "903", "--more-data", path("more")})
+                .at("stores")
+                .at(0)
+                .at("loss"),
+            figures({"--data", path("more"), "--records", "p1"}).at("loss"));
+
+  for (const char* wrong : {"6", "-1"}) {
+    expect_one_line(evaluate(store + Arguments{"--lookahead", wrong}), 2,
+                    std::string("lookahead must be 0 to 5, of a model that sees 6 beats at a time, "
+                                "got ") +
+                        wrong + " (--lookahead)");
+  }
+  expect_one_line(evaluate(store + Arguments{"--lookahead", "1", "--pseudo-records"}), 2,
+                  "--lookahead excludes --pseudo-records");
+  write_test_store(path("older"), {random_beats("903", 14, 1)});
+  expect_one_line(evaluate({"--data", path("older"), "--lookahead", "1"}), 1,
+                  "record 903: has no features: its store is an older one");
+  expect_success(ekgine(training(path("other"))));
+  expect_one_line(ekgine({"evaluate", "--weights", path("other/model.safetensors"), "--data",
+                          store_, "--records", "903", "--lookahead", "1"}),
+                  2,
+                  "lookahead: Main_Model labels the last beat of a sequence and waits for none "
+                  "after it; expected a model that labels every beat (--lookahead)");
 }
 
 TEST_F(RhythmCommands, RefuseWhatCannotBe) {
