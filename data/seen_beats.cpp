@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/median.h"
+#include "data/beat_unit.h"
 
 namespace ekgine {
 
@@ -21,14 +22,14 @@ std::vector<double> stretch_of(const std::vector<double>& values, std::int64_t f
 
 }  // namespace
 
-SeenBeats::SeenBeats(std::span<const float> features, BeatWaves waves) : waves_(std::move(waves)) {
+SeenBeats::SeenBeats(const BeatSpan& rows, BeatWaves waves)
+    : unit_(rows.unit), waves_(std::move(waves)) {
   const std::int64_t n = waves_.size();
-  if (std::ssize(features) != n * beat_features) {
-    fail("features: of {} beats, waves of {}, expected as many",
-         std::ssize(features) / beat_features, n);
+  if (rows.count() != n) {
+    fail("features: of {} beats, waves of {}, expected as many", rows.count(), n);
   }
   const auto interval = [&](std::int64_t beat, std::int64_t column) {
-    const float log_ratio = features[static_cast<std::size_t>(beat * beat_features + column)];
+    const float log_ratio = rows.samples[static_cast<std::size_t>(beat * rows.width() + column)];
     return std::clamp(usual_interval * std::exp(static_cast<double>(log_ratio)), shortest_interval,
                       longest_interval);
   };
@@ -44,7 +45,9 @@ SeenBeats::SeenBeats(std::span<const float> features, BeatWaves waves) : waves_(
 }
 
 std::vector<float> SeenBeats::measure(std::int64_t first, std::int64_t end) const {
-  return measure_beats(intervals_of(first, end), waves_of(first, end));
+  const BeatWaves waves = waves_of(first, end);
+  const std::vector<float> features = measure_beats(intervals_of(first, end), waves);
+  return unit_ == BeatUnit::waves ? feature_rows(features, waves) : features;
 }
 
 BeatIntervals SeenBeats::intervals_of(std::int64_t first, std::int64_t end) const {

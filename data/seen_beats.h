@@ -24,9 +24,9 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <vector>
 
+#include "base/beat.h"
 #include "data/beat_features.h"
 #include "data/beat_waves.h"
 
@@ -34,19 +34,20 @@ namespace ekgine {
 
 class SeenBeats {
  public:
-  // Of a record's n beats: features (n, beat_features), of which the intervals are taken, and
+  // Of a record's n beats: rows in a unit that has features, of which the intervals are taken, and
   // waves. Errors: of different numbers of beats.
-  SeenBeats(std::span<const float> features, BeatWaves waves);
+  SeenBeats(const BeatSpan& rows, BeatWaves waves);
 
   std::int64_t size() const { return waves_.size(); }
-  // Features (end − first, beat_features) of the beats first ... end − 1, a part that ends with the
-  // last of them. 0 ≤ first < end ≤ size(). Any thread may call.
+  // Rows (end − first, row_width), in the unit of those given, of the beats first ... end − 1, a
+  // part that ends with the last of them. 0 ≤ first < end ≤ size(). Any thread may call.
   std::vector<float> measure(std::int64_t first, std::int64_t end) const;
 
  private:
   BeatIntervals intervals_of(std::int64_t first, std::int64_t end) const;
   BeatWaves waves_of(std::int64_t first, std::int64_t end) const;
 
+  BeatUnit unit_;
   BeatIntervals intervals_;
   BeatWaves waves_;
   std::array<std::vector<double>, wave_leads> ranges_;  // max − min of each wave

@@ -17,25 +17,27 @@ constexpr std::int64_t rows_per_block = 2048;
 
 // The last beats of a part, as the model is given them.
 struct SeenWindow {
-  std::int64_t beat;            // that is labelled, by its place in the window
-  std::vector<float> features;  // (T or fewer, beat_features)
+  std::int64_t beat;        // that is labelled, by its place in the window
+  std::vector<float> rows;  // of T beats or fewer
 };
 
 SeenWindow window_at(const SeenBeats& seen, std::int64_t beat, std::int64_t lookahead,
-                     std::int64_t length) {
+                     const ModelConfig& model) {
+  const std::int64_t length = model.sequence_length, width = row_width(model.input());
   const std::int64_t end = std::min(beat + lookahead + 1, seen.size());
   const std::int64_t first = std::max<std::int64_t>(end - length - beats_before_window, 0);
   const std::int64_t begin = std::max<std::int64_t>(end - length, 0);
-  const std::vector<float> features = seen.measure(first, end);
-  return {beat - begin, {features.begin() + (begin - first) * beat_features, features.end()}};
+  const std::vector<float> rows = seen.measure(first, end);
+  return {beat - begin, {rows.begin() + (begin - first) * width, rows.end()}};
 }
 
 // The probabilities of the beats that are labelled, one after another. Windows of less than T
 // beats, at a record's beginning, come first.
 std::vector<float> labels_of(Predictor& predictor, std::span<const SeenWindow> windows) {
   const std::int64_t length = predictor.config().sequence_length;
+  const BeatUnit unit = predictor.config().input();
   const auto whole = std::ranges::find_if(windows, [&](const SeenWindow& window) {
-    return std::ssize(window.features) == length * beat_features;
+    return std::ssize(window.rows) == length * row_width(unit);
   });
   std::vector<float> labels, sequences;
   const auto add = [&](const std::vector<float>& said, std::int64_t beat) {
@@ -43,12 +45,12 @@ std::vector<float> labels_of(Predictor& predictor, std::span<const SeenWindow> w
     labels.insert(labels.end(), label, label + class_count);
   };
   for (auto window = windows.begin(); window != whole; ++window) {
-    add(predictor.predict({window->features, BeatUnit::features}), window->beat);
+    add(predictor.predict({window->rows, unit}), window->beat);
   }
   for (auto window = whole; window != windows.end(); ++window) {
-    sequences.insert(sequences.end(), window->features.begin(), window->features.end());
+    sequences.insert(sequences.end(), window->rows.begin(), window->rows.end());
   }
-  const std::vector<float> said = predictor.predict_sequences({sequences, BeatUnit::features});
+  const std::vector<float> said = predictor.predict_sequences({sequences, unit});
   for (auto window = whole; window != windows.end(); ++window) {
     add(said, (window - whole) * length + window->beat);
   }
@@ -61,7 +63,7 @@ RecordPredictions predict_record(PredictorPool& predictors, const RecordBeats& r
   const std::int64_t n = record.size(), length = predictors.config().sequence_length;
   RecordPredictions p{record.name, {}, record.labels, record.r_samples};
   p.probabilities.resize(static_cast<std::size_t>(n * class_count));
-  const SeenBeats seen(record.beats, std::move(waves));
+  const SeenBeats seen({record.beats, record.unit}, std::move(waves));
   const std::int64_t per_block = std::max<std::int64_t>(rows_per_block / length, 1);
   std::mutex mutex;  // guards done, and serialises progress
   std::int64_t done = 0;
@@ -69,7 +71,7 @@ RecordPredictions predict_record(PredictorPool& predictors, const RecordBeats& r
     const std::int64_t begin = i * per_block, end = std::min(begin + per_block, n);
     std::vector<SeenWindow> windows;
     for (std::int64_t beat = begin; beat < end; ++beat) {
-      windows.push_back(window_at(seen, beat, lookahead, length));
+      windows.push_back(window_at(seen, beat, lookahead, predictors.config()));
     }
     std::vector<float> labels;
     predictors.use([&](Predictor& predictor) { labels = labels_of(predictor, windows); });

@@ -31,7 +31,7 @@ void check_lookahead(const ModelConfig& config, std::int64_t lookahead);
 // Gives the waves of a record's beats. Called by the thread that calls predict_causal().
 using WavesOf = std::function<BeatWaves(const RecordBeats&)>;
 
-// The predictions of whole records in BeatUnit::features, in their order, of every beat; `progress`
+// The predictions of whole records in the model's unit, in their order, of every beat; `progress`
 // gets the number of beats labelled so far, of all records, from one thread at a time. A record at
 // a time, on all threads; on the CPU the same bits at any number of them. Errors:
 // check_lookahead(); the beats are not in the model's unit; those of SeenBeats. Throws Interrupted

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/median.h"
+#include "data/beat_unit.h"
 #include "data/beats.h"
 #include "tests/cases/random.h"
 #include "tests/support/ecg.h"
@@ -45,7 +46,11 @@ struct GrowingRecord {
     waves = cut_waves(leads, r_samples);
     features = measure_beats(beat_intervals(r_samples, beat_frequency), waves);
   }
-  SeenBeats seen() const { return {features, waves}; }
+  SeenBeats seen(BeatUnit unit = BeatUnit::features) const {
+    const std::vector<float> rows =
+        unit == BeatUnit::waves ? feature_rows(features, waves) : features;
+    return {{rows, unit}, waves};
+  }
   // The part by itself, but for what the band-pass has of the rest.
   std::vector<float> by_itself(std::int64_t first, std::int64_t end) const {
     const std::vector<std::int64_t> part(r_samples.begin() + first, r_samples.begin() + end);
@@ -84,6 +89,26 @@ TEST(SeenBeats, AreMeasuredAsARecordOfTheirOwn) {
   const std::vector<float> as_whole(record.features.begin(),
                                     record.features.begin() + 60 * beat_features);
   EXPECT_GT(difference(seen.measure(0, 60), as_whole), 0.1);
+}
+
+// Of a model that takes waves as well: those that the features were measured on.
+TEST(SeenBeats, AreRowsOfTheUnitThatTheyCameIn) {
+  const GrowingRecord record;
+  constexpr std::int64_t first = 30, end = 75, width = row_width(BeatUnit::waves);
+  const std::vector<float> features = record.seen().measure(first, end);
+  const std::vector<float> rows = record.seen(BeatUnit::waves).measure(first, end);
+  ASSERT_EQ(std::ssize(rows), (end - first) * width);
+  for (const std::int64_t lead : {0, 1}) {
+    std::vector<double> ranges;
+    for (std::int64_t i = 0; i < end - first; ++i) {
+      const auto row = rows.begin() + i * width;
+      EXPECT_TRUE(std::equal(row, row + beat_features, features.begin() + i * beat_features));
+      const auto wave = row + beat_features + lead * wave_samples;
+      const auto [least, most] = std::minmax_element(wave, wave + wave_samples);
+      ranges.push_back(double{*most} - double{*least});
+    }
+    EXPECT_NEAR(median_of(ranges), 1, 1e-6);
+  }
 }
 
 // To the bit, whatever comes later, and whatever is measured against it.
@@ -145,9 +170,10 @@ TEST(SeenBeats, WithoutALeadThatIsFlatSoFar) {
     if (i < flat) std::fill_n(record.waves.samples.begin() + second, wave_samples, 0.0F);
   }
   const std::vector<float> found = record.seen().measure(0, flat);
-  EXPECT_EQ(found, SeenBeats(record.features, alone).measure(0, flat));
+  EXPECT_EQ(found, SeenBeats({record.features, BeatUnit::features}, alone).measure(0, flat));
   EXPECT_EQ(found[rhythm_features + lead_features], 0);
-  EXPECT_NE(record.seen().measure(40, 90), SeenBeats(record.features, alone).measure(40, 90));
+  EXPECT_NE(record.seen().measure(40, 90),
+            SeenBeats({record.features, BeatUnit::features}, alone).measure(40, 90));
 }
 
 // A part is not made larger than that, nor its outliers.
@@ -172,7 +198,8 @@ TEST(SeenBeats, HaveALeastAndALargestAmplitude) {
 
 TEST(SeenBeats, RefuseOtherNumbersOfBeats) {
   const GrowingRecord record;
-  EXPECT_ERROR(SeenBeats(std::span(record.features).first(89 * beat_features), record.waves),
+  EXPECT_ERROR(SeenBeats({std::span(record.features).first(89 * beat_features), BeatUnit::features},
+                         record.waves),
                "features: of 89 beats, waves of 90, expected as many");
 }
 

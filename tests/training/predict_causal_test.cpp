@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/median.h"
+#include "data/beat_unit.h"
 #include "data/seen_beats.h"
 #include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
@@ -65,7 +66,8 @@ RecordBeats record_of(std::int64_t beats, std::uint64_t seed = 1) {
 
 class CausalPrediction : public ::testing::Test {
  protected:
-  explicit CausalPrediction(std::int64_t members = 1)
+  explicit CausalPrediction(std::int64_t members = 1,
+                            FeatureSet features = FeatureSet::rhythm_shape)
       : model_({.name = "Rhythm_Model",
                 .sequence_length = seen_at_a_time,
                 .embed_dim = 8,
@@ -73,11 +75,12 @@ class CausalPrediction : public ::testing::Test {
                 .ff_dim_multiplier = 2,
                 .kernel_size = 3,
                 .dropout = 0,
+                .features = features,
                 .ensemble_size = members},
                device_, ParameterSet::Use::inference, 1),
         predictors_(model_, device_) {
-    model_.set_normalisation(std::vector<double>(beat_features, 0.0),
-                             std::vector<double>(beat_features, 1.0));
+    const auto width = static_cast<std::size_t>(row_width(model_.config().input()));
+    model_.set_normalisation(std::vector<double>(width, 0.0), std::vector<double>(width, 1.0));
   }
 
   std::vector<float> predict(const RecordBeats& record, std::int64_t lookahead) {
@@ -87,7 +90,7 @@ class CausalPrediction : public ::testing::Test {
   std::vector<float> whole(const std::vector<float>& features) {
     std::vector<float> said;
     predictors_.use([&](Predictor& predictor) {
-      said = predictor.predict({features, BeatUnit::features});
+      said = predictor.predict({features, model_.config().input()});
     });
     return said;
   }
@@ -100,6 +103,11 @@ class CausalPrediction : public ::testing::Test {
 class CausalEnsemble : public CausalPrediction {
  protected:
   CausalEnsemble() : CausalPrediction(3) {}
+};
+
+class CausalScalograms : public CausalPrediction {
+ protected:
+  CausalScalograms() : CausalPrediction(1, FeatureSet::rhythm_scalogram) {}
 };
 
 std::vector<float> of_beats(const std::vector<float>& probabilities, std::int64_t first,
@@ -157,11 +165,23 @@ TEST_F(CausalPrediction, SaysOfASeenRecordWhatIsSaidOfItAsAWhole) {
   }
 }
 
+TEST_F(CausalScalograms, SayOfASeenRecordWhatIsSaidOfItAsAWhole) {
+  for (const std::int64_t beats : {1, 5, 8}) {
+    RecordBeats record = record_of(beats);
+    record.beats = feature_rows(record.beats, record.waves);
+    record.unit = BeatUnit::waves;
+    const std::vector<float> expected = whole(record.beats);
+    const std::vector<float> found = predict(record, seen_at_a_time - 1);
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-5);
+  }
+}
+
 // The definition, beat by beat: of an ensemble, at the ends, and over more than a block.
 TEST_F(CausalEnsemble, SeesTheLastBeatsOfWhatHasBeenSeen) {
   constexpr std::int64_t beats = 600;
   const RecordBeats record = record_of(beats);
-  const SeenBeats seen(record.beats, record.waves);
+  const SeenBeats seen({record.beats, record.unit}, record.waves);
   for (const std::int64_t lookahead : {0, 3}) {
     const std::vector<float> found = predict(record, lookahead);
     ASSERT_EQ(std::ssize(found), beats * class_count);
