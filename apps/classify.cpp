@@ -34,7 +34,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -190,9 +189,9 @@ struct UsedWeights {
 };
 
 // The result of a recording, with `done_already`, whether it was there.
-ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
-                          const UsedWeights& weights, BeatClassifier& classifier,
-                          const std::function<void(std::int64_t, std::int64_t)>& progress) {
+Json classify_one(const ClassifyArguments& o, const ClassifyItem& item, const UsedWeights& weights,
+                  BeatClassifier& classifier,
+                  const std::function<void(std::int64_t, std::int64_t)>& progress) {
   const ResultFiles files(o.output, item.name, o.annotator);
   // Of a recording that several processes were told to do one does it.
   const OutputDirectory folder(files.annotations().parent_path(), sharing(o));
@@ -206,7 +205,7 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
                               .precision = choice_name(o.precision),
                               .lead = signal.lead,
                               .inverted = o.invert};
-  ordered_json result = files.done(inputs);
+  Json result = files.done(inputs);
   const bool done = !result.is_null();
   if (!done) {
     const LabelledRecording recording = label_beats(std::move(signal), classifier, progress);
@@ -223,7 +222,7 @@ ordered_json classify_one(const ClassifyArguments& o, const ClassifyItem& item,
   return result;
 }
 
-std::string line_of(const ordered_json& result) {
+std::string line_of(const Json& result) {
   std::string classes;
   for (const auto& [name, count] : result.at("classes").items()) {
     classes += fmt::format("{}{} {}", classes.empty() ? "" : ", ", name, count.get<std::int64_t>());
@@ -243,9 +242,9 @@ std::string line_of(const ordered_json& result) {
 
 // A line of --json-lines: what became of a recording. `status`: done, skipped or failed.
 void print_status(const ClassifyArguments& o, const ClassifyItem& item, const char* status,
-                  double seconds, const ordered_json& more) {
+                  double seconds, const Json& more) {
   if (!o.json_lines) return;
-  ordered_json line = {{"record", item.name}, {"status", status}};
+  Json line = {{"record", item.name}, {"status", status}};
   line.update(more);
   line["seconds"] = seconds;
   print_json(line);
@@ -256,7 +255,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 struct ClassifySummary {
-  ordered_json records = ordered_json::array(), failed = ordered_json::array();
+  Json records = Json::array(), failed = Json::array();
 };
 
 ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<ClassifyItem>& items,
@@ -272,7 +271,7 @@ ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<Class
       progress->update(done);
     };
     const auto start = std::chrono::steady_clock::now();
-    ordered_json result;
+    Json result;
     try {
       result = classify_one(o, items[i], weights, classifier, update);
     } catch (const Error& error) {

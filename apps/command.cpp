@@ -156,9 +156,9 @@ std::int64_t apply(const CommonOptions& common) {
   return threads;
 }
 
-void print_json(const nlohmann::ordered_json& json) {
+void print_json(const Json& json) {
   // ASCII alone: a terminal obeys some characters that JSON would leave as they are.
-  print_result(json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace) + "\n");
+  print_result(json.dump(-1, JsonText::ascii) + "\n");
 }
 
 void say(const CommonOptions& common, const std::string& text) {

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 
 #include "base/choice.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/shard.h"
 #include "data/beats.h"
 #include "engine/device.h"
@@ -83,7 +83,7 @@ template <class... Args>
 std::int64_t apply(const CommonOptions& common);
 
 // Prints one JSON object and a newline on stdout: all that --json prints there.
-void print_json(const nlohmann::ordered_json& json);
+void print_json(const Json& json);
 
 // Prints a line on stderr, unless --quiet.
 void say(const CommonOptions& common, const std::string& text);

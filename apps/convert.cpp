@@ -84,7 +84,7 @@ void run(ConvertArguments& o) {
     save_model_weights(o.output, weights);
   }
   if (o.common.json) {
-    nlohmann::ordered_json arrays = nlohmann::ordered_json::object();
+    Json arrays = Json::object();
     for (const auto& [name, array] : weights.state) arrays[name] = array.shape;
     print_json({{"output", o.output},
                 {"model", weights.config.to_json()},

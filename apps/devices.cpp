@@ -91,12 +91,13 @@ void run(CommonOptions& common) {
                         static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   const CudaStatus cuda = cuda_status();
   if (common.json) {
-    nlohmann::ordered_json devices = {{{"device", "cpu"},
-                                       {"name", processor_name()},
-                                       {"threads", threads},
-                                       {"memory_gb", memory},
-                                       {"instruction_sets", instruction_sets()},
-                                       {"kernels", choice_name(instruction_set())}}};
+    Json devices = Json::array();
+    devices.push_back({{"device", "cpu"},
+                       {"name", processor_name()},
+                       {"threads", threads},
+                       {"memory_gb", memory},
+                       {"instruction_sets", instruction_sets()},
+                       {"kernels", choice_name(instruction_set())}});
     for (const Gpu& gpu : cuda.gpus) {
       devices.push_back({{"device", "cuda"},
                          {"name", gpu.name},
@@ -107,8 +108,7 @@ void run(CommonOptions& common) {
                          {"l2_mb", gpu.l2_mb},
                          {"has_code", gpu.has_code}});
     }
-    nlohmann::ordered_json json = {{"devices", devices},
-                                   {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable}};
+    Json json = {{"devices", devices}, {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable}};
     if (!cuda.runtime.empty()) {
       json["cuda_of_driver"] = cuda.driver;
       json["cuda_of_build"] = cuda.runtime;

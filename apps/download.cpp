@@ -76,7 +76,7 @@ void run(DownloadArguments& o) {
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (o.common.json) {
-    nlohmann::ordered_json version;  // null where a mirror did not tell it
+    Json version;  // null where a mirror did not tell it
     if (!result.version.empty()) version = result.version;
     print_json({{"database", result.database},
                 {"version", version},

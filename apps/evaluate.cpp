@@ -198,7 +198,7 @@ void print_evaluation(const EvaluateArguments& o, const EvaluationFacts& facts,
     if (!o.output.empty()) say(o.common, fmt::format("written to {}", o.output));
     return;
   }
-  nlohmann::ordered_json json = evaluation_json(evaluation);
+  Json json = evaluation_json(evaluation);
   json["beats_per_second"] = static_cast<double>(totals.beats) / seconds;
   json["seconds"] = seconds;
   if (o.lookahead) json["lookahead"] = *o.lookahead;

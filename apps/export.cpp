@@ -41,7 +41,7 @@ void run(ExportArguments& o) {
   }
   apply(o.common);
   const auto start = std::chrono::steady_clock::now();
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
   std::vector<RecordPredictions> predictions;
   std::optional<AtomicFile> place;
   if (npz) {

@@ -29,10 +29,9 @@ void run(FinalArguments& o) {
     fail_usage("no test records: give --test-records, or --splits with a file that names some");
   }
   if (t.output.empty()) t.output = "runs/" + t.model.name + "-final";
-  const nlohmann::ordered_json result =
-      run_final(t, [&o](const std::string& text) { say(o.common, text); });
+  const Json result = run_final(t, [&o](const std::string& text) { say(o.common, text); });
   if (o.common.json) {
-    nlohmann::ordered_json json = result.at("metrics");
+    Json json = result.at("metrics");
     json["evaluated"] = "test";
     json["epochs"] = result.at("epochs");
     json["seconds"] = result.at("seconds");

@@ -42,8 +42,7 @@ void run(KfoldArguments& o) {
   const KFoldResult result = run_kfold(k, [&o](const std::string& text) { say(o.common, text); });
   const std::string output = k.train.output.string();
   if (o.common.json) {
-    nlohmann::ordered_json json =
-        result.metrics.is_null() ? nlohmann::ordered_json::object() : result.metrics;
+    Json json = result.metrics.is_null() ? Json::object() : result.metrics;
     json["missing_folds"] = result.missing;
     json["run"] = output;
     print_json(json);

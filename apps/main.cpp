@@ -57,9 +57,8 @@ int report_exception() noexcept {
     return report("out of memory; use a smaller --batch-size or fewer records", status_failed);
   } catch (const std::filesystem::filesystem_error& error) {
     return report(error.path1().string() + ": " + error.code().message(), status_failed);
-  } catch (const nlohmann::json::exception& error) {
-    const std::string_view text = error.what();  // "[json.exception.type_error.302] type must be"
-    return report(fmt::format("JSON: {}", text.substr(text.find(']') + 1)), status_failed);
+  } catch (const JsonError& error) {
+    return report(fmt::format("JSON: {}", error.what()), status_failed);
   } catch (const Error& error) {
     return report(text_with_flags(error), status_failed);
   } catch (const std::exception& error) {

@@ -58,10 +58,9 @@ void run(PipelineArguments& o, const CLI::App& command) {
   p.models = o.models.empty() ? reference_model_names() : split_list(o.models);
   p.tool = program_name();
   if (p.train.output.empty()) p.train.output = "runs/pipeline";
-  const nlohmann::ordered_json result =
-      run_pipeline(p, [&o](const std::string& text) { say(o.common, text); });
+  const Json result = run_pipeline(p, [&o](const std::string& text) { say(o.common, text); });
   if (o.common.json) {
-    nlohmann::ordered_json json = result;
+    Json json = result;
     json["run"] = p.train.output.string();
     print_json(json);
     return;
@@ -73,7 +72,7 @@ void run(PipelineArguments& o, const CLI::App& command) {
   for (const auto& [name, of] : result.at("models").items()) {
     const auto& metrics = of.at("final").at("metrics");
     const auto cell = [&metrics = metrics](const char* key) {
-      return figure(metrics.at(key), interval_in(metrics, key));
+      return figure(metrics.at(key).get<double>(), interval_in(metrics, key));
     };
     text += fmt::format("{:<{}}{:>10}{:>10}{:>13}\n", name, longest + 2, cell("accuracy"),
                         cell("macro_f1"), cell("weighted_f1"));

@@ -75,7 +75,7 @@ void run_part(const PreprocessArguments& o) {
   const std::int64_t done = part.records - std::ssize(part.failed);
   if (o.common.json) {
     print_json({{"store", o.preprocess.output.string()},
-                {"part", {o.shard->number, o.shard->of}},
+                {"part", Json::array({o.shard->number, o.shard->of})},
                 {"records", done},
                 {"done_already", part.done_already},
                 {"failed", part.failed},
@@ -110,28 +110,30 @@ void run(PreprocessArguments& o) {
     beats += record.beats();
     for (std::size_t c = 0; c < counts.size(); ++c) counts[c] += record.counts[c];
   }
-  nlohmann::ordered_json classes = nlohmann::ordered_json::object();
+  Json classes = Json::object();
   std::string text;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes[std::string(class_names[c])] = counts[c];
     text += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
   }
   if (o.common.json) {
-    nlohmann::ordered_json frequencies = nlohmann::ordered_json::object();
+    Json frequencies = Json::object();
     for (const auto& [frequency, records] : summary.frequencies) {
       frequencies[fmt::format("{}", frequency)] = records;
     }
-    nlohmann::ordered_json json = {{"store", o.preprocess.output.string()},
-                                   {"records", info.records.size()},
-                                   {"beats", beats},
-                                   {"classes", classes},
-                                   {"unannotated_records", summary.unannotated},
-                                   {"unmeasured_beats", summary.unmeasured},
-                                   {"repeated_annotations", summary.repeated},
-                                   {"leads", summary.leads},
-                                   {"frequencies", frequencies},
-                                   {"inverted", info.inverted},
-                                   {"sampling_frequency", beat_frequency}};
+    Json leads = Json::object();
+    for (const auto& [lead, records] : summary.leads) leads[lead] = records;
+    Json json = {{"store", o.preprocess.output.string()},
+                 {"records", info.records.size()},
+                 {"beats", beats},
+                 {"classes", classes},
+                 {"unannotated_records", summary.unannotated},
+                 {"unmeasured_beats", summary.unmeasured},
+                 {"repeated_annotations", summary.repeated},
+                 {"leads", leads},
+                 {"frequencies", frequencies},
+                 {"inverted", info.inverted},
+                 {"sampling_frequency", beat_frequency}};
     if (info.marks == BeatMarks::detected) {
       json["missed_beats"] = summary.missed;
       json["extra_beats"] = summary.extra;

@@ -215,24 +215,24 @@ constexpr NamedFigure named_figures[] = {
 };
 
 // {"qrs": {}, "sveb": {}, "veb": {}}
-nlohmann::ordered_json empty_groups() {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
-  for (const NamedFigure& f : named_figures) json[f.group] = nlohmann::ordered_json::object();
+Json empty_groups() {
+  Json json = Json::object();
+  for (const NamedFigure& f : named_figures) json[f.group] = Json::object();
   return json;
 }
 
-nlohmann::ordered_json number_or_null(std::optional<double> value) {
-  return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json();
+Json number_or_null(std::optional<double> value) {
+  return value ? Json(*value) : Json();
 }
 
-nlohmann::ordered_json aggregate_json(Aggregate aggregate, std::span<const RecordScore> scores) {
-  nlohmann::ordered_json json = empty_groups();
+Json aggregate_json(Aggregate aggregate, std::span<const RecordScore> scores) {
+  Json json = empty_groups();
   for (const NamedFigure& f : named_figures) {
-    nlohmann::ordered_json& group = json[f.group];
+    Json& group = json[f.group];
     group[f.key] = number_or_null(aggregate_percent(aggregate, f.figure, scores));
-    nlohmann::ordered_json interval;
+    Json interval;
     if (const auto found = aggregate_interval(aggregate, f.figure, scores)) {
-      interval = {found->low, found->high};
+      interval = Json::array({found->low, found->high});
     }
     group[std::string(f.key) + "_interval"] = std::move(interval);
   }
@@ -242,21 +242,24 @@ nlohmann::ordered_json aggregate_json(Aggregate aggregate, std::span<const Recor
   return json;
 }
 
-nlohmann::ordered_json record_json(const RecordScore& score) {
-  nlohmann::ordered_json json = {{"record", score.record}};
+Json record_json(const RecordScore& score) {
+  Json json = {{"record", score.record}};
   json.update(empty_groups());
   const Comparison& comparison = score.comparison;
   for (const NamedFigure& f : named_figures) {
     json[f.group][f.key] = number_or_null(record_ratio(f.figure, comparison.matrix).percent());
   }
-  json["matrix"] = comparison.matrix.counts;
+  Json& matrix = json["matrix"] = Json::array();
+  for (const auto& row : comparison.matrix.counts) {
+    matrix.push_back(std::vector<std::int64_t>(row.begin(), row.end()));
+  }
   json["rms_rr_error_ms"] = number_or_null(comparison.rr_error);
   json["shutdown_seconds"] = comparison.shutdown_seconds;
   return json;
 }
 
-nlohmann::ordered_json score_json(const ScoreArguments& o, std::span<const RecordScore> scores) {
-  nlohmann::ordered_json records = nlohmann::ordered_json::array();
+Json score_json(const ScoreArguments& o, std::span<const RecordScore> scores) {
+  Json records = Json::array();
   for (const RecordScore& score : scores) records.push_back(record_json(score));
   return {{"reference", o.annotators.reference},
           {"test", o.annotators.test},

@@ -108,7 +108,7 @@ TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
 void run(TrainArguments& o, const CLI::App& command) {
   const TrainResult result = run_or_resume(o, command);
   if (o.common.json) {
-    nlohmann::ordered_json json = nlohmann::ordered_json::object();
+    Json json = Json::object();
     if (result.evaluation) {
       json = metrics_json(result.evaluation->metrics);
       json["evaluated"] = result.evaluated;

@@ -41,8 +41,7 @@ void run(TuneArguments& o, const CLI::App& command) {
   t.train.validation_records = split.validation;
   t.space = SearchSpace::read(o.space);
   if (t.train.output.empty()) t.train.output = "runs/" + t.train.model.name + "-tune";
-  nlohmann::ordered_json result =
-      run_tune(t, [&o](const std::string& text) { say(o.common, text); });
+  Json result = run_tune(t, [&o](const std::string& text) { say(o.common, text); });
   if (o.common.json) {
     result["run"] = t.train.output.string();
     print_json(result);

@@ -17,7 +17,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +26,7 @@
 #include <vector>
 
 #include "base/choice.h"
+#include "base/json.h"
 #include "base/json_file.h"
 #include "base/option_error.h"
 #include "base/suggestion.h"
@@ -116,13 +116,13 @@ E choice_of_option(std::string_view option, const std::string& text) {
 }
 
 template <class T>
-nlohmann::ordered_json option_to_json(const T& value) {
+Json option_to_json(const T& value) {
   if constexpr (NamedChoice<T>) {
     return choice_name(value);
   } else if constexpr (std::is_same_v<T, std::filesystem::path>) {
     return value.string();
   } else if constexpr (std::is_same_v<T, std::vector<std::filesystem::path>>) {
-    nlohmann::ordered_json list = nlohmann::ordered_json::array();
+    Json list = Json::array();
     for (const auto& path : value) list.push_back(path.string());
     return list;
   } else {
@@ -131,7 +131,7 @@ nlohmann::ordered_json option_to_json(const T& value) {
 }
 
 // The inverse; nothing where the value is of another type. Errors: a choice that there is not.
-template <class T, class Json>
+template <class T>
 std::optional<T> option_from_json(std::string_view option, const Json& json) {
   if constexpr (NamedChoice<T> || std::is_same_v<T, std::filesystem::path>) {
     const auto text = json_as<std::string>(json);

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json_file.h"
@@ -34,12 +33,12 @@ Provenance made_on(const std::string& device) {
   return {program_name(), device, command_given};
 }
 
-nlohmann::ordered_json to_json(const Provenance& provenance) {
+Json to_json(const Provenance& provenance) {
   return {
       {"tool", provenance.tool}, {"device", provenance.device}, {"command", provenance.command}};
 }
 
-Provenance provenance_from_json(const nlohmann::ordered_json& json, const std::string& source) {
+Provenance provenance_from_json(const Json& json, const std::string& source) {
   const auto text = [&](const char* key) {
     return json_value<std::string>(source, json, key, "a text");
   };

@@ -2,9 +2,10 @@
 // and the command.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+
+#include "base/json.h"
 
 namespace ekgine {
 
@@ -33,8 +34,8 @@ void set_command(std::string command);
 Provenance made_on(const std::string& device);
 
 // {"tool": …, "device": …, "command": …}
-nlohmann::ordered_json to_json(const Provenance& provenance);
+Json to_json(const Provenance& provenance);
 // The inverse. Errors, which begin with `source`: a text is missing.
-Provenance provenance_from_json(const nlohmann::ordered_json& json, const std::string& source);
+Provenance provenance_from_json(const Json& json, const std::string& source);
 
 }  // namespace ekgine

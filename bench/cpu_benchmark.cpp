@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <iterator>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -76,13 +75,14 @@ Before read_before(const std::filesystem::path& path) {
   const auto report = parse_json(read_file(path), path.string());
   Before before;
   try {
-    before.device = report.at("context").value("device", "");
+    const Json* device = report.at("context").find("device");
+    before.device = device != nullptr ? device->text() : "";
     for (const auto& row : report.at("benchmarks")) {
       const auto name =
           row.at("name").get<std::string>();  // "relu (2,3) forward/min_time:0.200/..."
       before.times[name.substr(0, name.find('/'))] = row.at("median_ms").get<double>();
     }
-  } catch (const nlohmann::json::exception&) {
+  } catch (const JsonError&) {
     fail("{}: is not what ekgine_bench --json prints", path.string());
   }
   return before;

@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/json.h"
 #include "bench/workload.h"
 #include "tests/cases/op_cases.h"
 
@@ -112,10 +112,10 @@ void print_memory(const std::vector<MemoryCount>& counts) {
   }
 }
 
-nlohmann::ordered_json as_json(const std::vector<MemoryCount>& counts) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+Json as_json(const std::vector<MemoryCount>& counts) {
+  Json json = Json::array();
   for (const MemoryCount& count : counts) {
-    nlohmann::ordered_json kernels = nlohmann::ordered_json::array();
+    Json kernels = Json::array();
     for (const auto& [name, k] : count.kernels) {
       kernels.push_back({{"kernel", name},
                          {"launches", k.launches},

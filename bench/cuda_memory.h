@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <map>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "emulation/emulation.h"
 #include "engine/tensor.h"
 #include "tests/cases/kernel_case.h"
@@ -32,6 +32,6 @@ std::vector<MemoryCount> count_memory(const std::vector<testing::KernelCase>& ca
 
 // Markdown on stdout; bench/cuda_memory.md says what the columns are.
 void print_memory(const std::vector<MemoryCount>& counts);
-nlohmann::ordered_json as_json(const std::vector<MemoryCount>& counts);
+Json as_json(const std::vector<MemoryCount>& counts);
 
 }  // namespace ekgine

@@ -8,8 +8,6 @@
 
 namespace ekgine {
 
-using nlohmann::ordered_json;
-
 namespace {
 
 constexpr double hour_s = 3600;
@@ -139,33 +137,33 @@ void count_by_hour(const LabelledRecording& recording, Findings& findings) {
 
 // ---- JSON.
 
-ordered_json counts_json(const BeatCounts& counts) {
-  ordered_json json = ordered_json::object();
+Json counts_json(const BeatCounts& counts) {
+  Json json = Json::object();
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     json[std::string(class_names[c])] = counts[c];
   }
   return json;
 }
 
-ordered_json rate_json(const LabelledRecording& recording, const std::optional<RateAt>& rate) {
+Json rate_json(const LabelledRecording& recording, const std::optional<RateAt>& rate) {
   if (!rate) return nullptr;
-  ordered_json json = ordered_json::object();
+  Json json = Json::object();
   json["rate"] = rate->rate;
   json["at"] = seconds_at(recording, rate->first_beat);
   json["beats"] = rate->beats;
   return json;
 }
 
-ordered_json heart_rate_json(const LabelledRecording& recording, const HeartRate& rate) {
-  ordered_json json = ordered_json::object();
-  json["mean"] = rate.mean ? ordered_json(*rate.mean) : ordered_json(nullptr);
+Json heart_rate_json(const LabelledRecording& recording, const HeartRate& rate) {
+  Json json = Json::object();
+  json["mean"] = rate.mean ? Json(*rate.mean) : Json(nullptr);
   json["lowest"] = rate_json(recording, rate.lowest);
   json["highest"] = rate_json(recording, rate.highest);
   return json;
 }
 
-ordered_json ectopics_json(const LabelledRecording& recording, const Ectopics& ectopics) {
-  ordered_json json = ordered_json::object();
+Json ectopics_json(const LabelledRecording& recording, const Ectopics& ectopics) {
+  Json json = Json::object();
   json["singles"] = ectopics.singles.size();
   json["couplets"] = ectopics.couplets.size();
   const auto run = [&](const std::optional<std::size_t>& at) {
@@ -173,15 +171,15 @@ ordered_json ectopics_json(const LabelledRecording& recording, const Ectopics& e
   };
   json["longest_run"] = run(ectopics.longest);
   json["fastest_run"] = run(ectopics.fastest);
-  json["runs"] = ordered_json::array();
+  json["runs"] = Json::array();
   for (const RateAt& each : ectopics.runs) json["runs"].push_back(rate_json(recording, each));
   return json;
 }
 
-ordered_json rhythms_json(const LabelledRecording& recording, const Findings& findings) {
-  ordered_json json = ordered_json::array();
+Json rhythms_json(const LabelledRecording& recording, const Findings& findings) {
+  Json json = Json::array();
   for (const RhythmStretch& stretch : findings.rhythms) {
-    ordered_json& each = json.emplace_back(ordered_json::object());
+    Json& each = json.push_back(Json::object());
     each["rhythm"] = rhythm_text(stretch.rhythm);
     each["meaning"] = rhythm_description(stretch.rhythm);
     each["at"] = seconds_at(recording, stretch.first_beat);
@@ -191,10 +189,10 @@ ordered_json rhythms_json(const LabelledRecording& recording, const Findings& fi
   return json;
 }
 
-ordered_json hours_json(const LabelledRecording& recording, const Findings& findings) {
-  ordered_json json = ordered_json::array();
+Json hours_json(const LabelledRecording& recording, const Findings& findings) {
+  Json json = Json::array();
   for (const HourFindings& hour : findings.hours) {
-    ordered_json& each = json.emplace_back(ordered_json::object());
+    Json& each = json.push_back(Json::object());
     each["readable_s"] = hour.readable_s;
     each["beats"] = counts_json(hour.beats);
     each["heart_rate"] = heart_rate_json(recording, hour.rate);
@@ -249,8 +247,8 @@ RhythmTotal rhythm_total(const Findings& findings, Rhythm rhythm, double frequen
   return total;
 }
 
-ordered_json findings_json(const LabelledRecording& recording, const Findings& findings) {
-  ordered_json json = ordered_json::object();
+Json findings_json(const LabelledRecording& recording, const Findings& findings) {
+  Json json = Json::object();
   json["duration_s"] = findings.duration_s;
   json["readable_s"] = findings.readable_s;
   json["beats"] = counts_json(findings.beats);
@@ -258,9 +256,9 @@ ordered_json findings_json(const LabelledRecording& recording, const Findings& f
   json["heart_rate"] = heart_rate_json(recording, findings.rate);
   json["supraventricular"] = ectopics_json(recording, findings.supraventricular);
   json["ventricular"] = ectopics_json(recording, findings.ventricular);
-  json["pauses"] = ordered_json::array();
+  json["pauses"] = Json::array();
   for (const Pause& pause : findings.pauses) {
-    ordered_json& each = json["pauses"].emplace_back(ordered_json::object());
+    Json& each = json["pauses"].push_back(Json::object());
     each["at"] = seconds_at(recording, pause.first_beat);
     each["seconds"] = pause.seconds;
   }

@@ -11,10 +11,10 @@
 
 #include <array>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "base/json.h"
 #include "classification/labelled_recording.h"
 #include "classification/rhythm.h"
 
@@ -79,6 +79,6 @@ struct RhythmTotal {
 RhythmTotal rhythm_total(const Findings& findings, Rhythm rhythm, double frequency);
 
 // All of it: times in s from the recording's start, rates in /min, null where there is none.
-nlohmann::ordered_json findings_json(const LabelledRecording& recording, const Findings& findings);
+Json findings_json(const LabelledRecording& recording, const Findings& findings);
 
 }  // namespace ekgine

@@ -17,22 +17,21 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
 void add_figures(const fs::path& path, ModelFacts& facts) {
-  const auto metrics = read_json<ordered_json>(path, Sealed::required);
+  const auto metrics = read_json(path, Sealed::required);
   check_metrics_json(metrics, class_names, path.string());
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     const std::string name(class_names[c]);
-    const ordered_json& of = metrics.at("classes").at(name);
+    const Json& of = metrics.at("classes").at(name);
     ClassFigures& figures = facts.classes[c];
     figures.beats = of.at("support").get<std::int64_t>();
     // A class that never occurs, or that is never predicted, has 0 for what is not known.
     if (figures.beats > 0) figures.sensitivity = of.at("recall").get<double>();
     std::int64_t predicted = 0;
-    for (const ordered_json& row : metrics.at("confusion")) {
+    for (const Json& row : metrics.at("confusion")) {
       predicted += row.at(c).get<std::int64_t>();
     }
     if (predicted > 0) figures.positive_predictivity = of.at("precision").get<double>();

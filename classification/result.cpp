@@ -14,7 +14,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -26,24 +25,25 @@ std::string checksum_of(std::string_view text) {
   return sum.hex();
 }
 
-ordered_json inputs_json(const ClassifyInputs& inputs) {
+Json inputs_json(const ClassifyInputs& inputs) {
   return {{"tool", inputs.tool},       {"weights", inputs.weights},
           {"samples", inputs.samples}, {"precision", inputs.precision},
           {"lead", inputs.lead},       {"inverted", inputs.inverted}};
 }
 
-ordered_json stretches_json(const std::vector<Stretch>& stretches) {
-  ordered_json list = ordered_json::array();
-  for (const Stretch& stretch : stretches) list.push_back({stretch.begin, stretch.end});
+Json stretches_json(const std::vector<Stretch>& stretches) {
+  Json list = Json::array();
+  for (const Stretch& stretch : stretches)
+    list.push_back(Json::array({stretch.begin, stretch.end}));
   return list;
 }
 
-ordered_json result_json(const LabelledRecording& recording, const ClassifyInputs& inputs) {
+Json result_json(const LabelledRecording& recording, const ClassifyInputs& inputs) {
   std::array<std::int64_t, class_count> counts{};
   for (const LabelledBeat& beat : recording.beats) {
     ++counts.at(static_cast<std::size_t>(beat.label));
   }
-  ordered_json classes = ordered_json::object();
+  Json classes = Json::object();
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes[std::string(class_names.at(c))] = counts.at(c);
   }
@@ -60,15 +60,15 @@ ordered_json result_json(const LabelledRecording& recording, const ClassifyInput
 }
 
 // The checksum that a result has of a file; empty where it has none.
-std::string listed_checksum(const ordered_json& result, const fs::path& file) {
+std::string listed_checksum(const Json& result, const fs::path& file) {
   const std::string name = file.filename().string();
   if (!result.is_object() || !result.contains("files")) return "";
-  const ordered_json& files = result.at("files");
+  const Json& files = result.at("files");
   if (!files.is_object() || !files.contains(name)) return "";
   return json_as<std::string>(files.at(name)).value_or("");
 }
 
-bool is_as_listed(const ordered_json& result, const fs::path& file) {
+bool is_as_listed(const Json& result, const fs::path& file) {
   return fs::exists(file) && sha256_of_file(file) == listed_checksum(result, file);
 }
 
@@ -89,9 +89,9 @@ ResultFiles::ResultFiles(const fs::path& folder, const std::string& name,
       page_(annotations_.string() + ".html"),
       result_(annotations_.string() + ".json") {}
 
-ordered_json ResultFiles::read() const {
+Json ResultFiles::read() const {
   if (!fs::exists(result_)) return {};
-  ordered_json json = read_json<ordered_json>(result_, Sealed::required);
+  Json json = read_json(result_, Sealed::required);
   if (json_value<std::string>(result_, json, "format", "a text") != result_format) {
     fail("{}: is no result of ekgine classify; choose another --annotator or --output",
          result_.string());
@@ -100,7 +100,7 @@ ordered_json ResultFiles::read() const {
 }
 
 void ResultFiles::check_ours() const {
-  const ordered_json result = read();
+  const Json result = read();
   for (const fs::path& file : {annotations_, table_, page_}) {
     if (fs::exists(fs::symlink_status(file)) && !is_as_listed(result, file)) {
       fail("{}: is there already, and not as ekgine classify wrote it; choose another --annotator",
@@ -109,8 +109,8 @@ void ResultFiles::check_ours() const {
   }
 }
 
-ordered_json ResultFiles::done(const ClassifyInputs& inputs) const {
-  ordered_json result = read();
+Json ResultFiles::done(const ClassifyInputs& inputs) const {
+  Json result = read();
   if (!result.is_object() || !result.contains("inputs")) return {};
   if (result.at("inputs") != inputs_json(inputs)) return {};
   for (const fs::path& file : {annotations_, table_, page_}) {
@@ -119,12 +119,12 @@ ordered_json ResultFiles::done(const ClassifyInputs& inputs) const {
   return result;
 }
 
-ordered_json ResultFiles::write(const LabelledRecording& recording, const Findings& findings,
-                                const std::string& page, const ClassifyInputs& inputs) const {
+Json ResultFiles::write(const LabelledRecording& recording, const Findings& findings,
+                        const std::string& page, const ClassifyInputs& inputs) const {
   const std::string annotations =
       wfdb_annotation_bytes(annotations_of(recording), recording.frequency);
   const std::string table = beat_table(recording);
-  ordered_json result = result_json(recording, inputs);
+  Json result = result_json(recording, inputs);
   result["findings"] = findings_json(recording, findings);
   result["files"] = {{annotations_.filename().string(), checksum_of(annotations)},
                      {table_.filename().string(), checksum_of(table)},

@@ -11,9 +11,10 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "base/json.h"
 #include "classification/findings.h"
 #include "classification/labelled_recording.h"
 
@@ -49,16 +50,16 @@ class ResultFiles {
   void check_ours() const;
 
   // The result that is there, if it is of these inputs, and all files are as it says; else null.
-  nlohmann::ordered_json done(const ClassifyInputs& inputs) const;
+  Json done(const ClassifyInputs& inputs) const;
 
   // Replaces what is there, which is ours, and returns the result. `page` is the recording's,
   // whole. Cut short at any moment, what is there is ours, and not done.
-  nlohmann::ordered_json write(const LabelledRecording& recording, const Findings& findings,
-                               const std::string& page, const ClassifyInputs& inputs) const;
+  Json write(const LabelledRecording& recording, const Findings& findings, const std::string& page,
+             const ClassifyInputs& inputs) const;
 
  private:
   // The sealed object in result_, or null where there is no such file.
-  nlohmann::ordered_json read() const;
+  Json read() const;
 
   std::filesystem::path annotations_, table_, page_, result_;
 };

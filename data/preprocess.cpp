@@ -1,5 +1,7 @@
 #include "data/preprocess.h"
 
+#include <fmt/ranges.h>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -112,9 +114,10 @@ StoreInfo info_of(const PreprocessOptions& options) {
 std::string inputs_of(const PreprocessOptions& options, const std::string& name) {
   const StoreInfo info = info_of(options);
   const BeatOptions& beats = options.beats;
-  return record_inputs(options.database, name, beats.annotator,
-                       json_text({info.label_map, info.source, info.tool, choice_name(beats.marks),
-                                  beats.lead, beats.invert, beats.annotator, info.scalograms}));
+  return record_inputs(
+      options.database, name, beats.annotator,
+      json_text(Json::array({info.label_map, info.source, info.tool, choice_name(beats.marks),
+                             beats.lead, beats.invert, beats.annotator, info.scalograms})));
 }
 
 void add_record(StoreWriter& writer, const PreprocessOptions& options, const RecordBeats& record,

@@ -1,5 +1,7 @@
 #include "data/splits.h"
 
+#include <fmt/ranges.h>
+
 #include <set>
 #include <utility>
 
@@ -27,7 +29,7 @@ void refuse_duplicates(const std::vector<std::string>& records, const std::strin
 }  // namespace
 
 Split read_split(const std::filesystem::path& path) {
-  const nlohmann::json json = read_json(path, Sealed::if_present);
+  const Json json = read_json(path, Sealed::if_present);
   Split split;
   const std::pair<const char*, std::vector<std::string>*> keys[] = {
       {"train_records", &split.train},
@@ -57,7 +59,7 @@ Split read_split(const std::filesystem::path& path) {
 }
 
 void write_split(const std::filesystem::path& path, const Split& split) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
   json["train_records"] = split.train;
   json["validation_records"] = split.validation;
   json["test_records"] = split.test;

@@ -1,5 +1,7 @@
 #include "data/store.h"
 
+#include <fmt/ranges.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -127,12 +129,12 @@ bool is_of_version_1(const fs::path& folder) {
   if (!fs::is_regular_file(folder / beat_list_name)) return false;
   const std::string text = read_file(folder / beat_list_name);
   if (!text.starts_with('{')) return false;  // a list of beats, which may be large
-  const nlohmann::json json = parse_json(text, (folder / beat_list_name).string());
+  const Json json = parse_json(text, (folder / beat_list_name).string());
   return json.contains("format") && json["format"] == format_name;
 }
 
 // An entry of `records` in store.json.
-StoreRecord read_entry(const fs::path& path, const nlohmann::json& item, std::int64_t version) {
+StoreRecord read_entry(const fs::path& path, const Json& item, std::int64_t version) {
   StoreRecord record;
   record.name = json_value<std::string>(path, item, "name", "a text");
   check_record_name(record.name, path.string());
@@ -267,7 +269,7 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
     }
     fail("{}: is not a store: {} is missing", folder_.string(), description_name);
   }
-  const nlohmann::json json = read_json(path, Sealed::if_present);
+  const Json json = read_json(path, Sealed::if_present);
   const std::string file = path.string();
   if (const auto format = json_value<std::string>(path, json, "format", "a text");
       format != format_name) {
@@ -295,10 +297,10 @@ Store::Store(fs::path folder, BeatUnit unit) : folder_(std::move(folder)), unit_
   info_.source = json_value<std::string>(path, json, "source", "a text");
   info_.tool = json_value<std::string>(path, json, "tool", "a text");
   info_.scalograms = json_value<bool>(path, json, "scalograms", "true or false");
-  const auto records = json_value<std::vector<nlohmann::json>>(path, json, "records", "a list");
+  const auto records = json_value<std::vector<Json>>(path, json, "records", "a list");
   std::set<std::string> seen;
   std::int64_t beats = 0;
-  for (const nlohmann::json& item : records) {
+  for (const Json& item : records) {
     StoreRecord& record = info_.records.emplace_back(read_entry(path, item, info_.version));
     if (!seen.insert(record.name).second) fail("{}: record {} is listed twice", file, record.name);
     beats += record.beats();
@@ -550,13 +552,13 @@ std::string StoreWriter::beat_list() const {
 }
 
 void StoreWriter::commit(const StoreInfo& info) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
   json["format"] = format_name;
   json["version"] = store_version;
   json["tool"] = info.tool;
   json["source"] = info.source;
   json["label_map"] = info.label_map;
-  json["classes"] = class_names;
+  json["classes"] = std::vector<std::string>(class_names.begin(), class_names.end());
   json["sampling_frequency"] = beat_frequency;
   json["beat_samples"] = beat_samples;
   json["units"] = beat_unit_name(stored_unit);
@@ -570,11 +572,12 @@ void StoreWriter::commit(const StoreInfo& info) {
     text += fmt::format("  \"{}\": {},\n", key, json_text(value));
   text += "  \"records\": [";
   for (const StoreRecord& record : info.records) {
-    text += fmt::format("{}\n    {}", &record == info.records.data() ? "" : ",",
-                        json_text({{"name", record.name},
-                                   {"beats", record.beats()},
-                                   {"counts", record.counts},
-                                   {"sha256", seals_.at(record.name)}}));
+    text +=
+        fmt::format("{}\n    {}", &record == info.records.data() ? "" : ",",
+                    json_text({{"name", record.name},
+                               {"beats", record.beats()},
+                               {"counts", std::vector(record.counts.begin(), record.counts.end())},
+                               {"sha256", seals_.at(record.name)}}));
   }
   text += fmt::format("\n  ],\n  \"sha256\": \"{}\"\n}}\n", blank_seal);
   seal_json_text(text);

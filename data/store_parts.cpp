@@ -48,7 +48,7 @@ std::optional<LeftOut> StoreParts::done(const std::string& record,
                                         const std::string& inputs) const {
   const fs::path path = description_of(record);
   if (!fs::exists(path) || !fs::exists(store_of(record))) return {};
-  const nlohmann::json json = read_json(path, Sealed::required);
+  const Json json = read_json(path, Sealed::required);
   if (json_value<std::string>(path, json, "format", "a text") != part_format) {
     fail("{}: is no part of a store", path.string());
   }

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/atomic_file.h"
@@ -46,8 +45,8 @@ Evaluation evaluate(const EvaluationFacts& facts, std::span<const RecordPredicti
 
 }  // namespace
 
-nlohmann::ordered_json evaluation_json(const Evaluation& evaluation) {
-  nlohmann::ordered_json json = metrics_json(evaluation.metrics);
+Json evaluation_json(const Evaluation& evaluation) {
+  Json json = metrics_json(evaluation.metrics);
   if (evaluation.protocol) json["protocol"] = protocol_json(*evaluation.protocol);
   if (!evaluation.stores.empty()) json["stores"] = store_json(evaluation.stores);
   return json;

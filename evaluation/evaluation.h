@@ -2,12 +2,12 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "evaluation/metrics.h"
 #include "evaluation/predictions.h"
 #include "evaluation/protocol_score.h"
@@ -26,7 +26,7 @@ struct Evaluation {
 
 // What metrics.json holds: metrics_json(), and with a protocol `protocol`, protocol_json(), with
 // further stores `stores`, store_json().
-nlohmann::ordered_json evaluation_json(const Evaluation& evaluation);
+Json evaluation_json(const Evaluation& evaluation);
 
 // What report.txt holds: format_report(), with protocol_text() where there is a protocol and
 // store_text() where there are further stores.

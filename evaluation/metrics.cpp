@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/error.h"
@@ -121,26 +120,25 @@ std::vector<CurvePoint> thin(const std::vector<CurvePoint>& points, double toler
   return kept;
 }
 
-nlohmann::ordered_json interval_json(const std::optional<Interval>& interval) {
+Json interval_json(const std::optional<Interval>& interval) {
   if (!interval) return nullptr;
-  return nlohmann::ordered_json::array({interval->low, interval->high});
+  return Json::array({interval->low, interval->high});
 }
 
-std::optional<Interval> interval_from_json(const nlohmann::ordered_json& json) {
+std::optional<Interval> interval_from_json(const Json& json) {
   if (!json.is_array()) return std::nullopt;
   return Interval{json.at(0).get<double>(), json.at(1).get<double>()};
 }
 
-nlohmann::ordered_json intervals_json(const MetricIntervals& intervals,
-                                      std::span<const ClassMetrics> names) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+Json intervals_json(const MetricIntervals& intervals, std::span<const ClassMetrics> names) {
+  Json json = Json::object();
   json["confidence"] = bootstrap_confidence;
   json["resamples"] = bootstrap_resamples;
   json["accuracy"] = interval_json(intervals.accuracy);
   json["loss"] = interval_json(intervals.loss);
   json["macro_f1"] = interval_json(intervals.macro_f1);
   json["weighted_f1"] = interval_json(intervals.weighted_f1);
-  nlohmann::ordered_json& classes = json["classes"] = nlohmann::ordered_json::object();
+  Json& classes = json["classes"] = Json::object();
   for (std::size_t c = 0; c < names.size(); ++c) {
     const ClassIntervals& of_class = intervals.classes[c];
     classes[names[c].name] = {{"precision", interval_json(of_class.precision)},
@@ -153,10 +151,10 @@ nlohmann::ordered_json intervals_json(const MetricIntervals& intervals,
 }
 
 // Fails unless each of these is a pair of numbers from 0 to `most`, the lower one first, or null.
-void check_intervals(const std::string& where, const nlohmann::ordered_json& json,
+void check_intervals(const std::string& where, const Json& json,
                      std::initializer_list<const char*> names, double most) {
   for (const char* name : names) {
-    if (json_value<nlohmann::ordered_json>(where, json, name, "there").is_null()) continue;
+    if (json_value<Json>(where, json, name, "there").is_null()) continue;
     const auto ends = json_value<std::vector<double>>(where, json, name, "two numbers");
     if (ends.size() != 2 || !(0 <= ends[0] && ends[0] <= ends[1] && ends[1] <= most)) {
       fail("{}: '{}' must be an interval from 0 to {}", where, name, most);
@@ -165,7 +163,7 @@ void check_intervals(const std::string& where, const nlohmann::ordered_json& jso
 }
 
 // As intervals_json() writes them.
-void check_intervals_json(const std::string& source, const nlohmann::ordered_json& json,
+void check_intervals_json(const std::string& source, const Json& json,
                           std::span<const std::string_view> class_names) {
   if (!json.is_object()) fail("{}: 'intervals' is not an object", source);
   const std::string where = source + ": intervals";
@@ -175,13 +173,12 @@ void check_intervals_json(const std::string& source, const nlohmann::ordered_jso
   json_number<std::int64_t>(where, json, "resamples", 1, 1'000'000'000);
   check_intervals(where, json, {"accuracy", "macro_f1", "weighted_f1"}, 1);
   check_intervals(where, json, {"loss"}, 100);
-  const auto classes = json_value<nlohmann::ordered_json>(where, json, "classes", "an object");
+  const auto classes = json_value<Json>(where, json, "classes", "an object");
   if (classes.size() != class_names.size()) {
     fail("{}: is about {} classes, expected {}", where, classes.size(), class_names.size());
   }
   for (const std::string_view name : class_names) {
-    const auto of_class =
-        json_value<nlohmann::ordered_json>(where, classes, std::string(name).c_str(), "an object");
+    const auto of_class = json_value<Json>(where, classes, std::string(name).c_str(), "an object");
     const std::string place = fmt::format("{}: class {}", where, name);
     check_keys(place, of_class, {"precision", "recall", "f1", "auc", "average_precision"});
     check_intervals(place, of_class, {"precision", "recall", "f1", "auc", "average_precision"}, 1);
@@ -262,19 +259,19 @@ Metrics compute_metrics(std::span<const float> probabilities, std::span<const st
   return metrics;
 }
 
-nlohmann::ordered_json metrics_json(const Metrics& metrics) {
+Json metrics_json(const Metrics& metrics) {
   const auto number_or_null = [](const std::optional<double>& value) {
-    return value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json(nullptr);
+    return value ? Json(*value) : Json(nullptr);
   };
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  Json json = Json::object();
   json["accuracy"] = metrics.accuracy;
   json["loss"] = metrics.loss;
   json["macro_f1"] = metrics.macro_f1;
   json["weighted_f1"] = metrics.weighted_f1;
   json["sequences"] = metrics.sequences;
-  nlohmann::ordered_json& classes = json["classes"] = nlohmann::ordered_json::object();
+  Json& classes = json["classes"] = Json::object();
   for (const ClassMetrics& figures : metrics.classes) {
-    nlohmann::ordered_json& entry = classes[figures.name] = nlohmann::ordered_json::object();
+    Json& entry = classes[figures.name] = Json::object();
     entry["precision"] = figures.precision;
     entry["recall"] = figures.recall;
     entry["f1"] = figures.f1;
@@ -287,22 +284,22 @@ nlohmann::ordered_json metrics_json(const Metrics& metrics) {
   return json;
 }
 
-std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
-                                    const std::string& figure) {
-  const nlohmann::ordered_json intervals = metrics.value("intervals", nlohmann::ordered_json());
-  return intervals.is_object() ? interval_from_json(intervals.at(figure)) : std::nullopt;
+std::optional<Interval> interval_in(const Json& metrics, const std::string& figure) {
+  const Json* intervals = metrics.find("intervals");
+  return intervals != nullptr && intervals->is_object() ? interval_from_json(intervals->at(figure))
+                                                        : std::nullopt;
 }
 
-std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
-                                    const std::string& class_name, const std::string& figure) {
-  const nlohmann::ordered_json intervals = metrics.value("intervals", nlohmann::ordered_json());
-  return intervals.is_object()
-             ? interval_from_json(intervals.at("classes").at(class_name).at(figure))
+std::optional<Interval> interval_in(const Json& metrics, const std::string& class_name,
+                                    const std::string& figure) {
+  const Json* intervals = metrics.find("intervals");
+  return intervals != nullptr && intervals->is_object()
+             ? interval_from_json(intervals->at("classes").at(class_name).at(figure))
              : std::nullopt;
 }
 
-void check_metrics_json(const nlohmann::ordered_json& json,
-                        std::span<const std::string_view> class_names, const std::string& source) {
+void check_metrics_json(const Json& json, std::span<const std::string_view> class_names,
+                        const std::string& source) {
   const auto share = [](const std::string& where, const auto& object, const char* key) {
     return json_number<double>(where, object, key, 0, 1);
   };
@@ -324,14 +321,14 @@ void check_metrics_json(const nlohmann::ordered_json& json,
   }
   const auto confusion = json_value<std::vector<std::vector<std::int64_t>>>(
       source, json, "confusion", "a matrix of counts");
-  const auto classes = json_value<nlohmann::ordered_json>(source, json, "classes", "an object");
+  const auto classes = json_value<Json>(source, json, "classes", "an object");
   if (confusion.size() != class_names.size() || classes.size() != class_names.size()) {
     fail("{}: is about {} classes, expected {}", source, classes.size(), class_names.size());
   }
   std::int64_t sum = 0, correct = 0;
   for (std::size_t c = 0; c < class_names.size(); ++c) {
     const std::string name(class_names[c]), where = fmt::format("{}: class {}", source, name);
-    const auto figures = json_value<nlohmann::ordered_json>(source, classes, name.c_str(), "one");
+    const auto figures = json_value<Json>(source, classes, name.c_str(), "one");
     for (const char* key : {"precision", "recall", "f1"}) share(where, figures, key);
     for (const char* key : {"auc", "average_precision"}) share_or_null(where, figures, key);
     check_keys(where, figures,

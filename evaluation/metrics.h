@@ -6,13 +6,13 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "evaluation/bootstrap.h"
 
 namespace ekgine {
@@ -72,21 +72,20 @@ void check_predictions(std::string_view where, std::span<const float> probabilit
 //                "weighted_f1", "classes": {NAME: {"precision", …}}}};
 // undefined areas and intervals are null, and there are no "intervals" where `metrics` has none;
 // classes keep their order.
-nlohmann::ordered_json metrics_json(const Metrics& metrics);
+Json metrics_json(const Metrics& metrics);
 
 // The interval of a figure in metrics_json(), or of a class's; none where it has none, as files of
 // earlier versions.
-std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
+std::optional<Interval> interval_in(const Json& metrics, const std::string& figure);
+std::optional<Interval> interval_in(const Json& metrics, const std::string& class_name,
                                     const std::string& figure);
-std::optional<Interval> interval_in(const nlohmann::ordered_json& metrics,
-                                    const std::string& class_name, const std::string& figure);
 
 // Fails unless `json`, read from a file, is metrics_json() of some predictions of these classes:
 // the same keys, figures from 0 to 1, a finite loss, counts that add up. What evaluation_json()
 // adds of a protocol and of further stores nobody reads: it is not looked at. `source` opens the
 // text.
-void check_metrics_json(const nlohmann::ordered_json& json,
-                        std::span<const std::string_view> class_names, const std::string& source);
+void check_metrics_json(const Json& json, std::span<const std::string_view> class_names,
+                        const std::string& source);
 
 // What no model at all would reach on these sequences.
 struct Baseline {

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <vector>
 
 #include "base/console.h"
+#include "base/json.h"
 #include "evaluation/format.h"
 #include "evaluation/report_text.h"
 
@@ -14,7 +14,6 @@ namespace ekgine {
 
 namespace {
 
-using nlohmann::ordered_json;
 using Rows = std::vector<std::vector<std::string>>;
 
 // "S sensitivity", "VEB false positive rate".
@@ -102,46 +101,47 @@ std::string cause_table(const ProtocolScore& score) {
   return text_table(rows);
 }
 
-ordered_json number_or_null(const std::optional<double>& value) {
-  return value ? ordered_json(*value) : ordered_json();
+Json number_or_null(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
 }
 
 enum class WithIntervals { no, yes };
 
 // {"N": {}, …}
-ordered_json empty_classes() {
-  ordered_json json = ordered_json::object();
-  for (const char name : beat_classes) json[std::string(1, name)] = ordered_json::object();
+Json empty_classes() {
+  Json json = Json::object();
+  for (const char name : beat_classes) json[std::string(1, name)] = Json::object();
   return json;
 }
 
-ordered_json figures_json(const ProtocolFigures& figures, WithIntervals with) {
-  ordered_json json = {
+Json figures_json(const ProtocolFigures& figures, WithIntervals with) {
+  Json json = {
       {"beats", figures.beats()}, {"unlabelled", figures.unlabelled()}, {"accuracy", nullptr}};
   if (with == WithIntervals::yes) json["accuracy_interval"] = nullptr;
   json["classes"] = empty_classes();
-  json["sveb"] = ordered_json::object();
-  json["veb"] = ordered_json::object();
+  json["sveb"] = Json::object();
+  json["veb"] = Json::object();
   for (std::size_t f = 0; f < protocol_figure_count; ++f) {
     const auto& [group, key] = protocol_figures()[f];
     const std::string_view name = group;
-    ordered_json& place = name.empty()       ? json
-                          : name.size() == 1 ? json["classes"][group]
-                                             : json[group];
+    Json& place = name.empty() ? json : name.size() == 1 ? json["classes"][group] : json[group];
     place[key] = number_or_null(figures.values[f]);
     if (with == WithIntervals::no) continue;
     const std::optional<Interval>& interval = figures.intervals[f];
     place[std::string(key) + "_interval"] =
-        interval ? ordered_json{interval->low, interval->high} : ordered_json();
+        interval ? Json::array({interval->low, interval->high}) : Json();
   }
-  json["matrix"] = figures.matrix.counts;
+  Json& matrix = json["matrix"] = Json::array();
+  for (const auto& row : figures.matrix.counts) {
+    matrix.push_back(std::vector<std::int64_t>(row.begin(), row.end()));
+  }
   return json;
 }
 
-ordered_json causes_json(const ProtocolScore& score) {
-  ordered_json json = ordered_json::object();
+Json causes_json(const ProtocolScore& score) {
+  Json json = Json::object();
   for (const ProtocolCause& cause : score.causes) {
-    ordered_json predicted = ordered_json::object();
+    Json predicted = Json::object();
     for (std::size_t p = 0; p < cause.predicted.size(); ++p) {
       predicted[p < beat_classes.size() ? std::string(1, beat_classes[p]) : "none"] =
           cause.predicted[p];
@@ -176,14 +176,14 @@ std::string protocol_text(const ProtocolScore& score) {
   return text;
 }
 
-ordered_json protocol_json(const ProtocolScore& score) {
-  ordered_json json = {{"name", score.protocol}, {"labels", beat_labels}};
+Json protocol_json(const ProtocolScore& score) {
+  Json json = {{"name", score.protocol}, {"labels", beat_labels}};
   for (const ProtocolView& view : score.views) {
     json[view.key] = figures_json(view.figures, WithIntervals::yes);
   }
-  ordered_json& records = json["records"] = ordered_json::array();
+  Json& records = json["records"] = Json::array();
   for (std::size_t r = 0; r < score.records.size(); ++r) {
-    ordered_json record = {{"record", score.records[r]}};
+    Json record = {{"record", score.records[r]}};
     record.update(figures_json(score.of_records[r], WithIntervals::no));
     records.push_back(std::move(record));
   }

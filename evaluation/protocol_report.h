@@ -1,9 +1,9 @@
 // What is told of a protocol's figures: a section of report.txt, and a key of metrics.json.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "base/json.h"
 #include "evaluation/protocol_score.h"
 
 namespace ekgine {
@@ -16,6 +16,6 @@ std::string protocol_text(const ProtocolScore& score);
 // VIEW: {"beats", "unlabelled", "accuracy", "accuracy_interval", "classes": {"N": {"sensitivity",
 //        "sensitivity_interval", …}}, "sveb": {…}, "veb": {…}, "matrix"}; records the same without
 // intervals. In percent; null where there is none.
-nlohmann::ordered_json protocol_json(const ProtocolScore& score);
+Json protocol_json(const ProtocolScore& score);
 
 }  // namespace ekgine

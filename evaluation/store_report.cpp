@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/console.h"
+#include "base/json.h"
 #include "evaluation/format.h"
 #include "evaluation/report_text.h"
 
@@ -62,10 +62,10 @@ std::string store_text(std::span<const StoreEvaluation> stores) {
   return text;
 }
 
-nlohmann::ordered_json store_json(std::span<const StoreEvaluation> stores) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+Json store_json(std::span<const StoreEvaluation> stores) {
+  Json list = Json::array();
   for (const StoreEvaluation& of : stores) {
-    nlohmann::ordered_json json = {{"store", of.store}, {"records", of.records}};
+    Json json = {{"store", of.store}, {"records", of.records}};
     json.update(metrics_json(of.metrics));
     list.push_back(std::move(json));
   }

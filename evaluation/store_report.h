@@ -1,11 +1,11 @@
 // Figures of further stores, each by itself: how a model does on other databases, side by side.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "evaluation/metrics.h"
 
 namespace ekgine {
@@ -22,6 +22,6 @@ struct StoreEvaluation {
 std::string store_text(std::span<const StoreEvaluation> stores);
 
 // A list: {"store", "records", metrics_json()...}.
-nlohmann::ordered_json store_json(std::span<const StoreEvaluation> stores);
+Json store_json(std::span<const StoreEvaluation> stores);
 
 }  // namespace ekgine

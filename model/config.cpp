@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -11,6 +11,7 @@
 
 #include "base/beat.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "base/suggestion.h"
 #include "model/json_text.h"
 #include "model/option_table.h"
@@ -18,8 +19,6 @@
 namespace ekgine {
 
 namespace {
-
-using nlohmann::json;
 
 constexpr std::pair<const char*, architecture::Set> architectures[] = {
     {"Main_Model", architecture::main},        {"AttentionOnly", architecture::attention_only},
@@ -134,7 +133,7 @@ std::string ModelConfig::feature_text() const {
   std::vector<std::string> taken;
   if (feature_columns().count > 0) {
     taken.push_back(fmt::format("{} features of its {}", feature_columns().count,
-                                !takes_shape(features)    ? "rhythm"
+                                !takes_shape(features)   ? "rhythm"
                                 : takes_rhythm(features) ? "rhythm and shape"
                                                          : "shape"));
   }
@@ -149,29 +148,30 @@ void ModelConfig::check_beats(BeatUnit unit, std::string_view whose) const {
        beat_unit_name(input()));
 }
 
-json ModelConfig::to_json() const {
-  json result = json::object();
+Json ModelConfig::to_json() const {
+  std::map<std::string, Json> sorted;
   for_each_of(*this, [&](const auto& option, const auto& value) {
-    result[key_of(option.name)] = option_to_json(value);
+    sorted[key_of(option.name)] = option_to_json(value);
   });
   // The defaults are what files without them mean, and what programs from before them can read.
   const ModelConfig defaults;
-  if (features == defaults.features) result.erase("features");
-  if (leads == defaults.leads) result.erase("leads");
+  if (features == defaults.features) sorted.erase("features");
+  if (leads == defaults.leads) sorted.erase("leads");
+  Json result = Json::object();
+  for (const auto& [key, value] : sorted) result[key] = value;
   return result;
 }
 
-ModelConfig ModelConfig::from_json(const json& object, const std::string& source) {
+ModelConfig ModelConfig::from_json(const Json& object, const std::string& source) {
   if (!object.is_object()) fail("{}: expected a JSON object, got {}", source, brief(object));
   ModelConfig config;
   std::set<std::string> known;
   for_each_of(config, [&]<class T>(const auto& option, T& value) {
     const std::string key = key_of(option.name);
     known.insert(key);
-    const auto found = object.find(key);
-    if (found == object.end()) {
-      if (key == "amplitude" || key == "ensemble_size" || key == "features" ||
-          key == "leads") {
+    const Json* found = object.find(key);
+    if (found == nullptr) {
+      if (key == "amplitude" || key == "ensemble_size" || key == "features" || key == "leads") {
         return;
       }
       fail("{}: {} is missing", source, key);

@@ -4,13 +4,13 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/beat.h"
 #include "base/choice.h"
+#include "base/json.h"
 
 namespace ekgine {
 
@@ -19,8 +19,8 @@ std::vector<std::string> model_names();
 // The four of them that the reference has.
 std::vector<std::string> reference_model_names();
 
-// What of a beat Rhythm_Model takes: features of its rhythm and its shape (data/beat_features.h), and
-// scalograms of its waves.
+// What of a beat Rhythm_Model takes: features of its rhythm and its shape (data/beat_features.h),
+// and scalograms of its waves.
 enum class FeatureSet {
   rhythm_shape,
   rhythm,
@@ -56,7 +56,8 @@ struct ModelConfig {
   std::int64_t num_blocks = 1;         // Conformer or attention blocks
   double dropout = 0.2;                // rate in the blocks, in [0, 1)
   std::int64_t lstm_units = 128;       // width of CNNLSTM_Model's state
-  // Of Rhythm_Model, which is given all features, whichever it takes, and with scalograms the waves.
+  // Of Rhythm_Model, which is given all features, whichever it takes, and with scalograms the
+  // waves.
   FeatureSet features = FeatureSet::rhythm_shape;
   std::int64_t leads = 2;  // of shapes and scalograms
   // Of Rhythm_Model, in training: noise on its features, in standard deviations of theirs, and the
@@ -102,14 +103,14 @@ struct ModelConfig {
   void check_beats(BeatUnit unit, std::string_view whose) const;
 
   // {"name": ..., "sequence_length": ..., ...}; only what the architecture has, and `amplitude`,
-  // the name of `beat_unit`. `features` and `leads` are
-  // there where they are not the default.
-  nlohmann::json to_json() const;
+  // the name of `beat_unit`, in alphabetical order. `features` and `leads` are there where they are
+  // not the default.
+  Json to_json() const;
   // Strict: unknown and missing keys, wrong types and values out of range are errors. Only
   // `amplitude`, `ensemble_size`, `features` and `leads` may be missing, as in files from before
-  // they were there: they have their defaults then. `source` names the file, and what is needed to find the
-  // place in it, in messages.
-  static ModelConfig from_json(const nlohmann::json& json, const std::string& source);
+  // they were there: they have their defaults then. `source` names the file, and what is needed to
+  // find the place in it, in messages.
+  static ModelConfig from_json(const Json& json, const std::string& source);
 };
 
 }  // namespace ekgine

@@ -1,17 +1,18 @@
 #include "model/json_text.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "base/json.h"
 
 namespace ekgine {
 
-std::string brief(const nlohmann::json& value) {
+std::string brief(const Json& value) {
   constexpr std::size_t longest = 80;
   if (value.is_object()) return "an object";
-  const bool flat =
-      std::ranges::none_of(value, [](const auto& element) { return element.is_structured(); });
-  // dump() recurses: a value from a hostile file could be nested deeper than the stack is.
-  if (value.is_array() && (!flat || value.size() > longest / 4)) return "an array";
+  const auto is_nested = [](const Json& e) { return e.is_array() || e.is_object(); };
+  if (value.is_array() && (value.size() > longest / 4 || std::ranges::any_of(value, is_nested))) {
+    return "an array";
+  }
   std::string text = value.dump();
   if (text.size() <= longest) return text;
   std::size_t end = longest;

@@ -1,12 +1,13 @@
 // JSON values in error messages.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
+
+#include "base/json.h"
 
 namespace ekgine {
 
 // A value on one short line, however large and deep it is: "same", [3,3], an object.
-std::string brief(const nlohmann::json& value);
+std::string brief(const Json& value);
 
 }  // namespace ekgine

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +21,6 @@ namespace ekgine {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 constexpr const char* keras_version = "3.8.0";  // whose format this is
 
@@ -30,7 +28,7 @@ constexpr const char* keras_version = "3.8.0";  // whose format this is
 class LayerWriter {
  public:
   // `shape`: of the input, with null for the batch.
-  LayerWriter(std::string name, const std::string& input, ordered_json shape)
+  LayerWriter(std::string name, const std::string& input, Json shape)
       : name_(std::move(name)), first_(input), last_(input), shape_(std::move(shape)) {
     layers_.push_back(
         {{"module", "keras.layers"},
@@ -39,65 +37,65 @@ class LayerWriter {
           {{"batch_shape", shape_}, {"dtype", "float32"}, {"sparse", false}, {"name", input}}},
          {"registered_name", nullptr},
          {"name", input},
-         {"inbound_nodes", ordered_json::array()}});
+         {"inbound_nodes", Json::array()}});
   }
 
   // A layer of Keras, or of `module` with its class as registered name; `output` is its shape.
-  void add(const char* class_name, const std::string& name, ordered_json config,
-           ordered_json output, const char* module = nullptr) {
-    ordered_json settings = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
+  void add(const char* class_name, const std::string& name, Json config, Json output,
+           const char* module = nullptr) {
+    Json settings = {{"name", name}, {"trainable", true}, {"dtype", "float32"}};
     settings.update(config);
-    const ordered_json tensor = {
+    const Json tensor = {
         {"class_name", "__keras_tensor__"},
-        {"config", {{"shape", shape_}, {"dtype", "float32"}, {"keras_history", {last_, 0, 0}}}}};
-    ordered_json node = {{"args", ordered_json::array({tensor})},
-                         {"kwargs", ordered_json::object()}};
+        {"config",
+         {{"shape", shape_}, {"dtype", "float32"}, {"keras_history", Json::array({last_, 0, 0})}}}};
+    Json node = {{"args", Json::array({tensor})}, {"kwargs", Json::object()}};
     if (module != nullptr) node["kwargs"] = {{"training", false}};
-    layers_.push_back(
-        {{"module", module != nullptr ? module : "keras.layers"},
-         {"class_name", class_name},
-         {"config", std::move(settings)},
-         {"registered_name", module != nullptr ? ordered_json(class_name) : ordered_json()},
-         {"name", name},
-         {"inbound_nodes", ordered_json::array({std::move(node)})}});
+    layers_.push_back({{"module", module != nullptr ? module : "keras.layers"},
+                       {"class_name", class_name},
+                       {"config", std::move(settings)},
+                       {"registered_name", module != nullptr ? Json(class_name) : Json()},
+                       {"name", name},
+                       {"inbound_nodes", Json::array({std::move(node)})}});
     last_ = name;
     shape_ = std::move(output);
   }
 
-  ordered_json finish() && {
+  Json finish() && {
     return {{"module", "keras.src.models.functional"},
             {"class_name", "Functional"},
             {"config",
              {{"name", name_},
               {"trainable", true},
               {"layers", std::move(layers_)},
-              {"input_layers", {first_, 0, 0}},
-              {"output_layers", {last_, 0, 0}}}},
+              {"input_layers", Json::array({first_, 0, 0})},
+              {"output_layers", Json::array({last_, 0, 0})}}},
             {"registered_name", "Functional"}};
   }
 
  private:
   std::string name_, first_, last_;
-  ordered_json shape_;  // of the last layer's output
-  ordered_json layers_ = ordered_json::array();
+  Json shape_;  // of the last layer's output
+  Json layers_ = Json::array();
 };
 
-ordered_json feature_extractor(std::int64_t embed_dim) {
+Json feature_extractor(std::int64_t embed_dim) {
   std::int64_t height = scalogram_scales, width = beat_samples;
-  LayerWriter chain("scalogram_feature_extractor", "input_layer_1", {nullptr, height, width, 1});
+  LayerWriter chain("scalogram_feature_extractor", "input_layer_1",
+                    Json::array({nullptr, height, width, 1}));
   const std::array<std::int64_t, 3> channels = {32, 64, embed_dim};
   for (std::size_t stage = 0; stage < channels.size(); ++stage) {
     const auto called = [&](const char* first) {
       return keras_repeat(first, static_cast<std::int64_t>(stage));
     };
-    const ordered_json shape = {nullptr, height, width, channels[stage]};
+    const Json shape = Json::array({nullptr, height, width, channels[stage]});
     chain.add("Conv2D", called("conv2d"),
               {{"filters", channels[stage]},
-               {"kernel_size", {3, 3}},
-               {"strides", {1, 1}},
+               {"kernel_size", Json::array({3, 3})},
+               {"strides", Json::array({1, 1})},
                {"padding", "same"},
                {"data_format", "channels_last"},
-               {"dilation_rate", {1, 1}},
+               {"dilation_rate", Json::array({1, 1})},
                {"groups", 1},
                {"activation", "linear"},
                {"use_bias", false}},
@@ -111,31 +109,33 @@ ordered_json feature_extractor(std::int64_t embed_dim) {
     height /= 2;
     width /= 2;
     chain.add("MaxPooling2D", called("max_pooling2d"),
-              {{"pool_size", {2, 2}},
+              {{"pool_size", Json::array({2, 2})},
                {"padding", "valid"},
-               {"strides", {2, 2}},
+               {"strides", Json::array({2, 2})},
                {"data_format", "channels_last"}},
-              {nullptr, height, width, channels[stage]});
+              Json::array({nullptr, height, width, channels[stage]}));
   }
   chain.add("GlobalAveragePooling2D", "global_average_pooling2d",
-            {{"data_format", "channels_last"}, {"keepdims", false}}, {nullptr, embed_dim});
+            {{"data_format", "channels_last"}, {"keepdims", false}},
+            Json::array({nullptr, embed_dim}));
   return std::move(chain).finish();
 }
 
-ordered_json block_settings(const ModelConfig& config) {
-  ordered_json settings = {{"sequence_len", config.sequence_length},
-                           {"embed_dim", config.embed_dim},
-                           {"num_heads", config.num_heads},
-                           {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
-                           {"dropout_rate", config.dropout}};
+Json block_settings(const ModelConfig& config) {
+  Json settings = {{"sequence_len", config.sequence_length},
+                   {"embed_dim", config.embed_dim},
+                   {"num_heads", config.num_heads},
+                   {"ff_dim", config.ff_dim_multiplier * config.embed_dim},
+                   {"dropout_rate", config.dropout}};
   if (config.name == "Main_Model") settings["kernel_size"] = config.kernel_size;
   return settings;
 }
 
-ordered_json graph(const ModelConfig& config) {
+Json graph(const ModelConfig& config) {
   const std::int64_t t = config.sequence_length, d = config.embed_dim;
-  LayerWriter chain(config.name, "input_layer", {nullptr, t, scalogram_scales, beat_samples, 1});
-  const ordered_json features = {nullptr, t, d};
+  LayerWriter chain(config.name, "input_layer",
+                    Json::array({nullptr, t, scalogram_scales, beat_samples, 1}));
+  const Json features = Json::array({nullptr, t, d});
   chain.add("TimeDistributed", "time_distributed", {{"layer", feature_extractor(d)}}, features);
   if (config.name == "CNNLSTM_Model") {
     chain.add("LSTM", "lstm",
@@ -150,7 +150,7 @@ ordered_json graph(const ModelConfig& config) {
                {"return_state", false},
                {"go_backwards", false},
                {"stateful", false}},
-              {nullptr, config.lstm_units});
+              Json::array({nullptr, config.lstm_units}));
   } else {
     const bool conformer = config.name == "Main_Model";
     const std::int64_t blocks = config.name == "Baseline_Model" ? 0 : config.num_blocks;
@@ -160,11 +160,11 @@ ordered_json graph(const ModelConfig& config) {
                 "ModelBuilder");
     }
     chain.add("GlobalAveragePooling1D", "global_average_pooling1d",
-              {{"data_format", "channels_last"}, {"keepdims", false}}, {nullptr, d});
+              {{"data_format", "channels_last"}, {"keepdims", false}}, Json::array({nullptr, d}));
   }
   chain.add("Dense", "dense",
             {{"units", class_count}, {"activation", "softmax"}, {"use_bias", true}},
-            {nullptr, class_count});
+            Json::array({nullptr, class_count}));
   return std::move(chain).finish();
 }
 
@@ -206,10 +206,9 @@ void export_keras(const fs::path& path, const ModelWeights& weights) {
   if (weights.config.labels_every_beat()) {
     fail("{}: {} has no form in Keras", file, weights.config.name);
   }
-  const ZipMember members[] = {
-      {"metadata.json", ordered_json{{"keras_version", keras_version}}.dump()},
-      {"config.json", graph(weights.config).dump()},
-      {"model.weights.h5", variables_file(weights, file)}};
+  const ZipMember members[] = {{"metadata.json", Json{{"keras_version", keras_version}}.dump()},
+                               {"config.json", graph(weights.config).dump()},
+                               {"model.weights.h5", variables_file(weights, file)}};
   write_file(path, zip_of(members, ZipMethod::store, file));  // weights hardly compress
 }
 

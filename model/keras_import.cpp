@@ -1,7 +1,8 @@
 #include "model/keras_import.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <span>
 #include <string>
@@ -21,7 +22,6 @@ namespace ekgine {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using Extents = std::vector<std::int64_t>;
 
 // Far more than any model of this kind has.
@@ -31,34 +31,34 @@ constexpr std::size_t largest_text = std::size_t{4} << 20, largest_weights = std
 class Layer {
  public:
   // `source`: the file and the member of the zip, for messages.
-  Layer(const json& object, const std::string& source)
-      : object_(object), config_(object.at("config")), class_(object.at("class_name")) {
+  Layer(const Json& object, const std::string& source)
+      : object_(object), config_(object.at("config")), class_(object.at("class_name").text()) {
     // The outermost model has its name in its config only; a Cast has none there.
-    const json& owner = object.contains("name") ? object : config_;
+    const Json& owner = object.contains("name") ? object : config_;
     name_ = owner.at("name").get<std::string>();
     where_ = fmt::format("{}: layer {}", source, brief(name_));
   }
 
   const std::string& name() const { return name_; }
   const std::string& class_name() const { return class_; }
-  const json& config() const { return config_; }
+  const Json& config() const { return config_; }
   const std::string& where() const { return where_; }
 
-  const json& setting(const char* key) const {
-    const auto found = config_.find(key);
-    if (found == config_.end()) fail("{}: {} is missing", where_, key);
+  const Json& setting(const char* key) const {
+    const Json* found = config_.find(key);
+    if (found == nullptr) fail("{}: {} is missing", where_, key);
     return *found;
   }
   // A setting that the model fixes.
-  void require(const char* key, const json& expected) const {
-    const json& found = setting(key);
+  void require(const char* key, const Json& expected) const {
+    const Json& found = setting(key);
     if (found != expected) {
       fail("{}: {} is {}, expected {}", where_, key, brief(found), brief(expected));
     }
   }
   // A setting that is a size; ModelConfig::check() knows the real bounds.
   std::int64_t size(const char* key) const {
-    const json& found = setting(key);
+    const Json& found = setting(key);
     const std::uint64_t value = found.is_number_unsigned() ? found.get<std::uint64_t>() : 0;
     if (value < 1 || value > std::uint64_t{1} << 31) {
       fail("{}: {} must be a positive integer, got {}", where_, key, brief(found));
@@ -68,16 +68,16 @@ class Layer {
 
   // Name of the layer that this one takes as its input.
   std::string input() const {
-    const json& nodes = object_.at("inbound_nodes");
+    const Json& nodes = object_.at("inbound_nodes");
     if (nodes.size() != 1 || nodes.at(0).at("args").size() != 1) {
       fail("{}: expected one input", where_);
     }
-    return nodes.at(0).at("args").at(0).at("config").at("keras_history").at(0);
+    return nodes.at(0).at("args").at(0).at("config").at("keras_history").at(0).text();
   }
 
  private:
-  const json& object_;
-  const json& config_;
+  const Json& object_;
+  const Json& config_;
   std::string class_, name_, where_;
 };
 
@@ -85,11 +85,11 @@ class Layer {
 // asked for and take the one before it as its input.
 class LayerReader {
  public:
-  LayerReader(const json& model, const std::string& source) : model_(model, source) {
+  LayerReader(const Json& model, const std::string& source) : model_(model, source) {
     if (model_.class_name() != "Functional") {
       fail("{} is a {}, expected a Functional model", model_.where(), model_.class_name());
     }
-    for (const json& layer : model_.setting("layers")) layers_.emplace_back(layer, source);
+    for (const Json& layer : model_.setting("layers")) layers_.emplace_back(layer, source);
   }
 
   bool next_is(std::string_view class_name) {
@@ -140,19 +140,19 @@ class LayerReader {
 };
 
 // Checks the feature extractor and returns embed_dim.
-std::int64_t read_feature_extractor(const json& model, const std::string& source) {
+std::int64_t read_feature_extractor(const Json& model, const std::string& source) {
   LayerReader chain(model, source);
-  chain.next("InputLayer").require("batch_shape", {nullptr, 32, 187, 1});
+  chain.next("InputLayer").require("batch_shape", Json::array({nullptr, 32, 187, 1}));
   std::int64_t channels = 0;
   for (int stage = 1; stage <= 3; ++stage) {
     const Layer& conv = chain.next("Conv2D");
     channels = conv.size("filters");
     if (stage < 3) conv.require("filters", 32 * stage);
-    conv.require("kernel_size", {3, 3});
-    conv.require("strides", {1, 1});
+    conv.require("kernel_size", Json::array({3, 3}));
+    conv.require("strides", Json::array({1, 1}));
     conv.require("padding", "same");
     conv.require("data_format", "channels_last");
-    conv.require("dilation_rate", {1, 1});
+    conv.require("dilation_rate", Json::array({1, 1}));
     conv.require("groups", 1);
     conv.require("activation", "linear");
     conv.require("use_bias", false);
@@ -165,8 +165,8 @@ std::int64_t read_feature_extractor(const json& model, const std::string& source
     chain.next("Activation").require("activation", "relu");
     if (stage == 3) break;
     const Layer& pool = chain.next("MaxPooling2D");
-    pool.require("pool_size", {2, 2});
-    pool.require("strides", {2, 2});
+    pool.require("pool_size", Json::array({2, 2}));
+    pool.require("strides", Json::array({2, 2}));
     pool.require("padding", "valid");
     pool.require("data_format", "channels_last");
   }
@@ -178,8 +178,8 @@ std::int64_t read_feature_extractor(const json& model, const std::string& source
 }
 
 std::int64_t read_sequence_length(const Layer& input) {
-  const json& shape = input.setting("batch_shape");
-  const json expected = {nullptr, "T", 32, 187, 1};
+  const Json& shape = input.setting("batch_shape");
+  const Json expected = Json::array({nullptr, "T", 32, 187, 1});
   const bool right = shape.is_array() && shape.size() == 5 && shape[1].is_number_unsigned() &&
                      std::equal(shape.begin() + 2, shape.end(), expected.begin() + 2);
   if (!right)
@@ -207,7 +207,7 @@ void read_block(const Layer& block, ModelConfig& config) {
          config.embed_dim);
   }
   config.ff_dim_multiplier = ff_dim / config.embed_dim;
-  const json& dropout = block.setting("dropout_rate");
+  const Json& dropout = block.setting("dropout_rate");
   if (!dropout.is_number()) {
     fail("{}: dropout_rate must be a number, got {}", block.where(), brief(dropout));
   }
@@ -228,7 +228,7 @@ void read_lstm(const Layer& lstm, ModelConfig& config) {
   lstm.require("recurrent_dropout", 0.0);
 }
 
-ModelConfig read_model(const json& model, const std::string& source) {
+ModelConfig read_model(const Json& model, const std::string& source) {
   LayerReader chain(model, source);
   ModelConfig config;
   config.name = "Baseline_Model";
@@ -312,8 +312,7 @@ class VariableReader {
   Provenance made() const {
     const std::string made = text(keras_made);
     if (made.empty()) return {};
-    return provenance_from_json(parse_json<nlohmann::ordered_json>(made, source_ + ": made"),
-                                source_ + ": made");
+    return provenance_from_json(parse_json(made, source_ + ": made"), source_ + ": made");
   }
 
   StateDict finish() {
@@ -363,7 +362,7 @@ ModelWeights import_keras(const fs::path& path) {
   ModelWeights weights;
   const char* member = "metadata.json";
   try {
-    const json metadata = parse_json(archive.read(member, largest_text), source(member));
+    const Json metadata = parse_json(archive.read(member, largest_text), source(member));
     const auto version = metadata.at("keras_version").get<std::string>();
     if (!version.starts_with("3.")) {
       fail("{}: keras_version is {}, expected 3.x", source(member), brief(version));
@@ -371,11 +370,8 @@ ModelWeights import_keras(const fs::path& path) {
     member = "config.json";
     weights.config =
         read_model(parse_json(archive.read(member, largest_text), source(member)), source(member));
-  } catch (const json::exception& error) {
-    // The library's own text is "[json.exception.NAME.NUMBER] what is wrong".
-    std::string_view reason = error.what();
-    reason.remove_prefix(std::min(reason.find("] ") + 2, reason.size()));
-    fail("{}: not as Keras writes it: {}", source(member), reason);
+  } catch (const JsonError& error) {
+    fail("{}: not as Keras writes it: {}", source(member), error.what());
   }
 
   member = "model.weights.h5";

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -22,7 +21,6 @@ namespace ekgine {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 
 static_assert(std::endian::native == std::endian::little, "array data is copied as it is");
 
@@ -34,17 +32,17 @@ constexpr std::string_view header_start = R"({"__metadata__":{"sha256":")";
 constexpr std::size_t seal_position = length_bytes + header_start.size();
 
 // The value of a JSON number that is a whole one from 0 to 2^63 − 1.
-std::optional<std::int64_t> natural(const json& value) {
+std::optional<std::int64_t> natural(const Json& value) {
   if (!value.is_number_unsigned()) return std::nullopt;
   const auto number = value.get<std::uint64_t>();
   if (number > std::numeric_limits<std::int64_t>::max()) return std::nullopt;
   return static_cast<std::int64_t>(number);
 }
 
-std::optional<std::vector<std::int64_t>> naturals(const json& value) {
+std::optional<std::vector<std::int64_t>> naturals(const Json& value) {
   if (!value.is_array()) return std::nullopt;
   std::vector<std::int64_t> numbers;
-  for (const json& element : value) {
+  for (const Json& element : value) {
     const std::optional<std::int64_t> number = natural(element);
     if (!number) return std::nullopt;
     numbers.push_back(*number);
@@ -63,13 +61,13 @@ std::optional<std::int64_t> product(std::span<const std::int64_t> shape) {
   return count;
 }
 
-json parse_header(std::string_view text, const std::string& file) {
-  json header = parse_json(text, file + ": the header");
+Json parse_header(std::string_view text, const std::string& file) {
+  Json header = parse_json(text, file + ": the header");
   if (!header.is_object()) fail("{}: the header is not a JSON object", file);
   return header;
 }
 
-Metadata parse_metadata(const json& value, const std::string& file) {
+Metadata parse_metadata(const Json& value, const std::string& file) {
   if (!value.is_object()) fail("{}: {} is not a JSON object", file, metadata_key);
   Metadata metadata;
   for (const auto& [key, text] : value.items()) {
@@ -161,7 +159,7 @@ struct Entry {
   std::int64_t begin, end;  // bytes, from the start of the data
 };
 
-Entry parse_entry(const std::string& name, const json& value, std::int64_t data_bytes,
+Entry parse_entry(const std::string& name, const Json& value, std::int64_t data_bytes,
                   const std::string& file) {
   const std::string where = file + ": " + brief(name);
   for (const char* key : {"dtype", "shape", "data_offsets"}) {
@@ -170,7 +168,7 @@ Entry parse_entry(const std::string& name, const json& value, std::int64_t data_
   if (value.size() != 3) {
     fail("{} has {} properties, expected dtype, shape and data_offsets", where, value.size());
   }
-  const json& dtype = value["dtype"];
+  const Json& dtype = value["dtype"];
   const auto format = std::ranges::find_if(element_formats,
                                            [&](const ElementFormat& f) { return dtype == f.name; });
   if (format == element_formats.end()) {
@@ -244,7 +242,7 @@ WeightsFile read_safetensors(const fs::path& path) {
 
   WeightsFile weights;
   std::vector<Entry> entries;
-  for (const json header = parse_header(text, file); const auto& [name, value] : header.items()) {
+  for (const Json header = parse_header(text, file); const auto& [name, value] : header.items()) {
     if (name == metadata_key) {
       weights.metadata = parse_metadata(value, file);
       weights.sealed = take_seal(weights.metadata, content, file);
@@ -279,7 +277,7 @@ void write_safetensors(const fs::path& path, std::span<const ArrayView> arrays,
     }
   }
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  Json header = Json::object();
   header[metadata_key] = {{seal_key, blank_seal}};
   for (const auto& [key, value] : metadata) {
     if (key == seal_key) fail("{}: cannot write: the metadata has a key '{}'", file, seal_key);
@@ -289,15 +287,16 @@ void write_safetensors(const fs::path& path, std::span<const ArrayView> arrays,
   std::vector<std::string_view> parts(1);  // length and header
   for (const auto& [name, array] : sorted) {
     const std::size_t bytes = array->values.size_bytes();
-    header[std::string(name)] = {
-        {"dtype", "F32"}, {"shape", array->shape}, {"data_offsets", {offset, offset + bytes}}};
+    header[std::string(name)] = {{"dtype", "F32"},
+                                 {"shape", std::vector(array->shape.begin(), array->shape.end())},
+                                 {"data_offsets", Json::array({offset, offset + bytes})}};
     offset += bytes;
     parts.emplace_back(reinterpret_cast<const char*>(array->values.data()), bytes);
   }
   std::string text;
   try {
     text = header.dump();
-  } catch (const json::type_error&) {
+  } catch (const JsonError&) {
     fail("{}: cannot write: a name or the metadata is not UTF-8", file);
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');

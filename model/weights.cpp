@@ -1,7 +1,8 @@
 #include "model/weights.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 #include <vector>
@@ -88,8 +89,7 @@ ModelWeights load_model_weights(const std::filesystem::path& path) {
   if (weights.metadata.contains("label_map")) result.label_map = metadata("label_map");
   if (weights.metadata.contains("made")) {
     const std::string made = file + ": metadata 'made'";
-    result.made =
-        provenance_from_json(parse_json<nlohmann::ordered_json>(metadata("made"), made), made);
+    result.made = provenance_from_json(parse_json(metadata("made"), made), made);
   }
   check_arrays(result.config, weights.arrays, file);
   check_finite(weights.arrays, file);

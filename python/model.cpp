@@ -10,11 +10,11 @@
 
 #include <memory>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/console.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "classification/beat_classifier.h"
 #include "data/beats.h"
 #include "kernels/runtime/instruction_set.h"

@@ -15,15 +15,13 @@ namespace ekgine {
 
 namespace {
 
-using nlohmann::ordered_json;
-
 constexpr const char* report_file = "report.txt";
 constexpr const char* report_key = "report-sha256";
 
 // The content of result.json, and that the report is still the one it was written with.
-ordered_json read_final(const TrainOptions& options) {
+Json read_final(const TrainOptions& options) {
   const std::filesystem::path path = options.output / "result.json";
-  ordered_json result = read_result(path);
+  Json result = read_result(path);
   check_keys(path, result, {"model", "epochs", "seconds", "metrics", report_key});
   if (const auto model = json_value<std::string>(path, result, "model", "a text");
       model != options.model.name) {
@@ -31,7 +29,7 @@ ordered_json read_final(const TrainOptions& options) {
   }
   json_number<std::int64_t>(path, result, "epochs", 1, options.epochs);
   json_number<double>(path, result, "seconds", 0, 1e12);
-  check_metrics_json(json_value<ordered_json>(path, result, "metrics", "an object"), class_names,
+  check_metrics_json(json_value<Json>(path, result, "metrics", "an object"), class_names,
                      path.string());
   // Files of an earlier version do not know the report.
   if (result.contains(report_key) &&
@@ -45,7 +43,7 @@ ordered_json read_final(const TrainOptions& options) {
 
 }  // namespace
 
-nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
+Json run_final(const TrainOptions& options, const Say& say) {
   if (options.test_records.empty()) {
     fail_option({"test-records", "splits"}, "no test records");
   }
@@ -67,11 +65,11 @@ nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say) {
              for (const auto& epoch : read_history(options.output)) {
                seconds += epoch.at("seconds").get<double>();
              }
-             return ordered_json{{"model", options.model.name},
-                                 {"epochs", trained.epochs},
-                                 {"seconds", seconds},
-                                 {"metrics", metrics_json(trained.evaluation->metrics)},
-                                 {report_key, sha256_of_file(options.output / report_file)}};
+             return Json{{"model", options.model.name},
+                         {"epochs", trained.epochs},
+                         {"seconds", seconds},
+                         {"metrics", metrics_json(trained.evaluation->metrics)},
+                         {report_key, sha256_of_file(options.output / report_file)}};
            }}};
   continuable([&] { do_units(unit, false); });
   return read_final(options);

@@ -1,8 +1,7 @@
 // The last step of a study: one model on all training records, tested once.
 #pragma once
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "research/study.h"
 
 namespace ekgine {
@@ -12,6 +11,6 @@ namespace ekgine {
 // written last: `model`, `epochs`, `seconds` of training (of all processes), `metrics` (in the file
 // also the SHA-256 of report.txt). Goes on where an earlier call stopped; what is complete is not
 // tested again. Errors: no test records; those of train_or_resume(); files that are damaged; InUse.
-nlohmann::ordered_json run_final(const TrainOptions& options, const Say& say);
+Json run_final(const TrainOptions& options, const Say& say);
 
 }  // namespace ekgine

@@ -23,7 +23,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -77,13 +76,13 @@ void check_folds(const KFoldOptions& o, const Folds& folds) {
 }
 
 // Mean and spread of the figures that are there: null stands for an undefined one.
-ordered_json mean_and_sd(const std::vector<ordered_json>& figures) {
+Json mean_and_sd(const std::vector<Json>& figures) {
   std::vector<double> values;
-  for (const ordered_json& figure : figures) {
+  for (const Json& figure : figures) {
     if (figure.is_number()) values.push_back(figure.get<double>());
   }
   const auto n = static_cast<double>(values.size());
-  ordered_json result = {{"mean", nullptr}, {"sd", nullptr}, {"folds", values.size()}};
+  Json result = {{"mean", nullptr}, {"sd", nullptr}, {"folds", values.size()}};
   if (values.empty()) return result;
   const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
   result["mean"] = mean;
@@ -94,23 +93,22 @@ ordered_json mean_and_sd(const std::vector<ordered_json>& figures) {
   return result;
 }
 
-ordered_json summarise(const std::vector<ordered_json>& folds) {
+Json summarise(const std::vector<Json>& folds) {
   const auto collect = [&folds](const auto& figure) {
-    std::vector<ordered_json> values;
+    std::vector<Json> values;
     values.reserve(folds.size());
-    for (const ordered_json& fold : folds) values.push_back(figure(fold.at("metrics")));
+    for (const Json& fold : folds) values.push_back(figure(fold.at("metrics")));
     return mean_and_sd(values);
   };
-  ordered_json summary = ordered_json::object(), classes = ordered_json::object();
+  Json summary = Json::object(), classes = Json::object();
   for (const char* name : overall_figures) {
-    summary[name] = collect([&](const ordered_json& m) { return m.at(name); });
+    summary[name] = collect([&](const Json& m) { return m.at(name); });
   }
   for (const std::string_view c : class_names) {
     const std::string key(c);
-    ordered_json& of_class = classes[key] = ordered_json::object();
+    Json& of_class = classes[key] = Json::object();
     for (const char* name : class_figures) {
-      of_class[name] =
-          collect([&](const ordered_json& m) { return m.at("classes").at(key).at(name); });
+      of_class[name] = collect([&](const Json& m) { return m.at("classes").at(key).at(name); });
     }
   }
   summary["classes"] = classes;
@@ -118,21 +116,24 @@ ordered_json summarise(const std::vector<ordered_json>& folds) {
                                              std::vector<std::int64_t>(class_names.size()));
   std::size_t best = 0;
   for (std::size_t f = 0; f < folds.size(); ++f) {
-    const ordered_json& metrics = folds[f].at("metrics");
+    const Json& metrics = folds[f].at("metrics");
     for (std::size_t t = 0; t < sum.size(); ++t) {
       for (std::size_t p = 0; p < sum.size(); ++p) {
         sum[t][p] += metrics.at("confusion").at(t).at(p).get<std::int64_t>();
       }
     }
-    if (metrics.at("accuracy") > folds[best].at("metrics").at("accuracy")) best = f;
+    if (metrics.at("accuracy").get<double>() >
+        folds[best].at("metrics").at("accuracy").get<double>()) {
+      best = f;
+    }
   }
   return {{"best_fold", best + 1}, {"summary", summary}, {"confusion", sum}, {"folds", folds}};
 }
 
 // The result of a fold, as it was written when the fold was done.
-ordered_json read_fold_result(const KFoldOptions& o, const Folds& folds, std::int64_t fold) {
+Json read_fold_result(const KFoldOptions& o, const Folds& folds, std::int64_t fold) {
   const fs::path path = result_file(o, fold);
-  ordered_json result = read_result(path);
+  Json result = read_result(path);
   check_keys(path, result, {"fold", "validation_records", "epochs", "best_epoch", "metrics"});
   json_number<std::int64_t>(path, result, "fold", fold, fold);
   const auto records = json_value<std::vector<std::string>>(path, result, "validation_records",
@@ -143,29 +144,30 @@ ordered_json read_fold_result(const KFoldOptions& o, const Folds& folds, std::in
   }
   const auto epochs = json_number<std::int64_t>(path, result, "epochs", 1, o.train.epochs);
   json_number<std::int64_t>(path, result, "best_epoch", 1, epochs);
-  check_metrics_json(json_value<ordered_json>(path, result, "metrics", "an object"), class_names,
+  check_metrics_json(json_value<Json>(path, result, "metrics", "an object"), class_names,
                      path.string());
   return result;
 }
 
-std::optional<double> sd_of(const ordered_json& sd) {
+std::optional<double> sd_of(const Json& sd) {
   return sd.is_number() ? std::optional(sd.get<double>()) : std::nullopt;
 }
 
 // A figure with the decimals of its spread over the folds.
-std::string text_of(const ordered_json& value, const ordered_json& sd) {
+std::string text_of(const Json& value, const Json& sd) {
   if (!value.is_number()) return "-";
   return fmt::format("{:.{}f}", value.get<double>(), decimals(sd_of(sd)));
 }
 
 // The folds that have the figure beside its mean and spread.
-std::string class_cell(const ordered_json& of) {
-  const ordered_json& mean = of.at("mean");
-  return fmt::format("{} ({})", mean.is_number() ? spread(mean, sd_of(of.at("sd"))) : "-",
+std::string class_cell(const Json& of) {
+  const Json& mean = of.at("mean");
+  return fmt::format("{} ({})",
+                     mean.is_number() ? spread(mean.get<double>(), sd_of(of.at("sd"))) : "-",
                      of.at("folds").get<std::int64_t>());
 }
 
-std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metrics) {
+std::string format_kfold_report(const KFoldOptions& o, const Json& metrics) {
   std::string text = fmt::format(
       "{}-fold cross-validation of {}\n\ndata    {}\nfolds   by record, {}, seed {}\n"
       "epochs  at most {}; each fold's figures are of the epoch that its validation records "
@@ -174,10 +176,10 @@ std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metri
       o.fold_seed, o.train.epochs);
   text += fmt::format("{:<6}{:>10}{:>10}{:>10}{:>13}{:>10}{:>9}  {}\n", "fold", "sequences",
                       "accuracy", "macro F1", "weighted F1", "loss", "epoch", "validation records");
-  const ordered_json& s = metrics.at("summary");
-  const auto sd = [&s](const char* name) -> const ordered_json& { return s.at(name).at("sd"); };
-  for (const ordered_json& fold : metrics.at("folds")) {
-    const ordered_json& m = fold.at("metrics");
+  const Json& s = metrics.at("summary");
+  const auto sd = [&s](const char* name) -> const Json& { return s.at(name).at("sd"); };
+  for (const Json& fold : metrics.at("folds")) {
+    const Json& m = fold.at("metrics");
     const auto cell = [&](const char* name) { return text_of(m.at(name), sd(name)); };
     text +=
         fmt::format("{:<6}{:>10}{:>10}{:>10}{:>13}{:>10}{:>9}  {}\n",
@@ -213,13 +215,14 @@ std::string format_kfold_report(const KFoldOptions& o, const ordered_json& metri
   return text;
 }
 
-void gather(const KFoldOptions& o, const ordered_json& metrics) {
+void gather(const KFoldOptions& o, const Json& metrics) {
   const fs::path& directory = o.train.output;
   const DirectoryLock lock(directory, DirectoryLock::Wanted::wait);
   std::vector<FoldFigures> bars;
-  for (const ordered_json& fold : metrics.at("folds")) {
-    const ordered_json& m = fold.at("metrics");
-    bars.push_back({m.at("accuracy"), m.at("macro_f1"), m.at("weighted_f1")});
+  for (const Json& fold : metrics.at("folds")) {
+    const Json& m = fold.at("metrics");
+    bars.push_back({m.at("accuracy").get<double>(), m.at("macro_f1").get<double>(),
+                    m.at("weighted_f1").get<double>()});
   }
   std::string report = format_kfold_report(o, metrics);
   for (const std::string& note : draw_folds(directory, o.train.model.name, bars)) {
@@ -282,17 +285,17 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
                        say(fmt::format("fold {} of {}: accuracy {}, macro F1 {}", fold,
                                        folds.size(), figure(m.accuracy, of.accuracy),
                                        figure(m.macro_f1, of.macro_f1)));
-                       return ordered_json{{"fold", fold},
-                                           {"validation_records", split.validation},
-                                           {"epochs", result.epochs},
-                                           {"best_epoch", result.best_epoch},
-                                           {"metrics", metrics_json(m)}};
+                       return Json{{"fold", fold},
+                                   {"validation_records", split.validation},
+                                   {"epochs", result.epochs},
+                                   {"best_epoch", result.best_epoch},
+                                   {"metrics", metrics_json(m)}};
                      }});
   }
   return continuable([&] {
     do_units(units, o.only.empty());
     KFoldResult result;
-    std::vector<ordered_json> results;
+    std::vector<Json> results;
     for (std::int64_t fold = 1; fold <= o.k; ++fold) {
       if (fs::exists(result_file(o, fold))) {
         results.push_back(read_fold_result(o, folds, fold));
@@ -301,7 +304,7 @@ KFoldResult run_kfold(const KFoldOptions& given, const Say& say) {
       }
     }
     if (!result.missing.empty()) return result;
-    result.metrics = ordered_json{{"model", o.train.model.name}};
+    result.metrics = Json{{"model", o.train.model.name}};
     result.metrics.update(summarise(results));
     gather(o, result.metrics);
     return result;

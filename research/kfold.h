@@ -3,9 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "data/folds.h"
 #include "research/study.h"
 
@@ -30,7 +31,7 @@ Split default_fold(const std::vector<std::string>& records, std::int64_t number)
 
 struct KFoldResult {
   std::vector<std::int64_t> missing;  // folds whose result is not there yet
-  nlohmann::ordered_json metrics;     // once none is missing: the content of metrics.json
+  Json metrics;                       // once none is missing: the content of metrics.json
 };
 
 // Trains and validates a model per fold, each in the run directory fold-K of the study (see

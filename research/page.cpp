@@ -21,8 +21,6 @@
 
 namespace ekgine {
 
-using nlohmann::ordered_json;
-
 namespace {
 
 // What this page has beyond what all pages do (evaluation/page_style.h).
@@ -48,13 +46,13 @@ svg .trace{fill:none;stroke:var(--ink);stroke-width:1.6;stroke-linejoin:round}
 .answers td:first-child{max-width:7em}}
 )";
 
-std::optional<double> number(const ordered_json& value) {
+std::optional<double> number(const Json& value) {
   return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
 
 // A figure of one class as text, and its interval below it.
-std::string class_figure(const ordered_json& metrics, const std::string& class_name,
-                         const char* key, bool with_interval) {
+std::string class_figure(const Json& metrics, const std::string& class_name, const char* key,
+                         bool with_interval) {
   const auto value = number(metrics.at("classes").at(class_name).at(key));
   if (!value) return "–";
   const auto interval = interval_in(metrics, class_name, key);
@@ -98,7 +96,7 @@ std::string what_is_labelled(const std::vector<PageModel>& models) {
 void add_head(Html& html, const Page& page) {
   std::int64_t sequences = 0;
   if (!page.models.empty()) {
-    sequences = page.models.front().final_result.at("metrics").at("sequences");
+    sequences = page.models.front().final_result.at("metrics").at("sequences").get<std::int64_t>();
   }
   html.add(
       "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\n"
@@ -123,13 +121,13 @@ constexpr Column columns[] = {{"accuracy", "accuracy", true},
                               {"loss", "loss", false}};
 
 // What no model at all would reach on the test records, which counts alone decide.
-Baseline baseline_of(const ordered_json& metrics) {
+Baseline baseline_of(const Json& metrics) {
   Metrics counts;
-  counts.sequences = metrics.at("sequences");
+  counts.sequences = metrics.at("sequences").get<std::int64_t>();
   for (const auto& [name, figures] : metrics.at("classes").items()) {
     ClassMetrics& of_class = counts.classes.emplace_back();
     of_class.name = name;
-    of_class.support = figures.at("support");
+    of_class.support = figures.at("support").get<std::int64_t>();
   }
   return majority_baseline(counts);
 }
@@ -148,12 +146,13 @@ bool is_better(double value, double other, const Column& column) {
 
 // Bold is the best of several models, and only where it beats what needs no model.
 void add_figure(Html& html, const Page& page, const PageModel& model, const Column& column) {
-  const ordered_json& metrics = model.final_result.at("metrics");
-  const double value = metrics.at(column.key);
+  const Json& metrics = model.final_result.at("metrics");
+  const auto value = metrics.at(column.key).get<double>();
   const bool best =
       page.models.size() > 1 && is_better(value, figure_of(baseline_of(metrics), column), column) &&
       std::ranges::none_of(page.models, [&](const PageModel& other) {
-        return is_better(other.final_result.at("metrics").at(column.key), value, column);
+        return is_better(other.final_result.at("metrics").at(column.key).get<double>(), value,
+                         column);
       });
   const auto interval = interval_in(metrics, column.key);
   html.add("<td{}>{}{}</td>", best ? " class=best" : "", figure(value, interval),
@@ -165,13 +164,13 @@ void add_fold_figure(Html& html, const PageModel& model, const char* key) {
     html.raw("<td>–</td>");
     return;
   }
-  const ordered_json& of = model.kfold.at("summary").at(key);
+  const Json& of = model.kfold.at("summary").at(key);
   const auto mean = number(of.at("mean"));
   html.add("<td>{}</td>", mean ? spread(*mean, number(of.at("sd"))) : "–");
 }
 
 void add_baseline(Html& html, const Page& page, bool folds) {
-  const ordered_json& metrics = page.models.front().final_result.at("metrics");
+  const Json& metrics = page.models.front().final_result.at("metrics");
   const Baseline none = baseline_of(metrics);
   html.add("<tr class=soft><td>always {}</td><td>0</td>", class_names[none.majority]);
   for (const Column& column : columns) {
@@ -185,8 +184,9 @@ void add_reading(Html& html, const Page& page) {
   std::vector<const char*> beaten_by_none;
   for (const Column& column : columns) {
     if (std::ranges::none_of(page.models, [&](const PageModel& model) {
-          const ordered_json& metrics = model.final_result.at("metrics");
-          return is_better(metrics.at(column.key), figure_of(baseline_of(metrics), column), column);
+          const Json& metrics = model.final_result.at("metrics");
+          return is_better(metrics.at(column.key).get<double>(),
+                           figure_of(baseline_of(metrics), column), column);
         })) {
       beaten_by_none.push_back(column.title);
     }
@@ -232,7 +232,7 @@ void add_models(Html& html, const Page& page) {
       for (const char* key : {"accuracy", "macro_f1"}) add_fold_figure(html, model, key);
     }
     html.add("<td>{}</td><td>{}</td></tr>\n", model.final_result.at("epochs").get<std::int64_t>(),
-             duration(model.final_result.at("seconds")));
+             duration(model.final_result.at("seconds").get<double>()));
   }
   if (!page.models.empty()) add_baseline(html, page, folds);
   html.raw("</table></div>\n");
@@ -253,9 +253,10 @@ void add_classes(Html& html, const Page& page) {
     const std::string key(class_names[c]);
     html.add("<tr><td>{} <span class=\"soft small\">{}</span></td>", key, class_descriptions[c]);
     for (std::size_t m = 0; m < page.models.size(); ++m) {
-      const ordered_json& metrics = page.models[m].final_result.at("metrics");
+      const Json& metrics = page.models[m].final_result.at("metrics");
       if (m == 0) {
-        html.add("<td>{}</td>", grouped(metrics.at("classes").at(key).at("support")));
+        html.add("<td>{}</td>",
+                 grouped(metrics.at("classes").at(key).at("support").get<std::int64_t>()));
       }
       html.add("<td>{}</td><td class=soft>{}</td>", class_figure(metrics, key, "f1", true),
                class_figure(metrics, key, "auc", true));
@@ -298,7 +299,7 @@ void add_confusion(Html& html, const Page& page) {
       "model's. A cell's shade is its share of the row.</p><div class=grid>\n");
   constexpr double cell = 54, left = 34, top = 30;
   for (const PageModel& model : page.models) {
-    const ordered_json& confusion = model.final_result.at("metrics").at("confusion");
+    const Json& confusion = model.final_result.at("metrics").at("confusion");
     html.add(
         "<div class=card><h3>{}</h3><svg viewBox=\"0 0 {} {}\" role=img aria-label=\"Confusion "
         "matrix of {}\">",
@@ -311,9 +312,9 @@ void add_confusion(Html& html, const Page& page) {
           "<text class=t x=14 y={} font-size=13 text-anchor=middle>{}</text>",
           left + middle, class_names[t], top + middle + 5, class_names[t]);
       std::int64_t support = 0;
-      for (const ordered_json& count : confusion.at(t)) support += count.get<std::int64_t>();
+      for (const Json& count : confusion.at(t)) support += count.get<std::int64_t>();
       for (std::size_t p = 0; p < class_names.size(); ++p) {
-        const std::int64_t count = confusion.at(t).at(p);
+        const auto count = confusion.at(t).at(p).get<std::int64_t>();
         const double share =
             support == 0 ? 0 : static_cast<double>(count) / static_cast<double>(support);
         const double x = left + static_cast<double>(p) * cell,
@@ -396,11 +397,11 @@ void add_curves(Html& html, const Page& page) {
 }
 
 // The values of `key` per epoch, averaged over the histories that got that far.
-std::vector<CurvePoint> mean_history(const std::vector<ordered_json>& histories, const char* key) {
+std::vector<CurvePoint> mean_history(const std::vector<Json>& histories, const char* key) {
   std::vector<CurvePoint> points;
   for (std::size_t e = 0;; ++e) {
     double sum = 0, n = 0;
-    for (const ordered_json& history : histories) {
+    for (const Json& history : histories) {
       if (e >= history.size() || !history.at(e).contains(key)) continue;
       const std::optional<double> value = number(history.at(e).at(key));
       if (!value || !std::isfinite(*value)) continue;
@@ -435,9 +436,9 @@ void add_training(Html& html, const Page& page) {
     Diagram d{.title = wanted.title, .x_label = "epoch", .y_label = ""};
     double epochs = 1, high = 0;
     for (std::size_t m = 0; m < page.models.size(); ++m) {
-      const std::vector<ordered_json> histories =
-          wanted.of_folds ? page.models[m].fold_histories
-                          : std::vector<ordered_json>{page.models[m].history};
+      const std::vector<Json> histories = wanted.of_folds
+                                              ? page.models[m].fold_histories
+                                              : std::vector<Json>{page.models[m].history};
       d.lines.push_back({mean_history(histories, wanted.key), m, false});
       for (const CurvePoint& point : d.lines.back().points) {
         epochs = std::max(epochs, point.x);
@@ -493,15 +494,15 @@ void add_folds(Html& html, const Page& page) {
       html.add("<text x={} y={} font-size=11 text-anchor=end>{}</text>", left - 8, y + 4,
                escape(model.name));
       if (model.kfold.is_null()) continue;
-      const ordered_json& figure = model.kfold.at("summary").at(key);
-      const double mean = figure.at("mean"), sd = number(figure.at("sd")).value_or(0);
+      const Json& figure = model.kfold.at("summary").at(key);
+      const double mean = figure.at("mean").get<double>(), sd = number(figure.at("sd")).value_or(0);
       html.add(
           "<path d=\"M{0:.1f} {2}v8m0 -4H{1:.1f}m0 -4v8\" style=\"stroke:{3};stroke-width:1.5;"
           "fill:none\"/><path d=\"M{4:.1f} {5}v16\" style=\"stroke:{3};stroke-width:3\"/>",
           x(std::max(0.0, mean - sd)), x(std::min(1.0, mean + sd)), y - 4, colour(m), x(mean),
           y - 8);
-      for (const ordered_json& fold : model.kfold.at("folds")) {
-        const double value = fold.at("metrics").at(key);
+      for (const Json& fold : model.kfold.at("folds")) {
+        const auto value = fold.at("metrics").at(key).get<double>();
         html.add(
             "<circle cx={:.1f} cy={} r=4 style=\"fill:{};stroke:var(--card)\"><title>fold {}: "
             "{:.4f}</title></circle>",

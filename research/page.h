@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "evaluation/predictions.h"
 
 namespace ekgine {
@@ -14,11 +14,11 @@ namespace ekgine {
 struct PageModel {
   std::string name;  // what tells it from the others
   std::int64_t parameters = 0;
-  nlohmann::ordered_json final_result;  // result.json of research/final.h
-  nlohmann::ordered_json history;       // epochs of the final run
-  nlohmann::ordered_json kfold;         // metrics.json of research/kfold.h; null: none
-  std::vector<nlohmann::ordered_json> fold_histories;
-  nlohmann::ordered_json tuned;                // what the search chose, by option; null: no search
+  Json final_result;  // result.json of research/final.h
+  Json history;       // epochs of the final run
+  Json kfold;         // metrics.json of research/kfold.h; null: none
+  std::vector<Json> fold_histories;
+  Json tuned;                                  // what the search chose, by option; null: no search
   std::vector<RecordPredictions> predictions;  // of the test records
 };
 

@@ -65,8 +65,8 @@ std::vector<float> answer(const RecordPredictions& record, std::size_t sequence)
 std::size_t best_model(const std::vector<PageModel>& models) {
   std::size_t best = 0;
   for (std::size_t m = 1; m < models.size(); ++m) {
-    if (models[m].final_result.at("metrics").at("macro_f1") >
-        models[best].final_result.at("metrics").at("macro_f1")) {
+    if (models[m].final_result.at("metrics").at("macro_f1").get<double>() >
+        models[best].final_result.at("metrics").at("macro_f1").get<double>()) {
       best = m;
     }
   }

@@ -29,14 +29,13 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
 class Pipeline {
  public:
   Pipeline(PipelineOptions options, const Say& say) : o_(std::move(options)), say_(say) {}
-  ordered_json execute();
+  Json execute();
 
  private:
   void check();
@@ -55,7 +54,7 @@ class Pipeline {
   PipelineOptions o_;
   const Say& say_;
   std::map<std::string, SearchSpace> spaces_;
-  ordered_json summary_ = {{"stages", ordered_json::array()}, {"models", ordered_json::object()}};
+  Json summary_ = {{"stages", Json::array()}, {"models", Json::object()}};
 };
 
 TuneOptions Pipeline::tune_options(const std::string& model) const {
@@ -144,7 +143,7 @@ void Pipeline::done(const std::string& stage) {
   say_(fmt::format("{}: done", stage));
 }
 
-ordered_json Pipeline::execute() {
+Json Pipeline::execute() {
   check();
   const OutputDirectory output(o_.train.output);
   make_store();  // first: a database that cannot be read leaves nothing behind
@@ -162,7 +161,7 @@ ordered_json Pipeline::execute() {
   done("preprocess");
   for (const std::string& model : o_.models) {
     TrainOptions best = options_of(model);
-    ordered_json& of = summary_["models"][model];
+    Json& of = summary_["models"][model];
     of = {{"tune", nullptr}, {"kfold", nullptr}, {"final", nullptr}};
     if (o_.tune_epochs > 0) {
       say_(fmt::format("{}: search", model));
@@ -198,7 +197,7 @@ void Pipeline::write_page() const {
   page.test_records = o_.train.test_records;
   for (const std::string& model : o_.models) {
     const fs::path final_run = folder(model, "final");
-    const ordered_json& of = summary_.at("models").at(model);
+    const Json& of = summary_.at("models").at(model);
     PageModel& m = page.models.emplace_back();
     m.name = model;
     const ModelWeights weights = load_model_weights(final_run / "model.safetensors");
@@ -243,7 +242,7 @@ void Pipeline::write_page() const {
 
 }  // namespace
 
-ordered_json run_pipeline(const PipelineOptions& options, const Say& say) {
+Json run_pipeline(const PipelineOptions& options, const Say& say) {
   return continuable([&] { return Pipeline(options, say).execute(); });
 }
 

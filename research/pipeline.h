@@ -3,10 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "data/beats.h"
 #include "research/study.h"
 #include "research/tune.h"
@@ -42,6 +42,6 @@ struct PipelineOptions {
 // "kfold", "final"}}}. Goes on where an earlier call stopped: within a stage, too.
 // Errors: those of the stages, found before any work as far as they can be; another process at work
 // in the folder.
-nlohmann::ordered_json run_pipeline(const PipelineOptions& options, const Say& say);
+Json run_pipeline(const PipelineOptions& options, const Say& say);
 
 }  // namespace ekgine

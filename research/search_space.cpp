@@ -15,8 +15,6 @@
 
 namespace ekgine {
 
-using nlohmann::ordered_json;
-
 namespace {
 
 // Stream of random words that no op of a training step takes (kernels/philox.h).
@@ -64,10 +62,10 @@ class ParameterReader {
   }
 
   // The option's own value, for its type.
-  ordered_json option() const { return TrainOptions().to_json().at(name_); }
+  Json option() const { return TrainOptions().to_json().at(name_); }
 
-  ordered_json value(const toml::node& node) const {
-    const ordered_json own = option();
+  Json value(const toml::node& node) const {
+    const Json own = option();
     if (own.is_string() && node.is_string()) return *node.value<std::string>();
     if (own.is_boolean() && node.is_boolean()) return *node.value<bool>();
     if (own.is_number_integer() && node.is_integer()) return *node.value<std::int64_t>();
@@ -92,7 +90,7 @@ class ParameterReader {
   }
 
   SearchParameter range(const toml::table& table) const {
-    const ordered_json own = option();
+    const Json own = option();
     if (!own.is_number()) refuse("expected a list of choices: a range is for numbers");
     SearchParameter parameter;
     parameter.name = name_;
@@ -140,7 +138,7 @@ double rounded(double value, int digits) {
 
 }  // namespace
 
-ordered_json SearchParameter::value(double u) const {
+Json SearchParameter::value(double u) const {
   if (!choices.empty()) {
     const auto n = static_cast<double>(choices.size());
     return choices[static_cast<std::size_t>(u * n)];
@@ -158,7 +156,7 @@ ordered_json SearchParameter::value(double u) const {
   return rounded(v, 12);
 }
 
-ordered_json SearchParameter::to_json() const {
+Json SearchParameter::to_json() const {
   if (!choices.empty()) return {{"choices", choices}};
   return {{"min", min}, {"max", max}, {"step", step}, {"log", logarithmic}};
 }
@@ -187,8 +185,8 @@ SearchSpace SearchSpace::read(const std::filesystem::path& path) {
   return parse(read_file(path), path.string());
 }
 
-ordered_json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int64_t attempt) const {
-  ordered_json values = ordered_json::object();
+Json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int64_t attempt) const {
+  Json values = Json::object();
   const RandomKey key{seed, static_cast<std::uint32_t>(trial), draw_op};
   auto word = static_cast<std::uint64_t>(attempt) * parameters_.size();
   for (const SearchParameter& parameter : parameters_) {
@@ -197,20 +195,20 @@ ordered_json SearchSpace::draw(std::uint64_t seed, std::int64_t trial, std::int6
   return values;
 }
 
-ordered_json SearchSpace::to_json() const {
-  ordered_json json = ordered_json::object();
+Json SearchSpace::to_json() const {
+  Json json = Json::object();
   for (const SearchParameter& parameter : parameters_) json[parameter.name] = parameter.to_json();
   return json;
 }
 
-ordered_json in_todays_names(const ordered_json& stored) {
-  ordered_json json = ordered_json::object();
+Json in_todays_names(const Json& stored) {
+  Json json = Json::object();
   for (const auto& [name, value] : stored.items()) json[todays_name(name)] = value;
   return json;
 }
 
-TrainOptions with_values(const TrainOptions& base, const ordered_json& values) {
-  ordered_json json = base.to_json();
+TrainOptions with_values(const TrainOptions& base, const Json& values) {
+  Json json = base.to_json();
   json.update(values);
   TrainOptions options =
       TrainOptions::from_json(json, "the search space holds " + json_text(values));

@@ -3,19 +3,19 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "training/options.h"
 
 namespace ekgine {
 
 // One option of training and its values: a list of choices, or a range.
 struct SearchParameter {
-  std::string name;                             // "embed-dim", as on the command line
-  std::vector<nlohmann::ordered_json> choices;  // empty: a range
+  std::string name;           // "embed-dim", as on the command line
+  std::vector<Json> choices;  // empty: a range
   bool integer = false;
   bool logarithmic = false;  // uniform in the logarithm
   double min = 0, max = 0;   // both included
@@ -23,8 +23,8 @@ struct SearchParameter {
 
   // The value at u in [0, 1): choices, steps and integers are equally likely. Continuous values are
   // rounded to six digits, stepped ones to twelve.
-  nlohmann::ordered_json value(double u) const;
-  nlohmann::ordered_json to_json() const;
+  Json value(double u) const;
+  Json to_json() const;
 };
 
 class SearchSpace {
@@ -49,9 +49,9 @@ class SearchSpace {
 
   // {"embed-dim": 64, …} for trial `trial`: a function of the arguments alone. `attempt` counts the
   // draws of one trial.
-  nlohmann::ordered_json draw(std::uint64_t seed, std::int64_t trial, std::int64_t attempt) const;
+  Json draw(std::uint64_t seed, std::int64_t trial, std::int64_t attempt) const;
 
-  nlohmann::ordered_json to_json() const;
+  Json to_json() const;
 
  private:
   std::vector<SearchParameter> parameters_;
@@ -59,9 +59,9 @@ class SearchSpace {
 
 // An object whose keys are options to search, as a study has stored it (a space, values of a
 // trial): older names of options are today's.
-nlohmann::ordered_json in_todays_names(const nlohmann::ordered_json& stored);
+Json in_todays_names(const Json& stored);
 
 // `base` with these options in place of its own. Errors: values that TrainOptions::check() refuses.
-TrainOptions with_values(const TrainOptions& base, const nlohmann::ordered_json& values);
+TrainOptions with_values(const TrainOptions& base, const Json& values);
 
 }  // namespace ekgine

@@ -18,7 +18,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -27,16 +26,16 @@ constexpr const char* unsealed_format = "ekgine-study-1";
 
 }  // namespace
 
-ordered_json read_result(const fs::path& path) {
-  return read_json<ordered_json>(path, Sealed::if_present);
+Json read_result(const fs::path& path) {
+  return read_json(path, Sealed::if_present);
 }
 
-ordered_json read_history(const fs::path& run) {
+Json read_history(const fs::path& run) {
   return load_checkpoint(run).state.history;
 }
 
 void open_study(const fs::path& directory, const std::string& kind, TrainOptions& options,
-                const ordered_json& plan) {
+                const Json& plan) {
   const fs::path path = directory / "study.json";
   if (has_checkpoint(directory)) {
     fail_option({"output"}, "{}: holds a training run, not a {} study; choose another folder",
@@ -53,7 +52,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
                                   {"plan", plan}}));
   } else {
     const std::string name = path.string();
-    const ordered_json study = read_json<ordered_json>(path, Sealed::if_present);
+    const Json study = read_json(path, Sealed::if_present);
     const auto format = json_value<std::string>(path, study, "format", "a text");
     if (format != format_name && format != unsealed_format) {
       fail("{}: is no study of this version (format {} expected)", name, format_name);
@@ -63,14 +62,14 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
       fail_option({"output"}, "{}: holds a {} study, not a {} study; choose another folder",
                   directory.string(), found, kind);
     }
-    const ordered_json started = json_value<ordered_json>(path, study, "options", "an object");
+    const Json started = json_value<Json>(path, study, "options", "an object");
     const TrainOptions before = TrainOptions::from_json(started, name);
     options.check_same(before.to_json(), directory);  // in today's names
-    const ordered_json planned = json_value<ordered_json>(path, study, "plan", "an object");
+    const Json planned = json_value<Json>(path, study, "plan", "an object");
     for (const auto& [key, value] : plan.items()) {
-      ordered_json then = json_value<ordered_json>(path, planned, key.c_str(), "there");
+      Json then = json_value<Json>(path, planned, key.c_str(), "there");
       if (key == "label-map" && then.is_string()) {
-        then = std::string(label_map_name(then.get_ref<const std::string&>()));
+        then = std::string(label_map_name(then.text()));
       }
       if (key == "space" && then.is_object()) then = in_todays_names(then);
       if (then == value) continue;
@@ -81,8 +80,7 @@ void open_study(const fs::path& directory, const std::string& kind, TrainOptions
     }
     RunInputs trained_on;
     if (format == format_name) {
-      trained_on =
-          inputs_from_json(json_value<ordered_json>(path, study, "inputs", "an object"), name);
+      trained_on = inputs_from_json(json_value<Json>(path, study, "inputs", "an object"), name);
     }
     check_inputs(trained_on, inputs, path, options);
     options.threads = before.threads;

@@ -8,11 +8,11 @@
 
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "training/options.h"
 
 namespace ekgine {
@@ -25,13 +25,13 @@ using Say = std::function<void(const std::string&)>;
 // number of threads that the study began with, and the process computes on as many. Errors: another
 // study or a run is there; a part of the plan differs, which is named; the store holds other data.
 void open_study(const std::filesystem::path& directory, const std::string& kind,
-                TrainOptions& options, const nlohmann::ordered_json& plan);
+                TrainOptions& options, const Json& plan);
 
 // A piece of a study's work that one process does as a whole.
 struct Unit {
-  std::filesystem::path directory;               // where it works; locked meanwhile
-  std::filesystem::path result;                  // this file is there: the unit is done
-  std::function<nlohmann::ordered_json()> work;  // what is written to `result`
+  std::filesystem::path directory;  // where it works; locked meanwhile
+  std::filesystem::path result;     // this file is there: the unit is done
+  std::function<Json()> work;       // what is written to `result`
 };
 
 // Does all units that are not done, in order. Those that another process is at work on are left to
@@ -40,10 +40,10 @@ void do_units(std::span<const Unit> units, bool wait);
 
 // A JSON file that a study wrote, keys in their order. What it says is for the caller to check.
 // Errors: unreadable, not a JSON object, damaged.
-nlohmann::ordered_json read_result(const std::filesystem::path& path);
+Json read_result(const std::filesystem::path& path);
 
 // The epochs of a run, as its checkpoint has them: the lines of history.jsonl.
-nlohmann::ordered_json read_history(const std::filesystem::path& run);
+Json read_history(const std::filesystem::path& run);
 
 // Calls `work`; an interruption tells that the same command goes on, in place of what it stopped.
 template <class Work>

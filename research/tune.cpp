@@ -21,13 +21,12 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
 struct Trial {
   std::int64_t number;  // from 1
-  ordered_json values;
+  Json values;
 };
 
 struct Bracket {
@@ -47,7 +46,7 @@ std::vector<Bracket> draw_trials(const TuneOptions& o) {
     Bracket& bracket = brackets.emplace_back();
     while (std::ssize(bracket.trials) < rounds.front().trials) {
       std::int64_t attempt = 0;
-      ordered_json values = o.space.draw(o.train.seed, number + 1, attempt);
+      Json values = o.space.draw(o.train.seed, number + 1, attempt);
       while (drawn.contains(json_text(values)) && ++attempt < most_attempts) {
         values = o.space.draw(o.train.seed, number + 1, attempt);
       }
@@ -60,7 +59,7 @@ std::vector<Bracket> draw_trials(const TuneOptions& o) {
   return brackets;
 }
 
-std::string values_text(const ordered_json& values) {
+std::string values_text(const Json& values) {
   std::string text;
   for (const auto& [name, value] : values.items()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", name,
@@ -69,50 +68,52 @@ std::string values_text(const ordered_json& values) {
   return text;
 }
 
-std::string score_text(const ordered_json& score) {
+std::string score_text(const Json& score) {
   return score.is_null() ? "diverged" : fmt::format("{:.4f}", score.get<double>());
 }
 
 constexpr const char* table_head = " trial  bracket  round  epochs     score  values";
 
-std::string table_row(const ordered_json& r) {
+std::string table_row(const Json& r) {
   return fmt::format("{:>6}{:>9}{:>7}{:>8}{:>10}  {}", r.at("trial").get<std::int64_t>(),
                      r.at("bracket").get<std::int64_t>(), r.at("round").get<std::int64_t>(),
                      r.at("epochs").get<std::int64_t>(), score_text(r.at("score")),
                      values_text(r.at("values")));
 }
 
-double score_of(const ordered_json& result) {
-  const ordered_json& score = result.at("score");
+double score_of(const Json& result) {
+  const Json& score = result.at("score");
   return score.is_null() ? -std::numeric_limits<double>::infinity() : score.get<double>();
 }
 
 // Highest score first; equal ones by the trial's number, then the earlier round.
-void rank(std::vector<ordered_json>& results) {
-  std::ranges::stable_sort(results, [](const ordered_json& a, const ordered_json& b) {
+void rank(std::vector<Json>& results) {
+  std::ranges::stable_sort(results, [](const Json& a, const Json& b) {
     const double x = score_of(a), y = score_of(b);
     if (x != y) return x > y;
-    if (a.at("trial") != b.at("trial")) return a.at("trial") < b.at("trial");
-    return a.at("round") < b.at("round");
+    const auto place = [](const Json& of) {
+      return std::pair(of.at("trial").get<std::int64_t>(), of.at("round").get<std::int64_t>());
+    };
+    return place(a) < place(b);
   });
 }
 
-ordered_json run_round(const TuneOptions& o, const Trial& trial, std::int64_t epochs,
-                       const fs::path& directory, const Say& say) {
+Json run_round(const TuneOptions& o, const Trial& trial, std::int64_t epochs,
+               const fs::path& directory, const Say& say) {
   TrainOptions t = with_values(o.train, trial.values);
   t.output = directory;
-  ordered_json result = {{"epochs", epochs}, {"score", nullptr}, {"best_epoch", nullptr}};
+  Json result = {{"epochs", epochs}, {"score", nullptr}, {"best_epoch", nullptr}};
   try {
     train_or_resume(t, epochs, say);
   } catch (const Diverged& error) {
     say(fmt::format("trial {}: {}", trial.number, error.what()));
     return result;
   }
-  const ordered_json history = read_history(directory);
+  const Json history = read_history(directory);
   result["epochs"] = history.size();  // fewer than `epochs` after an early stop
-  for (const ordered_json& epoch : history) {
-    const ordered_json& value = epoch.at("validation_" + choice_name(o.objective));
-    if (result["score"].is_null() || value > result["score"]) {
+  for (const Json& epoch : history) {
+    const Json& value = epoch.at("validation_" + choice_name(o.objective));
+    if (result["score"].is_null() || value.get<double>() > result["score"].get<double>()) {
       result["score"] = value;
       result["best_epoch"] = epoch.at("epoch");
     }
@@ -121,9 +122,9 @@ ordered_json run_round(const TuneOptions& o, const Trial& trial, std::int64_t ep
 }
 
 // The result of a trial's round, as it was written when the round was done.
-ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t bracket,
-                        std::size_t round, std::int64_t epochs) {
-  ordered_json result = read_result(path);
+Json read_round(const fs::path& path, const Trial& trial, std::size_t bracket, std::size_t round,
+                std::int64_t epochs) {
+  Json result = read_result(path);
   check_keys(path, result,
              {"trial", "bracket", "round", "epochs", "score", "best_epoch", "values"});
   const auto same = [&](const char* key, std::int64_t value) {
@@ -133,11 +134,11 @@ ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t br
   same("bracket", static_cast<std::int64_t>(bracket));
   same("round", static_cast<std::int64_t>(round));
   const auto done = json_number<std::int64_t>(path, result, "epochs", 1, epochs);
-  if (!json_value<ordered_json>(path, result, "score", "there").is_null()) {
+  if (!json_value<Json>(path, result, "score", "there").is_null()) {
     json_number<double>(path, result, "score", 0, 1);
     json_number<std::int64_t>(path, result, "best_epoch", 1, done);
   }
-  result["values"] = in_todays_names(json_value<ordered_json>(path, result, "values", "an object"));
+  result["values"] = in_todays_names(json_value<Json>(path, result, "values", "an object"));
   if (result["values"] != trial.values) {
     fail("{}: 'values' are not those of trial {}: {}", path.string(), trial.number,
          json_text(trial.values));
@@ -145,7 +146,7 @@ ordered_json read_round(const fs::path& path, const Trial& trial, std::size_t br
   return result;
 }
 
-std::string best_toml(const TuneOptions& o, const ordered_json& best) {
+std::string best_toml(const TuneOptions& o, const Json& best) {
   std::string text =
       fmt::format("# Trial {} of ekgine tune: validation {} {} at epoch {}.\n",
                   best.at("trial").get<std::int64_t>(), choice_name(o.objective),
@@ -155,7 +156,7 @@ std::string best_toml(const TuneOptions& o, const ordered_json& best) {
   for_each_training_option(o.train, [&](const auto& option, const auto&) {
     if (option.in_search == InSearch::ignores) left_out.insert(option.name);
   });
-  const ordered_json options = with_values(o.train, best.at("values")).to_json();
+  const Json options = with_values(o.train, best.at("values")).to_json();
   for (const char* section : {"train", "kfold", "final"}) {
     text += fmt::format("\n[{}]\n", section);
     for (const auto& [name, value] : options.items()) {
@@ -166,9 +167,9 @@ std::string best_toml(const TuneOptions& o, const ordered_json& best) {
 }
 
 // A round of a bracket, all of its trials to that many epochs: their results, best first.
-std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Trial>& trials,
-                                     std::size_t bracket, std::size_t round, std::int64_t epochs,
-                                     const Say& say) {
+std::vector<Json> run_trials(const TuneOptions& o, const std::vector<Trial>& trials,
+                             std::size_t bracket, std::size_t round, std::int64_t epochs,
+                             const Say& say) {
   std::vector<Unit> units;
   units.reserve(trials.size());
   for (const Trial& trial : trials) {
@@ -176,7 +177,7 @@ std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Tri
     units.push_back(
         {directory, directory / fmt::format("round-{}.json", round),
          [&o, &say, &trial, epochs, directory, bracket, round] {
-           ordered_json result = {{"trial", trial.number}, {"bracket", bracket}, {"round", round}};
+           Json result = {{"trial", trial.number}, {"bracket", bracket}, {"round", round}};
            result.update(run_round(o, trial, epochs, directory, say));
            result["values"] = trial.values;
            say(table_row(result));
@@ -184,7 +185,7 @@ std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Tri
          }});
   }
   do_units(units, true);
-  std::vector<ordered_json> results;
+  std::vector<Json> results;
   results.reserve(trials.size());
   for (std::size_t t = 0; t < trials.size(); ++t) {
     results.push_back(read_round(units[t].result, trials[t], bracket, round, epochs));
@@ -194,17 +195,16 @@ std::vector<ordered_json> run_trials(const TuneOptions& o, const std::vector<Tri
 }
 
 // Writes what came out of all rounds. Errors: every trial diverged.
-ordered_json summarise(const TuneOptions& o, std::vector<ordered_json> all) {
+Json summarise(const TuneOptions& o, std::vector<Json> all) {
   rank(all);
   if (all.front().at("score").is_null()) {
     fail("{}: every trial diverged; search lower learning rates", o.train.output.string());
   }
-  ordered_json summary = {
-      {"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
+  Json summary = {{"objective", choice_name(o.objective)}, {"best", all.front()}, {"trials", all}};
   const DirectoryLock lock(o.train.output, DirectoryLock::Wanted::wait);
   std::string table = fmt::format("Hyperband search of {}: validation {}, best first\n\n{}\n",
                                   o.train.model.name, choice_name(o.objective), table_head);
-  for (const ordered_json& result : all) table += table_row(result) + '\n';
+  for (const Json& result : all) table += table_row(result) + '\n';
   write_file(o.train.output / "report.txt", table);
   write_file(o.train.output / "best.toml", with_seal_line(best_toml(o, all.front())));
   write_file(o.train.output / "trials.json", sealed_json(summary));
@@ -213,7 +213,7 @@ ordered_json summarise(const TuneOptions& o, std::vector<ordered_json> all) {
 
 }  // namespace
 
-ordered_json run_tune(const TuneOptions& given, const Say& say) {
+Json run_tune(const TuneOptions& given, const Say& say) {
   TuneOptions o = given;
   o.train.monitor = o.objective == Objective::accuracy ? Monitor::accuracy : Monitor::macro_f1;
   o.train.check();
@@ -231,7 +231,7 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
               {"space", o.space.to_json()}});
 
   return continuable([&] {
-    std::vector<ordered_json> all;
+    std::vector<Json> all;
     say(table_head);
     for (std::size_t b = 0; b < brackets.size(); ++b) {
       std::vector<Trial> trials = brackets[b].trials;
@@ -240,11 +240,10 @@ ordered_json run_tune(const TuneOptions& given, const Say& say) {
         if (std::ssize(trials) > round.trials) {
           trials.resize(static_cast<std::size_t>(round.trials));
         }
-        const std::vector<ordered_json> results =
-            run_trials(o, trials, b + 1, r + 1, round.epochs, say);
+        const std::vector<Json> results = run_trials(o, trials, b + 1, r + 1, round.epochs, say);
         trials.clear();
-        for (const ordered_json& result : results) {
-          trials.push_back({result.at("trial"), result.at("values")});
+        for (const Json& result : results) {
+          trials.push_back({result.at("trial").get<std::int64_t>(), result.at("values")});
         }
         all.insert(all.end(), results.begin(), results.end());
       }

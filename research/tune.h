@@ -1,10 +1,11 @@
 // Hyperparameter search.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json.h"
 #include "research/search_space.h"
 #include "research/study.h"
 
@@ -43,6 +44,6 @@ struct TuneOptions {
 // the same options share the trials of a round. Lines of a table go to `say` as trials end.
 // Errors: before any work, options and spaces that no trial can have; open_study()'s; no trial with
 // a score.
-nlohmann::ordered_json run_tune(const TuneOptions& options, const Say& say);
+Json run_tune(const TuneOptions& options, const Say& say);
 
 }  // namespace ekgine

@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -12,13 +11,12 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/option_error.h"
 #include "base/suggestion.h"
 #include "training/option_table.h"
 
 namespace ekgine {
-
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -39,12 +37,20 @@ std::vector<std::string> own_options(const TrainOptions& options) {
   return names;
 }
 
+// null, which no option takes, where it is no JSON.
+Json json_of(const std::string& text) {
+  try {
+    return parse_json(text, "value");
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 // The value that `text` is as TOML would have it, without quotes.
 template <class T>
 T option_from_text(const char* option, const std::string& text) {
   constexpr bool is_text = NamedChoice<T> || std::is_same_v<T, std::string>;
-  const ordered_json json =
-      is_text ? ordered_json(text) : ordered_json::parse(text, nullptr, false);
+  const Json json = is_text ? Json(text) : json_of(text);
   std::optional<T> value = option_from_json<T>(option, json);
   if (!value) fail("{} cannot be '{}'", quantity(option), text);
   return std::move(*value);

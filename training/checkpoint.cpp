@@ -17,7 +17,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -30,17 +29,17 @@ constexpr const char* second_moment = "adamw.v.";
 constexpr const char* average = "average.";
 
 // JSON has no infinity, which `best` is before the first epoch.
-ordered_json number(double value) {
-  return std::isfinite(value) ? ordered_json(value) : ordered_json(nullptr);
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
 }
-double number(const std::string& source, const ordered_json& json, const char* key) {
+double number(const std::string& source, const Json& json, const char* key) {
   if (json.is_object() && json.contains(key) && json.at(key).is_null()) {
     return std::numeric_limits<double>::infinity();
   }
   return json_value<double>(source, json, key, "a number");
 }
 
-ordered_json to_json(const TrainingState& s) {
+Json to_json(const TrainingState& s) {
   return {{"step", s.step},
           {"epoch", s.epoch},
           {"batch", s.batch},
@@ -56,12 +55,12 @@ ordered_json to_json(const TrainingState& s) {
           {"history", s.history}};
 }
 
-TrainingState state_from_json(const ordered_json& json, const std::string& source) {
-  const auto count = [&](const ordered_json& object, const char* key) {
+TrainingState state_from_json(const Json& json, const std::string& source) {
+  const auto count = [&](const Json& object, const char* key) {
     return json_number<std::int64_t>(source, object, key, 0, most_steps);
   };
   const auto member = [&](const char* key) {
-    return json_value<ordered_json>(source, json, key, "an object");
+    return json_value<Json>(source, json, key, "an object");
   };
   TrainingState s;
   s.step = count(json, "step");
@@ -70,21 +69,20 @@ TrainingState state_from_json(const ordered_json& json, const std::string& sourc
   s.loss_sum = json_value<double>(source, json, "loss_sum", "a number");
   s.correct = count(json, "correct");
   s.sequences = count(json, "sequences");
-  const ordered_json plateau = member("plateau");
+  const Json plateau = member("plateau");
   s.plateau.rate = json_value<double>(source, plateau, "rate", "a number");
   s.plateau.best = number(source, plateau, "best");
   s.plateau.wait = count(plateau, "wait");
-  const ordered_json stopping = member("early_stopping");
+  const Json stopping = member("early_stopping");
   s.stopping.best = number(source, stopping, "best");
   s.stopping.best_epoch = count(stopping, "best_epoch");
   s.stopping.wait = count(stopping, "wait");
-  s.history = json_value<std::vector<ordered_json>>(source, json, "history", "a list");
+  s.history = json_value<std::vector<Json>>(source, json, "history", "a list");
   return s;
 }
 
 // An entry of the history, which is that of epoch `number`.
-void check_epoch(const ordered_json& line, std::int64_t number, bool validated,
-                 const std::string& source) {
+void check_epoch(const Json& line, std::int64_t number, bool validated, const std::string& source) {
   if (!line.is_object()) fail("{}: expected an object", source);
   check_keys(source, line,
              {"epoch", "loss", "accuracy", "learning_rate", "seconds", "validation_loss",
@@ -172,13 +170,13 @@ void check_inputs(const RunInputs& before, const RunInputs& now, const fs::path&
   }
 }
 
-ordered_json to_json(const RunInputs& inputs) {
-  ordered_json json = {{"label-map", inputs.label_map}, {"fingerprint", inputs.fingerprint}};
+Json to_json(const RunInputs& inputs) {
+  Json json = {{"label-map", inputs.label_map}, {"fingerprint", inputs.fingerprint}};
   if (!inputs.more.empty()) json["more"] = inputs.more;
   return json;
 }
 
-RunInputs inputs_from_json(const ordered_json& json, const std::string& source) {
+RunInputs inputs_from_json(const Json& json, const std::string& source) {
   const auto label_map = json_value<std::string>(source, json, "label-map", "a text");
   RunInputs inputs{std::string(label_map_name(label_map)),
                    json_value<std::string>(source, json, "fingerprint", "a text")};
@@ -210,7 +208,7 @@ void check_state(const TrainingState& state, const TrainOptions& options,
   plateau.rate = options.learning_rate;
   EarlyStopping stopping;
   for (std::int64_t epoch = 1; epoch <= state.epoch; ++epoch) {
-    const ordered_json& line = state.history.at(static_cast<std::size_t>(epoch - 1));
+    const Json& line = state.history.at(static_cast<std::size_t>(epoch - 1));
     check_epoch(line, epoch, validated, fmt::format("{}: epoch {} of the history", source, epoch));
     observe_epoch(line, options, plateau, stopping);
   }
@@ -223,7 +221,7 @@ void check_state(const TrainingState& state, const TrainOptions& options,
   }
 }
 
-bool observe_epoch(const ordered_json& line, const TrainOptions& options, PlateauSchedule& plateau,
+bool observe_epoch(const Json& line, const TrainOptions& options, PlateauSchedule& plateau,
                    EarlyStopping& stopping) {
   const bool validated = !options.validation_records.empty();
   const auto value = [&line](const char* key) { return line.at(key).get<double>(); };
@@ -280,8 +278,8 @@ void save_checkpoint(const fs::path& directory, const TrainOptions& options,
     add(buffer.name, buffer.value);
     arrays.back().shape = buffer.value.shape().extents();
   }
-  const ordered_json options_json = options.to_json(), state_json = to_json(state);
-  const ordered_json inputs_json = to_json(inputs), made_json = to_json(made);
+  const Json options_json = options.to_json(), state_json = to_json(state);
+  const Json inputs_json = to_json(inputs), made_json = to_json(made);
   write_safetensors(checkpoint_path(directory), arrays,
                     {{"format", format_name},
                      {"options", json_text(options_json)},
@@ -319,10 +317,10 @@ Checkpoint load_checkpoint(const fs::path& directory) {
     notice(fmt::format("{}: has no checksum; taken as it is", name));
   }
   const auto json = [&](const char* key) {
-    return parse_json<ordered_json>(metadata(key), fmt::format("{}: metadata '{}'", name, key));
+    return parse_json(metadata(key), fmt::format("{}: metadata '{}'", name, key));
   };
   Checkpoint checkpoint;
-  ordered_json options = json("options");
+  Json options = json("options");
   if (format == unsealed_format) {
     // Of fewer inputs than today's, and a weaker one.
     if (options.is_object()) options.erase("data-fingerprint");

@@ -15,9 +15,10 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "base/json.h"
 #include "base/provenance.h"
 #include "data/store.h"
 #include "engine/schedule.h"
@@ -38,7 +39,7 @@ struct TrainingState {
   PlateauSchedule plateau;
   EarlyStopping stopping;
   // One object per completed epoch: the lines of history.jsonl.
-  nlohmann::ordered_json history = nlohmann::ordered_json::array();
+  Json history = Json::array();
 };
 
 // What a run was started on.
@@ -60,13 +61,13 @@ RunInputs inputs_of(const TrainOptions& options);  // opens the stores
 void check_inputs(const RunInputs& before, const RunInputs& now,
                   const std::filesystem::path& source, const TrainOptions& options);
 
-nlohmann::ordered_json to_json(const RunInputs& inputs);
-RunInputs inputs_from_json(const nlohmann::ordered_json& json, const std::string& source);
+Json to_json(const RunInputs& inputs);
+RunInputs inputs_from_json(const Json& json, const std::string& source);
 
 // Lets the schedules see a completed epoch, `line` of the history; true: it is the best so far, or
 // the last one where no validation chooses.
-bool observe_epoch(const nlohmann::ordered_json& line, const TrainOptions& options,
-                   PlateauSchedule& plateau, EarlyStopping& stopping);
+bool observe_epoch(const Json& line, const TrainOptions& options, PlateauSchedule& plateau,
+                   EarlyStopping& stopping);
 
 // Fails unless a run with these options can have got to `state`: numbers in their ranges, a history
 // of its epochs, and schedules that are where this history leads. `source` opens the text.

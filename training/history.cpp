@@ -8,23 +8,22 @@
 
 namespace ekgine {
 
-using nlohmann::ordered_json;
-
-EpochValues epoch_values(const ordered_json& line) {
+EpochValues epoch_values(const Json& line) {
   const auto value = [&line](const char* key) {
-    return line.contains(key) ? std::optional(line[key].get<double>()) : std::nullopt;
+    const Json* found = line.find(key);
+    return found != nullptr ? std::optional(found->get<double>()) : std::nullopt;
   };
-  return {.train_loss = line["loss"],
+  return {.train_loss = line.at("loss").get<double>(),
           .train_accuracy = value("accuracy"),
           .validation_loss = value("validation_loss"),
           .validation_accuracy = value("validation_accuracy"),
           .validation_macro_f1 = value("validation_macro_f1"),
-          .learning_rate = line["learning_rate"]};
+          .learning_rate = line.at("learning_rate").get<double>()};
 }
 
-void write_history(const std::filesystem::path& directory, const ordered_json& history) {
+void write_history(const std::filesystem::path& directory, const Json& history) {
   std::string lines;
-  for (const ordered_json& line : history) lines += json_text(line) + '\n';
+  for (const Json& line : history) lines += json_text(line) + '\n';
   write_file(directory / "history.jsonl", lines);
 }
 

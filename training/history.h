@@ -2,16 +2,16 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "evaluation/plots.h"
 
 namespace ekgine {
 
 // What a line, checked already, has to show.
-EpochValues epoch_values(const nlohmann::ordered_json& line);
+EpochValues epoch_values(const Json& line);
 
 // Writes the file of the run directory anew.
-void write_history(const std::filesystem::path& directory, const nlohmann::ordered_json& history);
+void write_history(const std::filesystem::path& directory, const Json& history);
 
 }  // namespace ekgine

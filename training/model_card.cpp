@@ -3,13 +3,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/console.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "data/beats.h"
 #include "data/labels.h"
@@ -69,7 +69,7 @@ std::string model_section(const ModelCard& card, const std::string& name,
                                     card.options.epochs)});
   text += row(
       {"architecture", fmt::format("{}, {} parameters", config.name, grouped(card.parameters))});
-  const nlohmann::json settings = config.to_json();
+  const Json settings = config.to_json();
   for (const auto& [key, value] : settings.items()) {
     if (value.is_number()) text += row({key, value.dump()});
   }
@@ -160,7 +160,7 @@ std::string data_section(const ModelCard& card) {
 }
 
 std::string training_section(const TrainOptions& options) {
-  const nlohmann::ordered_json all = options.to_json();
+  const Json all = options.to_json();
   std::string text = "## Training\n\n" + head({"option", "value"});
   const bool features = has_features(options.model.input());
   for (const std::string name : {"epochs", "batch-size", "learning-rate", "schedule",
@@ -170,7 +170,7 @@ std::string training_section(const TrainOptions& options) {
     const bool other =
         features ? name.ends_with("-jitter") || name == "shuffle" : name == "pseudo-records";
     if (other || !all.contains(name)) continue;
-    const nlohmann::ordered_json& value = all.at(name);
+    const Json& value = all.at(name);
     text += row({name, value.is_string() ? value.get<std::string>() : value.dump()});
   }
   return text + "\n`config.toml` of the run has all of them.\n\n";

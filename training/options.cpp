@@ -2,7 +2,6 @@
 
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,8 +15,6 @@
 #include "training/option_table.h"
 
 namespace ekgine {
-
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -52,8 +49,8 @@ std::string toml_list(const std::vector<double>& numbers) {
 
 }  // namespace
 
-std::string toml_value(const ordered_json& value) {
-  return value.is_string() ? toml_string(value.get_ref<const std::string&>()) : json_text(value);
+std::string toml_value(const Json& value) {
+  return value.is_string() ? toml_string(value.text()) : json_text(value);
 }
 
 void TrainOptions::check() const {
@@ -67,8 +64,8 @@ void TrainOptions::check() const {
   }
 }
 
-ordered_json TrainOptions::to_json() const {
-  ordered_json json = ordered_json::object();
+Json TrainOptions::to_json() const {
+  Json json = Json::object();
   for_each_training_option(*this, [&](const auto& option, const auto& value) {
     json[option.name] = option_to_json(value);
   });
@@ -76,7 +73,7 @@ ordered_json TrainOptions::to_json() const {
   return json;
 }
 
-TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string& source) {
+TrainOptions TrainOptions::from_json(const Json& json, const std::string& source) {
   TrainOptions options;
   std::set<std::string> known = {"tensorboard"};
   const auto read = [&]<class T>(const char* name, T& value, const char* older = nullptr) {
@@ -101,14 +98,14 @@ TrainOptions TrainOptions::from_json(const ordered_json& json, const std::string
   return options;
 }
 
-void TrainOptions::check_same(const ordered_json& started,
-                              const std::filesystem::path& directory) const {
-  ordered_json mine = to_json();
+void TrainOptions::check_same(const Json& started, const std::filesystem::path& directory) const {
+  Json mine = to_json();
   for_each_option(training_options, *this, [&](const auto& option, const auto&) {
     if (option.group == OptionGroup::machine) mine.erase(option.name);
   });
   for (const auto& [name, value] : mine.items()) {
-    const ordered_json before = started.value(name, ordered_json());
+    const Json* found = started.find(name);
+    const Json before = found != nullptr ? *found : Json();
     if (before != value) {
       fail_option({"output"},
                   "{}: was started with {} {}, not {}; give the same options or choose another "

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "base/choice.h"
+#include "base/json.h"
 #include "data/sampler.h"
 #include "engine/device.h"
 #include "engine/schedule.h"
@@ -18,7 +18,7 @@
 namespace ekgine {
 
 // A text, number or truth value as TOML, whatever the text holds.
-std::string toml_value(const nlohmann::ordered_json& value);
+std::string toml_value(const Json& value);
 
 // How the learning rate goes down (engine/schedule.h).
 enum class Schedule { cosine, plateau, constant };
@@ -86,10 +86,10 @@ struct TrainOptions {
   double more_weight(std::size_t i) const { return more_weights.empty() ? 1 : more_weights[i]; }
 
   // All of the above by their names, but for `output`; `tensorboard` where it is set.
-  nlohmann::ordered_json to_json() const;
+  Json to_json() const;
   // The inverse, and check(): what is read back is trusted no more than what is typed. Strict:
   // missing and unknown keys and values of another type are errors, which begin with `source`.
-  static TrainOptions from_json(const nlohmann::ordered_json& json, const std::string& source);
+  static TrainOptions from_json(const Json& json, const std::string& source);
 
   // The options but `output` and `tensorboard`, which belong to one run, as a file for --config: a
   // [train] section.
@@ -97,8 +97,7 @@ struct TrainOptions {
 
   // Fails, naming the first option of `started` (to_json() of an earlier run in `directory`) that
   // differs from these. Device and threads may: a run goes on with its own number of threads.
-  void check_same(const nlohmann::ordered_json& started,
-                  const std::filesystem::path& directory) const;
+  void check_same(const Json& started, const std::filesystem::path& directory) const;
 };
 
 }  // namespace ekgine

@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "base/json_file.h"
 
 namespace ekgine {
-
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -38,8 +35,8 @@ std::string rate_text(double work, double seconds) {
   return work > 0 && seconds > 0 ? fmt::format("{:.1f}", work / 1e9 / seconds) : "-";
 }
 
-ordered_json rate_json(double work, double seconds) {
-  return work > 0 && seconds > 0 ? ordered_json(work / 1e9 / seconds) : ordered_json();
+Json rate_json(double work, double seconds) {
+  return work > 0 && seconds > 0 ? Json(work / 1e9 / seconds) : Json();
 }
 
 }  // namespace
@@ -69,10 +66,10 @@ std::string profile_table(const Profile& profile, const std::string& title) {
          "progress are not part of a step.\n";
 }
 
-ordered_json profile_json(const Profile& profile) {
+Json profile_json(const Profile& profile) {
   const std::vector<Profile::Row> rows = profile.rows();
   const double total = total_seconds(rows), steps = static_cast<double>(profile.steps());
-  ordered_json ops = ordered_json::array();
+  Json ops = Json::array();
   for (const Profile::Row& row : rows) {
     ops.push_back({{"op", name_of(row)},
                    {"phase", phase_of(row)},

@@ -1,9 +1,9 @@
 // What a profile (engine/profile.h) tells a reader, a program and a trace viewer.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "base/json.h"
 #include "engine/profile.h"
 
 namespace ekgine {
@@ -16,7 +16,7 @@ std::string profile_table(const Profile& profile, const std::string& title);
 // The same as an object: steps, warm_up_steps (not counted), seconds, ms_per_step, and ops, each
 // with op, phase, calls, seconds, ms_per_step, gflop_per_second, gb_per_second (null where unknown)
 // and share (0 to 1).
-nlohmann::ordered_json profile_json(const Profile& profile);
+Json profile_json(const Profile& profile);
 
 // Every span of the first Profile::traced_steps steps in the Trace Event Format of Chrome, which
 // chrome://tracing and ui.perfetto.dev draw.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <sstream>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/json.h"
 #include "data/pseudo_records.h"
 #include "data/sampler.h"
 #include "evaluation/plots.h"
@@ -27,7 +27,6 @@
 namespace ekgine {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 
 namespace {
 
@@ -323,11 +322,11 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
   const double rate = learning_rate();
   const auto all = static_cast<double>(labels_seen());
   const double loss = state_.loss_sum / all;
-  ordered_json line = {{"epoch", state_.epoch + 1},
-                       {"loss", loss},
-                       {"accuracy", static_cast<double>(state_.correct) / all},
-                       {"learning_rate", rate},
-                       {"seconds", seconds}};
+  Json line = {{"epoch", state_.epoch + 1},
+               {"loss", loss},
+               {"accuracy", static_cast<double>(state_.correct) / all},
+               {"learning_rate", rate},
+               {"seconds", seconds}};
   close_epoch(
       line, sequences > 0 ? std::optional(static_cast<double>(sequences) / seconds) : std::nullopt);
   // History before the checkpoint: a kill between the two repeats the epoch and its line.
@@ -337,7 +336,7 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
 
 // Validates the epoch that `line` is of, adds it to the history, and keeps its weights where it is
 // the best so far: their averages, where such are kept.
-void Run::close_epoch(ordered_json line, std::optional<double> per_second) {
+void Run::close_epoch(Json line, std::optional<double> per_second) {
   const AveragedWeights averaged(model_.parameters());
   std::optional<Metrics> validation;
   if (!validation_.empty()) {
@@ -360,7 +359,7 @@ void Run::close_epoch(ordered_json line, std::optional<double> per_second) {
 }
 
 // Lets the schedules see the epoch, and keeps its weights where it is the best so far.
-void Run::keep_if_best(const ordered_json& line) {
+void Run::keep_if_best(const Json& line) {
   const double before = state_.plateau.rate;
   if (observe_epoch(line, options_, state_.plateau, state_.stopping)) {
     save_model_weights(directory_ / weights_file, {.config = options_.model,
@@ -407,7 +406,7 @@ std::optional<Evaluation> Run::evaluate_best() {
       fmt::format("{} training records", count_training_records(options_, more_)));
   facts.evaluated.clear();  // with them, also where the run was evaluated after a kill
   std::vector<EpochValues> epochs;
-  for (const ordered_json& line : state_.history) epochs.push_back(epoch_values(line));
+  for (const Json& line : state_.history) epochs.push_back(epoch_values(line));
   for (std::string& note :
        draw_history(directory_, facts.model, epochs, state_.stopping.best_epoch)) {
     facts.notes.push_back(std::move(note));

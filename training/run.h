@@ -72,8 +72,8 @@ class Run {
   void take_totals();                // of the same
   void show(Progress& progress);
   void finish_epoch(double seconds, std::int64_t sequences);
-  void close_epoch(nlohmann::ordered_json line, std::optional<double> per_second);
-  void keep_if_best(const nlohmann::ordered_json& line);
+  void close_epoch(Json line, std::optional<double> per_second);
+  void keep_if_best(const Json& line);
   void write_card(const Evaluation* evaluation) const;  // of the weights that are kept
   double learning_rate() const;
   double mean_rate() const;  // of the epochs that were whole, sequences/s

@@ -1,6 +1,7 @@
 #include "bench/cuda/benchmark.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -8,7 +9,6 @@
 #include <cstdio>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
@@ -28,7 +28,6 @@ namespace ekgine {
 
 namespace {
 
-using nlohmann::ordered_json;
 using testing::KernelCase;
 
 constexpr bool emulated = EKGINE_CUDA_EMULATED;
@@ -67,10 +66,10 @@ class Before {
       device_ = report.at("device").get<std::string>();
       for (const auto& row : report.at("rows")) {
         if (row.contains("error")) continue;
-        seconds_[{row.at("op"), row.at("precision"), row.at("by")}] =
+        seconds_[{row.at("op").text(), row.at("precision").text(), row.at("by").text()}] =
             row.at("us").get<double>() / 1e6;
       }
-    } catch (const nlohmann::json::exception&) {
+    } catch (const JsonError&) {
       fail("{}: is not what ekgine_bench --device cuda --json prints", path.string());
     }
   }
@@ -88,7 +87,7 @@ class Before {
 };
 
 // As a field of CSV (RFC 4180): text in quotes, nothing for null.
-std::string csv_field(const ordered_json& value) {
+std::string csv_field(const Json& value) {
   if (!value.is_string()) return value.is_null() ? "" : value.dump();
   std::string field = "\"";
   for (const char c : value.get<std::string>()) field += c == '"' ? "\"\"" : std::string(1, c);
@@ -158,7 +157,7 @@ class Report {
                       {"bf16_gflops", peaks.bf16 / 1e9},
                       {"launch_us", peaks.launch * 1e6}};
     if (!before.device().empty()) json_["before"] = before.device();
-    json_["rows"] = ordered_json::array();
+    json_["rows"] = Json::array();
     if (format_ == Format::csv) fmt::print("{}\n", fmt::join(csv_columns, ","));
     if (format_ != Format::table) return;
     fmt::print("{}{}\n\n",
@@ -195,19 +194,19 @@ class Report {
     const double copy = 100 * roof.seconds_of_memory(row) / time;
     const double product = 100 * roof.seconds_of_compute(row) / time;
     const bool same = row.difference <= allowed_difference(precision_.type);
-    ordered_json json = {{"op", row.name},
-                         {"precision", precision_.name},
-                         {"by", row.by},
-                         {"rival", row.rival},
-                         {"us", time * 1e6},
-                         {"spread", row.timing.spread},
-                         {"gb_per_s", row.cost.bytes / time / 1e9},
-                         {"percent_of_copy", copy},
-                         {"gflops", row.cost.flops / time / 1e9},
-                         {"percent_of_product", product},
-                         {"bound", roof.bound(row)},
-                         {"launches", row.timing.launches},
-                         {"passes", row.passes}};
+    Json json = {{"op", row.name},
+                 {"precision", precision_.name},
+                 {"by", row.by},
+                 {"rival", row.rival},
+                 {"us", time * 1e6},
+                 {"spread", row.timing.spread},
+                 {"gb_per_s", row.cost.bytes / time / 1e9},
+                 {"percent_of_copy", copy},
+                 {"gflops", row.cost.flops / time / 1e9},
+                 {"percent_of_product", product},
+                 {"bound", roof.bound(row)},
+                 {"launches", row.timing.launches},
+                 {"passes", row.passes}};
     if (row.rival) {
       json["times_ours"] = row.ratio;
       json["same_result"] = same;
@@ -238,8 +237,7 @@ class Report {
 
   // What could not be timed, and why.
   void refuse(const std::string& name, const std::string& by, const std::string& why) {
-    const ordered_json row = {
-        {"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}};
+    const Json row = {{"op", name}, {"precision", precision_.name}, {"by", by}, {"error", why}};
     print_csv(row);
     json_["rows"].push_back(row);
     if (format_ != Format::table) return;
@@ -251,7 +249,7 @@ class Report {
   void count_failure() { ++failures_; }
   int failures() const { return failures_; }
 
-  ordered_json& json() { return json_; }
+  Json& json() { return json_; }
   void finish() const {
     if (format_ == Format::json) fmt::print("{}\n", json_.dump(2));
   }
@@ -259,12 +257,13 @@ class Report {
  private:
   using Format = BenchmarkOptions::Format;
 
-  void print_csv(const ordered_json& row) const {
+  void print_csv(const Json& row) const {
     if (format_ != Format::csv) return;
     std::string line;
     for (const char* column : csv_columns) {
       if (column != csv_columns[0]) line += ',';
-      line += csv_field(row.value(column, ordered_json()));
+      const Json* field = row.find(column);
+      line += csv_field(field != nullptr ? *field : Json());
     }
     fmt::print("{}\n", line);
     std::fflush(stdout);
@@ -273,7 +272,7 @@ class Report {
   Format format_;
   const Before& before_;
   Precision precision_ = precisions[0];
-  ordered_json json_ = ordered_json::object();
+  Json json_ = Json::object();
   int failures_ = 0;
 };
 

@@ -7,9 +7,9 @@
 #include <cmath>
 #include <cstdlib>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "data/preprocess.h"
 #include "data/splits.h"
 #include "evaluation/evaluation.h"
@@ -116,7 +116,7 @@ TEST_F(ReferenceModels, BaselineGivesItsPublishedPredictions) {
 
 TEST_F(ReferenceModels, ConformerGivesItsPublishedFigures) {
   const auto published =
-      nlohmann::json::parse(read_file(reference_ / "published_results.json"))["Main_Model.fold5"];
+      parse_json(read_file(reference_ / "published_results.json"))["Main_Model.fold5"];
   const auto validation = published["validation_records"].get<std::vector<std::string>>();
   std::vector<std::string> training;
   for (const std::string& name : reference_split().train) {

@@ -4,17 +4,15 @@
 
 #include <chrono>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/hdf5.h"
 #include "base/hdf5_library.h"
+#include "base/json.h"
 #include "base/zip.h"
 #include "tests/apps/program.h"
 
 namespace ekgine::testing {
 namespace {
-
-using nlohmann::ordered_json;
 
 class Claims : public SmallStore {
  protected:
@@ -65,16 +63,15 @@ TEST_F(Claims, OfWeights) {
     write_bytes(file, content);
     refuses({"convert", file, model, "--threads", "1", "--quiet"}, expected);
   };
-  const ordered_json large = {
-      {"name", "Main_Model"}, {"sequence_length", 3},   {"embed_dim", 1024},
-      {"num_heads", 64},      {"ff_dim_multiplier", 8}, {"kernel_size", 11},
-      {"num_blocks", 8},      {"dropout", 0.1},         {"amplitude", "mV"}};
-  const ordered_json metadata = {{"format", "ekgine-weights-1"}, {"model", large.dump()}};
-  ordered_json header = {{"__metadata__", metadata}};
+  const Json large = {{"name", "Main_Model"}, {"sequence_length", 3},   {"embed_dim", 1024},
+                      {"num_heads", 64},      {"ff_dim_multiplier", 8}, {"kernel_size", 11},
+                      {"num_blocks", 8},      {"dropout", 0.1},         {"amplitude", "mV"}};
+  const Json metadata = {{"format", "ekgine-weights-1"}, {"model", large.dump()}};
+  Json header = {{"__metadata__", metadata}};
   convert(safetensors(header.dump()), "weights do not fit Main_Model");
   header["features.conv3.weight"] = {{"dtype", "F32"},
-                                     {"shape", {3, 3, 64, 1 << 20}},
-                                     {"data_offsets", {0, std::int64_t{2304} << 20}}};
+                                     {"shape", Json::array({3, 3, 64, 1 << 20})},
+                                     {"data_offsets", Json::array({0, std::int64_t{2304} << 20})}};
   convert(safetensors(header.dump()), file);
   convert(number(std::uint64_t{1} << 62, 8) + "{}", file);
   convert(number(std::uint64_t{1} << 30, 8) + "{}", file);
@@ -104,18 +101,20 @@ TEST_F(Claims, OfZipFiles) {
 
 // A dataset without a byte of data, and records of as many beats: more than any memory, and 750 MB.
 TEST_F(Claims, OfStores) {
-  ordered_json description = {{"format", "ekgine store"},
-                              {"version", 2},
-                              {"tool", "ekgine 0.1.0"},
-                              {"source", "s"},
-                              {"label_map", "reference"},
-                              {"classes", {"N", "S", "V", "F", "Q"}},
-                              {"sampling_frequency", 360.0},
-                              {"beat_samples", 187},
-                              {"units", "mV"},
-                              {"scalograms", false}};
+  Json description = {{"format", "ekgine store"},
+                      {"version", 2},
+                      {"tool", "ekgine 0.1.0"},
+                      {"source", "s"},
+                      {"label_map", "reference"},
+                      {"classes", Json::array({"N", "S", "V", "F", "Q"})},
+                      {"sampling_frequency", 360.0},
+                      {"beat_samples", 187},
+                      {"units", "mV"},
+                      {"scalograms", false}};
   const auto describe = [&](std::int64_t count) {
-    description["records"] = {{{"name", "r"}, {"beats", count}, {"counts", {count, 0, 0, 0, 0}}}};
+    const Json counts = Json::array({count, 0, 0, 0, 0});
+    const Json record = {{"name", "r"}, {"beats", count}, {"counts", counts}};
+    description["records"] = Json::array({record});
     write_bytes(path("claims/store.json"), description.dump());
   };
   std::filesystem::create_directory(path("claims"));

@@ -25,7 +25,7 @@ TEST_F(ConfigFile, GivesOptions) {
   const auto records = [&](const std::string& text) {
     const ProcessResult result = preprocess_with(text);
     EXPECT_EQ(result.err, "");
-    return nlohmann::json::parse(result.out).value("records", 0);
+    return parse_json(result.out).at("records").get<int>();
   };
   EXPECT_EQ(records(places), 3);
   EXPECT_EQ(records("# a comment\r\n\r\n" + places + "  records=\"901,903\" # two\r\n"), 2);
@@ -37,7 +37,7 @@ TEST_F(ConfigFile, GivesOptions) {
   const ProcessResult result =
       ekgine({"--config", path("run.toml"), "preprocess", "--records", "901,902", "--json"});
   expect_success(result);
-  EXPECT_EQ(nlohmann::json::parse(result.out).at("records"), 2);
+  EXPECT_EQ(parse_json(result.out).at("records"), 2);
 }
 
 TEST_F(ConfigFile, NamesMayHoldAnything) {

@@ -14,7 +14,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
@@ -83,14 +82,14 @@ TEST_F(Download, PrintsJson) {
   ProcessResult result = ekgine(command({"--json", "--quiet", "somedb/2.0", "--records", "902"}));
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  json found = json::parse(result.out);
-  EXPECT_GE(found.at("seconds"), 0);
+  Json found = parse_json(result.out);
+  EXPECT_GE(found.at("seconds").get<double>(), 0);
   found.erase("seconds");
   std::int64_t bytes = 0;
   for (const char* name : {"902.hea", "902.dat", "902.atr", "RECORDS"}) {
     bytes += static_cast<std::int64_t>(fs::file_size(root_ / name));
   }
-  EXPECT_EQ(found, json({{"database", "somedb"},
+  EXPECT_EQ(found, Json({{"database", "somedb"},
                          {"version", "2.0"},
                          {"source", server_.url()},
                          {"output", output_},
@@ -99,7 +98,7 @@ TEST_F(Download, PrintsJson) {
                          {"bytes", bytes},
                          {"fetched_files", 4},
                          {"received_bytes", bytes}}));
-  found = json::parse(ekgine(command({"--json"})).out);
+  found = parse_json(ekgine(command({"--json"})).out);
   EXPECT_EQ(found.at("version"), nullptr);
   EXPECT_EQ(found.at("files"), 13);
   EXPECT_EQ(found.at("fetched_files"), 9);
@@ -192,7 +191,7 @@ TEST_F(Download, PrintsNoPassword) {
   const ProcessResult result =
       ekgine({"download", "--mirror", mirror, "--output", output_, "--json"});
   expect_success(result);
-  EXPECT_EQ(json::parse(result.out).at("source"), server_.url());
+  EXPECT_EQ(parse_json(result.out).at("source"), server_.url());
   EXPECT_THAT(result.err, HasSubstr("902.dat: HTTP 503; again"));
   EXPECT_THAT(result.out + result.err, ::testing::Not(HasSubstr("secret")));
   expect_complete();

@@ -8,7 +8,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
@@ -31,7 +30,7 @@ class Evaluate : public SmallStore {
     const ProcessResult result =
         ekgine(training(path("run")) + Arguments{"--test-records", "903", "--json"});
     expect_success(result);
-    trained_ = json::parse(result.out);
+    trained_ = parse_json(result.out);
   }
 
   Arguments evaluation(const std::string& weights) const {
@@ -45,7 +44,7 @@ class Evaluate : public SmallStore {
     EXPECT_FALSE(fs::exists(path("new")));
   }
 
-  json trained_;
+  Json trained_;
   const std::string weights_ = path("run/model.safetensors");
 };
 
@@ -54,17 +53,17 @@ TEST_F(Evaluate, GivesTheFiguresOfTheRun) {
       ekgine(evaluation(weights_) + Arguments{"--records", "903", "--json"});
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  const json found = json::parse(result.out);
+  const Json found = parse_json(result.out);
   for (const char* key :
        {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes", "confusion"}) {
     EXPECT_EQ(found.at(key), trained_.at(key)) << key;
   }
-  EXPECT_GT(found.at("beats_per_second"), 0);
+  EXPECT_GT(found.at("beats_per_second").get<double>(), 0);
   // The records of a splits file are its test records.
   const ProcessResult split =
       ekgine(evaluation(weights_) + Arguments{"--splits", path("run/splits.json"), "--json"});
   expect_success(split);
-  EXPECT_EQ(json::parse(split.out).at("loss"), found.at("loss"));
+  EXPECT_EQ(parse_json(split.out).at("loss"), found.at("loss"));
 }
 
 TEST_F(Evaluate, WritesReportPredictionsAndPlots) {
@@ -86,7 +85,7 @@ TEST_F(Evaluate, TakesAFoldOfASplitsFile) {
   const auto metrics_of = [&](const Arguments& more) {
     const ProcessResult result = ekgine(evaluation(weights_) + more + Arguments{"--json"});
     expect_success(result);
-    json metrics = json::parse(result.out);
+    Json metrics = parse_json(result.out);
     metrics.erase("seconds");
     metrics.erase("beats_per_second");
     return metrics;
@@ -121,12 +120,12 @@ TEST_F(Evaluate, CutsRecordsOfADatabase) {
         Arguments{"evaluate", "--weights", weights_, "--records", "903,901", "--json", "--quiet"} +
         where);
     expect_success(result);
-    json metrics = json::parse(result.out);
+    Json metrics = parse_json(result.out);
     metrics.erase("seconds");
     metrics.erase("beats_per_second");
     return metrics;
   };
-  const json expected = metrics_of({"--data", store_});
+  const Json expected = metrics_of({"--data", store_});
   EXPECT_EQ(metrics_of({"--database", database_}), expected);
   EXPECT_EQ(metrics_of({"--database", database_, "--normalise-on", "901,902"}), expected);
   EXPECT_NE(metrics_of({"--database", database_, "--lead", "1"}), expected);
@@ -157,11 +156,11 @@ TEST_F(Evaluate, FindsBeatsWhereTheyAreDetected) {
       ekgine({"evaluate", "--weights", weights_, "--database", samples, "--records", "208",
               "--marks", "detected", "--output", path("out"), "--json", "--quiet"});
   expect_success(result);
-  const json expected = json::parse(kept.out), found = json::parse(result.out);
+  const Json expected = parse_json(kept.out), found = parse_json(result.out);
   EXPECT_EQ(found.at("sequences"), expected.at("beats").get<int>() - 2);
   EXPECT_EQ(found.at("missed_beats"), expected.at("missed_beats"));
   EXPECT_EQ(found.at("extra_beats"), expected.at("extra_beats"));
-  EXPECT_GT(found.at("missed_beats"), 0);
+  EXPECT_GT(found.at("missed_beats").get<double>(), 0);
   EXPECT_THAT(read("out/report.txt"), HasSubstr("Beats are where they are detected."));
 }
 
@@ -197,14 +196,14 @@ TEST_F(Ds2, JudgesByTheProtocol) {
               AllOf(HasSubstr("records 201 and 202 are of one patient"),
                     HasSubstr(weights_ + ": was trained with label map reference and is judged by "
                                          "ec57")));
-  const json found = json::parse(result.out).at("protocol");
+  const Json found = parse_json(result.out).at("protocol");
   // Of eight beats, the first two of which get no label of sequences of three.
-  const json& all = found.at("all");
+  const Json& all = found.at("all");
   EXPECT_EQ(all.at("beats"), 22 * 8);
   EXPECT_EQ(all.at("unlabelled"), 22 * 2);
-  const auto of_class = [](const json& view, std::size_t c) {
+  const auto of_class = [](const Json& view, std::size_t c) {
     int sum = 0;
-    for (const int count : view.at("matrix").at(c)) sum += count;
+    for (const Json& count : view.at("matrix").at(c)) sum += count.get<int>();
     return sum;
   };
   EXPECT_EQ(of_class(all, 1), 22 * 3) << "j, A and e";
@@ -215,11 +214,11 @@ TEST_F(Ds2, JudgesByTheProtocol) {
   EXPECT_EQ(found.at("causes").at("j").at("class"), "S");
   EXPECT_EQ(found.at("causes").at("j").at("predicted").at("none"), 22);
   // The figures beside it are of the same classes, of beats with a label.
-  const json whole = json::parse(result.out);
+  const Json whole = parse_json(result.out);
   EXPECT_EQ(whole.at("sequences"), 22 * 6);
   EXPECT_EQ(whole.at("classes").at("S").at("support"), 22 * 2);
 
-  EXPECT_EQ(json::parse(read("out/metrics.json")).at("protocol"), found);
+  EXPECT_EQ(parse_json(read("out/metrics.json")).at("protocol"), found);
   EXPECT_THAT(read("out/report.txt"),
               AllOf(HasSubstr("Protocol ds1ds2"), HasSubstr("without 232:"), HasSubstr("ec57")));
 
@@ -230,7 +229,7 @@ TEST_F(Ds2, JudgesByTheProtocol) {
     const ProcessResult again =
         ekgine(protocol({"--data", path("ds2-store"), "--json", "--quiet"}));
     expect_success(again);
-    EXPECT_EQ(json::parse(again.out).at("protocol"), found) << map;
+    EXPECT_EQ(parse_json(again.out).at("protocol"), found) << map;
   }
 }
 
@@ -293,7 +292,7 @@ TEST_F(Evaluate, NormalisationComesFromTheWeightsOrTheRecordsNamed) {
     const ProcessResult result =
         ekgine(evaluation(file) + Arguments{"--records", "903", "--json"} + more);
     expect_success(result);
-    return json::parse(result.out).at("loss");
+    return parse_json(result.out).at("loss");
   };
   EXPECT_EQ(loss(path("bare.safetensors"), {"--normalise-on", "901,902"}), trained_.at("loss"));
   EXPECT_NE(loss(path("bare.safetensors"), {"--normalise-on", "903"}), trained_.at("loss"));
@@ -378,10 +377,10 @@ TEST_F(Evaluate, ConvertRewritesWeights) {
   const ProcessResult result = ekgine({"convert", weights_, path("copy.safetensors"), "--json"});
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  const json summary = json::parse(result.out);
+  const Json summary = parse_json(result.out);
   EXPECT_EQ(summary.at("model").at("embed_dim"), 4);
-  EXPECT_EQ(summary.at("arrays").at("classifier.weight"), json({4, 5}));
-  EXPECT_GT(summary.at("parameters"), 20000);
+  EXPECT_EQ(summary.at("arrays").at("classifier.weight"), Json::array({4, 5}));
+  EXPECT_GT(summary.at("parameters").get<double>(), 20000);
 
   fs::remove(path("copy.safetensors"));
   expect_one_line(
@@ -408,7 +407,7 @@ TEST_F(Evaluate, ConvertsToKerasAndBack) {
   const ProcessResult result =
       ekgine({"convert", path("copy.keras"), path("back.safetensors"), "--json"});
   expect_success(result);
-  EXPECT_EQ(json::parse(result.out).at("output"), path("back.safetensors"));
+  EXPECT_EQ(parse_json(result.out).at("output"), path("back.safetensors"));
   EXPECT_TRUE(read("back.safetensors") == read("run/model.safetensors"));
   expect_success(ekgine(evaluation(path("copy.keras")) + Arguments{"--records", "901"}));
 
@@ -424,7 +423,7 @@ TEST_F(Evaluate, ConvertsToOnnx) {
   const std::string onnx = path("copy.onnx");
   const ProcessResult result = ekgine({"convert", weights_, onnx, "--json"});
   expect_success(result);
-  EXPECT_EQ(json::parse(result.out).at("output"), onnx);
+  EXPECT_EQ(parse_json(result.out).at("output"), onnx);
   const std::string whole = read("copy.onnx");
   // With the card of its run; without one, or beside the card of other weights, it says less.
   EXPECT_THAT(whole, HasSubstr(read("run/model_card.md")));
@@ -481,7 +480,7 @@ TEST_F(Evaluate, ConvertNormalisesOnRecords) {
       evaluation(keras) + Arguments{"--records", "903", "--json", "--normalise-on", "901,902"});
   expect_success(given);
   for (const char* key : {"loss", "confusion", "classes"}) {
-    EXPECT_EQ(json::parse(own.out).at(key), json::parse(given.out).at(key)) << key;
+    EXPECT_EQ(parse_json(own.out).at(key), parse_json(given.out).at(key)) << key;
   }
 }
 

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -12,7 +13,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -31,10 +31,10 @@ class Export : public SmallStore {
 TEST_F(Export, WritesSequences) {
   const ProcessResult result = ekgine(sequences() + Arguments{"--json"});
   expect_success(result);
-  json found = json::parse(result.out);
-  EXPECT_GT(found.at("seconds"), 0);
+  Json found = parse_json(result.out);
+  EXPECT_GT(found.at("seconds").get<double>(), 0);
   found.erase("seconds");
-  EXPECT_EQ(found, (json{{"tfrecord",
+  EXPECT_EQ(found, (Json{{"tfrecord",
                           {{"output", path("tfrecord")},
                            {"records", 3},
                            {"sequences", 20 + 16 + 12},
@@ -75,8 +75,8 @@ TEST_F(Export, WritesSequences) {
 TEST_F(Export, WritesArraysAndBothAtOnce) {
   const ProcessResult one = ekgine(arrays() + Arguments{"--json"});
   expect_success(one);
-  const json npz = {{"output", path("raw.npz")}, {"records", 1}, {"sequences", 12}};
-  json found = json::parse(one.out);
+  const Json npz = {{"output", path("raw.npz")}, {"records", 1}, {"sequences", 12}};
+  Json found = parse_json(one.out);
   EXPECT_EQ(found.at("npz"), npz);
   EXPECT_FALSE(found.contains("tfrecord"));
   const std::string first = read("raw.npz");
@@ -87,7 +87,7 @@ TEST_F(Export, WritesArraysAndBothAtOnce) {
       ekgine(sequences() + Arguments{"--predictions", path("run/predictions.h5"), "--npz",
                                      path("raw.npz"), "--json"});
   expect_success(both);
-  found = json::parse(both.out);
+  found = parse_json(both.out);
   EXPECT_EQ(found.at("npz"), npz);
   EXPECT_EQ(found.at("tfrecord").at("sequences"), 48);
   EXPECT_TRUE(read("raw.npz") == first);

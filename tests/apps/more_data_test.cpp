@@ -11,7 +11,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -200,7 +199,7 @@ TEST_F(MoreData, StudiesTakeItAndGoOnWithTheSame) {
                            path("k")};
   const ProcessOptions no_plots{.directory = {}, .environment = {{"PATH", ""}}};
   expect_success(ekgine(kfold, no_plots));
-  EXPECT_EQ(json::parse(read("k/study.json")).at("inputs").at("more").size(), 1);
+  EXPECT_EQ(parse_json(read("k/study.json")).at("inputs").at("more").size(), 1);
   EXPECT_THAT(read("k/fold-1/model_card.md"), HasSubstr("others, 0.5 | 2 |"));
   Arguments other = kfold;
   std::ranges::replace(other, "0.5", "2");
@@ -218,9 +217,9 @@ TEST_F(MoreData, EvaluatesEachStoreByItself) {
       ekgine(evaluation + one +
              Arguments{"--more-data", more_ + "," + third_, "--output", path("out"), "--json"});
   expect_success(result);
-  const json found = json::parse(result.out);
+  const Json found = parse_json(result.out);
   ASSERT_EQ(found.at("stores").size(), 2);
-  EXPECT_EQ(found.at("stores")[0].at("records"), json({"p1", "p2"}));
+  EXPECT_EQ(found.at("stores")[0].at("records"), Json::array({"p1", "p2"}));
   EXPECT_EQ(read("out/metrics.json").find("nan"), std::string::npos);
   EXPECT_THAT(read("out/report.txt"),
               AllOf(HasSubstr(more_ + ": 2 records, "), HasSubstr("sel233, sel902")));
@@ -229,7 +228,7 @@ TEST_F(MoreData, EvaluatesEachStoreByItself) {
       ekgine(evaluation + Arguments{"--data", more_, "--records", "p1,p2", "--json"});
   expect_success(alone);
   for (const char* key : {"accuracy", "loss", "classes", "intervals"}) {
-    EXPECT_EQ(json::parse(alone.out).at(key), found.at("stores")[0].at(key)) << key;
+    EXPECT_EQ(parse_json(alone.out).at(key), found.at("stores")[0].at(key)) << key;
   }
   expect_one_line(ekgine(evaluation + Arguments{"--database", database_, "--records", "903",
                                                 "--more-data", more_}),

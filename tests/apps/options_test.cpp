@@ -10,17 +10,16 @@
 namespace ekgine::testing {
 namespace {
 
-using nlohmann::ordered_json;
 using ::testing::HasSubstr;
 
 class OptionTable : public SmallStore {};
 
 // As the command line takes it.
-std::string argument(const ordered_json& value) {
+std::string argument(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (!value.is_array()) return value.dump();
   std::string list;
-  for (const ordered_json& one : value) list += (list.empty() ? "" : ",") + argument(one);
+  for (const Json& one : value) list += (list.empty() ? "" : ",") + argument(one);
   return list;
 }
 
@@ -65,7 +64,7 @@ TEST_F(OptionTable, EveryOptionIsRefusedOutOfItsRange) {
       if (option.architectures == architecture::cnn_lstm) model = "CNNLSTM_Model";
       if (option.architectures == architecture::rhythm) model = "Rhythm_Model";
     }
-    for (const ordered_json& value : values_out_of_range(option)) {
+    for (const Json& value : values_out_of_range(option)) {
       // 0 is typed for as many threads as there are cores.
       if (option.name == std::string("threads") && value == 0) continue;
       const std::string flag = std::string("--") + option.name;

@@ -24,11 +24,11 @@ TEST_F(SmallStore, PreprocessTellsWhatItMade) {
   const ProcessResult result = ekgine({"preprocess", "--database", database_, "--output",
                                        path("again"), "--records", "903,901", "--json"});
   expect_success(result);
-  auto printed = nlohmann::json::parse(result.out);
-  EXPECT_GT(printed.at("seconds"), 0);
+  auto printed = parse_json(result.out);
+  EXPECT_GT(printed.at("seconds").get<double>(), 0);
   printed.erase("seconds");
-  EXPECT_EQ(printed, nlohmann::json::parse(R"({"store": ")" + path("again") +
-                                           R"(", "records": 2, "beats": 36,
+  EXPECT_EQ(printed, parse_json(R"({"store": ")" + path("again") +
+                                R"(", "records": 2, "beats": 36,
                 "classes": {"N": 12, "S": 6, "V": 7, "F": 6, "Q": 5},
                 "unannotated_records": [], "unmeasured_beats": 0, "repeated_annotations": 0,
                 "leads": {"LEAD0": 2}, "frequencies": {"360": 2}, "inverted": false, "sampling_frequency": 360.0})"));
@@ -89,12 +89,12 @@ TEST_F(SmallStore, PreprocessCutsBeatsWhereTheyAreDetected) {
         ekgine({"preprocess", "--database", std::string(EKGINE_SOURCE_DIR) + "/data/samples",
                 "--records", "208", "--output", path(marks), "--marks", marks, "--json"});
     expect_success(result);
-    return nlohmann::json::parse(result.out);
+    return parse_json(result.out);
   };
   const auto annotated = store_of("annotated"), detected = store_of("detected");
   EXPECT_FALSE(annotated.contains("missed_beats"));
-  EXPECT_LE(detected.at("missed_beats"), 20);
-  EXPECT_LE(detected.at("extra_beats"), 10);
+  EXPECT_LE(detected.at("missed_beats").get<double>(), 20);
+  EXPECT_LE(detected.at("extra_beats").get<double>(), 10);
   const RecordBeats there = Store(path("annotated")).read("208");
   const RecordBeats here = Store(path("detected")).read("208");
   EXPECT_EQ(here.size() + detected.at("missed_beats").get<std::int64_t>(), there.size());
@@ -134,8 +134,8 @@ TEST_F(SmallStore, PreprocessTellsWhatItLeftOut) {
   const ProcessResult result = ekgine(command + Arguments{"--json", "--quiet"});
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  const auto printed = nlohmann::json::parse(result.out);
-  EXPECT_EQ(printed.at("unannotated_records"), nlohmann::json::parse(R"(["noise"])"));
+  const auto printed = parse_json(result.out);
+  EXPECT_EQ(printed.at("unannotated_records"), parse_json(R"(["noise"])"));
   EXPECT_EQ(printed.at("unmeasured_beats"), 1);
   EXPECT_EQ(printed.at("repeated_annotations"), 1);
 }
@@ -278,7 +278,7 @@ TEST_F(Parts, MakeTheStoreThatIsMadeInOne) {
     expect_success(merged);
     expect_same("parts", "whole");
     EXPECT_FALSE(fs::exists(path("parts.parts")));
-    auto said = nlohmann::json::parse(merged.out), expected = nlohmann::json::parse(whole.out);
+    auto said = parse_json(merged.out), expected = parse_json(whole.out);
     for (auto* json : {&said, &expected}) {
       json->erase("seconds");
       json->erase("store");
@@ -314,7 +314,7 @@ TEST_F(Parts, AreDoneOnceForTheSameFilesAndOptions) {
     const ProcessResult result =
         ekgine(making("parts", Arguments{"--shard", "1/2", "--json"} + more));
     expect_success(result);
-    return nlohmann::json::parse(result.out).at("done_already").get<int>();
+    return parse_json(result.out).at("done_already").get<int>();
   };
   EXPECT_EQ(done_already({}), 0);
   EXPECT_EQ(done_already({}), 3);
@@ -349,8 +349,8 @@ TEST_F(Parts, GoOnAfterARecordThatIsNone) {
   EXPECT_EQ(ekgine(part).status, 1);
   const ProcessResult result = ekgine(part + Arguments{"--keep-going", "--json"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
-  EXPECT_EQ(json.at("failed"), nlohmann::json::parse(R"(["901"])"));
+  const auto json = parse_json(result.out);
+  EXPECT_EQ(json.at("failed"), parse_json(R"(["901"])"));
   EXPECT_EQ(json.at("records"), 1);
   EXPECT_TRUE(fs::exists(path("parts.parts/905%record")));
   EXPECT_FALSE(fs::exists(path("parts.parts/901%record")));

@@ -4,13 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "model/safetensors.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"

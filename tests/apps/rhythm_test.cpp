@@ -6,10 +6,10 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
 
+#include "base/json.h"
 #include "evaluation/predictions.h"
 #include "model/weights.h"
 #include "tests/apps/program.h"
@@ -70,7 +70,7 @@ TEST_F(RhythmCommands, TrainsToTheSameBitsAndLabelsEveryBeat) {
   const auto labels = [&](const Arguments& more) {
     const ProcessResult result = evaluate(more);
     expect_success(result);
-    return nlohmann::json::parse(result.out).at("sequences");
+    return parse_json(result.out).at("sequences");
   };
   const Arguments record = {"--records", "903"};
   EXPECT_EQ(labels(Arguments{"--data", store_} + record), 14);
@@ -161,9 +161,9 @@ TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted)
   while (epochs() < 16) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   process.send(SIGINT);
   expect_one_line(process.wait(), 130, "interrupted after step");
-  const nlohmann::json state = nlohmann::json::parse(read("run/checkpoint.json")).at("state");
-  EXPECT_GT(state.at("batch"), 0);
-  EXPECT_GT(state.at("correct"), state.at("sequences"));
+  const Json state = parse_json(read("run/checkpoint.json")).at("state");
+  EXPECT_GT(state.at("batch").get<double>(), 0);
+  EXPECT_GT(state.at("correct").get<double>(), state.at("sequences").get<double>());
   expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
   EXPECT_TRUE(weights_of("run") == weights_of("whole"));
   EXPECT_TRUE(read("run/predictions.h5") == read("whole/predictions.h5"));
@@ -185,7 +185,7 @@ TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted)
     std::vector<double> found;
     std::istringstream lines(read(run + "/history.jsonl"));
     for (std::string line; std::getline(lines, line);) {
-      found.push_back(nlohmann::json::parse(line).at("loss"));
+      found.push_back(parse_json(line).at("loss").get<double>());
     }
     return found;
   };
@@ -195,8 +195,9 @@ TEST_F(RhythmCommands, AnEnsembleWithAveragedWeightsGoesOnWhereItWasInterrupted)
 TEST_F(RhythmCommands, TheLearningRateRisesSlowly) {
   expect_success(ekgine(rhythm(path("run")) + Arguments{"--schedule", "constant", "--learning-rate",
                                                         "0.5", "--warm-up-steps", "1000000"}));
-  const nlohmann::json checkpoint = nlohmann::json::parse(read("run/checkpoint.json"));
-  const double rate = checkpoint.at("state").at("history").back().at("learning_rate");
+  const Json checkpoint = parse_json(read("run/checkpoint.json"));
+  const Json& history = checkpoint.at("state").at("history");
+  const auto rate = history.at(history.size() - 1).at("learning_rate").get<double>();
   EXPECT_NEAR(rate, 0.5e-6 * (checkpoint.at("state").at("step").get<double>() + 1), 1e-12);
 }
 
@@ -213,7 +214,7 @@ TEST_F(RhythmCommands, LabelEachBeatFromWhatHasBeenSeen) {
     const ProcessResult result = evaluate(
         source + Arguments{"--lookahead", lookahead, "--output", path("evaluated"), "--json"});
     expect_success(result);
-    const nlohmann::json found = nlohmann::json::parse(result.out);
+    const Json found = parse_json(result.out);
     EXPECT_EQ(found.at("lookahead"), std::stoi(lookahead));
     EXPECT_EQ(found.at("sequences"), 14);
     return read_predictions(path("evaluated/predictions.h5"), class_count).at(0).probabilities;
@@ -230,7 +231,7 @@ TEST_F(RhythmCommands, LabelEachBeatFromWhatHasBeenSeen) {
 
   const ProcessResult whole = evaluate(store + Arguments{"--json"});
   expect_success(whole);
-  EXPECT_FALSE(nlohmann::json::parse(whole.out).contains("lookahead"));
+  EXPECT_FALSE(parse_json(whole.out).contains("lookahead"));
 
   // So are further stores.
   std::filesystem::create_directory(path("others"));
@@ -242,7 +243,7 @@ TEST_F(RhythmCommands, LabelEachBeatFromWhatHasBeenSeen) {
                                                   "1", "--quiet", "--json", "--lookahead", "2"} +
                                         where);
     expect_success(result);
-    return nlohmann::json::parse(result.out);
+    return parse_json(result.out);
   };
   EXPECT_EQ(figures({"--data", store_, "--records", "903", "--more-data", path("more")})
                 .at("stores")

@@ -79,7 +79,7 @@ TEST_F(ScoreGolden, SummariesAreThoseOfSumstats) {
 }
 
 TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
-  const auto printed = nlohmann::json::parse(mitdb({"--json"}));
+  const auto printed = parse_json(mitdb({"--json"}));
   const auto percent = [&](const char* aggregate, const char* group, const char* figure) {
     return printed.at(aggregate).at(group).at(figure).get<double>();
   };
@@ -99,8 +99,8 @@ TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
       const auto& interval =
           printed.at(aggregate).at(f.group).at(std::string(f.figure) + "_interval");
       ASSERT_THAT(interval, SizeIs(2));
-      EXPECT_LE(interval[0], percent(aggregate, f.group, f.figure));
-      EXPECT_GE(interval[1], percent(aggregate, f.group, f.figure));
+      EXPECT_LE(interval[0].get<double>(), percent(aggregate, f.group, f.figure));
+      EXPECT_GE(interval[1].get<double>(), percent(aggregate, f.group, f.figure));
     }
   }
   EXPECT_NEAR(printed.at("average").at("rms_rr_error_ms").get<double>(), 179.34, 0.005);
@@ -108,7 +108,7 @@ TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
   const auto& record = printed.at("records").at(5);
   EXPECT_EQ(record.at("record"), "208");
   EXPECT_NEAR(record.at("sveb").at("positive_predictivity").get<double>(), 100.0 * 2 / 36, 1e-9);
-  EXPECT_EQ(record.at("matrix").at(0), nlohmann::json::parse("[1216, 17, 9, 6, 13, 33, 14]"));
+  EXPECT_EQ(record.at("matrix").at(0), parse_json("[1216, 17, 9, 6, 13, 33, 14]"));
   EXPECT_EQ(record.at("shutdown_seconds"), 14);
   EXPECT_EQ(printed.at("labels"), "NSVFQOX");
   EXPECT_EQ(printed.at("reference"), "atr");
@@ -117,7 +117,7 @@ TEST_F(ScoreGolden, JsonHasTheFiguresOfSumstats) {
 }
 
 TEST_F(ScoreGolden, WhatIsNotDefinedIsNull) {
-  const auto printed = nlohmann::json::parse(score("u10", {"--json"}).out);
+  const auto printed = parse_json(score("u10", {"--json"}).out);
   EXPECT_EQ(printed.at("gross").at("qrs").at("sensitivity"), 0);
   EXPECT_TRUE(printed.at("gross").at("qrs").at("positive_predictivity").is_null());
   EXPECT_TRUE(printed.at("average").at("rms_rr_error_ms").is_null());
@@ -172,7 +172,7 @@ TEST_F(Score, TheTestAnnotatorMayLieElsewhere) {
       ekgine({"score", "--database", database_, "--reference", "atr", "--test", "ekg",
               "--test-database", folder_ / "other", "--json"});
   expect_success(result);
-  const auto printed = nlohmann::json::parse(result.out);
+  const auto printed = parse_json(result.out);
   EXPECT_EQ(printed.at("gross").at("veb").at("sensitivity"), 100);
   EXPECT_THAT(printed.at("records"), SizeIs(1));
 }
@@ -195,8 +195,8 @@ TEST_F(Score, MarksOfAllKinds) {
                     {113'000, 'E'}});
   const ProcessResult result = score({"--records", "901", "--json"});
   expect_success(result);
-  const auto printed = nlohmann::json::parse(result.out);
-  EXPECT_EQ(printed.at("records").at(0).at("matrix"), nlohmann::json::parse(R"(
+  const auto printed = parse_json(result.out);
+  EXPECT_EQ(printed.at("records").at(0).at("matrix"), parse_json(R"(
       [[1, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0],
        [0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]])"));
   EXPECT_EQ(printed.at("records").at(0).at("shutdown_seconds"), 1);
@@ -289,7 +289,7 @@ TEST_F(Score, TakesTheTestRecordsOfAProtocol) {
   expect_success(result);
   EXPECT_EQ(result.err,
             "records 201 and 202 are of one patient and stand on both sides of the split\n");
-  EXPECT_EQ(nlohmann::json::parse(result.out).at("gross").at("qrs").at("sensitivity"), 100);
+  EXPECT_EQ(parse_json(result.out).at("gross").at("qrs").at("sensitivity"), 100);
 }
 
 // Every record of the database against itself is right in all; it takes a moment.
@@ -299,7 +299,7 @@ TEST(ScoreDatabase, EveryRecordAgreesWithItself) {
   const ProcessResult result =
       ekgine({"score", "--database", database, "--reference", "atr", "--test", "atr", "--json"});
   expect_success(result);
-  const auto printed = nlohmann::json::parse(result.out);
+  const auto printed = parse_json(result.out);
   EXPECT_THAT(printed.at("records"), SizeIs(48));
   for (const char* group : {"qrs", "sveb", "veb"}) {
     EXPECT_EQ(printed.at("gross").at(group).at("sensitivity"), 100);

@@ -21,7 +21,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 using ::testing::HasSubstr;
 
 class State : public SmallStore {
@@ -36,10 +35,10 @@ class State : public SmallStore {
   }
 
   // Gives the checkpoint other metadata and a seal that holds: what is refused is what it says.
-  void craft(const std::function<void(ordered_json& options, ordered_json& state)>& change) const {
+  void craft(const std::function<void(Json& options, Json& state)>& change) const {
     WeightsFile file = read_safetensors(checkpoint_);
-    ordered_json options = ordered_json::parse(file.metadata.at("options"));
-    ordered_json state = ordered_json::parse(file.metadata.at("state"));
+    Json options = parse_json(file.metadata.at("options"));
+    Json state = parse_json(file.metadata.at("state"));
     change(options, state);
     file.metadata["options"] = options.dump();
     file.metadata["state"] = state.dump();
@@ -52,7 +51,7 @@ class State : public SmallStore {
 };
 
 TEST_F(State, CraftedCheckpointsAreRefused) {
-  using Change = std::function<void(ordered_json & o, ordered_json & s)>;
+  using Change = std::function<void(Json & o, Json & s)>;
   const std::
       pair<const char*, Change>
           cases
@@ -71,15 +70,15 @@ TEST_F(State, CraftedCheckpointsAreRefused) {
                       {"'loss_sum' is not a number",
                        [](auto&, auto& s) { s["loss_sum"] = nullptr; }},
                       {"history of", [](auto&, auto& s) { s["epoch"] = 1; }},
-                      {"history of", [](auto&, auto& s) { s["history"] = ordered_json::array(); }},
+                      {"history of", [](auto&, auto& s) { s["history"] = Json::array(); }},
                       {"'history' is not a list", [](auto&, auto& s) { s["history"] = 3; }},
                       {"'epoch' is missing",
                        [](auto&, auto& s) {
-                         s["history"] = {ordered_json::object(), ordered_json::object()};
+                         s["history"] = Json::array({Json::object(), Json::object()});
                        }},
                       {"expected an object",
                        [](auto&, auto& s) {
-                         s["history"] = {1, 2};
+                         s["history"] = Json::array({1, 2});
                        }},
                       {"epoch 2 of the history: 'epoch'",
                        [](auto&, auto& s) { s["history"][1]["epoch"] = 1; }},
@@ -123,16 +122,16 @@ TEST_F(State, CraftedCheckpointsAreRefused) {
                        [](auto& o, auto&) { o["epochs"] = true; }},
                       {"the option train-records is missing or of another type",
                        [](auto& o, auto&) {
-                         o["train-records"] = {1, 2};
+                         o["train-records"] = Json::array({1, 2});
                        }},
                       {"no training records",
-                       [](auto& o, auto&) { o["train-records"] = ordered_json::array(); }},
+                       [](auto& o, auto&) { o["train-records"] = Json::array(); }},
                       {"among both the training and the validation records",
-                       [](auto& o, auto&) { o["train-records"] = {"901", "903"}; }},
+                       [](auto& o, auto&) { o["train-records"] = Json::array({"901", "903"}); }},
                       {"the option extra is not known", [](auto& o, auto&) { o["extra"] = 1; }},
                       {"the option seed is missing", [](auto& o, auto&) { o.erase("seed"); }},
                       {"is missing or of another type", [](auto& o, auto&) { o = 3; }},
-                      {"'step' is missing", [](auto&, auto& s) { s = ordered_json::array(); }},
+                      {"'step' is missing", [](auto&, auto& s) { s = Json::array(); }},
                   };
   make_run();
   const std::string whole = read_file(checkpoint_);
@@ -286,7 +285,7 @@ TEST_F(State, WeightsOfAnotherUnitAreNotEvaluated) {
   make_run();
   const std::string weights = path("run/model.safetensors");
   WeightsFile file = read_safetensors(weights);
-  ordered_json model = ordered_json::parse(file.metadata.at("model"));
+  Json model = parse_json(file.metadata.at("model"));
   EXPECT_EQ(model.at("amplitude"), "deviation");
   model["amplitude"] = "centred";
   file.metadata["model"] = model.dump();
@@ -314,8 +313,7 @@ class StudyState : public SmallStore {
   }
   // Those that the study in the folder `name` was begun with.
   TrainOptions options_of(const std::string& name) const {
-    const ordered_json study =
-        read_json<ordered_json>(path(name + "/study.json"), Sealed::required);
+    const Json study = read_json(path(name + "/study.json"), Sealed::required);
     TrainOptions options = TrainOptions::from_json(study.at("options"), name);
     options.output = path(name);
     return options;
@@ -323,13 +321,12 @@ class StudyState : public SmallStore {
   static void nothing(const std::string&) {}
   // Of a file that other programs read: as they would have to.
   void expect_sealed(const std::string& name) const {
-    expect_flips_refused(path(name), 200, [&] {
-      static_cast<void>(read_json<ordered_json>(path(name), Sealed::required));
-    });
+    expect_flips_refused(path(name), 200,
+                         [&] { static_cast<void>(read_json(path(name), Sealed::required)); });
   }
   // Replaces the file by what `change` makes of it, with a seal that holds.
-  void craft(const std::string& name, const std::function<void(ordered_json&)>& change) const {
-    ordered_json content = read_json<ordered_json>(path(name), Sealed::required);
+  void craft(const std::string& name, const std::function<void(Json&)>& change) const {
+    Json content = read_json(path(name), Sealed::required);
     change(content);
     write_bytes(path(name), sealed_json(content));
   }
@@ -338,7 +335,7 @@ class StudyState : public SmallStore {
 TEST_F(StudyState, CraftedFilesAreRefused) {
   expect_success(ekgine(kfold()));
   const auto refuses = [&](const std::string& name, const char* expected,
-                           const std::function<void(ordered_json&)>& change) {
+                           const std::function<void(Json&)>& change) {
     SCOPED_TRACE(expected);
     const std::string whole = read(name);
     craft(name, change);
@@ -359,11 +356,11 @@ TEST_F(StudyState, CraftedFilesAreRefused) {
   refuses(result, "'fold' is 2, expected 1 to 1", [](auto& j) { j["fold"] = 2; });
   refuses(result, "'epochs' is not an integer", [](auto& j) { j["epochs"] = 1e300; });
   refuses(result, "'best_epoch' is 7", [](auto& j) { j["best_epoch"] = 7; });
-  refuses(result, "was validated on", [](auto& j) { j["validation_records"] = {"77"}; });
+  refuses(result, "was validated on",
+          [](auto& j) { j["validation_records"] = Json::array({"77"}); });
   refuses(result, "'accuracy' is 1.5", [](auto& j) { j["metrics"]["accuracy"] = 1.5; });
   refuses(result, "'loss' is not a number", [](auto& j) { j["metrics"]["loss"] = nullptr; });
-  refuses(result, "is about 0 classes",
-          [](auto& j) { j["metrics"]["classes"] = ordered_json::object(); });
+  refuses(result, "is about 0 classes", [](auto& j) { j["metrics"]["classes"] = Json::object(); });
   refuses(result, "'confusion' is not a matrix", [](auto& j) { j["metrics"]["confusion"] = "x"; });
   refuses(result, "class N: ", [](auto& j) { j["metrics"]["confusion"][0][0] = -4; });
   refuses(result, "'confusion' has", [](auto& j) { j["metrics"]["accuracy"] = 0.123; });
@@ -459,7 +456,7 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
   expect_sealed("p/pipeline.json");
   run_pipeline(options, nothing);
   // As it was begun when the label map and the order had other names.
-  craft("p/study.json", [](ordered_json& study) {
+  craft("p/study.json", [](Json& study) {
     EXPECT_EQ(study["options"]["shuffle"], "stretches");
     study["options"]["shuffle"] = "runs";
     study["options"]["run-length"] = study["options"]["stretch-length"];
@@ -468,7 +465,7 @@ TEST_F(StudyState, FlippedBitsOfAPipelineAreRefused) {
     study["inputs"]["label-map"] = "seed";
   });
   run_pipeline(options, nothing);
-  craft("p/study.json", [](ordered_json& study) { study["plan"]["label-map"] = "ec57"; });
+  craft("p/study.json", [](Json& study) { study["plan"]["label-map"] = "ec57"; });
   EXPECT_ERROR(run_pipeline(options, nothing),
                "p: was started with label-map \"ec57\", not \"reference\"");
 }
@@ -482,19 +479,19 @@ TEST_F(StudyState, ASearchGoesOnWhoseOptionsHadOlderNames) {
                                     path("space.toml"),     "--epochs", "3"};
   expect_success(ekgine(arguments));
   const std::string trials = read("t/trials.json");
-  const auto rename = [](ordered_json& object) {
-    ordered_json older = ordered_json::object();
+  const auto rename = [](Json& object) {
+    Json older = Json::object();
     for (const auto& [name, value] : object.items()) {
       older[name == "stretch-length" ? "run-length" : name] = value;
     }
     EXPECT_NE(object, older);
     object = older;
   };
-  craft("t/study.json", [&](ordered_json& study) {
+  craft("t/study.json", [&](Json& study) {
     rename(study["plan"]["space"]);
     rename(study["options"]);
   });
-  craft("t/trial-001/round-1.json", [&](ordered_json& round) { rename(round["values"]); });
+  craft("t/trial-001/round-1.json", [&](Json& round) { rename(round["values"]); });
   expect_success(ekgine(arguments));
   EXPECT_EQ(read("t/trials.json"), trials);
   write_bytes(path("space.toml"), "stretch-length = [4, 8]\nembed-dim = [2, 4]\n");
@@ -523,7 +520,7 @@ TEST_F(StudyState, AFinalReportThatIsDamagedIsNotShown) {
 TEST_F(StudyState, FilesOfTheVersionBeforeAreRead) {
   expect_success(ekgine(kfold()));
   const auto unseal = [&](const std::string& name, bool study) {
-    ordered_json content = read_json<ordered_json>(path(name), Sealed::required);
+    Json content = read_json(path(name), Sealed::required);
     if (study) {
       content["format"] = "ekgine-study-1";
       content.erase("inputs");

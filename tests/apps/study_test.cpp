@@ -1,6 +1,7 @@
 // The subcommands made of many runs: kfold, final, tune and pipeline.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -18,7 +19,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::Each;
@@ -104,8 +104,8 @@ TEST_F(KFold, WritesFoldsTheirSpreadAndTheBestModel) {
                                   "fold-3/history.jsonl", "fold-3/predictions.h5", "metrics.json",
                                   "model.safetensors", "report.txt", "study.json"}),
                     Each(Not(HasSubstr(".partial")))));
-  const json metrics = json::parse(read("k/metrics.json"));
-  json printed = json::parse(result.out);
+  const Json metrics = parse_json(read("k/metrics.json"));
+  Json printed = parse_json(result.out);
   EXPECT_EQ(printed.at("run"), path("k"));
   EXPECT_TRUE(printed.at("missing_folds").empty());
   EXPECT_EQ(printed.at("summary"), metrics.at("summary"));
@@ -114,22 +114,22 @@ TEST_F(KFold, WritesFoldsTheirSpreadAndTheBestModel) {
   std::vector<std::string> validated;
   double sum = 0, squares = 0;
   std::int64_t sequences = 0;
-  for (const json& fold : metrics.at("folds")) {
-    validated.push_back(fold.at("validation_records").at(0));
+  for (const Json& fold : metrics.at("folds")) {
+    validated.push_back(fold.at("validation_records").at(0).text());
     sum += fold.at("metrics").at("accuracy").get<double>();
     sequences += fold.at("metrics").at("sequences").get<std::int64_t>();
   }
   EXPECT_THAT(validated, ::testing::ElementsAre("901", "902", "903"));
-  for (const json& fold : metrics.at("folds")) {
+  for (const Json& fold : metrics.at("folds")) {
     squares += std::pow(fold.at("metrics").at("accuracy").get<double>() - sum / 3, 2);
   }
-  const json& accuracy = metrics.at("summary").at("accuracy");
+  const Json& accuracy = metrics.at("summary").at("accuracy");
   EXPECT_NEAR(accuracy.at("mean").get<double>(), sum / 3, 1e-12);
   EXPECT_NEAR(accuracy.at("sd").get<double>(), std::sqrt(squares / 2), 1e-12);
   EXPECT_EQ(accuracy.at("folds"), 3);
   std::int64_t confused = 0;
-  for (const json& row : metrics.at("confusion")) {
-    for (const json& count : row) confused += count.get<std::int64_t>();
+  for (const Json& row : metrics.at("confusion")) {
+    for (const Json& count : row) confused += count.get<std::int64_t>();
   }
   EXPECT_EQ(confused, sequences);
   for (const char* name : {"model.safetensors", "model_card.md"}) {
@@ -144,7 +144,7 @@ TEST_F(KFold, FoldsByThemselvesAndKilledOnesGiveTheSame) {
   expect_success(run(kfold("whole")));
   ProcessResult part = run(kfold("parts") + Arguments{"--folds", "3,1", "--json"});
   expect_success(part);
-  EXPECT_EQ(json::parse(part.out).at("missing_folds"), json::parse("[2]"));
+  EXPECT_EQ(parse_json(part.out).at("missing_folds"), parse_json("[2]"));
   EXPECT_FALSE(fs::exists(path("parts/metrics.json")));
   expect_success(run(kfold("parts") + Arguments{"--folds", "2"}));
   EXPECT_EQ(read("whole/metrics.json"), read("parts/metrics.json"));
@@ -189,7 +189,7 @@ TEST_F(KFold, RefusesBeforeAnyWork) {
           "allow that classes are absent (--stratify, --allow-absent-classes)");
   expect_success(run(good + Arguments{"--allow-absent-classes", "--epochs", "1"}));
   // What a fold lacks is left out of the mean, and the number of folds says so.
-  const json summary = json::parse(read("new/metrics.json")).at("summary");
+  const Json summary = parse_json(read("new/metrics.json")).at("summary");
   EXPECT_EQ(summary.at("classes").at("F").at("auc").at("folds"), 1);
   EXPECT_TRUE(summary.at("classes").at("F").at("auc").at("sd").is_null());
 }
@@ -237,8 +237,8 @@ TEST_F(Final, TrainsOnAllAndTestsOnce) {
   EXPECT_EQ(weights_of("f"), weights_of("t"));
   EXPECT_EQ(read("f/metrics.json"), read("t/metrics.json"));
   EXPECT_EQ(options_of("f/config.toml").substr(0, 20), options_of("t/config.toml").substr(0, 20));
-  EXPECT_EQ(json::parse(result.out).at("confusion"),
-            json::parse(read("t/metrics.json")).at("confusion"));
+  EXPECT_EQ(parse_json(result.out).at("confusion"),
+            parse_json(read("t/metrics.json")).at("confusion"));
 
   // Complete: shown again, not tested again.
   fs::remove(path("f/predictions.h5"));
@@ -291,21 +291,22 @@ TEST_F(Tune, SearchesAndItsBestGoesOn) {
   const ProcessResult result = run(loud + Arguments{"--json"});
   expect_success(result);
   EXPECT_THAT(result.err, HasSubstr(" trial  bracket  round  epochs     score  values\n"));
-  const json found = json::parse(read("t/trials.json"));
+  const Json found = parse_json(read("t/trials.json"));
   // Brackets of 3 epochs and factor 3: three trials of one epoch and the best of them of three;
   // two trials of three epochs.
   ASSERT_EQ(found.at("trials").size(), 6u);
   std::map<std::string, int> rounds;
-  std::map<int, json> values;
+  std::map<int, Json> values;
   double best = -1, last = 2;
-  for (const json& r : found.at("trials")) {
+  for (const Json& r : found.at("trials")) {
     ++rounds[r.at("bracket").dump() + r.at("round").dump() + r.at("epochs").dump()];
-    const double score = r.at("score");
+    const auto score = r.at("score").get<double>();
     EXPECT_LE(score, last);
     last = score;
     best = std::max(best, score);
-    if (!values.try_emplace(r.at("trial"), r.at("values")).second) {
-      EXPECT_EQ(values.at(r.at("trial")), r.at("values"));
+    const auto trial = r.at("trial").get<int>();
+    if (!values.try_emplace(trial, r.at("values")).second) {
+      EXPECT_EQ(values.at(trial), r.at("values"));
     }
     EXPECT_THAT(result.err, HasSubstr(r.at("values").at("learning-rate").dump()));
   }
@@ -318,14 +319,14 @@ TEST_F(Tune, SearchesAndItsBestGoesOn) {
   int promoted = 0;
   for (int trial = 1; trial <= 3; ++trial) {
     const fs::path folder = folder_ / fmt::format("t/trial-{:03}", trial);
-    first_best = std::max(
-        first_best, json::parse(read_file(folder / "round-1.json")).at("score").get<double>());
+    first_best = std::max(first_best,
+                          parse_json(read_file(folder / "round-1.json")).at("score").get<double>());
     if (fs::exists(folder / "round-2.json")) promoted = trial;
   }
-  EXPECT_EQ(json::parse(read(fmt::format("t/trial-{:03}/round-1.json", promoted))).at("score"),
+  EXPECT_EQ(parse_json(read(fmt::format("t/trial-{:03}/round-1.json", promoted))).at("score"),
             first_best);
   // A run of three epochs from the start has the same weights: promotion changes nothing.
-  const json v = values.at(promoted);
+  const Json v = values.at(promoted);
   expect_success(
       run(Arguments{"train", "--data", store_, "--train-records", "901,902", "--validation-records",
                     "903", "--monitor", "accuracy", "--output", path("straight")} +
@@ -365,8 +366,8 @@ TEST_F(Tune, KilledOrSharedItFindsTheSame) {
   EXPECT_EQ(read("whole/trials.json"), read("shared/trials.json"));
   // Other draws by another seed.
   expect_success(run(tune("other") + Arguments{"--seed", "7", "--objective", "macro_f1"}));
-  EXPECT_NE(json::parse(read("other/trials.json")).at("best").at("values"),
-            json::parse(read("whole/trials.json")).at("best").at("values"));
+  EXPECT_NE(parse_json(read("other/trials.json")).at("best").at("values"),
+            parse_json(read("whole/trials.json")).at("best").at("values"));
 }
 
 // Two configurations where the first bracket wants three; the second has none left.
@@ -374,7 +375,7 @@ TEST_F(Tune, ASmallSpaceRunsOut) {
   const Arguments arguments = tune("t");
   write_bytes(folder_ / "space.toml", "embed-dim = [2, 3]\n");
   expect_success(run(arguments));
-  EXPECT_EQ(json::parse(read("t/trials.json")).at("trials").size(), 3u);
+  EXPECT_EQ(parse_json(read("t/trials.json")).at("trials").size(), 3u);
 }
 
 TEST_F(Tune, RefusesBeforeAnyWork) {
@@ -431,8 +432,8 @@ class Pipeline : public Study {
            tiny() + Arguments{"--epochs", "1"};
   }
   // What must not depend on how often the pipeline was killed.
-  json summary_of(const std::string& output) const {
-    json summary = json::parse(read(output + "/pipeline.json"));
+  Json summary_of(const std::string& output) const {
+    Json summary = parse_json(read(output + "/pipeline.json"));
     summary.erase("sha256");  // of the seconds, too
     for (auto& [name, model] : summary.at("models").items()) model.at("final").erase("seconds");
     return summary;
@@ -442,9 +443,9 @@ class Pipeline : public Study {
 TEST_F(Pipeline, FromRecordsToAPage) {
   const ProcessResult result = run(pipeline("p") + Arguments{"--json"});
   expect_success(result);
-  const json summary = json::parse(result.out);
+  const Json summary = parse_json(result.out);
   for (const char* model : {"Main_Model", "Baseline_Model"}) {
-    const json& of = summary.at("models").at(model);
+    const Json& of = summary.at("models").at(model);
     EXPECT_EQ(of.at("final").at("metrics").at("sequences"), 12);
     EXPECT_EQ(of.at("kfold").at("folds").size(), 2u);
     // What the search found is what the others trained with.
@@ -503,7 +504,7 @@ TEST_F(Pipeline, ComparesVariantsOfAnArchitecture) {
                                 "--sequence-length", "4"};
   const ProcessResult result = run(ablation);
   expect_success(result);
-  const json summary = json::parse(read("p/pipeline.json"));
+  const Json summary = parse_json(read("p/pipeline.json"));
   const std::string page = read("p/index.html");
   for (const auto& [model, taken] : {std::pair(rhythm, FeatureSet::rhythm),
                                      {shape, FeatureSet::shape},

@@ -24,7 +24,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using std::chrono::duration;
 using ::testing::AllOf;
 using ::testing::Contains;
@@ -42,8 +41,8 @@ class Train : public SmallStore {
   // left out: they differ from run to run.
   std::string checkpoint_of(const std::string& run) const {
     const WeightsFile file = read_safetensors(folder_ / (run + "/checkpoint.safetensors"));
-    json state = json::parse(file.metadata.at("state"));
-    for (json& epoch : state.at("history")) epoch.erase("seconds");
+    Json state = parse_json(file.metadata.at("state"));
+    for (Json& epoch : state.at("history")) epoch.erase("seconds");
     std::string text = file.metadata.at("options") + state.dump();
     for (const auto& [name, array] : file.arrays) {
       text += name + shape_text(array.shape);
@@ -72,7 +71,7 @@ TEST_F(Train, WritesARunDirectory) {
       ekgine(training(path("run")) + Arguments{"--epochs", "2", "--test-records", "903", "--json"});
   expect_success(result);
   EXPECT_EQ(result.err, "");
-  const json summary = json::parse(result.out);
+  const Json summary = parse_json(result.out);
   for (const char* key : {"accuracy", "loss", "macro_f1", "weighted_f1", "sequences", "classes",
                           "confusion", "sequences_per_second", "seconds", "peak_rss_mb", "epochs",
                           "best_epoch", "run", "evaluated"}) {
@@ -83,7 +82,7 @@ TEST_F(Train, WritesARunDirectory) {
   EXPECT_EQ(summary.at("best_epoch"), 2);  // the last one, without validation
   EXPECT_EQ(summary.at("evaluated"), "test");
   EXPECT_EQ(summary.at("sequences"), 12);
-  EXPECT_GT(summary.at("sequences_per_second"), 0);
+  EXPECT_GT(summary.at("sequences_per_second").get<double>(), 0);
   EXPECT_EQ(summary.at("classes").at("N").at("support").get<int>() +
                 summary.at("classes").at("S").at("support").get<int>() +
                 summary.at("classes").at("V").at("support").get<int>() +
@@ -96,17 +95,18 @@ TEST_F(Train, WritesARunDirectory) {
                                   "history.jsonl", "metrics.json", "model.safetensors",
                                   "model_card.md", "predictions.h5", "report.txt", "splits.json"}),
                     Each(Not(HasSubstr(".partial")))));
-  EXPECT_EQ(json::parse(read("run/metrics.json")).at("accuracy"), summary.at("accuracy"));
-  json split = json::parse(read("run/splits.json"));
+  EXPECT_EQ(parse_json(read("run/metrics.json")).at("accuracy"), summary.at("accuracy"));
+  Json split = parse_json(read("run/splits.json"));
   split.erase("sha256");
-  EXPECT_EQ(split, json::parse(R"({"train_records": ["901", "902"], "validation_records": [],
+  EXPECT_EQ(split, parse_json(R"({"train_records": ["901", "902"], "validation_records": [],
                             "test_records": ["903"]})"));
   std::istringstream lines(read("run/history.jsonl"));
-  std::vector<json> history;
-  for (std::string line; std::getline(lines, line);) history.push_back(json::parse(line));
+  std::vector<Json> history;
+  for (std::string line; std::getline(lines, line);) history.push_back(parse_json(line));
   ASSERT_EQ(history.size(), 2u);
   EXPECT_EQ(history[1].at("epoch"), 2);
-  EXPECT_LT(history[1].at("learning_rate"), history[0].at("learning_rate"));  // cosine
+  EXPECT_LT(history[1].at("learning_rate").get<double>(),
+            history[0].at("learning_rate").get<double>());  // cosine
   const hdf5::File predictions = hdf5::File::open(folder_ / "run/predictions.h5");
   EXPECT_THAT(predictions.members("/"), ElementsAre("903"));
   EXPECT_EQ(predictions.shape("903/probabilities"), (std::vector<std::int64_t>{12, 5}));
@@ -125,7 +125,7 @@ TEST_F(Train, SaysWhatItDoes) {
   // Without anything held out there is nothing to report.
   result = ekgine(training(path("alone")) + Arguments{"--json"});
   expect_success(result);
-  EXPECT_FALSE(json::parse(result.out).contains("accuracy"));
+  EXPECT_FALSE(parse_json(result.out).contains("accuracy"));
   EXPECT_FALSE(fs::exists(path("alone/report.txt")));
 }
 
@@ -134,8 +134,7 @@ TEST_F(Train, TellsWhatMadeIt) {
   const std::string command = "ekgine train --data " + store_ + " --train-records 901,902 ";
   expect_success(ekgine(training(path("run")) + Arguments{"--test-records", "903"}));
   expect_success(ekgine({"train", "--resume", path("run"), "--quiet"}));
-  const json made =
-      json::parse(read_safetensors(path("run/model.safetensors")).metadata.at("made"));
+  const Json made = parse_json(read_safetensors(path("run/model.safetensors")).metadata.at("made"));
   EXPECT_THAT(made.at("tool").get<std::string>(), StartsWith("ekgine 0."));
   EXPECT_THAT(made.at("device").get<std::string>(), EndsWith(", 1 thread"));
   EXPECT_THAT(
@@ -157,7 +156,7 @@ TEST_F(Train, WritesAModelCard) {
       ekgine(training(path("run")) +
              Arguments{"--test-records", "903", "--learning-rate", "0.0123", "--json"});
   expect_success(result);
-  const json figures = json::parse(result.out);
+  const Json figures = parse_json(result.out);
   const std::string card = read("run/model_card.md");
   const std::string sha256 = sha256_of_file(path("run/model.safetensors"));
   for (const std::string& text :
@@ -224,7 +223,7 @@ TEST_F(Train, ModelCardsSayWhereBeatsAre) {
   EXPECT_THAT(read("annotated/model_card.md"),
               HasSubstr("Beats are cut around R waves that its annotations name;"));
   const fs::path file = fs::path(store_) / "store.json";
-  auto description = read_json<nlohmann::ordered_json>(file, Sealed::if_present);
+  auto description = read_json(file, Sealed::if_present);
   description["marks"] = "detected";
   write_bytes(file, sealed_json(description));
   expect_success(ekgine(training(path("detected"))));
@@ -243,7 +242,7 @@ TEST_F(Train, NumbersRunsWithoutOutput) {
     const ProcessResult result =
         ekgine(arguments + Arguments{"--json"}, {.directory = folder_.path(), .environment = {}});
     expect_success(result);
-    EXPECT_EQ(json::parse(result.out).at("run"), run);
+    EXPECT_EQ(parse_json(result.out).at("run"), run);
     EXPECT_TRUE(fs::exists(folder_ / run / "model.safetensors"));
   }
 }
@@ -270,7 +269,7 @@ TEST_F(Train, TakesRecordsFromASplitsFile) {
       ekgine({"train", "--data", store_, "--splits", path("splits.json"), "--embed-dim", "4",
               "--num-heads", "1", "--epochs", "1", "--output", path("run"), "--json", "--quiet"});
   expect_success(result);
-  EXPECT_EQ(json::parse(result.out).at("evaluated"), "test");
+  EXPECT_EQ(parse_json(result.out).at("evaluated"), "test");
   refuses({"--splits", path("splits.json")},
           "--splits: names the records already; leave out --train-records", 2);
 }
@@ -319,12 +318,12 @@ TEST_F(ProfiledTrain, TellsWhereTheTimeGoesAndChangesNothing) {
   EXPECT_FALSE(fs::exists(path("plain/profile.txt")));
   EXPECT_FALSE(fs::exists(path("plain/trace.json")));
 
-  const json profile = json::parse(result.out).at("profile");
+  const Json profile = parse_json(result.out).at("profile");
   EXPECT_EQ(profile.at("steps"), 7);
   EXPECT_EQ(profile.at("warm_up_steps"), 2);
-  std::map<std::string, json> ops;
+  std::map<std::string, Json> ops;
   double share = 0, seconds = 0;
-  for (const json& op : profile.at("ops")) {
+  for (const Json& op : profile.at("ops")) {
     ops[op.at("op").get<std::string>() + " " + op.at("phase").get<std::string>()] = op;
     share += op.at("share").get<double>();
     seconds += op.at("seconds").get<double>();
@@ -368,11 +367,11 @@ TEST_F(ProfiledTrain, TellsWhereTheTimeGoesAndChangesNothing) {
     if (op.at("phase") == "host" || name == "gather_inverse forward") {
       EXPECT_TRUE(op.at("gb_per_second").is_null()) << name;
     } else {
-      EXPECT_GT(op.at("gb_per_second"), 0) << name;
+      EXPECT_GT(op.at("gb_per_second").get<double>(), 0) << name;
     }
   }
   // The second convolution alone does 2·9·32·64·16·93 operations on each of at least 6 beats.
-  const json& conv = ops.at("conv2d forward");
+  const Json& conv = ops.at("conv2d forward");
   const double conv_flops =
       conv.at("gflop_per_second").get<double>() * 1e9 * conv.at("seconds").get<double>();
   EXPECT_GT(conv_flops, 7 * 6 * 2.0 * 9 * 32 * 64 * 16 * 93);
@@ -390,14 +389,14 @@ TEST_F(ProfiledTrain, TellsWhereTheTimeGoesAndChangesNothing) {
 
 TEST_F(ProfiledTrain, TracesStepsForAViewer) {
   expect_success(ekgine(profiled(path("run"))));
-  const json trace = json::parse(read("run/trace.json"));
-  json step;
+  const Json trace = parse_json(read("run/trace.json"));
+  Json step;
   int steps = 0, inside = 0;
   double latest = 0;
-  for (const json& event : trace.at("traceEvents")) {
+  for (const Json& event : trace.at("traceEvents")) {
     if (event.at("ph") == "M") continue;
     ASSERT_EQ(event.at("ph"), "X");
-    const double start = event.at("ts"), duration = event.at("dur");
+    const auto start = event.at("ts").get<double>(), duration = event.at("dur").get<double>();
     EXPECT_GE(start, latest) << event;  // viewers want them in order
     EXPECT_GE(duration, 0);
     latest = start;
@@ -431,13 +430,13 @@ TEST_F(ProfiledTrain, ShowsTheTableAlsoWhenInterruptedAndResumed) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("profile of Main_Model"), HasSubstr("\nconv2d "),
                                 ::testing::ContainsRegex("ekgine: interrupted after step .*\n$")));
   EXPECT_THAT(result.err, HasSubstr(read("run/profile.txt")));
-  EXPECT_TRUE(json::accept(read("run/trace.json")));
+  EXPECT_NO_THROW(parse_json(read("run/trace.json")));
 
   // A run that is complete has no steps left to tell of.
   expect_success(ekgine(training(path("done"))));
   result = ekgine({"train", "--resume", path("done"), "--profile", "--json", "--quiet"});
   expect_success(result);
-  EXPECT_EQ(json::parse(result.out).at("profile").at("steps"), 0);
+  EXPECT_EQ(parse_json(result.out).at("profile").at("steps"), 0);
   EXPECT_THAT(read("done/profile.txt"), HasSubstr("no step was made\n"));
 }
 
@@ -540,11 +539,11 @@ TEST_F(Resume, InterruptedSavesWhereItIsAndTellsHowToGoOn) {
         ::testing::MatchesRegex("ekgine: interrupted after step [0-9]+; go on with: ekgine train "
                                 "--resume " +
                                 run + "\n"));
-    const json checkpoint = json::parse(read("run/checkpoint.json"));
+    const Json checkpoint = parse_json(read("run/checkpoint.json"));
     EXPECT_THAT(result.err,
                 HasSubstr("after step " + checkpoint.at("state").at("step").dump() + ";"));
     if (first) {  // in the middle of an epoch
-      EXPECT_GT(checkpoint.at("state").at("batch"), 0);
+      EXPECT_GT(checkpoint.at("state").at("batch").get<double>(), 0);
     }
   }
   expect_success(ekgine(go_on(run)));
@@ -655,7 +654,7 @@ TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
   std::istringstream history(read("run/history.jsonl"));
   std::int64_t epochs = 0;
   for (std::string text; std::getline(history, text);) {
-    const json line = json::parse(text);
+    const Json line = parse_json(text);
     ++epochs;
     for (const auto& [tag, key] : keys) {
       EXPECT_EQ(scalars.at(tag).at(epochs), line.at(key).get<float>()) << tag;
@@ -665,8 +664,8 @@ TEST_F(TensorBoard, ShowsEveryEpochAndTheTest) {
   EXPECT_EQ(epochs, 3);
   for (const auto& [tag, key] : keys) EXPECT_EQ(scalars.at(tag).size(), 3u) << tag;
 
-  const json metrics = json::parse(read("run/metrics.json"));
-  const std::int64_t best = json::parse(result.out).at("best_epoch");
+  const Json metrics = parse_json(read("run/metrics.json"));
+  const auto best = parse_json(result.out).at("best_epoch").get<std::int64_t>();
   for (const std::string key : {"loss", "accuracy", "macro_f1"}) {
     EXPECT_EQ(scalars.at(key + "/test"),
               (std::map<std::int64_t, float>{{best, metrics.at(key).get<float>()}}));
@@ -791,7 +790,7 @@ TEST_F(Train, TrainsAllButAFold) {
                          "1",           "--quiet", "--output",    path("run")};
   const ProcessResult result = ekgine(run + Arguments{"--fold", "3", "--json"});
   expect_success(result);
-  EXPECT_EQ(nlohmann::json::parse(result.out).at("evaluated"), "validation");
+  EXPECT_EQ(parse_json(result.out).at("evaluated"), "validation");
   const Split split = read_split(path("run/splits.json"));
   EXPECT_THAT(split.train, ElementsAre("903", "901", "902", "904"));
   EXPECT_THAT(split.validation, ElementsAre("905"));
@@ -840,7 +839,7 @@ TEST_F(Train, RefusesAClassThatIsAbsent) {
 
 TEST_F(Train, RefusesADamagedStore) {
   const std::string description = read("store/store.json"), record = read("store/902.h5");
-  auto other = read_json<nlohmann::ordered_json>(path("store/store.json"), Sealed::required);
+  auto other = read_json(path("store/store.json"), Sealed::required);
   other["version"] = 5;
   write_bytes(path("store/store.json"), sealed_json(other));
   refuses({}, store_ + "/store.json: is of store version 5, expected 4");

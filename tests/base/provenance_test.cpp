@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json.h"
 #include "tests/support/expect_error.h"
 
 namespace ekgine {
@@ -27,7 +27,7 @@ TEST(Provenance, ComesBackFromJson) {
   const Provenance made{"ekgine 1.2.3 (commit 0123456789ab+)", "a \"GPU\"", "ekgine\ntrain"};
   EXPECT_EQ(provenance_from_json(to_json(made), "file"), made);
   for (const char* key : {"tool", "device", "command"}) {
-    nlohmann::ordered_json stored = to_json(made);
+    Json stored = to_json(made);
     stored[key] = 3;
     EXPECT_ERROR(provenance_from_json(stored, "file"), std::string("file: '") + key + "'");
     stored.erase(key);

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "tests/cases/op_cases.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/process.h"
@@ -18,7 +18,6 @@
 namespace ekgine::testing {
 namespace {
 
-using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::ContainerEq;
 using ::testing::Contains;
@@ -76,35 +75,35 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
   const ProcessResult result = bench({"--device", "cuda", "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");
-  const json report = json::parse(result.out);
+  const Json report = parse_json(result.out);
   for (const char* peak : {"copy_gb_per_s", "f32_gflops", "tf32_gflops", "bf16_gflops"}) {
-    EXPECT_GT(report.at("peaks").at(peak), 0) << peak;
+    EXPECT_GT(report.at("peaks").at(peak).get<double>(), 0) << peak;
   }
-  EXPECT_GT(report.at("peaks").at("launch_us"), 0);
+  EXPECT_GT(report.at("peaks").at("launch_us").get<double>(), 0);
 
   std::set<std::string> rows;
   const std::set<std::string> bounds = {"memory", "compute", "launch"};
-  for (const json& row : report.at("rows")) {
+  for (const Json& row : report.at("rows")) {
     ASSERT_FALSE(row.contains("error")) << row;
-    rows.insert(row_name(row.at("op"), row.at("precision"), row.at("by")));
-    EXPECT_GT(row.at("us"), 0) << row;
-    EXPECT_GT(row.at("gb_per_s"), 0) << row;
-    EXPECT_GE(row.at("gflops"), 0) << row;
-    EXPECT_GT(row.at("percent_of_copy"), 0) << row;
-    EXPECT_GE(row.at("launches"), 1) << row;
-    EXPECT_GE(row.at("passes"), 2) << row;
-    EXPECT_TRUE(bounds.contains(row.at("bound"))) << row;
+    rows.insert(row_name(row.at("op").text(), row.at("precision").text(), row.at("by").text()));
+    EXPECT_GT(row.at("us").get<double>(), 0) << row;
+    EXPECT_GT(row.at("gb_per_s").get<double>(), 0) << row;
+    EXPECT_GE(row.at("gflops").get<double>(), 0) << row;
+    EXPECT_GT(row.at("percent_of_copy").get<double>(), 0) << row;
+    EXPECT_GE(row.at("launches").get<double>(), 1) << row;
+    EXPECT_GE(row.at("passes").get<double>(), 2) << row;
+    EXPECT_TRUE(bounds.contains(row.at("bound").text())) << row;
     // The same work, or the comparison would mean nothing.
-    if (row.at("rival")) {
-      EXPECT_TRUE(row.at("same_result")) << row;
+    if (row.at("rival").get<bool>()) {
+      EXPECT_TRUE(row.at("same_result").get<bool>()) << row;
     }
   }
-  const bool emulated = report.at("emulated");
+  const auto emulated = report.at("emulated").get<bool>();
   EXPECT_THAT(rows, ContainerEq(expected_rows(emulated)));
   if (emulated) {
     ASSERT_FALSE(report.at("memory").empty());
-    for (const json& op : report.at("memory")) {
-      EXPECT_GT(op.at("bytes_over_minimum"), 0) << op;
+    for (const Json& op : report.at("memory")) {
+      EXPECT_GT(op.at("bytes_over_minimum").get<double>(), 0) << op;
       EXPECT_FALSE(op.at("kernels").empty()) << op;
     }
   }
@@ -114,10 +113,10 @@ TEST_F(CudaBenchmark, TimesEveryOpAndItsRivals) {
 TEST_F(CudaBenchmark, CountsLaunches) {
   const ProcessResult result = bench({"--device", "cuda", "--json", "--filter", "swish_dropout"});
   ASSERT_EQ(result.status, 0) << result.err;
-  const json report = json::parse(result.out);  // not in the loop's head: it would be gone
-  ASSERT_EQ(report.at("rows").size(), 8U);      // two precisions, two directions, ours and a rival
-  for (const json& row : report.at("rows")) {
-    EXPECT_EQ(row.at("launches"), row.at("rival") ? 2 : 1) << row;
+  const Json report = parse_json(result.out);  // not in the loop's head: it would be gone
+  ASSERT_EQ(report.at("rows").size(), 8U);     // two precisions, two directions, ours and a rival
+  for (const Json& row : report.at("rows")) {
+    EXPECT_EQ(row.at("launches"), row.at("rival").get<bool>() ? 2 : 1) << row;
   }
 }
 
@@ -160,9 +159,9 @@ TEST_F(CudaBenchmark, TimesAnOpAtAnyShape) {
   const ProcessResult result =
       bench({"--device", "cuda", "--filter", "swish_dropout", "--shape", "3,40", "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
-  const json report = json::parse(result.out);
+  const Json report = parse_json(result.out);
   std::set<std::string> rows;
-  for (const json& row : report.at("rows")) {
+  for (const Json& row : report.at("rows")) {
     EXPECT_FALSE(row.contains("error")) << row;
     rows.insert(row.at("op").get<std::string>() + " by " + row.at("by").get<std::string>());
   }
@@ -171,9 +170,9 @@ TEST_F(CudaBenchmark, TimesAnOpAtAnyShape) {
                           "swish_dropout (3,40) rate 0.2 backward by ekgine",
                           "swish_dropout (3,40) rate 0.2 forward by composition: swish, dropout",
                           "swish_dropout (3,40) rate 0.2 forward by ekgine"));
-  if (report.at("emulated")) {
+  if (report.at("emulated").get<bool>()) {
     ASSERT_FALSE(report.at("memory").empty());
-    for (const json& op : report.at("memory")) {
+    for (const Json& op : report.at("memory")) {
       EXPECT_THAT(op.at("op").get<std::string>(), StartsWith("swish_dropout (3,40) "));
     }
   }
@@ -224,21 +223,23 @@ TEST_F(CudaBenchmark, ComparesWithAnEarlierRun) {
     all.insert(all.end(), more.begin(), more.end());
     return bench(all);
   };
-  json old = json::parse(with({"--json"}).out);
+  Json old = parse_json(with({"--json"}).out);
   // Twice as fast then, and a row that was not there.
   ASSERT_GE(old.at("rows").size(), 2U);
-  old["rows"].erase(0);
-  for (json& row : old["rows"]) row["us"] = row.at("us").get<double>() / 2;
+  auto rows = old.at("rows").get<std::vector<Json>>();
+  rows.erase(rows.begin());
+  for (Json& row : rows) row["us"] = row.at("us").get<double>() / 2;
+  old["rows"] = rows;
   write_bytes(path, old.dump());
   const ProcessResult result = with({"--json", "--compare", path});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(result.err, "");
-  const json found = json::parse(result.out);
+  const Json found = parse_json(result.out);
   EXPECT_EQ(found.at("before"), old.at("device"));
   EXPECT_FALSE(found.at("rows")[0].contains("times_before"));
   for (std::size_t i = 1; i < found.at("rows").size(); ++i) {
-    const json& row = found.at("rows")[i];
-    EXPECT_DOUBLE_EQ(row.at("times_before"),
+    const Json& row = found.at("rows")[i];
+    EXPECT_DOUBLE_EQ(row.at("times_before").get<double>(),
                      row.at("us").get<double>() / old.at("rows")[i - 1].at("us").get<double>());
   }
   const ProcessResult table = with({"--compare", path});
@@ -266,17 +267,18 @@ TEST(CpuBenchmark, ListsAndComparesWithAnEarlierRun) {
 
   const TemporaryDirectory directory;
   const std::string path = directory / "old.json";
-  json old = {{"context", json::object()},
-              {"benchmarks", {{{"name", "glu (384,256) forward"}, {"median_ms", 0.5}}}}};
+  const Json row = {{"name", "glu (384,256) forward"}, {"median_ms", 0.5}};
+  Json old = {{"context", Json::object()}, {"benchmarks", Json::array({row})}};
   write_bytes(path, old.dump());
   const ProcessResult result = bench({"--filter", "glu (", "--json", "--compare", path});
   ASSERT_EQ(result.status, 0) << result.err;
   EXPECT_THAT(result.err, StartsWith("ekgine_bench: --compare " + path +
                                      ": is of a device that it does not name, this is "));
-  const json report = json::parse(result.out);
-  const json& rows = report.at("benchmarks");
+  const Json report = parse_json(result.out);
+  const Json& rows = report.at("benchmarks");
   ASSERT_EQ(rows.size(), 2U);
-  EXPECT_DOUBLE_EQ(rows[0].at("x_before"), rows[0].at("median_ms").get<double>() / 0.5);
+  EXPECT_DOUBLE_EQ(rows[0].at("x_before").get<double>(),
+                   rows[0].at("median_ms").get<double>() / 0.5);
   EXPECT_FALSE(rows[1].contains("x_before"));
 
   old["context"]["device"] = report.at("context").at("device");
@@ -293,10 +295,10 @@ TEST(CpuBenchmark, TimesAnOpAtAnyShape) {
   const ProcessResult result = bench({"--filter", "max_pool2d", "--shape", "2,6,4,3", "--json"});
   ASSERT_EQ(result.status, 0) << result.err;
   std::vector<std::string> names;
-  const json report = json::parse(result.out);
-  for (const json& row : report.at("benchmarks")) {
-    EXPECT_GT(row.at("median_ms"), 0) << row;
-    const std::string name = row.at("name");
+  const Json report = parse_json(result.out);
+  for (const Json& row : report.at("benchmarks")) {
+    EXPECT_GT(row.at("median_ms").get<double>(), 0) << row;
+    const std::string name = row.at("name").text();
     names.push_back(name.substr(0, name.find('/')));
   }
   EXPECT_THAT(names, ElementsAre("max_pool2d (2,6,4,3) forward", "max_pool2d (2,6,4,3) backward"));

@@ -21,16 +21,16 @@ TEST(CudaDevices, AsJson) {
   if (const std::string reason = no_cuda_device(); !reason.empty()) GTEST_SKIP() << reason;
   const ProcessResult result = ekgine({"devices", "--json"});
   expect_success(result);
-  const auto json = nlohmann::json::parse(result.out);
+  const auto json = parse_json(result.out);
   EXPECT_EQ(json.at("cuda"), "usable");
   ASSERT_GE(json.at("devices").size(), 2u);
   const auto& gpu = json.at("devices")[1];
   EXPECT_EQ(gpu.at("device"), "cuda");
   EXPECT_THAT(gpu.at("architecture").get<std::string>(), ::testing::MatchesRegex("sm_[0-9]+"));
   EXPECT_EQ(gpu.at("has_code"), true);
-  EXPECT_GT(gpu.at("multiprocessors"), 0);
-  EXPECT_GT(gpu.at("memory_gb"), 0);
-  EXPECT_LE(gpu.at("free_gb"), gpu.at("memory_gb"));
+  EXPECT_GT(gpu.at("multiprocessors").get<double>(), 0);
+  EXPECT_GT(gpu.at("memory_gb").get<double>(), 0);
+  EXPECT_LE(gpu.at("free_gb").get<double>(), gpu.at("memory_gb").get<double>());
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // wrong with a device in a line.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
@@ -14,7 +15,6 @@ namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -77,8 +77,8 @@ class Program : public ::testing::Test {
             path(run),
             "--quiet"};
   }
-  json metrics_of(const std::string& run) const {
-    return json::parse(read_file(folder_ / (run + "/metrics.json")));
+  Json metrics_of(const std::string& run) const {
+    return parse_json(read_file(folder_ / (run + "/metrics.json")));
   }
   std::string path(const std::string& name) const { return folder_ / name; }
 
@@ -97,10 +97,10 @@ class Program : public ::testing::Test {
 // What the program answers is the same. Its loss is not, quite: AdamW makes a step of the learning
 // rate of a gradient that is nothing but rounding, in either direction, and batch statistics of a
 // few beats pass it on. What that may come to, tests/cuda/training_test.cpp measures step by step.
-void expect_close(const json& found, const json& expected) {
+void expect_close(const Json& found, const Json& expected) {
   EXPECT_EQ(found.at("confusion"), expected.at("confusion"));
   EXPECT_EQ(found.at("accuracy"), expected.at("accuracy"));
-  const double loss = expected.at("loss");
+  const auto loss = expected.at("loss").get<double>();
   EXPECT_NEAR(found.at("loss").get<double>(), loss, 0.01 * loss);
 }
 
@@ -114,10 +114,10 @@ TEST_F(Program, TrainsAsOnTheCpu) {
       ekgine({"evaluate", "--weights", path("on_cuda/model.safetensors"), "--data", store_,
               "--records", "213", "--device", "cpu", "--json", "--quiet"});
   expect_success(result);
-  expect_close(json::parse(result.out), metrics_of("on_cuda"));
+  expect_close(parse_json(result.out), metrics_of("on_cuda"));
 
   // And the other way round: a complete run that is resumed is evaluated again.
-  const json on_cpu = metrics_of("on_cpu");
+  const Json on_cpu = metrics_of("on_cpu");
   expect_success(ekgine({"train", "--resume", path("on_cpu"), "--device", "cuda", "--quiet"}));
   expect_close(metrics_of("on_cpu"), on_cpu);
 }
@@ -139,8 +139,8 @@ TEST_F(Program, GoesOnOnAnotherDevice) {
   process.send(SIGINT);
   const ProcessResult interrupted = process.wait();
   expect_one_line(interrupted, 130, "interrupted after step ");
-  const json checkpoint = json::parse(read_file(folder_ / "moved/checkpoint.json"));
-  EXPECT_GT(checkpoint.at("state").at("step"), 0);
+  const Json checkpoint = parse_json(read_file(folder_ / "moved/checkpoint.json"));
+  EXPECT_GT(checkpoint.at("state").at("step").get<double>(), 0);
 
   expect_success(ekgine({"train", "--resume", path("moved"), "--device", "cpu", "--quiet"}));
   expect_close(metrics_of("moved"), metrics_of("whole"));

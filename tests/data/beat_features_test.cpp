@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "data/beats.h"
 #include "tests/support/ecg.h"
 #include "tests/support/expect_error.h"
@@ -50,10 +50,9 @@ double largest_difference(const std::vector<float>& a, const std::vector<float>&
 // filters whole records and rounds where float32 begins; 1e-6 is ten of a float's last digits.
 TEST(BeatFeatures, AreThoseOfTheReference) {
   const fs::path source(EKGINE_SOURCE_DIR);
-  const nlohmann::json fixtures =
-      nlohmann::json::parse(read_file(source / "tests/data/fixtures/beat_features.json"));
-  for (const nlohmann::json& expected : fixtures) {
-    const std::string name = expected["record"];
+  const Json fixtures = parse_json(read_file(source / "tests/data/fixtures/beat_features.json"));
+  for (const Json& expected : fixtures) {
+    const std::string name = expected["record"].text();
     const RecordBeats record =
         read_record_beats(source / "data/samples", name, label_map("reference"));
     ASSERT_EQ(record.size(), expected["count"].get<std::int64_t>()) << name;
@@ -62,7 +61,7 @@ TEST(BeatFeatures, AreThoseOfTheReference) {
     std::size_t row = 0;
     for (const std::size_t beat : expected["beats"].get<std::vector<std::size_t>>()) {
       for (std::size_t c = 0; c < beat_features; ++c) {
-        const double value = expected["features"][row][c];
+        const auto value = expected["features"][row][c].get<double>();
         EXPECT_NEAR(feature(record.features, beat, c), value, 1e-6 * std::max(1.0, std::abs(value)))
             << "record " << name << ", beat " << beat << ", column " << c;
       }

@@ -132,9 +132,9 @@ class StoreFolder : public ::testing::Test {
 
   // Makes of it a store of version 2, which had no seals.
   void remove_seals() const {
-    nlohmann::json json = read_json(path_ / "store.json", Sealed::required);
+    Json json = read_json(path_ / "store.json", Sealed::required);
     json["version"] = 2;
-    for (nlohmann::json& entry : json["records"]) entry.erase("sha256");
+    for (Json& entry : json["records"]) entry.erase("sha256");
     write_bytes(path_ / "store.json", json.dump());
     for (const RecordBeats& record : records_) {
       const std::string path = path_ / (record.name + ".h5");
@@ -234,7 +234,7 @@ TEST_F(StoreFolder, ListsItsBeatsBesideTheScalograms) {
     }
     writer.commit(info);
   }
-  nlohmann::json expected = nlohmann::json::array();
+  Json expected = Json::array();
   for (const RecordBeats& record : records_) {
     for (std::int64_t i = 0; i < record.size(); ++i) {
       expected.push_back(
@@ -242,7 +242,7 @@ TEST_F(StoreFolder, ListsItsBeatsBesideTheScalograms) {
     }
   }
   const std::string text = read_file(path_ / "metadata.json");
-  EXPECT_EQ(nlohmann::json::parse(text), expected);
+  EXPECT_EQ(parse_json(text), expected);
   EXPECT_EQ(std::ranges::count(text, '\n'), 2 + std::ssize(expected)) << "an object per line";
   EXPECT_EQ(Store(path_).record_names(), (std::vector<std::string>{"x-2", "100"}));
   // A store without scalograms has none, not even the one before it.
@@ -395,9 +395,8 @@ TEST_F(StoreFolder, TakesRecordsWithoutFeatures) {
 TEST_F(StoreFolder, RefusesClaimsBeforeAnythingIsAllocated) {
   const auto claims = [&](const char* counts) {
     write_store();
-    nlohmann::ordered_json json =
-        read_json<nlohmann::ordered_json>(path_ / "store.json", Sealed::required);
-    json["records"][0]["counts"] = nlohmann::json::parse(counts);
+    Json json = read_json(path_ / "store.json", Sealed::required);
+    json["records"][0]["counts"] = parse_json(counts);
     json["records"][0].erase("beats");
     write_bytes(path_ / "store.json", sealed_json(json));
   };

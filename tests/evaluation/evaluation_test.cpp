@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/atomic_file.h"
@@ -59,7 +58,7 @@ TEST(Evaluation, LeavesEverythingInTheDirectory) {
   EXPECT_EQ(evaluation.records[0].record, "207");
   EXPECT_EQ(evaluation.records[0].metrics.accuracy, 1);
   EXPECT_EQ(evaluation.records[1].metrics.sequences, 3);
-  EXPECT_EQ(read_json<nlohmann::ordered_json>(directory / "metrics.json", Sealed::required),
+  EXPECT_EQ(read_json(directory / "metrics.json", Sealed::required),
             metrics_json(evaluation.metrics));
   EXPECT_EQ(read_predictions(directory / "predictions.h5", 2)[0].r_samples, records[1].r_samples);
   EXPECT_EQ(read_file(directory / "report.txt"),
@@ -131,10 +130,10 @@ TEST(Evaluation, ReportsFurtherStoresBesides) {
                         "accuracy 0."));
   EXPECT_THAT(text, HasSubstr("left out: r2"));
   EXPECT_THAT(text, HasSubstr("store/b: 1 record, 1 sequences; accuracy 1.000, macro F1 1.000"));
-  const nlohmann::ordered_json json = evaluation_json(evaluation);
+  const Json json = evaluation_json(evaluation);
   ASSERT_EQ(json.at("stores").size(), 2);
   EXPECT_EQ(json.at("stores")[0].at("store"), "store/a");
-  EXPECT_EQ(json.at("stores")[0].at("records"), nlohmann::json({"r0", "r1"}));
+  EXPECT_EQ(json.at("stores")[0].at("records"), Json::array({"r0", "r1"}));
   EXPECT_EQ(json.at("stores")[0].at("accuracy"), 0.75);
   EXPECT_TRUE(json.at("stores")[0].contains("intervals"));
   EXPECT_FALSE(json.at("stores")[1].contains("intervals"));

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
 
@@ -109,30 +109,30 @@ TEST(Intervals, AreWrittenReadAndChecked) {
   Metrics metrics = metrics_of(records, std::vector<std::int32_t>{1, 1, 1, 1});
   EXPECT_FALSE(metrics_json(metrics).contains("intervals"));
   metrics.intervals = metric_intervals(records, 3);
-  const nlohmann::ordered_json json = metrics_json(metrics);
+  const Json json = metrics_json(metrics);
   EXPECT_EQ(interval_in(json, "macro_f1"), metrics.intervals->macro_f1);
   EXPECT_EQ(interval_in(json, "V", "auc"), metrics.intervals->classes[1].auc);
   EXPECT_EQ(interval_in(json, "Q", "auc"), std::nullopt);
   const std::vector<std::string_view> classes(three_classes.begin(), three_classes.end());
   check_metrics_json(json, classes, "f");
   const auto refuses = [&](const char* text, const auto& change) {
-    nlohmann::ordered_json crafted = json;
+    Json crafted = json;
     change(crafted);
     EXPECT_ERROR(check_metrics_json(crafted, classes, "f"), text);
   };
   refuses("f: intervals: 'accuracy' must be an interval from 0 to 1", [](auto& j) {
-    j["intervals"]["accuracy"] = {0.5, 0.4};
+    j["intervals"]["accuracy"] = Json::array({0.5, 0.4});
   });
   refuses("f: intervals: 'accuracy' must be an interval",
-          [](auto& j) { j["intervals"]["accuracy"] = {0.5}; });
+          [](auto& j) { j["intervals"]["accuracy"] = Json::array({0.5}); });
   refuses("f: intervals: class V: 'f1' must be an interval", [](auto& j) {
-    j["intervals"]["classes"]["V"]["f1"] = {0.5, 1.5};
+    j["intervals"]["classes"]["V"]["f1"] = Json::array({0.5, 1.5});
   });
   refuses("f: intervals: is about 2 classes",
           [](auto& j) { j["intervals"]["classes"].erase("V"); });
   refuses("f: intervals: 'more' is not known", [](auto& j) { j["intervals"]["more"] = 1; });
   refuses("f: 'intervals' is not an object", [](auto& j) { j["intervals"] = 1; });
-  nlohmann::ordered_json older = json;
+  Json older = json;
   older.erase("intervals");
   check_metrics_json(older, classes, "f");
   EXPECT_EQ(interval_in(older, "accuracy"), std::nullopt);

@@ -7,10 +7,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "evaluation/predictions.h"
 #include "tests/cases/random.h"
 #include "tests/support/expect_error.h"
@@ -51,8 +51,7 @@ Metrics metrics_of(const Predictions& made) {
 }
 
 // Everything in `found` as in `expected`, numbers within 1e-12 of it.
-void expect_same(const nlohmann::ordered_json& found, const nlohmann::json& expected,
-                 const std::string& where) {
+void expect_same(const Json& found, const Json& expected, const std::string& where) {
   if (expected.is_object()) {
     ASSERT_EQ(found.size(), expected.size()) << where;
     for (const auto& [key, value] : expected.items()) {
@@ -64,13 +63,13 @@ void expect_same(const nlohmann::ordered_json& found, const nlohmann::json& expe
     const double value = expected.get<double>();
     EXPECT_NEAR(found.get<double>(), value, 1e-12 * std::abs(value)) << where;
   } else {
-    EXPECT_EQ(nlohmann::json(found), expected) << where;
+    EXPECT_EQ(Json(found), expected) << where;
   }
 }
 
 TEST(Metrics, AreThoseOfScikitLearn) {
-  const auto cases = nlohmann::json::parse(read_file(std::filesystem::path(EKGINE_SOURCE_DIR) /
-                                                     "tests/evaluation/fixtures/metrics.json"));
+  const auto cases = parse_json(read_file(std::filesystem::path(EKGINE_SOURCE_DIR) /
+                                          "tests/evaluation/fixtures/metrics.json"));
   ASSERT_EQ(cases.size(), 6);
   for (const auto& entry : cases) {
     SCOPED_TRACE(entry["name"].get<std::string>());
@@ -89,7 +88,7 @@ TEST(Metrics, AreThoseTheReferencePublished) {
   const char* folder = std::getenv("EKGINE_REFERENCE");
   if (folder == nullptr) GTEST_SKIP() << "EKGINE_REFERENCE is not set";
   const std::filesystem::path reference(folder);
-  const auto published = nlohmann::json::parse(read_file(reference / "published_results.json"));
+  const auto published = parse_json(read_file(reference / "published_results.json"));
   const auto evaluated = [&](const std::string& file) {
     Predictions all;
     for (const RecordPredictions& record : read_predictions(reference / file, 5)) {
@@ -186,8 +185,8 @@ TEST(Metrics, DoNotDependOnTheOrderOfSequences) {
                      shuffled.probabilities.begin() + static_cast<std::ptrdiff_t>(5 * j));
   }
   ASSERT_NE(made.labels, shuffled.labels);
-  nlohmann::ordered_json a = metrics_json(metrics_of(made));
-  nlohmann::ordered_json b = metrics_json(metrics_of(shuffled));
+  Json a = metrics_json(metrics_of(made));
+  Json b = metrics_json(metrics_of(shuffled));
   EXPECT_NEAR(a["loss"].get<double>(), b["loss"].get<double>(), 1e-12);  // a sum in another order
   a.erase("loss");
   b.erase("loss");

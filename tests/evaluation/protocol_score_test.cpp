@@ -3,8 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 
+#include "base/json.h"
 #include "evaluation/intervals.h"
 #include "evaluation/protocol_report.h"
 #include "tests/cases/random.h"
@@ -198,7 +199,7 @@ TEST(ProtocolReport, JsonHasEveryFigure) {
                           : name.size() == 1 ? found.at("classes").at(name)
                                              : found.at(name);
       const std::optional<double>& value = view.figures.values[i];
-      EXPECT_EQ(place.at(key), value ? nlohmann::ordered_json(*value) : nlohmann::ordered_json());
+      EXPECT_EQ(place.at(key), value ? Json(*value) : Json());
       const auto& interval = place.at(std::string(key) + "_interval");
       EXPECT_EQ(interval.is_null(), !view.figures.intervals[i]);
       if (interval.is_null()) continue;

@@ -11,8 +11,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const fuzz::Folder folder;
   const auto [options, inputs, state] = fuzz::parts_of<3>(fuzz::text_of(data, size));
   for (const bool sealed : {false, true}) {
-    nlohmann::ordered_json header;
-    nlohmann::ordered_json& metadata = header["__metadata__"];
+    Json header;
+    Json& metadata = header["__metadata__"];
     if (sealed) metadata["sha256"] = blank_seal;
     metadata["format"] = sealed ? "ekgine-checkpoint-2" : "ekgine-checkpoint-1";
     metadata["options"] = std::string(options);
@@ -22,8 +22,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto add = [&](const char* name, std::vector<std::size_t> shape) {
       std::size_t bytes = sizeof(float);
       for (const std::size_t extent : shape) bytes *= extent;
-      header[name] = {
-          {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {offset, offset + bytes}}};
+      const Json offsets = Json::array({offset, offset + bytes});
+      header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", offsets}};
       offset += bytes;
     };
     add("features.conv3.weight", {1, 1, 1, 8});

@@ -19,7 +19,6 @@ namespace ekgine::fuzz {
 namespace {
 
 namespace fs = std::filesystem;
-using nlohmann::ordered_json;
 using std::string;
 using std::string_literals::operator""s;
 
@@ -191,7 +190,7 @@ class Seeds {
     options.epochs = 2;
     options.threads = 1;
     const string inputs = json_text({{"label-map", "reference"}, {"fingerprint", string(64, 'f')}});
-    const auto state = [&](ordered_json history, ordered_json stopping) {
+    const auto state = [&](Json history, Json stopping) {
       return json_text(
           {{"step", 3},
            {"epoch", history.size()},
@@ -204,22 +203,19 @@ class Seeds {
            {"history", std::move(history)}});
     };
     add("checkpoint", "begun",
-        joined(
-            {json_text(options.to_json()), inputs,
-             state(ordered_json::array(), {{"best", nullptr}, {"best_epoch", 0}, {"wait", 0}})}));
-    ordered_json epoch = {
+        joined({json_text(options.to_json()), inputs,
+                state(Json::array(), {{"best", nullptr}, {"best_epoch", 0}, {"wait", 0}})}));
+    Json epoch = {
         {"epoch", 1}, {"loss", 0.25}, {"accuracy", 0.5}, {"learning_rate", 1e-4}, {"seconds", 1.5}};
     add("checkpoint", "epoch",
         joined({json_text(options.to_json()), inputs,
-                state(ordered_json::array({epoch}),
-                      {{"best", 0.25}, {"best_epoch", 1}, {"wait", 0}})}));
+                state(Json::array({epoch}), {{"best", 0.25}, {"best_epoch", 1}, {"wait", 0}})}));
     options.validation_records = {"101"};
     epoch.update(
         {{"validation_loss", 0.5}, {"validation_accuracy", 0.5}, {"validation_macro_f1", 0.5}});
     add("checkpoint", "validated",
         joined({json_text(options.to_json()), inputs,
-                state(ordered_json::array({epoch}),
-                      {{"best", 0.5}, {"best_epoch", 1}, {"wait", 0}})}));
+                state(Json::array({epoch}), {{"best", 0.5}, {"best_epoch", 1}, {"wait", 0}})}));
   }
 
   void store_and_predictions() {

@@ -39,10 +39,12 @@ void write_store(const fuzz::Folder& folder, FuzzedDataProvider& bytes) {
                        [](std::int64_t) { return 0; });
   }
   file.close();
-  nlohmann::ordered_json json = {
-      {"format", "ekgine store"}, {"version", store_version}, {"tool", ""}, {"source", ""},
-      {"label_map", "reference"}, {"scalograms", scalograms}};
-  json["records"] = {{{"name", "100"}, {"counts", counts}, {"sha256", file.seal()}}};
+  Json json = {{"format", "ekgine store"}, {"version", store_version}, {"tool", ""}, {"source", ""},
+               {"label_map", "reference"}, {"scalograms", scalograms}};
+  const Json record = {{"name", "100"},
+                       {"counts", std::vector(counts.begin(), counts.end())},
+                       {"sha256", file.seal()}};
+  json["records"] = Json::array({record});
   folder.write("store.json", sealed_json(json));
 }
 

@@ -2,8 +2,6 @@
 // the model and the label map, a zero byte between them.
 #include "model/weights.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/json_file.h"
 #include "fuzz.h"
 
@@ -12,13 +10,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const fuzz::Folder folder;
   const auto [model, label_map] = fuzz::parts_of<2>(fuzz::text_of(data, size));
   for (const bool sealed : {false, true}) {
-    nlohmann::ordered_json header;
-    nlohmann::ordered_json& metadata = header["__metadata__"];
+    Json header;
+    Json& metadata = header["__metadata__"];
     if (sealed) metadata["sha256"] = blank_seal;
     metadata["format"] = sealed ? "ekgine-weights-2" : "ekgine-weights-1";
     metadata["model"] = std::string(model);
     metadata["label_map"] = std::string(label_map);
-    header["classifier.bias"] = {{"dtype", "F32"}, {"shape", {5}}, {"data_offsets", {0, 20}}};
+    const Json shape = Json::array({5}), offsets = Json::array({0, 20});
+    header["classifier.bias"] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", offsets}};
     const std::string file = fuzz::safetensors_of(json_text(header), std::string(20, '\0'));
     const auto path = folder.write("model.safetensors", file);
     fuzz::try_to_read([&] { load_model_weights(path); });

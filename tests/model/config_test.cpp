@@ -3,15 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json.h"
 #include "tests/support/expect_error.h"
 
 namespace ekgine {
 namespace {
-
-using nlohmann::json;
 
 ModelConfig unusual_main() {
   ModelConfig config;
@@ -28,20 +26,20 @@ ModelConfig unusual_main() {
 
 TEST(ModelConfig, MainModelSurvivesJson) {
   const ModelConfig config = unusual_main();
-  EXPECT_EQ(config.to_json(), json::parse(R"({
+  EXPECT_EQ(config.to_json(), parse_json(R"({
     "name": "Main_Model", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
     "ff_dim_multiplier": 2, "kernel_size": 7, "num_blocks": 5, "dropout": 0.1, "amplitude": "record"})"));
-  EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+  EXPECT_EQ(ModelConfig::from_json(parse_json(config.to_json().dump()), "f"), config);
 }
 
 TEST(ModelConfig, BaselineModelHasNoConformerSettings) {
   ModelConfig config;
   config.name = "Baseline_Model";
   config.embed_dim = 64;
-  EXPECT_EQ(config.to_json(), json::parse(R"({
+  EXPECT_EQ(config.to_json(), parse_json(R"({
     "name": "Baseline_Model", "sequence_length": 3, "embed_dim": 64, "amplitude": "mV"})"));
   EXPECT_EQ(ModelConfig::from_json(config.to_json(), "f"), config);
-  json extra = config.to_json();
+  Json extra = config.to_json();
   extra["num_heads"] = 8;
   EXPECT_ERROR(ModelConfig::from_json(extra, "f"), "f: unknown key 'num_heads' for Baseline_Model");
   // Nor are they checked.
@@ -53,7 +51,7 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
   ModelConfig attention = unusual_main();
   attention.name = "AttentionOnly";
   attention.kernel_size = ModelConfig{}.kernel_size;
-  EXPECT_EQ(attention.to_json(), json::parse(R"({
+  EXPECT_EQ(attention.to_json(), parse_json(R"({
     "name": "AttentionOnly", "sequence_length": 17, "embed_dim": 24, "num_heads": 3,
     "ff_dim_multiplier": 2, "num_blocks": 5, "dropout": 0.1, "amplitude": "record"})"));
   EXPECT_EQ(ModelConfig::from_json(attention.to_json(), "f"), attention);
@@ -64,11 +62,11 @@ TEST(ModelConfig, EachArchitectureHasItsOwnSettings) {
   lstm.name = "CNNLSTM_Model";
   lstm.sequence_length = 4;
   lstm.lstm_units = 64;
-  EXPECT_EQ(lstm.to_json(), json::parse(R"({
+  EXPECT_EQ(lstm.to_json(), parse_json(R"({
     "name": "CNNLSTM_Model", "sequence_length": 4, "embed_dim": 128, "lstm_units": 64,
     "amplitude": "mV"})"));
   EXPECT_EQ(ModelConfig::from_json(lstm.to_json(), "f"), lstm);
-  json extra = lstm.to_json();
+  Json extra = lstm.to_json();
   extra["dropout"] = 0.1;
   EXPECT_ERROR(ModelConfig::from_json(extra, "f"), "f: unknown key 'dropout' for CNNLSTM_Model");
   for (const std::int64_t units : {0, 1025}) {
@@ -83,7 +81,7 @@ TEST(ModelConfig, FeaturesSurviveJson) {
   config.name = "Rhythm_Model";
   EXPECT_FALSE(config.to_json().contains("features"));
   EXPECT_FALSE(config.to_json().contains("leads"));
-  json object = config.to_json();
+  Json object = config.to_json();
   EXPECT_EQ(ModelConfig::from_json(object, "f"), config);
   object["features"] = "rhythm+shape";
   object["leads"] = 2;
@@ -91,7 +89,7 @@ TEST(ModelConfig, FeaturesSurviveJson) {
   for (const Choice<FeatureSet>& choice : choices_of(FeatureSet{})) {
     config.features = choice.value;
     for (config.leads = 2; config.leads > 0; --config.leads) {
-      EXPECT_EQ(ModelConfig::from_json(json::parse(config.to_json().dump()), "f"), config);
+      EXPECT_EQ(ModelConfig::from_json(parse_json(config.to_json().dump()), "f"), config);
     }
   }
   object["features"] = "rhytm";
@@ -101,7 +99,7 @@ TEST(ModelConfig, FeaturesSurviveJson) {
                "mean rhythm?");
   object["features"] = 22;
   EXPECT_ERROR(ModelConfig::from_json(object, "f"), "f: features must be a text, got 22");
-  json other = unusual_main().to_json();
+  Json other = unusual_main().to_json();
   other["features"] = "rhythm";
   EXPECT_ERROR(ModelConfig::from_json(other, "f"), "f: unknown key 'features' for Main_Model");
 }
@@ -151,7 +149,7 @@ TEST(ModelConfig, HasTheOptionsOfItsArchitecture) {
 }
 
 TEST(ModelConfig, DropoutMayBeWrittenAsAnInteger) {
-  json object = unusual_main().to_json();
+  Json object = unusual_main().to_json();
   object["dropout"] = 0;
   EXPECT_EQ(ModelConfig::from_json(object, "f").dropout, 0);
 }
@@ -194,15 +192,15 @@ TEST(ModelConfig, TakesBeatsOfItsUnitOnly) {
 }
 
 TEST(ModelConfig, FromJsonIsStrict) {
-  const auto with = [](const char* key, json value) {
-    json object = unusual_main().to_json();
+  const auto with = [](const char* key, Json value) {
+    Json object = unusual_main().to_json();
     object[key] = std::move(value);
     return object;
   };
-  const auto read = [](const json& object) { ModelConfig::from_json(object, "w.safetensors"); };
-  EXPECT_ERROR(read(json::array({1, 2})), "w.safetensors: expected a JSON object, got [1,2]");
+  const auto read = [](const Json& object) { ModelConfig::from_json(object, "w.safetensors"); };
+  EXPECT_ERROR(read(Json::array({1, 2})), "w.safetensors: expected a JSON object, got [1,2]");
   EXPECT_ERROR(read(nullptr), "w.safetensors: expected a JSON object, got null");
-  EXPECT_ERROR(read(json::object()), "w.safetensors: name is missing");
+  EXPECT_ERROR(read(Json::object()), "w.safetensors: name is missing");
   EXPECT_ERROR(read(with("name", 3)), "w.safetensors: name must be a text, got 3");
   EXPECT_ERROR(read(with("name", "LSTM")), "w.safetensors: model 'LSTM' is unknown");
   EXPECT_ERROR(read(with("embed_dim", 128.0)),
@@ -217,15 +215,15 @@ TEST(ModelConfig, FromJsonIsStrict) {
   EXPECT_ERROR(read(with("num_heads", 0)), "w.safetensors: num heads must be 1 to 256, got 0");
   EXPECT_ERROR(read(with("dropout", "0.1")),
                "w.safetensors: dropout must be a number, got \"0.1\"");
-  EXPECT_ERROR(read(with("dropout", json::array())),
+  EXPECT_ERROR(read(with("dropout", Json::array())),
                "w.safetensors: dropout must be a number, got []");
   EXPECT_ERROR(read(with("amplitude", 1)), "w.safetensors: amplitude must be a text, got 1");
   EXPECT_ERROR(read(with("amplitude", "uV")),
                "w.safetensors: amplitude must be one of mV, centred, record, deviation, got 'uV'");
   EXPECT_ERROR(read(with("heads", 8)), "w.safetensors: unknown key 'heads' for Main_Model");
-  const json whole = unusual_main().to_json();
+  const Json whole = unusual_main().to_json();
   for (const auto& [key, value] : whole.items()) {
-    json object = whole;
+    Json object = whole;
     object.erase(key);
     if (key == "amplitude") {  // older files do not have it
       EXPECT_EQ(ModelConfig::from_json(object, "f").beat_unit, BeatUnit::millivolts);

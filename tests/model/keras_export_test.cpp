@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/atomic_file.h"
 #include "base/hdf5.h"
+#include "base/json.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 #include "tests/cases/random.h"
@@ -19,7 +19,6 @@
 namespace ekgine {
 namespace {
 
-using nlohmann::json;
 using testing::TemporaryDirectory;
 
 std::vector<ModelConfig> configurations() {
@@ -147,7 +146,7 @@ Datasets datasets_of(const std::filesystem::path& path) {
 
 // Every setting that `ours` states is what Keras states there. Keras says more (initialisers, ...),
 // and counts names through.
-void expect_stated(const json& ours, const json& keras, const std::string& where) {
+void expect_stated(const Json& ours, const Json& keras, const std::string& where) {
   if (ours.is_object()) {
     ASSERT_TRUE(keras.is_object()) << where;
     for (const auto& [key, value] : ours.items()) {
@@ -178,10 +177,10 @@ TEST(KerasExport, WritesWhatKerasWrites) {
     const std::filesystem::path ours = folder / "a.keras";
     export_keras(ours, import_keras(keras));
     EXPECT_EQ(datasets_of(ours), datasets_of(keras)) << config.name;
-    expect_stated(json::parse(member(ours, "config.json")),
-                  json::parse(member(keras, "config.json")), config.name);
-    EXPECT_EQ(json::parse(member(ours, "metadata.json")).at("keras_version"),
-              json::parse(member(keras, "metadata.json")).at("keras_version"));
+    expect_stated(parse_json(member(ours, "config.json")), parse_json(member(keras, "config.json")),
+                  config.name);
+    EXPECT_EQ(parse_json(member(ours, "metadata.json")).at("keras_version"),
+              parse_json(member(keras, "metadata.json")).at("keras_version"));
   }
 }
 
@@ -191,12 +190,12 @@ TEST(KerasExport, NamesOneInputAndOneOutputFlat) {
   const TemporaryDirectory folder;
   for (const ModelConfig& config : configurations()) {
     export_keras(folder / "a.keras", random_weights(config));
-    const json model = json::parse(member(folder / "a.keras", "config.json")).at("config");
-    const json extractor = model.at("layers").at(1).at("config").at("layer").at("config");
-    EXPECT_EQ(model.at("input_layers"), json({"input_layer", 0, 0}));
-    EXPECT_EQ(model.at("output_layers"), json({"dense", 0, 0}));
-    EXPECT_EQ(extractor.at("input_layers"), json({"input_layer_1", 0, 0}));
-    EXPECT_EQ(extractor.at("output_layers"), json({"global_average_pooling2d", 0, 0}));
+    const Json model = parse_json(member(folder / "a.keras", "config.json")).at("config");
+    const Json extractor = model.at("layers").at(1).at("config").at("layer").at("config");
+    EXPECT_EQ(model.at("input_layers"), Json::array({"input_layer", 0, 0}));
+    EXPECT_EQ(model.at("output_layers"), Json::array({"dense", 0, 0}));
+    EXPECT_EQ(extractor.at("input_layers"), Json::array({"input_layer_1", 0, 0}));
+    EXPECT_EQ(extractor.at("output_layers"), Json::array({"global_average_pooling2d", 0, 0}));
   }
 }
 

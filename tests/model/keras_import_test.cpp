@@ -3,30 +3,30 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <zip.h>
+#include <algorithm>
 
 #include <cstdlib>
 #include <functional>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/atomic_file.h"
 #include "base/hdf5.h"
+#include "base/json.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/temporary_directory.h"
 
 namespace ekgine {
 namespace {
 
-using nlohmann::json;
 using ::testing::ElementsAre;
 using testing::TemporaryDirectory;
 using Extents = std::vector<std::int64_t>;
 
 // --- A Keras model as Keras 3.8 saves it, small and with values of our own -----------------------
 
-json layer(const char* class_name, const std::string& name, json config) {
+Json layer(const char* class_name, const std::string& name, Json config) {
   config["name"] = name;
   config["trainable"] = true;
   config["dtype"] = {{"class_name", "DTypePolicy"}, {"config", {{"name", "float32"}}}};
@@ -37,36 +37,36 @@ json layer(const char* class_name, const std::string& name, json config) {
           {"name", name}};
 }
 
-json functional(const std::string& name, std::vector<json> layers) {
+Json functional(const std::string& name, std::vector<Json> layers) {
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    json& nodes = layers[i]["inbound_nodes"] = json::array();
+    Json& nodes = layers[i]["inbound_nodes"] = Json::array();
     if (i == 0) continue;
-    const json tensor = {{"class_name", "__keras_tensor__"},
+    const Json tensor = {{"class_name", "__keras_tensor__"},
                          {"config",
-                          {{"shape", {nullptr, 3}},
+                          {{"shape", Json::array({nullptr, 3})},
                            {"dtype", "float32"},
-                           {"keras_history", {layers[i - 1]["name"], 0, 0}}}}};
-    nodes.push_back({{"args", json::array({tensor})}, {"kwargs", json::object()}});
+                           {"keras_history", Json::array({layers[i - 1]["name"], 0, 0})}}}};
+    nodes.push_back({{"args", Json::array({tensor})}, {"kwargs", Json::object()}});
   }
   return {{"module", "keras.src.models.functional"},
           {"class_name", "Functional"},
           {"config", {{"name", name}, {"trainable", true}, {"layers", layers}}}};
 }
 
-json conv2d(const std::string& name, std::int64_t filters) {
+Json conv2d(const std::string& name, std::int64_t filters) {
   return layer("Conv2D", name,
                {{"filters", filters},
-                {"kernel_size", {3, 3}},
-                {"strides", {1, 1}},
+                {"kernel_size", Json::array({3, 3})},
+                {"strides", Json::array({1, 1})},
                 {"padding", "same"},
                 {"data_format", "channels_last"},
-                {"dilation_rate", {1, 1}},
+                {"dilation_rate", Json::array({1, 1})},
                 {"groups", 1},
                 {"activation", "linear"},
                 {"use_bias", false}});
 }
 
-json batch_norm(const std::string& name) {
+Json batch_norm(const std::string& name) {
   return layer("BatchNormalization", name,
                {{"axis", -1},
                 {"momentum", 0.99},
@@ -76,31 +76,31 @@ json batch_norm(const std::string& name) {
                 {"synchronized", false}});
 }
 
-json relu(const std::string& name) {
+Json relu(const std::string& name) {
   return layer("Activation", name, {{"activation", "relu"}});
 }
 
-json max_pool(const std::string& name) {
+Json max_pool(const std::string& name) {
   return layer("MaxPooling2D", name,
-               {{"pool_size", {2, 2}},
+               {{"pool_size", Json::array({2, 2})},
                 {"padding", "valid"},
-                {"strides", {2, 2}},
+                {"strides", Json::array({2, 2})},
                 {"data_format", "channels_last"}});
 }
 
-json average(const char* class_name, const std::string& name) {
+Json average(const char* class_name, const std::string& name) {
   return layer(class_name, name, {{"data_format", "channels_last"}, {"keepdims", false}});
 }
 
-json cast(const std::string& name) {
+Json cast(const std::string& name) {
   return {{"class_name", "Cast"}, {"config", {{"dtype", "float16"}}}, {"name", name}};
 }
 
-json feature_extractor(std::int64_t embed_dim, bool mixed_precision) {
-  std::vector<json> layers = {
-      layer("InputLayer", "input_layer_1", {{"batch_shape", {nullptr, 32, 187, 1}}})};
+Json feature_extractor(std::int64_t embed_dim, bool mixed_precision) {
+  std::vector<Json> layers = {
+      layer("InputLayer", "input_layer_1", {{"batch_shape", Json::array({nullptr, 32, 187, 1})}})};
   if (mixed_precision) layers.push_back(cast("cast"));
-  for (const json& next :
+  for (const Json& next :
        {conv2d("conv2d", 32), batch_norm("batch_normalization"), relu("activation"),
         max_pool("max_pooling2d"), conv2d("conv2d_1", 64), batch_norm("batch_normalization_1"),
         relu("activation_1"), max_pool("max_pooling2d_1"), conv2d("conv2d_2", embed_dim),
@@ -108,16 +108,16 @@ json feature_extractor(std::int64_t embed_dim, bool mixed_precision) {
         average("GlobalAveragePooling2D", "global_average_pooling2d")}) {
     layers.push_back(next);
   }
-  json model = functional("scalogram_feature_extractor", layers);
+  Json model = functional("scalogram_feature_extractor", layers);
   model["name"] = "scalogram_feature_extractor";
   return model;
 }
 
 // The model of a configuration; `mixed_precision` adds the casts of mixed float16.
-json keras_config(const ModelConfig& config, bool mixed_precision = false) {
-  std::vector<json> layers = {
+Json keras_config(const ModelConfig& config, bool mixed_precision = false) {
+  std::vector<Json> layers = {
       layer("InputLayer", "input_layer",
-            {{"batch_shape", {nullptr, config.sequence_length, 32, 187, 1}}})};
+            {{"batch_shape", Json::array({nullptr, config.sequence_length, 32, 187, 1})}})};
   if (mixed_precision) layers.push_back(cast("cast_1"));
   layers.push_back(layer("TimeDistributed", "time_distributed",
                          {{"layer", feature_extractor(config.embed_dim, mixed_precision)}}));
@@ -365,8 +365,8 @@ class KerasErrors : public ::testing::Test {
     import_keras(path_);
   }
   // Imports a valid Main_Model or Baseline_Model with an edited config.json.
-  void import(const ModelConfig& config, const std::function<void(json&)>& edit) {
-    json object = keras_config(config);
+  void import(const ModelConfig& config, const std::function<void(Json&)>& edit) {
+    Json object = keras_config(config);
     edit(object);
     Members members = keras_members(config);
     members["config.json"] = object.dump();
@@ -377,10 +377,10 @@ class KerasErrors : public ::testing::Test {
   std::string path_ = folder_ / "a.keras";
 };
 
-json& layer_of(json& model, std::size_t index) {
+Json& layer_of(Json& model, std::size_t index) {
   return model["config"]["layers"][index];
 }
-json& extractor_layer(json& model, std::size_t index) {
+Json& extractor_layer(Json& model, std::size_t index) {
   return layer_of(layer_of(model, 1)["config"]["layer"], index);
 }
 
@@ -444,42 +444,42 @@ TEST_F(KerasErrors, InvalidJson) {
 
 TEST_F(KerasErrors, UnknownLayers) {
   EXPECT_ERROR(
-      import(small_baseline(), [](json& model) { layer_of(model, 2)["class_name"] = "GRU"; }),
+      import(small_baseline(), [](Json& model) { layer_of(model, 2)["class_name"] = "GRU"; }),
       path_ +
           ": config.json: layer \"global_average_pooling1d\" is a GRU, expected "
           "GlobalAveragePooling1D, ConformerBlock, AttentionOnlyBlock or LSTM");
   EXPECT_ERROR(
       import(small_main(),
-             [](json& model) { layer_of(model, 3)["class_name"] = "AttentionBlock"; }),
+             [](Json& model) { layer_of(model, 3)["class_name"] = "AttentionBlock"; }),
       "layer \"conformer_block_8\" is a AttentionBlock, expected GlobalAveragePooling1D or "
       "ConformerBlock");
   // Blocks of two kinds.
   EXPECT_ERROR(
       import(small_main(),
-             [](json& model) { layer_of(model, 3)["class_name"] = "AttentionOnlyBlock"; }),
+             [](Json& model) { layer_of(model, 3)["class_name"] = "AttentionOnlyBlock"; }),
       "layer \"conformer_block_8\" is a AttentionOnlyBlock, expected GlobalAveragePooling1D or "
       "ConformerBlock");
   // The LSTM takes the place of the mean; it does not stand before it.
   EXPECT_ERROR(
       import(small_lstm(),
-             [](json& model) { layer_of(model, 3)["class_name"] = "GlobalAveragePooling1D"; }),
+             [](Json& model) { layer_of(model, 3)["class_name"] = "GlobalAveragePooling1D"; }),
       "layer \"dense_4\" is a GlobalAveragePooling1D, expected Dense");
   EXPECT_ERROR(
       import(small_baseline(),
-             [](json& model) { extractor_layer(model, 2)["class_name"] = "LayerNormalization"; }),
+             [](Json& model) { extractor_layer(model, 2)["class_name"] = "LayerNormalization"; }),
       "layer \"batch_normalization\" is a LayerNormalization, expected BatchNormalization");
-  EXPECT_ERROR(import(small_baseline(), [](json& model) { model["class_name"] = "Sequential"; }),
+  EXPECT_ERROR(import(small_baseline(), [](Json& model) { model["class_name"] = "Sequential"; }),
                "layer \"Some_Model\" is a Sequential, expected a Functional model");
   EXPECT_ERROR(
       import(small_baseline(),
-             [](json& model) { layer_of(model, 1)["config"]["layer"]["class_name"] = "Dense"; }),
+             [](Json& model) { layer_of(model, 1)["config"]["layer"]["class_name"] = "Dense"; }),
       "layer \"scalogram_feature_extractor\" is a Dense, expected a Functional model");
 }
 
 TEST_F(KerasErrors, LayersOutOfLine) {
   EXPECT_ERROR(
       import(small_baseline(),
-             [](json& model) {
+             [](Json& model) {
                layer_of(model, 3)["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] =
                    "time_distributed";
              }),
@@ -487,16 +487,22 @@ TEST_F(KerasErrors, LayersOutOfLine) {
           ": config.json: layer \"dense_4\" takes \"time_distributed\" as its input, expected "
           "\"global_average_pooling1d\"");
   EXPECT_ERROR(import(small_baseline(),
-                      [](json& model) {
-                        json& args = layer_of(model, 3)["inbound_nodes"][0]["args"];
+                      [](Json& model) {
+                        Json& args = layer_of(model, 3)["inbound_nodes"][0]["args"];
                         args.push_back(args[0]);
                       }),
                "layer \"dense_4\": expected one input");
-  EXPECT_ERROR(import(small_baseline(), [](json& model) { model["config"]["layers"].erase(3); }),
+  EXPECT_ERROR(import(small_baseline(),
+                      [](Json& model) {
+                        Json& layers = model["config"]["layers"];
+                        Json fewer = Json::array();
+                        for (std::size_t i = 0; i < 3; ++i) fewer.push_back(layers[i]);
+                        layers = fewer;
+                      }),
                path_ + ": config.json: layer \"Some_Model\" ends, expected Dense next");
   EXPECT_ERROR(import(small_baseline(),
-                      [](json& model) {
-                        json& layers = model["config"]["layers"];
+                      [](Json& model) {
+                        Json& layers = model["config"]["layers"];
                         layers.push_back(layers[3]);
                         layers[4]["name"] = "dense_5";
                       }),
@@ -507,20 +513,19 @@ TEST_F(KerasErrors, SettingsOfTheFeatureExtractor) {
   struct Case {
     std::size_t layer;
     const char* key;
-    json value;
+    Json value;
     std::string expected;
   };
   const std::vector<Case> cases = {
-      {0,
-       "batch_shape",
-       {nullptr, 32, 200, 1},
+      {0, "batch_shape", Json::array({nullptr, 32, 200, 1}),
        "\"input_layer_1\": batch_shape is [null,32,200,1], expected [null,32,187,1]"},
       {1, "filters", 16, "\"conv2d\": filters is 16, expected 32"},
       {1, "filters", "x", "\"conv2d\": filters must be a positive integer, got \"x\""},
-      {1, "kernel_size", {5, 5}, "\"conv2d\": kernel_size is [5,5], expected [3,3]"},
-      {1, "strides", {2, 2}, "\"conv2d\": strides is [2,2], expected [1,1]"},
+      {1, "kernel_size", Json::array({5, 5}), "\"conv2d\": kernel_size is [5,5], expected [3,3]"},
+      {1, "strides", Json::array({2, 2}), "\"conv2d\": strides is [2,2], expected [1,1]"},
       {1, "padding", "valid", "\"conv2d\": padding is \"valid\", expected \"same\""},
-      {1, "dilation_rate", {2, 2}, "\"conv2d\": dilation_rate is [2,2], expected [1,1]"},
+      {1, "dilation_rate", Json::array({2, 2}),
+       "\"conv2d\": dilation_rate is [2,2], expected [1,1]"},
       {5, "groups", 2, "\"conv2d_1\": groups is 2, expected 1"},
       {5, "activation", "relu", "\"conv2d_1\": activation is \"relu\", expected \"linear\""},
       {5, "use_bias", true, "\"conv2d_1\": use_bias is true, expected false"},
@@ -535,18 +540,19 @@ TEST_F(KerasErrors, SettingsOfTheFeatureExtractor) {
       {10, "center", false, "\"batch_normalization_2\": center is false, expected true"},
       {10, "scale", false, "\"batch_normalization_2\": scale is false, expected true"},
       {3, "activation", "gelu", "\"activation\": activation is \"gelu\", expected \"relu\""},
-      {4, "pool_size", {3, 3}, "\"max_pooling2d\": pool_size is [3,3], expected [2,2]"},
-      {4, "strides", {1, 1}, "\"max_pooling2d\": strides is [1,1], expected [2,2]"},
+      {4, "pool_size", Json::array({3, 3}),
+       "\"max_pooling2d\": pool_size is [3,3], expected [2,2]"},
+      {4, "strides", Json::array({1, 1}), "\"max_pooling2d\": strides is [1,1], expected [2,2]"},
       {8, "padding", "same", "\"max_pooling2d_1\": padding is \"same\", expected \"valid\""},
       {12, "keepdims", true, "\"global_average_pooling2d\": keepdims is true, expected false"}};
   for (const Case& c : cases) {
     EXPECT_ERROR(
         import(small_baseline(),
-               [&](json& model) { extractor_layer(model, c.layer)["config"][c.key] = c.value; }),
+               [&](Json& model) { extractor_layer(model, c.layer)["config"][c.key] = c.value; }),
         c.expected);
   }
   EXPECT_ERROR(import(small_baseline(),
-                      [](json& model) { extractor_layer(model, 2)["config"].erase("epsilon"); }),
+                      [](Json& model) { extractor_layer(model, 2)["config"].erase("epsilon"); }),
                path_ + ": config.json: layer \"batch_normalization\": epsilon is missing");
 }
 
@@ -554,19 +560,15 @@ TEST_F(KerasErrors, SettingsOfTheModel) {
   struct Case {
     std::size_t layer;
     const char* key;
-    json value;
+    Json value;
     std::string expected;
   };
   const std::vector<Case> cases = {
-      {0,
-       "batch_shape",
-       {nullptr, nullptr, 32, 187, 1},
+      {0, "batch_shape", Json::array({nullptr, nullptr, 32, 187, 1}),
        "\"input_layer\": batch_shape is [null,null,32,187,1], expected [null,T,32,187,1]"},
-      {0,
-       "batch_shape",
-       {nullptr, 5, 187, 1},
+      {0, "batch_shape", Json::array({nullptr, 5, 187, 1}),
        "\"input_layer\": batch_shape is [null,5,187,1], expected [null,T,32,187,1]"},
-      {0, "batch_shape", {nullptr, 5, 32, 187, 2}, "expected [null,T,32,187,1]"},
+      {0, "batch_shape", Json::array({nullptr, 5, 32, 187, 2}), "expected [null,T,32,187,1]"},
       {2, "sequence_len", 3, "\"conformer_block_7\": sequence_len is 3, expected 5"},
       {2, "embed_dim", 8, "\"conformer_block_7\": embed_dim is 8, expected 4"},
       {2, "num_heads", 0, "\"conformer_block_7\": num_heads must be a positive integer, got 0"},
@@ -588,7 +590,7 @@ TEST_F(KerasErrors, SettingsOfTheModel) {
     // An out-of-range setting of the first block is reached only where the blocks agree.
     const bool both = c.key == std::string("num_heads") && c.layer == 2;
     EXPECT_ERROR(import(small_main(),
-                        [&](json& model) {
+                        [&](Json& model) {
                           layer_of(model, c.layer)["config"][c.key] = c.value;
                           if (both) layer_of(model, 3)["config"][c.key] = c.value;
                         }),
@@ -599,7 +601,7 @@ TEST_F(KerasErrors, SettingsOfTheModel) {
 TEST_F(KerasErrors, SettingsOfTheLstm) {
   struct Case {
     const char* key;
-    json value;
+    Json value;
     std::string expected;
   };
   const std::vector<Case> cases = {
@@ -617,14 +619,14 @@ TEST_F(KerasErrors, SettingsOfTheLstm) {
       {"recurrent_dropout", 0.5, "\"lstm_3\": recurrent_dropout is 0.5, expected 0.0"}};
   for (const Case& c : cases) {
     EXPECT_ERROR(
-        import(small_lstm(), [&](json& model) { layer_of(model, 2)["config"][c.key] = c.value; }),
+        import(small_lstm(), [&](Json& model) { layer_of(model, 2)["config"][c.key] = c.value; }),
         c.expected);
   }
 }
 
 TEST_F(KerasErrors, AnAttentionBlockHasNoConvolution) {
   EXPECT_ERROR(import(small_attention(),
-                      [](json& model) { layer_of(model, 2)["config"]["kernel_size"] = 7; }),
+                      [](Json& model) { layer_of(model, 2)["config"]["kernel_size"] = 7; }),
                "\"attention_block_7\": \"kernel_size\" is not supported");
 }
 

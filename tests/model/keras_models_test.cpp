@@ -1,16 +1,13 @@
 // The four architectures as Keras 3.8 saved and ran them: fixtures/keras_models.py.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 
 namespace ekgine {
 namespace {
-
-using nlohmann::json;
 
 class KerasModels : public ::testing::TestWithParam<const char*> {};
 
@@ -20,7 +17,7 @@ std::filesystem::path fixture(const std::string& name) {
 
 // From raw beats to probabilities, all in double.
 TEST_P(KerasModels, AnswerAsInKeras) {
-  const json expected = json::parse(read_file(fixture("keras_models.json")));
+  const Json expected = parse_json(read_file(fixture("keras_models.json")));
   const std::string file = std::string(GetParam()) + ".keras";
   const ModelWeights weights = import_keras(fixture(file));
   EXPECT_EQ(weights.config.name, GetParam());
@@ -31,8 +28,8 @@ TEST_P(KerasModels, AnswerAsInKeras) {
   const auto std = expected.at("std").get<std::vector<double>>();
   model.set_normalisation(mean, std);
   std::vector<std::int32_t> index;
-  for (const json& sequence : expected.at("index")) {
-    for (const json& beat : sequence) index.push_back(beat.get<std::int32_t>());
+  for (const Json& sequence : expected.at("index")) {
+    for (const Json& beat : sequence) index.push_back(beat.get<std::int32_t>());
   }
   const auto sequences = std::ssize(expected.at("index"));
   const auto beats = expected.at("beats").get<std::vector<double>>();

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "model/model.h"
 #include "tests/cases/random.h"
 #include "tests/model/onnx_reader.h"
@@ -218,8 +218,8 @@ TEST(OnnxExport, FilesSayWhatTheyAre) {
   EXPECT_EQ(file.outputs[0].name, "probabilities");
   EXPECT_THAT(file.outputs[0].shape, ElementsAre("batch", "5"));
   EXPECT_EQ(file.outputs[0].description, "of the last beat: N, S, V, F, Q");
-  EXPECT_EQ(nlohmann::json::parse(file.metadata.at("model")), weights.config.to_json());
-  EXPECT_EQ(nlohmann::json::parse(file.metadata.at("made")).at("command"), "ekgine train");
+  EXPECT_EQ(parse_json(file.metadata.at("model")), weights.config.to_json());
+  EXPECT_EQ(parse_json(file.metadata.at("made")).at("command"), "ekgine train");
   file.metadata.erase("model");
   file.metadata.erase("made");
   EXPECT_THAT(file.metadata,

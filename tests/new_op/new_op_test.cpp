@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
@@ -122,7 +121,7 @@ class Build {
   fs::path failed() const { return copy_.path() / "failed"; }
 
   const Copy& copy_;
-  nlohmann::json commands_;
+  Json commands_;
   std::string objects_, script_;
 };
 

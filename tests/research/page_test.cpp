@@ -18,7 +18,6 @@
 namespace ekgine::testing {
 namespace {
 
-using nlohmann::ordered_json;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -52,8 +51,9 @@ PageModel random_model(const std::string& name, double skill, std::uint64_t seed
       {"epochs", 2},
       {"seconds", 100.0},
       {"metrics", metrics_json(evaluate_predictions(facts, model.predictions).metrics)}};
-  model.history = {{{"epoch", 1}, {"loss", 1.5}, {"accuracy", 0.4}},
-                   {{"epoch", 2}, {"loss", 1.1}, {"accuracy", 0.6}}};
+  const Json first = {{"epoch", 1}, {"loss", 1.5}, {"accuracy", 0.4}};
+  const Json second = {{"epoch", 2}, {"loss", 1.1}, {"accuracy", 0.6}};
+  model.history = Json::array({first, second});
   return model;
 }
 
@@ -132,16 +132,18 @@ TEST(Page, SaysWhoseEveryBeatHasAClass) {
 TEST(Page, ShowsFoldsAndSearchWhereThereWereAny) {
   Page page = small_page();
   PageModel& model = page.models[1];
-  const ordered_json figure = {{"mean", 0.61}, {"sd", 0.07}, {"folds", 2}};
+  const Json figure = {{"mean", 0.61}, {"sd", 0.07}, {"folds", 2}};
   const auto fold = [](int number, double value) {
-    return ordered_json{
-        {"fold", number},
-        {"metrics", {{"accuracy", value}, {"macro_f1", value}, {"weighted_f1", value}}}};
+    return Json{{"fold", number},
+                {"metrics", {{"accuracy", value}, {"macro_f1", value}, {"weighted_f1", value}}}};
   };
   model.kfold = {{"summary", {{"accuracy", figure}, {"macro_f1", figure}, {"weighted_f1", figure}}},
-                 {"folds", {fold(1, 0.56), fold(2, 0.66)}}};
-  model.fold_histories = {{{{"epoch", 1}, {"validation_loss", 0.9}}},
-                          {{{"epoch", 1}, {"validation_loss", 0.7}}}};
+                 {"folds", Json::array({fold(1, 0.56), fold(2, 0.66)})}};
+  const auto history = [](double loss) {
+    const Json epoch = {{"epoch", 1}, {"validation_loss", loss}};
+    return Json::array({epoch});
+  };
+  model.fold_histories = {history(0.9), history(0.7)};
   model.tuned = {{"embed-dim", 64}, {"class-weights", "sqrt"}};
   const std::string html = render_page(page);
   for (const char* text : {"0.61 ± 0.07", "fold 2: 0.6600", "Validation loss",
@@ -167,7 +169,7 @@ TEST(Page, IsBoldWhereTheBestBeatsTheBaselineOnly) {
   EXPECT_EQ(bold_figures(render_page(page)), 4);
   EXPECT_THAT(render_page(page), Not(HasSubstr("No model beats it")));
   for (PageModel& model : page.models) {
-    ordered_json& metrics = model.final_result["metrics"];
+    Json& metrics = model.final_result["metrics"];
     metrics["accuracy"] = 0.1;
     metrics["loss"] = 5.0;
   }
@@ -183,9 +185,9 @@ TEST(Page, IsBoldWhereTheBestBeatsTheBaselineOnly) {
 
 TEST(Page, ShowsIntervalsWhereThereAreSeveralRecords) {
   Page page = small_page();
-  ordered_json& intervals = page.models[0].final_result["metrics"]["intervals"];
+  Json& intervals = page.models[0].final_result["metrics"]["intervals"];
   page.models[0].final_result["metrics"]["accuracy"] = 0.87112;
-  intervals["accuracy"] = {0.79, 0.94};
+  intervals["accuracy"] = Json::array({0.79, 0.94});
   EXPECT_THAT(render_page(page), HasSubstr("0.87<small>0.79–0.94</small>"));
   page.test_records = {"901"};
   for (PageModel& model : page.models) model.final_result["metrics"].erase("intervals");

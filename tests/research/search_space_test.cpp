@@ -15,8 +15,6 @@
 namespace ekgine::testing {
 namespace {
 
-using nlohmann::ordered_json;
-
 SearchSpace space(const std::string& text) {
   return SearchSpace::parse(text, "space.toml");
 }
@@ -35,9 +33,10 @@ TEST(SearchSpace, DrawsEveryValueAndNoOther) {
   std::map<std::string, std::set<std::string>> seen;
   int small_rates = 0, short_stretches = 0;
   for (std::int64_t trial = 1; trial <= 600; ++trial) {
-    const ordered_json values = s.draw(7, trial, 0);
+    const Json values = s.draw(7, trial, 0);
     for (const auto& [name, value] : values.items()) seen[name].insert(value.dump());
-    const double rate = values.at("learning-rate"), jitter = values.at("amplitude-jitter");
+    const auto rate = values.at("learning-rate").get<double>(),
+               jitter = values.at("amplitude-jitter").get<double>();
     EXPECT_GE(rate, 1e-5);
     EXPECT_LE(rate, 1e-2);
     EXPECT_GE(jitter, 0.1);
@@ -82,13 +81,13 @@ TEST(SearchSpace, ReadsOlderNamesAndDrawsAsBefore) {
   const SearchSpace first = space("run-length = [4, 8, 16, 32]\n");
   EXPECT_EQ(first.to_json(), space("stretch-length = [4, 8, 16, 32]\n").to_json());
   for (std::int64_t trial = 1; trial <= 20; ++trial) {
-    const ordered_json values = older.draw(7, trial, 0);
-    EXPECT_EQ(values.begin().key(), "stretch-length");
+    const Json values = older.draw(7, trial, 0);
+    EXPECT_EQ(values.items().front().key, "stretch-length");
     // Of two parameters the first one takes word 0, as it does alone.
     EXPECT_EQ(values.at("stretch-length"), first.draw(7, trial, 0).at("stretch-length"));
   }
   EXPECT_EQ(in_todays_names({{"run-length", 8}, {"dropout", 0.1}}),
-            (ordered_json{{"stretch-length", 8}, {"dropout", 0.1}}));
+            (Json{{"stretch-length", 8}, {"dropout", 0.1}}));
   EXPECT_ERROR(space("run-length = [4]\nstretch-length = [8]\n"),
                "space.toml:2: 'stretch-length' is there already, by its older name");
 }
@@ -150,7 +149,7 @@ TEST(SearchSpace, VariesWhatTheTableOfOptionsSaysAndNothingElse) {
   base.train_records = {"100"};
   base.threads = 1;
   for_each_training_option(TrainOptions(), [&](const auto& option, const auto& value) {
-    const ordered_json other = option_to_json(other_value(option, value));
+    const Json other = option_to_json(other_value(option, value));
     const auto draw = [&] {
       const SearchSpace s = space(fmt::format("{} = [{}]", option.name, toml_value(other)));
       return with_values(base, s.draw(1, 1, 0)).to_json().at(option.name);

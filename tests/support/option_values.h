@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <type_traits>
 #include <vector>
 
+#include "base/json.h"
 #include "base/option.h"
 
 namespace ekgine::testing {
@@ -42,13 +42,13 @@ T other_value(const Option<Options, T>& option, const T& value) {
 
 // Those next to what it can have; none where it can have any.
 template <class Options, class T>
-std::vector<nlohmann::ordered_json> values_out_of_range(const Option<Options, T>& option) {
+std::vector<Json> values_out_of_range(const Option<Options, T>& option) {
   if constexpr (NamedChoice<T> || std::is_same_v<T, std::string>) {
     return {"no such"};
   } else if constexpr (std::is_same_v<T, std::uint64_t>) {
     return {std::uint64_t{1} << 63};
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
-    return {{option.range.low / 2}, {1.0, option.range.high + 1}};
+    return {Json::array({option.range.low / 2}), Json::array({1.0, option.range.high + 1})};
   } else if constexpr (std::is_same_v<T, std::int64_t> || std::is_same_v<T, double>) {
     const auto [low, high, below_high] = option.range;
     return {static_cast<T>(low - 1), static_cast<T>(below_high ? high : high + 1)};

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/hdf5.h"
+#include "base/json.h"
 #include "base/json_file.h"
 #include "tests/support/temporary_directory.h"
 
@@ -13,9 +13,8 @@ namespace ekgine::testing {
 
 // Writes the seal of RECORD.h5, as it is now, into store.json.
 inline void list_record_file(const std::filesystem::path& store, const std::string& record) {
-  nlohmann::ordered_json json =
-      read_json<nlohmann::ordered_json>(store / "store.json", Sealed::if_present);
-  for (nlohmann::ordered_json& entry : json.at("records")) {
+  Json json = read_json(store / "store.json", Sealed::if_present);
+  for (Json& entry : json.at("records")) {
     if (entry.at("name") == record) {
       entry["sha256"] = hdf5::File::open(store / (record + ".h5")).seal();
     }

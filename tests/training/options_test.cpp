@@ -2,16 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json.h"
 #include "tests/support/expect_error.h"
 #include "tests/support/option_values.h"
 #include "training/option_table.h"
 
 namespace ekgine::testing {
 namespace {
-
-using nlohmann::ordered_json;
 
 // Every option is another than its default.
 TrainOptions unusual() {
@@ -22,7 +19,7 @@ TrainOptions unusual() {
 }
 
 TEST(TrainOptions, EveryOptionSurvivesJson) {
-  const ordered_json json = unusual().to_json(), usual = TrainOptions().to_json();
+  const Json json = unusual().to_json(), usual = TrainOptions().to_json();
   for_each_training_option(TrainOptions(), [&](const auto& option, const auto&) {
     EXPECT_NE(json.at(option.name), usual.at(option.name)) << option.name;
   });
@@ -30,10 +27,10 @@ TEST(TrainOptions, EveryOptionSurvivesJson) {
 }
 
 TEST(TrainOptions, EveryOptionIsMissed) {
-  const ordered_json whole = unusual().to_json();
+  const Json whole = unusual().to_json();
   for (const auto& [name, value] : whole.items()) {
     const std::string text = "f: the option " + name + " is missing or of another type";
-    ordered_json json = whole;
+    Json json = whole;
     json[name] = nullptr;
     EXPECT_ERROR(TrainOptions::from_json(json, "f"), text);
     json.erase(name);
@@ -44,11 +41,11 @@ TEST(TrainOptions, EveryOptionIsMissed) {
 // As it is typed, and as it is read back.
 TEST(TrainOptions, EveryOptionIsRefusedOutOfItsRange) {
   for_each_training_option(TrainOptions(), [](const auto& option, const auto&) {
-    for (const ordered_json& value : values_out_of_range(option)) {
+    for (const Json& value : values_out_of_range(option)) {
       // An architecture checks what it has.
       std::string refused;
       for (const std::string& model : model_names()) {
-        ordered_json json = unusual().to_json();
+        Json json = unusual().to_json();
         json["model"] = model;
         json[option.name] = value;
         const std::string text = error_text([&] { TrainOptions::from_json(json, "f"); });
@@ -63,7 +60,7 @@ TEST(TrainOptions, EveryOptionIsRefusedOutOfItsRange) {
 TEST(TrainOptions, OlderNamesAreRead) {
   TrainOptions options = unusual();
   options.stretch_length = 5;
-  ordered_json json = options.to_json();
+  Json json = options.to_json();
   EXPECT_FALSE(json.contains("run-length"));
   json["run-length"] = 7;
   EXPECT_ERROR(TrainOptions::from_json(json, "f"), "f: the option stretch-length is not known");
@@ -88,7 +85,7 @@ TEST(TrainOptions, ErrorsNameTheOption) {
 // Where a run is gone on with matters to nothing but its time.
 TEST(TrainOptions, EveryOptionButTheMachinesMustBeTheSame) {
   for_each_training_option(TrainOptions(), [](const auto& option, const auto&) {
-    ordered_json started = unusual().to_json();
+    Json started = unusual().to_json();
     started[option.name] = TrainOptions().to_json().at(option.name);
     const auto check = [&] { unusual().check_same(started, "run"); };
     if (option.group == OptionGroup::machine) {
