@@ -38,13 +38,11 @@ if(EKGINE_CUDA)  # its library would need nvcc's device code linked by whoever u
   return()
 endif()
 # A library that this build has fetched is not there for those who link the engine.
-foreach(target fmt::fmt nlohmann_json::nlohmann_json)
-  get_target_property(imported ${target} IMPORTED)
-  if(NOT imported)
-    message(STATUS "The engine is not installed as a library: ${target} was fetched, not found")
-    return()
-  endif()
-endforeach()
+get_target_property(imported fmt::fmt IMPORTED)
+if(NOT imported)
+  message(STATUS "The engine is not installed as a library: fmt was fetched, not found")
+  return()
+endif()
 
 set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME library)
 list(APPEND EKGINE_INSTALL_COMPONENTS library)

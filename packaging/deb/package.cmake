@@ -33,7 +33,7 @@ Five sample records of the MIT-BIH Arrhythmia Database are included.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libekgine-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_DEPENDS "libdnnl-dev, ocl-icd-opencl-dev, libhdf5-dev, libzip-dev, \
-libssl-dev, libcurl4-openssl-dev, libfmt-dev, nlohmann-json3-dev, pkg-config")
+libssl-dev, libcurl4-openssl-dev, libfmt-dev, pkg-config")
 set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "tensors, gradients and kernels of ekgine (development files)
 The engine that ekgine trains its networks with, as static libraries with
 headers, for CMake and pkg-config: tensors, a tape of gradients, operations
