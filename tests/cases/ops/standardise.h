@@ -45,12 +45,18 @@ inline OpCases standardise_cases() {
   OpCases op{
       .cuda_tests = {standardise_case(0, 4, trained)},
       // A batch of sequences of 64 beats with 48 features each.
-      .model = {standardise_case(1024, 48, trained)},
-      .tiny = {standardise_case(6, 48, trained)},
+      // And what it takes of their waves.
+      .model = {standardise_case(1024, 48, trained), take_columns_case(1024, 240, {48, 192})},
+      .tiny = {standardise_case(6, 48, trained), take_columns_case(6, 240, {48, 192})},
       .counted = {standardise_case(256, 48, trained)},
       .shaped = {{"standardise",
                   {"rows", "channels"},
-                  [trained](Extents e) { return standardise_case(e[0], e[1], trained); }}},
+                  [trained](Extents e) { return standardise_case(e[0], e[1], trained); }},
+                 {"take_columns",
+                  {"rows", "columns"},
+                  [](Extents e) {
+                    return take_columns_case(e[0], 2 * e[1], {e[1], e[1]});
+                  }}},
   };
   for (const std::int64_t channels : {1, 2, 3, 31, 32, 33, 127, 129, 187}) {
     op.tests.push_back(standardise_case(
