@@ -47,14 +47,19 @@ struct Batch {
   std::vector<std::int32_t> ids = {4, 5, 6, 90, 91}, index, labels;
 };
 
+// Of an architecture, or of Rhythm_Model with scalograms.
+constexpr const char* with_scalograms = "Rhythm_Model_with_scalograms";
+
 ModelConfig tiny(const std::string& name) {
-  return {.name = name,
+  return {.name = name == with_scalograms ? "Rhythm_Model" : name,
           .embed_dim = 8,
           .num_heads = 2,
           .ff_dim_multiplier = 2,
           .kernel_size = 3,
           .dropout = 0.2,
-          .lstm_units = 6};
+          .lstm_units = 6,
+          .features = name == with_scalograms ? FeatureSet::rhythm_shape_scalogram
+                                              : FeatureSet::rhythm_shape};
 }
 
 void normalise(Model& model) {
@@ -82,7 +87,7 @@ Trained train(Device& device, const ModelConfig& config, int steps, double learn
                                   .first_beats = {0, 90},
                                   .sequences = sequences,
                                   .beats = beats};
-  if (batch.unit == BeatUnit::features) {
+  if (has_features(batch.unit)) {
     settings.jitter = {};
     settings.typical_beats = {};
     settings.first_beats = {};
@@ -298,7 +303,7 @@ TEST_P(CudaTraining, NeitherWaitsNorAllocatesInAStep) {
   const Batch batch(model.config());
   TrainingStep step(model, device,
                     {.class_weights = std::vector<float>(class_count, 1.0F),
-                     .jitter = {.deviation = batch.unit == BeatUnit::features ? 0 : 0.25},
+                     .jitter = {.deviation = has_features(batch.unit) ? 0 : 0.25},
                      .sequences = sequences,
                      .beats = beats,
                      .resident_beats = batch.span()});
@@ -338,7 +343,7 @@ TEST_P(CudaTraining, WaitsOnceForARecording) {
 
 INSTANTIATE_TEST_SUITE_P(Models, CudaTraining,
                          ::testing::Values("Main_Model", "AttentionOnly", "CNNLSTM_Model",
-                                           "Baseline_Model", "Rhythm_Model"),
+                                           "Baseline_Model", "Rhythm_Model", with_scalograms),
                          [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
