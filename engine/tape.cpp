@@ -82,7 +82,7 @@ Tensor Tape::as_scalar(const Tensor& weight) {
 }
 
 Tensor Tape::as_scalars(const Tensor& values) {
-  const Tensor scalars = empty(values.shape());
+  Tensor scalars = empty(values.shape());
   run({"convert", kernels::convert_cost(values.size())}, [&]<class B>(B& b) {
     if constexpr (!std::is_same_v<typename B::Scalar, typename B::Real>) {
       kernels::convert(b.context, values.size(), b.real(values), b.data(scalars));

@@ -40,6 +40,7 @@ std::string toml_list(const std::vector<std::string>& records) {
 }
 std::string toml_list(const std::vector<std::filesystem::path>& paths) {
   std::vector<std::string> texts;
+  texts.reserve(paths.size());
   for (const auto& path : paths) texts.push_back(path.string());
   return toml_list(texts);
 }

@@ -51,7 +51,7 @@ Tensor take_columns(Tape& tape, const Tensor& x, Columns columns) {
   const std::int64_t rows = x.shape()[0], width = x.shape()[1];
   check_columns("take_columns", columns, width);
   const kernels::StandardiseShape s{rows, width, 1, columns.first, columns.count};
-  const Tensor y = tape.empty_real({rows, columns.count});
+  Tensor y = tape.empty_real({rows, columns.count});
   tape.run({"take_columns", kernels::standardise_cost(s, y.element_bytes())}, [&]<class B>(B& b) {
     const typename B::Real* const as_is = nullptr;
     kernels::standardise(b.context, s, {}, b.real(x), as_is, as_is, b.real(y));

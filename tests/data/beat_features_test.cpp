@@ -224,9 +224,9 @@ TEST(BeatFeatures, AreFiniteOfFewBeats) {
 TEST(BeatFeatures, AreFiniteOfAnyRhythm) {
   Random random(7);
   for (const std::int64_t least : {5, 80, 200, 2000}) {
-    std::vector<std::int64_t> beats;
+    std::vector<std::int64_t> beats(150);
     std::int64_t at = 300;
-    for (int i = 0; i < 150; ++i) beats.push_back(at += random.integer(least, 4 * least));
+    for (std::int64_t& beat : beats) beat = at += random.integer(least, 4 * least);
     const Leads leads = {ecg_of(at + 300, beats, 1, 0.3), ecg_of(at + 300, beats, -1, 0.3, 8)};
     expect_defined(features_of(leads, beats), beats.size(), std::to_string(least));
   }

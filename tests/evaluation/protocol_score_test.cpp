@@ -127,6 +127,7 @@ TEST(ProtocolScore, AgreesWithTheMetricsWhereAllAreLabelled) {
     RecordPredictions& record = predictions.emplace_back();
     record.record = "r" + std::to_string(r);
     std::vector<ProtocolCause> causes;
+    causes.reserve(class_count);
     for (std::int32_t c = 0; c < class_count; ++c) causes.push_back({symbols[c], c, c, {}});
     for (int i = 0; i < 80; ++i) {
       const auto truth = static_cast<std::int32_t>(random.integer(0, 4));
