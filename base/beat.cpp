@@ -9,8 +9,7 @@ namespace ekgine {
 namespace {
 
 // In BeatUnit's order.
-constexpr const char* names[] = {"mV", "centred", "record", "deviation", "features",
-                                 "waves"};
+constexpr const char* names[] = {"mV", "centred", "record", "deviation", "features", "waves"};
 
 }  // namespace
 

@@ -73,7 +73,8 @@ std::vector<float> feature_rows(std::span<const float> features, const BeatWaves
   std::vector<float> rows;
   rows.reserve(features.size() + waves.samples.size());
   for (std::int64_t beat = 0; beat < waves.size(); ++beat) {
-    const auto own = features.subspan(static_cast<std::size_t>(beat * beat_features), beat_features);
+    const auto own =
+        features.subspan(static_cast<std::size_t>(beat * beat_features), beat_features);
     rows.insert(rows.end(), own.begin(), own.end());
     const auto wave = waves.samples.begin() + beat * wave_row;
     rows.insert(rows.end(), wave, wave + wave_row);

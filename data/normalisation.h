@@ -26,8 +26,8 @@ Normalisation compute_normalisation(Dataset& dataset,
                                     const std::function<void(std::int64_t)>& progress = {});
 
 // Of each column of the beats' rows over the first `records` of `dataset`, whose unit has features:
-// (row_width). A column that is constant has a standard deviation of 1: those of a second lead that no record
-// has. The beats of the records are added up in order, in double.
+// (row_width). A column that is constant has a standard deviation of 1: those of a second lead that
+// no record has. The beats of the records are added up in order, in double.
 Normalisation feature_normalisation(Dataset& dataset, std::int64_t records);
 
 }  // namespace ekgine

@@ -26,8 +26,8 @@ class ParameterSet;
 struct Parameter {
   std::string name;  // dotted path: "encoder.0.attention.query.weight"
   Tensor value;
-  Tensor gradient;            // empty for buffers and in models built for inference
-  bool has_gradient = false;  // set by a backward pass, cleared by the optimiser
+  Tensor gradient;                    // empty for buffers and in models built for inference
+  bool has_gradient = false;          // set by a backward pass, cleared by the optimiser
   const ParameterSet* set = nullptr;  // that declared it; null for one by itself
 };
 

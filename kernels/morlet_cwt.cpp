@@ -236,7 +236,8 @@ void morlet_cwt_coefficients(const Cpu& cpu, const MorletCwtShape& s, const T* x
 }
 
 template <class T, class I>
-void morlet_cwt(const Cpu& cpu, const MorletCwtShape& s, const T* x, const T* mean, const T* std, I* y) {
+void morlet_cwt(const Cpu& cpu, const MorletCwtShape& s, const T* x, const T* mean, const T* std,
+                I* y) {
   // Blocks of signals whose coefficients stay in cache until their modulus is taken.
   constexpr std::int64_t block = 128;
   Workspace::Scope scratch(cpu.workspace);

@@ -94,7 +94,9 @@ void normalise(const Cuda& cuda, const MorletCwtShape& s, std::int64_t signals, 
 }
 
 CudaLibraries::Constant matrix_key(const MorletCwtShape& s) {
-  return {"morlet_cwt: the matrix of (L,S)=", s.length, s.scales.count(),
+  return {"morlet_cwt: the matrix of (L,S)=",
+          s.length,
+          s.scales.count(),
           {s.scales.begin(), s.scales.end()}};
 }
 
@@ -119,7 +121,9 @@ void by_matrix(const Cuda& cuda, const MorletCwtShape& s, const float* x, const 
 }
 
 CudaLibraries::Constant spectra_key(const MorletCwtShape& s) {
-  return {"morlet_cwt: the filters' spectra of (L,S)=", s.length, s.scales.count(),
+  return {"morlet_cwt: the filters' spectra of (L,S)=",
+          s.length,
+          s.scales.count(),
           {s.scales.begin(), s.scales.end()}};
 }
 
@@ -137,8 +141,8 @@ Transforms transforms_of(const MorletCwtShape& s) {
 }
 
 template <class T>
-void by_fft(const Cuda& cuda, const MorletCwtShape& s, const float* x, const float* mean, const float* std,
-            T* y) {
+void by_fft(const Cuda& cuda, const MorletCwtShape& s, const float* x, const float* mean,
+            const float* std, T* y) {
   const auto* spectra = reinterpret_cast<const float2*>(cuda.libraries.constant(spectra_key(s)));
   const Transforms t = transforms_of(s);
   const auto signal_count = static_cast<std::size_t>(t.chunk);
@@ -156,8 +160,8 @@ void by_fft(const Cuda& cuda, const MorletCwtShape& s, const float* x, const flo
     cuda.libraries.fft(cuda, "morlet_cwt", static_cast<int>(t.n), static_cast<int>(t.chunk), padded,
                        spectrum);
     launch(cuda, "morlet_cwt_filters", apply_filters, rows_of(t.chunk, t.frequencies),
-           static_cast<unsigned>(s.scales.count()), frequencies, static_cast<const float2*>(spectrum),
-           spectra, products);
+           static_cast<unsigned>(s.scales.count()), frequencies,
+           static_cast<const float2*>(spectrum), spectra, products);
     cuda.libraries.inverse_fft(cuda, "morlet_cwt", static_cast<int>(t.n),
                                static_cast<int>(t.chunk * s.scales.count()), products, c);
     normalise(cuda, s, signals, t.n, c, mean, std, y + first * s.scales.count() * s.length);
@@ -210,13 +214,13 @@ void morlet_cwt(const Cuda& cuda, const MorletCwtShape& s, const float* x, const
   morlet_cwt(cuda, s, morlet_cwt_path(s), x, mean, std, y);
 }
 
-template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*,
+                         const float*, const float*, float*);
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*,
+                         const float*, const float*, bfloat16*);
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*,
                          const float*, float*);
-template void morlet_cwt(const Cuda&, const MorletCwtShape&, MorletCwtPath, const float*, const float*,
+template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*,
                          const float*, bfloat16*);
-template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*, const float*,
-                         float*);
-template void morlet_cwt(const Cuda&, const MorletCwtShape&, const float*, const float*, const float*,
-                         bfloat16*);
 
 }  // namespace ekgine::kernels

@@ -35,8 +35,8 @@
 
 namespace ekgine::kernels {
 
-// Scales, each 1 or more, in the order of their coefficients. In samples: at a rate of f the wavelet
-// of scale s is about one of frequency 0.81·f/s.
+// Scales, each 1 or more, in the order of their coefficients. In samples: at a rate of f the
+// wavelet of scale s is about one of frequency 0.81·f/s.
 class MorletScales {
  public:
   MorletScales(std::int64_t count);  // 1 ... count
@@ -76,7 +76,8 @@ template <class T>
 void morlet_cwt_coefficients(const Cpu& cpu, const MorletCwtShape& s, const T* x, T* c);
 
 template <class T, class I>
-void morlet_cwt(const Cpu& cpu, const MorletCwtShape& s, const T* x, const T* mean, const T* std, I* y);
+void morlet_cwt(const Cpu& cpu, const MorletCwtShape& s, const T* x, const T* mean, const T* std,
+                I* y);
 
 // Makes ready what morlet_cwt of these sizes keeps between calls. On CUDA that has to happen before
 // the first call, and cannot while the stream is captured: it takes device memory.

@@ -105,9 +105,10 @@ FeatureProjection::FeatureProjection(ParameterSet& parameters, const std::string
                 .group = config.sequence_length,
                 .shift = config.rate_jitter,
                 .tied = rate_features},
-      dense1_(columns_.count == 0 ? std::nullopt
-                                  : std::make_optional<Dense>(parameters, name + ".dense1",
-                                                              columns_.count, 2 * config.embed_dim)),
+      dense1_(columns_.count == 0
+                  ? std::nullopt
+                  : std::make_optional<Dense>(parameters, name + ".dense1", columns_.count,
+                                              2 * config.embed_dim)),
       waves_(config.wave_columns().count == 0
                  ? std::nullopt
                  : std::make_optional<WaveExtractor>(parameters, name + ".waves", config,

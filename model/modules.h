@@ -60,11 +60,11 @@ class FeatureExtractor {
   BatchNormParameters norm1_, norm2_, norm3_;
 };
 
-// Rows of BeatUnit::waves (U, ·) → (U, width): the waves' signed wavelet coefficients at eight scales,
-// 32 to 4 Hz, one lead's above the other's, are an image (U, 8·leads, 96, 1). Then 3×3 convolution →
-// batch norm → relu → 2×2 max pooling; 3×3 convolution → batch norm → relu → mean of 4 columns
-// each; dropout → dense. Where in the beat something is stays known to the last, which a mean over
-// the image would lose.
+// Rows of BeatUnit::waves (U, ·) → (U, width): the waves' signed wavelet coefficients at eight
+// scales, 32 to 4 Hz, one lead's above the other's, are an image (U, 8·leads, 96, 1). Then 3×3
+// convolution → batch norm → relu → 2×2 max pooling; 3×3 convolution → batch norm → relu → mean of
+// 4 columns each; dropout → dense. Where in the beat something is stays known to the last, which a
+// mean over the image would lose.
 class WaveExtractor {
  public:
   WaveExtractor(ParameterSet& parameters, const std::string& name, const ModelConfig& config,
@@ -80,9 +80,9 @@ class WaveExtractor {
 };
 
 // Rows of beats in the model's unit → (U,D). The features that it takes are standardised, then
-// dense(2D) → swish → dropout → dense(D); what WaveExtractor makes of waves is added before swish, as
-// if both were one row. In training features are spoilt (kernels/standardise.h), where sequences of
-// T beats stand one after another.
+// dense(2D) → swish → dropout → dense(D); what WaveExtractor makes of waves is added before swish,
+// as if both were one row. In training features are spoilt (kernels/standardise.h), where sequences
+// of T beats stand one after another.
 class FeatureProjection {
  public:
   FeatureProjection(ParameterSet& parameters, const std::string& name, const ModelConfig& config);

@@ -131,8 +131,7 @@ std::string data_section(const ModelCard& card) {
   std::string text = fmt::format(
       "## Data\n\nRecordings of the folder {}, {} each{}, in a store of {}. Beats are cut "
       "around R waves {}; their classes are those of the label map `{}`.\n\n",
-      plain(info.source),
-      has_features(card.options.model.input()) ? "one lead or two" : "one lead",
+      plain(info.source), has_features(card.options.model.input()) ? "one lead or two" : "one lead",
       info.inverted ? ", turned upside down" : "", plain(info.tool),
       info.marks == BeatMarks::detected
           ? "where ekgine's detector finds them within 150 ms of an annotated one"

@@ -506,8 +506,8 @@ void CudaLibraries::inverse_fft(const Cuda& cuda, const char* kernel, int n, int
 
 const float* CudaLibraries::State::find(const Constant& key) const {
   for (const Kept& one : constants) {
-    if (std::string_view(one.key.name) == key.name && one.key.a == key.a &&
-        one.key.b == key.b && one.key.list == key.list) {
+    if (std::string_view(one.key.name) == key.name && one.key.a == key.a && one.key.b == key.b &&
+        one.key.list == key.list) {
       return one.values;
     }
   }
