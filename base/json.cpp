@@ -66,7 +66,16 @@ Json Json::object(std::initializer_list<Member> members) {
   return members;
 }
 
-Json::Json(const Json& other) = default;
+// Not the variant's own copy: without memory for it, libstdc++ 12 destroys a variant that holds
+// nothing yet as if it held something, where all alternatives can be moved without an exception.
+Json::Json(const Json& other) : value_(nullptr) {
+  std::visit(
+      [this]<class Held>(const Held& held) {
+        Held copy = held;
+        value_.emplace<Held>(std::move(copy));
+      },
+      other.value_);
+}
 Json::Json(Json&& other) noexcept = default;
 Json& Json::operator=(Json other) noexcept {
   value_.swap(other.value_);
