@@ -35,7 +35,7 @@ class JsonError : public std::runtime_error {
 enum class JsonText {
   utf8,      // as they are. JsonError: one is no UTF-8
   replaced,  // bytes that are no UTF-8 as U+FFFD
-  ascii,     // the same, and what is not ASCII as \uXXXX
+  ascii,     // the same, and what is not ASCII by \u and its number
 };
 
 class Json {
@@ -87,9 +87,9 @@ class Json {
   // null, boolean, number, string, array or object.
   const char* type_name() const;
 
-  // The value as bool, int, std::int64_t, std::uint64_t, float, double, std::string or Json, or a
-  // std::vector of those. A whole number is a double, too. JsonError: it is of another kind, or a
-  // number that T does not hold.
+  // The value as bool, int, std::int64_t, std::uint64_t, float, double, std::string or Json, or as
+  // a std::vector of one of those but bool and float. A whole number is a double, too. JsonError:
+  // it is of another kind, or a number that T does not hold.
   template <class T>
   T get() const;
   // The text. JsonError: it is none.

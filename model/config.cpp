@@ -52,17 +52,8 @@ void for_each_of(Config& config, const Visit& visit) {
   });
 }
 
-bool takes_rhythm(FeatureSet features) {
-  using enum FeatureSet;
-  return features != shape && features != scalogram && features != shape_scalogram;
-}
-bool takes_shape(FeatureSet features) {
-  using enum FeatureSet;
-  return features != rhythm && features != scalogram && features != rhythm_scalogram;
-}
-bool takes_scalograms(FeatureSet features) {
-  using enum FeatureSet;
-  return features != rhythm_shape && features != rhythm && features != shape;
+bool takes(FeatureSet features, FeatureSet one) {
+  return (static_cast<unsigned>(features) & static_cast<unsigned>(one)) != 0;
 }
 
 template <class T>
@@ -116,28 +107,28 @@ bool ModelConfig::has(std::string_view option) const {
 
 BeatUnit ModelConfig::input() const {
   if (!labels_every_beat()) return beat_unit;
-  return takes_scalograms(features) ? BeatUnit::waves : BeatUnit::features;
+  return takes(features, FeatureSet::scalogram) ? BeatUnit::waves : BeatUnit::features;
 }
 
 Columns ModelConfig::feature_columns() const {
-  const std::int64_t rhythm = takes_rhythm(features) ? rhythm_features : 0;
-  const std::int64_t shape = takes_shape(features) ? leads * lead_features : 0;
+  const std::int64_t rhythm = takes(features, FeatureSet::rhythm) ? rhythm_features : 0;
+  const std::int64_t shape = takes(features, FeatureSet::shape) ? leads * lead_features : 0;
   return {rhythm > 0 || shape == 0 ? 0 : rhythm_features, rhythm + shape};
 }
 
 Columns ModelConfig::wave_columns() const {
-  return {beat_features, takes_scalograms(features) ? leads * wave_samples : 0};
+  return {beat_features, takes(features, FeatureSet::scalogram) ? leads * wave_samples : 0};
 }
 
 std::string ModelConfig::feature_text() const {
   std::vector<std::string> taken;
   if (feature_columns().count > 0) {
     taken.push_back(fmt::format("{} features of its {}", feature_columns().count,
-                                !takes_shape(features)   ? "rhythm"
-                                : takes_rhythm(features) ? "rhythm and shape"
-                                                         : "shape"));
+                                !takes(features, FeatureSet::shape)   ? "rhythm"
+                                : takes(features, FeatureSet::rhythm) ? "rhythm and shape"
+                                                                      : "shape"));
   }
-  if (takes_scalograms(features)) taken.emplace_back("scalograms of its waves");
+  if (takes(features, FeatureSet::scalogram)) taken.emplace_back("scalograms of its waves");
   const bool one_lead = leads == 1 && features != FeatureSet::rhythm;
   return fmt::format("{}{}", fmt::join(taken, ", and "), one_lead ? ", in one lead" : "");
 }

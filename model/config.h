@@ -19,16 +19,16 @@ std::vector<std::string> model_names();
 // The four of them that the reference has.
 std::vector<std::string> reference_model_names();
 
-// What of a beat Rhythm_Model takes: features of its rhythm and its shape (data/beat_features.h),
-// and scalograms of its waves.
-enum class FeatureSet {
-  rhythm_shape,
-  rhythm,
-  shape,
-  scalogram,
-  rhythm_scalogram,
-  shape_scalogram,
-  rhythm_shape_scalogram
+// What of a beat Rhythm_Model takes, a bit each: features of its rhythm and its shape
+// (data/beat_features.h), and scalograms of its waves.
+enum class FeatureSet : unsigned {
+  rhythm = 1,
+  shape = 2,
+  scalogram = 4,
+  rhythm_shape = rhythm | shape,
+  rhythm_scalogram = rhythm | scalogram,
+  shape_scalogram = shape | scalogram,
+  rhythm_shape_scalogram = rhythm | shape | scalogram
 };
 
 constexpr auto choices_of(FeatureSet) {
