@@ -25,14 +25,15 @@ if(CMAKE_SCRIPT_MODE_FILE)
     endif()
   endfunction()
 
-  # The kernels of an object: functions that it defines in ekgine::kernels, for others to call.
+  # The kernels of an object: functions, const ones of classes, too (_ZNK), that it defines in
+  # ekgine::kernels, for others to call.
   function(kernels_of object result)
     execute_process(COMMAND ${NM} --defined-only --extern-only ${object}
       OUTPUT_VARIABLE listing RESULT_VARIABLE status)
     if(NOT status EQUAL 0)
       message(FATAL_ERROR "${NM} failed on ${object}")
     endif()
-    string(REGEX MATCHALL "[TW] _ZN6ekgine7kernels[A-Za-z0-9_]+" found "${listing}")
+    string(REGEX MATCHALL "[TW] _ZNK?6ekgine7kernels[A-Za-z0-9_]+" found "${listing}")
     list(TRANSFORM found REPLACE "^. " "")
     list(SORT found)
     set(${result} "${found}" PARENT_SCOPE)
