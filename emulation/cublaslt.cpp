@@ -29,6 +29,8 @@ struct Layout {
   cudaDataType_t type;
   std::uint64_t rows, columns;
   std::int64_t leading;
+  std::int32_t batches = 1;
+  std::int64_t batch_offset = 0;  // from one batch's matrix to the next one's, in elements
 };
 struct Description {
   cublasComputeType_t compute;
@@ -60,10 +62,38 @@ Storage storage_of(cudaDataType_t type) {
   return type == CUDA_R_32F ? Storage::float32 : Storage::bfloat16;
 }
 
+// From the first batch's first element to the last one's last.
 std::size_t bytes_of(const Layout& layout) {
   if (layout.rows == 0 || layout.columns == 0) return 0;
   const auto leading = static_cast<std::uint64_t>(layout.leading);
-  return ((layout.columns - 1) * leading + layout.rows) * size_of(storage_of(layout.type));
+  const std::uint64_t last = static_cast<std::uint64_t>(layout.batches - 1) *
+                             static_cast<std::uint64_t>(layout.batch_offset);
+  return (last + (layout.columns - 1) * leading + layout.rows) * size_of(storage_of(layout.type));
+}
+
+// Where a batch's matrix begins.
+template <class Byte>
+Byte* batch_of(Byte* data, const Layout& layout, std::int32_t batch) {
+  return data +
+         static_cast<std::size_t>(batch * layout.batch_offset) * size_of(storage_of(layout.type));
+}
+
+// Whether the matrices of two batches have an element in common. Those between the columns of one
+// may well be of another: (T,H,D) has H such matrices.
+bool batches_overlap(const Layout& layout) {
+  for (std::int64_t batch = 1; batch < layout.batches; ++batch) {
+    // How many columns further on, and how many rows down, the batch begins; it ends in the next
+    // column where it reaches beyond this one.
+    const std::int64_t columns = batch * layout.batch_offset / layout.leading,
+                       rows = batch * layout.batch_offset % layout.leading;
+    const auto has = [&](std::int64_t column) {
+      return column < static_cast<std::int64_t>(layout.columns);
+    };
+    const auto height = static_cast<std::int64_t>(layout.rows);
+    if (has(columns) && rows < height) return true;
+    if (has(columns + 1) && rows + height > layout.leading) return true;
+  }
+  return false;
 }
 
 // A product whose parts fit together.
@@ -89,6 +119,8 @@ struct Problem {
       mix(layout->rows);
       mix(layout->columns);
       mix(layout->leading);
+      mix(layout->batches);
+      mix(layout->batch_offset);
     }
     return h;
   }
@@ -119,6 +151,15 @@ cublasStatus_t take_layout(const LibraryCall& call, char name, cublasLtMatrixLay
                     "major)",
                     name, layout->leading, layout->rows, layout->rows, layout->columns));
   }
+  if (layout->batches < 1) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
+                       fmt::format("{} has {} batches", name, layout->batches));
+  }
+  if (layout->batch_offset < 0) {
+    return call.refuse(CUBLAS_STATUS_NOT_SUPPORTED,
+                       fmt::format("batches of {} lie {} elements apart, which is not emulated",
+                                   name, layout->batch_offset));
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -139,6 +180,20 @@ cublasStatus_t check_shapes(const LibraryCall& call, const Problem& problem) {
     return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
                        fmt::format("C is {} x {}, D is {} x {}", problem.c.rows, problem.c.columns,
                                    problem.d.rows, problem.d.columns));
+  }
+  const std::array<const Layout*, 3> others{&problem.a, &problem.b, &problem.c};
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    if (others[i]->batches == problem.d.batches) continue;
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
+                       fmt::format("{} has {} batches, D has {}", "ABC"[i], others[i] -> batches,
+                                   problem.d.batches));
+  }
+  if (batches_overlap(problem.d)) {
+    return call.refuse(
+        CUBLAS_STATUS_INVALID_VALUE,
+        fmt::format("batches of D, {} x {} with leading dimension {}, overlap: they lie {} "
+                    "elements apart",
+                    problem.d.rows, problem.d.columns, problem.d.leading, problem.d.batch_offset));
   }
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -222,7 +277,7 @@ struct Pointers {
   std::size_t workspace_bytes;
 };
 
-void multiply(const Problem& p, float alpha, float beta, const Pointers& at) {
+void multiply_batch(const Problem& p, float alpha, float beta, const Pointers& at) {
   const std::size_t m = p.m(), n = p.n(), k = p.k();
   std::vector<double> a, b, c, bias, d(m * n);
   if (!read_matrix(at.a, p.a, a, "A") || !read_matrix(at.b, p.b, b, "B")) return;
@@ -231,7 +286,6 @@ void multiply(const Problem& p, float alpha, float beta, const Pointers& at) {
     bias.resize(m);
     if (!read_array(p.description.bias, storage_of(p.d.type), m, bias.data(), "bias")) return;
   }
-  if (!scribble(at.workspace, at.workspace_bytes, "workspace")) return;
   if (p.description.transpose_a != CUBLAS_OP_N) a = transpose(a, k, m);
   if (p.description.transpose_b != CUBLAS_OP_N) b = transpose(b, n, k);
   if (p.description.compute == CUBLAS_COMPUTE_32F_FAST_TF32) {
@@ -253,6 +307,20 @@ void multiply(const Problem& p, float alpha, float beta, const Pointers& at) {
     char* const to = static_cast<char*>(at.d) +
                      j * static_cast<std::size_t>(p.d.leading) * size_of(storage_of(p.d.type));
     if (!write_array(to, storage_of(p.d.type), m, column, "D")) return;
+  }
+}
+
+void multiply(const Problem& p, float alpha, float beta, const Pointers& at) {
+  if (!scribble(at.workspace, at.workspace_bytes, "workspace")) return;
+  const auto in = [](const void* data, const Layout& layout, std::int32_t batch) {
+    return batch_of(static_cast<const char*>(data), layout, batch);
+  };
+  for (std::int32_t batch = 0; batch < p.d.batches; ++batch) {
+    Pointers of_batch = at;
+    of_batch.a = in(at.a, p.a, batch), of_batch.b = in(at.b, p.b, batch);
+    if (beta != 0) of_batch.c = in(at.c, p.c, batch);
+    of_batch.d = batch_of(static_cast<char*>(at.d), p.d, batch);
+    multiply_batch(p, alpha, beta, of_batch);
   }
 }
 
@@ -298,7 +366,8 @@ cublasStatus_t check_arrays(const LibraryCall& call, const Problem& problem,
     return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps a factor");
   }
   if (reads_c && overlap(at.d, bytes_of(problem.d), at.c, bytes_of(problem.c)) &&
-      (at.c != at.d || problem.c.leading != problem.d.leading)) {
+      (at.c != at.d || problem.c.leading != problem.d.leading ||
+       problem.c.batch_offset != problem.d.batch_offset)) {
     return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "D overlaps C, but is not the same matrix");
   }
   return CUBLAS_STATUS_SUCCESS;
@@ -349,13 +418,31 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t* layout, cudaDa
                                           std::uint64_t rows, std::uint64_t columns,
                                           std::int64_t leading) {
   Layout* const made = layouts.make();
-  *made = {type, rows, columns, leading};
+  *made = {.type = type, .rows = rows, .columns = columns, .leading = leading};
   *layout = reinterpret_cast<cublasLtMatrixLayout_t>(made);
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
   if (layouts.destroy(reinterpret_cast<Layout*>(layout))) return CUBLAS_STATUS_SUCCESS;
   return HERE.refuse(CUBLAS_STATUS_INVALID_VALUE, "the layout was not created");
+}
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t handle,
+                                                cublasLtMatrixLayoutAttribute_t attribute,
+                                                const void* value, std::size_t size) {
+  const LibraryCall call = HERE;
+  auto* const layout = reinterpret_cast<Layout*>(handle);
+  if (!layouts.contains(layout)) {
+    return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "the layout was not created");
+  }
+  switch (attribute) {
+    case CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT:
+      return set(call, attribute, layout->batches, value, size);
+    case CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET:
+      return set(call, attribute, layout->batch_offset, value, size);
+    default:
+      return call.refuse(CUBLAS_STATUS_INVALID_VALUE,
+                         fmt::format("attribute {} is not emulated", static_cast<int>(attribute)));
+  }
 }
 
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute,
@@ -450,7 +537,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
     return status;
   }
   // Long dot products are split in two, whose sums meet in the workspace, where that is allowed.
-  const std::size_t halves = 2 * problem.m() * problem.n() * sizeof(float);
+  const std::size_t halves =
+      2 * static_cast<std::size_t>(problem.d.batches) * problem.m() * problem.n() * sizeof(float);
   const bool split = problem.k() >= 32 && halves <= preference->workspace &&
                      (preference->reductions & CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE) != 0;
   const Algorithm algorithm{problem.hash(), split ? halves : 0, preference->alignment};

@@ -27,6 +27,8 @@ struct Product {
   std::uint64_t a_rows = 2, a_columns = 4, b_rows = 4, b_columns = 3, c_rows = 2, c_columns = 3,
                 d_rows = 2, d_columns = 3;
   std::int64_t a_leading = 2, b_leading = 4, c_leading = 2, d_leading = 2;
+  std::int32_t a_batches = 1, b_batches = 1, c_batches = 1, d_batches = 1;
+  std::int64_t a_offset = 0, b_offset = 0, c_offset = 0, d_offset = 0;
   cublasOperation_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
   cublasComputeType_t compute = CUBLAS_COMPUTE_32F;
   cudaDataType_t scale = CUDA_R_32F;
@@ -70,6 +72,18 @@ struct Product {
     cublasLtMatrixLayoutCreate(&layouts[1], b_type, b_rows, b_columns, b_leading);
     cublasLtMatrixLayoutCreate(&layouts[2], c_type, c_rows, c_columns, c_leading);
     cublasLtMatrixLayoutCreate(&layouts[3], d_type, d_rows, d_columns, d_leading);
+    const auto batch = [](cublasLtMatrixLayout_t layout, std::int32_t count, std::int64_t offset) {
+      EXPECT_EQ(cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count,
+                                                 sizeof count),
+                CUBLAS_STATUS_SUCCESS);
+      EXPECT_EQ(cublasLtMatrixLayoutSetAttribute(
+                    layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset, sizeof offset),
+                CUBLAS_STATUS_SUCCESS);
+    };
+    batch(layouts[0], a_batches, a_offset);
+    batch(layouts[1], b_batches, b_offset);
+    batch(layouts[2], c_batches, c_offset);
+    batch(layouts[3], d_batches, d_offset);
     cublasLtMatmulDesc_t desc;
     cublasLtMatmulDescCreate(&desc, compute, scale);
     const auto set = [&](cublasLtMatmulDescAttributes_t attribute, const auto& value) {
@@ -101,6 +115,7 @@ struct Product {
       chosen_workspace = best.workspaceSize;
       if (before_run) before_run(*this);
       if (transpose_a_afterwards) set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+      if (moves_batches_afterwards) batch(layouts[0], a_batches, a_offset + 1);
       status = cublasLtMatmul(
           handle, desc, alpha, a_data, layouts[0], b_data, layouts[1], &beta, c_data, layouts[2],
           d_data, layouts[3], no_algorithm ? nullptr : &best.algo, workspace_data,
@@ -115,7 +130,7 @@ struct Product {
   }
 
   std::size_t chosen_workspace = 0;
-  bool transpose_a_afterwards = false, no_algorithm = false;
+  bool transpose_a_afterwards = false, moves_batches_afterwards = false, no_algorithm = false;
   cublasLtHandle_t created;
 };
 
@@ -206,6 +221,34 @@ TEST(CublasLt, UsesItsWorkspace) {
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
+// D of two batches: the same A, two halves of B, and a bias for both.
+TEST(CublasLt, MultipliesBatches) {
+  Product p;
+  CudaArray<float> b(std::vector<float>{1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 1, 1,  //
+                                        0, 0, 1, 0, 0, 0, 0, 2, 1, 0, 0, 1}),
+      d(12);
+  p.a_batches = p.b_batches = p.c_batches = p.d_batches = 2;
+  p.b_offset = 12, p.c_offset = p.d_offset = 6;
+  p.b_data = b.data(), p.d_data = d.data();
+  p.epilogue = CUBLASLT_EPILOGUE_BIAS;
+  EXPECT_EQ(p.run(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_THAT(d.values(), ElementsAre(101, 202, 103, 204, 116, 220, 105, 206, 114, 216, 108, 210));
+  EXPECT_THAT(take_faults(), IsEmpty());
+}
+
+// Heads side by side: the columns of one batch's D lie between those of the other's; C is added.
+TEST(CublasLt, PutsBatchesBetweenEachOther) {
+  Product p;
+  CudaArray<float> d(std::vector<float>(12, 1));
+  p.a_batches = p.b_batches = p.c_batches = p.d_batches = 2;
+  p.c_leading = p.d_leading = 4, p.c_offset = p.d_offset = 2;
+  p.c_data = p.d_data = d.data();
+  p.beta = 10;
+  EXPECT_EQ(p.run(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_THAT(d.values(), ElementsAre(11, 12, 11, 12, 13, 14, 13, 14, 26, 30, 26, 30));
+  EXPECT_THAT(take_faults(), IsEmpty());
+}
+
 struct CublasLtMistake {
   std::function<void(Product&)> make;
   cublasStatus_t status;
@@ -214,7 +257,11 @@ struct CublasLtMistake {
 
 TEST(CublasLt, RefusesWrongArguments) {
   float on_host[16] = {};
-  const CudaArray<float> shared(std::vector<float>(9));
+  const CudaArray<float> shared(std::vector<float>(9)), roomy(std::vector<float>(12));
+  const auto two_batches = [](Product& p, std::int64_t b_offset, std::int64_t d_offset) {
+    p.a_batches = p.b_batches = p.c_batches = p.d_batches = 2;
+    p.b_offset = b_offset, p.d_offset = d_offset;
+  };
   const std::vector<CublasLtMistake> mistakes{
       // Of the layouts.
       {[](Product& p) { p.a_leading = 1; }, CUBLAS_STATUS_INVALID_VALUE,
@@ -272,6 +319,43 @@ TEST(CublasLt, RefusesWrongArguments) {
          p.beta = 1;
        },
        CUBLAS_STATUS_INVALID_VALUE, "D overlaps C, but is not the same matrix"},
+      // Of batches.
+      {[](Product& p) { p.a_batches = 2; }, CUBLAS_STATUS_INVALID_VALUE,
+       "A has 2 batches, D has 1"},
+      {[](Product& p) { p.b_batches = 3; }, CUBLAS_STATUS_INVALID_VALUE,
+       "B has 3 batches, D has 1"},
+      {[](Product& p) { p.c_batches = 2; }, CUBLAS_STATUS_INVALID_VALUE,
+       "C has 2 batches, D has 1"},
+      {[](Product& p) { p.d_batches = 0; }, CUBLAS_STATUS_INVALID_VALUE, "D has 0 batches"},
+      {[](Product& p) { p.a_offset = -1; }, CUBLAS_STATUS_NOT_SUPPORTED,
+       "batches of A lie -1 elements apart, which is not emulated"},
+      {[&](Product& p) { two_batches(p, 6, 0); }, CUBLAS_STATUS_INVALID_VALUE,
+       "batches of D, 2 x 3 with leading dimension 2, overlap: they lie 0 elements apart"},
+      {[&](Product& p) { two_batches(p, 6, 5); }, CUBLAS_STATUS_INVALID_VALUE,
+       "overlap: they lie 5 elements apart"},
+      {[&](Product& p) {
+         two_batches(p, 6, 1);  // the second row of one is the first of the other
+         p.d_leading = 4;
+       },
+       CUBLAS_STATUS_INVALID_VALUE, "overlap: they lie 1 elements apart"},
+      {[&](Product& p) {
+         two_batches(p, 6, 3);  // its second row is the next column's first
+         p.d_leading = 4;
+       },
+       CUBLAS_STATUS_INVALID_VALUE, "overlap: they lie 3 elements apart"},
+      {[&](Product& p) { two_batches(p, 4, 6); }, CUBLAS_STATUS_INVALID_VALUE,
+       "is not device memory of 64 bytes"},  // of B, whose second batch ends beyond it
+      {[&](Product& p) { two_batches(p, 0, 6); }, CUBLAS_STATUS_INVALID_VALUE,
+       "is not device memory of 48 bytes"},  // of D
+      {[&](Product& p) {
+         two_batches(p, 0, 2);
+         p.c_data = p.d_data = roomy.data();
+         p.c_leading = p.d_leading = 4;
+         p.beta = 1;
+       },
+       CUBLAS_STATUS_INVALID_VALUE, "D overlaps C, but is not the same matrix"},
+      {[](Product& p) { p.moves_batches_afterwards = true; }, CUBLAS_STATUS_INVALID_VALUE,
+       "algo was chosen for another problem than the descriptors say"},
       {[](Product& p) { p.no_algorithm = true; }, CUBLAS_STATUS_NOT_SUPPORTED, "algo is null"},
       {[](Product& p) {
          p.a_rows = p.a_columns = p.a_leading = 2;
@@ -343,11 +427,25 @@ TEST(CublasLt, RefusesAttributesOfAnotherSize) {
             CUBLAS_STATUS_INVALID_VALUE);
   cublasLtMatmulDescDestroy(desc);
   EXPECT_EQ(cublasLtMatmulDescDestroy(desc), CUBLAS_STATUS_INVALID_VALUE);
+  cublasLtMatrixLayout_t layout;
+  cublasLtMatrixLayoutCreate(&layout, CUDA_R_32F, 2, 2, 2);
+  const std::int64_t batches = 2;
+  const auto set = [&](cublasLtMatrixLayoutAttribute_t attribute) {
+    return cublasLtMatrixLayoutSetAttribute(layout, attribute, &batches, 8);
+  };
+  EXPECT_EQ(set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT), CUBLAS_STATUS_INVALID_VALUE);
+  EXPECT_EQ(set(CUBLASLT_MATRIX_LAYOUT_ORDER), CUBLAS_STATUS_INVALID_VALUE);
+  cublasLtMatrixLayoutDestroy(layout);
+  EXPECT_EQ(set(CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT), CUBLAS_STATUS_INVALID_VALUE);
   const std::vector<std::string> faults = take_faults();
-  ASSERT_EQ(faults.size(), 2U);
+  ASSERT_EQ(faults.size(), 5U);
   EXPECT_THAT(faults[0], HasSubstr("cublasLtMatmulDescSetAttribute: attribute 3 has 4 bytes, 8 "
                                    "were given"));
   EXPECT_THAT(faults[1], HasSubstr("the matmul descriptor was not created"));
+  EXPECT_THAT(faults[2], HasSubstr("cublasLtMatrixLayoutSetAttribute: attribute 5 has 4 bytes, 8 "
+                                   "were given"));
+  EXPECT_THAT(faults[3], HasSubstr("attribute 1 is not emulated"));
+  EXPECT_THAT(faults[4], HasSubstr("the layout was not created"));
 }
 
 TEST(CublasLt, DoesBfloat16OnlyWhereTheDeviceDoes) {
