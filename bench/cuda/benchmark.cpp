@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -103,25 +102,6 @@ constexpr const char* csv_columns[] = {"op",           "precision",
                                        "same_result",  "difference",
                                        "times_before", "error"};
 
-// sqrt(Σ(a−b)²/Σb²), the largest of all arrays; infinite where they are not of the same number.
-double difference(const std::vector<std::vector<float>>& found,
-                  const std::vector<std::vector<float>>& expected) {
-  if (found.size() != expected.size()) return INFINITY;
-  double worst = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i].size() != expected[i].size()) return INFINITY;
-    double apart = 0, length = 0;
-    for (std::size_t j = 0; j < found[i].size(); ++j) {
-      const double a = found[i][j], b = expected[i][j];
-      apart += (a - b) * (a - b);
-      length += b * b;
-    }
-    if (apart > 0) worst = std::max(worst, std::sqrt(apart / length));
-    if (std::isnan(apart)) worst = INFINITY;
-  }
-  return worst;
-}
-
 // What the row is held against: bytes/s and operations/s of the precision.
 struct Roof {
   double bytes, flops, launch;
@@ -138,11 +118,6 @@ struct Roof {
     return compute > memory ? "compute" : "memory";
   }
 };
-
-// Rivals' results may differ by rounding; more than this is another computation.
-double allowed_difference(DType type) {
-  return type == DType::bf16 ? 0.05 : 1e-3;
-}
 
 class Report {
  public:
@@ -193,7 +168,7 @@ class Report {
     const double time = row.timing.seconds;
     const double copy = 100 * roof.seconds_of_memory(row) / time;
     const double product = 100 * roof.seconds_of_compute(row) / time;
-    const bool same = row.difference <= allowed_difference(precision_.type);
+    const double allowed = allowed_difference(precision_.type, precision_.tf32);
     Json json = {{"op", row.name},
                  {"precision", precision_.name},
                  {"by", row.by},
@@ -209,7 +184,7 @@ class Report {
                  {"passes", row.passes}};
     if (row.rival) {
       json["times_ours"] = row.ratio;
-      json["same_result"] = same;
+      json["same_result"] = row.difference <= allowed;
       json["difference"] = row.difference;
     }
     const std::optional<double> earlier = before_.seconds(row, precision_);
@@ -222,8 +197,7 @@ class Report {
     };
     fmt::print(
         "| {:<52} | {:<46} | {:>9} | {:>6} | {:>7} | {:>6} | {:>9} | {:>7} | {:<7} | {:>8} |{}\n",
-        row.rival ? "" : row.name,
-        row.by + (same ? "" : fmt::format(" (differs by {:.1e})", row.difference)),
+        row.rival ? "" : row.name, row.by + told_difference(row.difference, allowed),
         timed("{:.2f}", time * 1e6), row.rival ? timed("{:.2f}", row.ratio) : "",
         timed("{:.1f}", row.cost.bytes / time / 1e9), timed("{:.1f}", copy),
         timed("{:.1f}", row.cost.flops / time / 1e9), timed("{:.1f}", product),
@@ -336,7 +310,7 @@ void benchmark_cuda(const BenchmarkOptions& options) {
   }
   const CudaEffort effort = emulated ? CudaEffort::emulated() : CudaEffort::of_device(0);
   const auto cudnn = std::make_shared<CudnnOps>();
-  const Timeable all = cuda_timeable(emulated, cudnn);
+  const Timeable all = cuda_timeable(emulated, cudnn, std::make_shared<ComposedOps>());
   if (options.list) {
     fmt::print("{}", all.list(options.filter));
     return;

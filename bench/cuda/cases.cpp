@@ -1,5 +1,7 @@
 #include "bench/cuda/cases.h"
 
+#include <algorithm>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -59,8 +61,8 @@ const char* name_of(CudnnRival rival) {
   return composed ? "cuDNN, three calls" : "cuDNN";
 }
 
-// With all its rivals.
-KernelCase complete(KernelCase c, const std::shared_ptr<CudnnOps>& cudnn) {
+// With cuDNN's rival.
+KernelCase with_cudnn(KernelCase c, const std::shared_ptr<CudnnOps>& cudnn) {
   if (OpFunction op = cudnn_op(c.cudnn, cudnn)) {
     c.rivals.push_back({name_of(c.cudnn), std::move(op)});
   }
@@ -115,13 +117,17 @@ KernelCase moving_average_case(std::int64_t n) {
 
 }  // namespace
 
-Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn) {
+Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn,
+                       const std::shared_ptr<ComposedOps>& composed) {
+  const auto complete = [cudnn, composed](const KernelCase& c) {
+    return with_composition(with_cudnn(c, cudnn), composed);
+  };
   Timeable all;
   for (const OpCases& op : testing::all_ops()) {
     if (op.composed_on_cuda) continue;
-    for (const KernelCase& c : tiny ? op.tiny : op.model) all.cases.push_back(complete(c, cudnn));
+    std::ranges::transform(tiny ? op.tiny : op.model, std::back_inserter(all.cases), complete);
     for (ShapedOp shaped : op.shaped) {
-      shaped.at = [at = shaped.at, cudnn](Extents e) { return complete(at(e), cudnn); };
+      shaped.at = [at = shaped.at, complete](Extents e) { return complete(at(e)); };
       all.shaped.push_back(std::move(shaped));
     }
   }

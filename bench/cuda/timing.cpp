@@ -39,17 +39,15 @@ std::int64_t count_passes(Device& device, const KernelCase& c, const CudaEffort&
 // A pass for real: modules are loaded, libraries choose, constants are kept. Its costs, and its
 // results where they are wanted.
 testing::StatedCosts run_once(Device& device, Workload& workload, std::int64_t skip,
-                              bool differentiable, std::vector<std::vector<float>>* results) {
+                              bool differentiable, Results* results) {
   const CostNotes costs(device);
   Pass pass(device, workload, skip);
-  pass.forward();
-  if (results != nullptr) results->push_back(device.read_floats(pass.output()));
-  if (differentiable) pass.backward();
-  pass.finish();
   if (results != nullptr) {
-    for (const Tensor& gradient : workload.gradients()) {
-      if (gradient) results->push_back(device.read_floats(gradient));
-    }
+    *results = results_of(device, workload, pass, differentiable);
+  } else {
+    pass.forward();
+    if (differentiable) pass.backward();
+    pass.finish();
   }
   return costs.so_far();
 }

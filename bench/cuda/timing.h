@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bench/cuda/peaks.h"
+#include "bench/rivals.h"
 #include "tests/cases/placement.h"
 
 namespace ekgine {
@@ -27,8 +28,7 @@ struct Timings {
   Timing forward;
   std::optional<Timing> backward;  // none where there is nothing to differentiate
   testing::StatedCosts costs;
-  // Of the first pass, where asked for: the output, then the gradients of the inputs.
-  std::vector<std::vector<float>> results;
+  Results results;  // of the first pass, where asked for
 };
 
 // Seeded: the same case has the same inputs, also under another op. Errors: what the op refuses,

@@ -1,8 +1,9 @@
 // oneDNN as kernels use it: one engine of the process, primitives kept per shape, scratchpads from
 // the workspace.
 //
-// Only kernels/*.cpp include this; contracts know nothing of oneDNN. Its threads are OpenMP's, so
-// thread_count() governs both. Versions 2 and 3 are told apart in onednn.cpp alone.
+// Only kernels/*.cpp include this, and what they are timed against (bench/composed_kernels.cpp);
+// contracts know nothing of oneDNN. Its threads are OpenMP's, so thread_count() governs both.
+// Versions 2 and 3 are told apart in onednn.cpp alone.
 #pragma once
 
 #include <dnnl.hpp>

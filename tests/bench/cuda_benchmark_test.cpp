@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "bench/composed_ops.h"
 #include "tests/cases/op_cases.h"
 #include "tests/support/cuda_case.h"
 #include "tests/support/process.h"
@@ -58,7 +59,7 @@ std::set<std::string> expected_rows(bool emulated) {
       for (const KernelCase& c : emulated ? op.tiny : op.model) {
         if (tf32 && !c.products) continue;
         std::vector<std::string> by = {c.cuda_by};
-        for (const Rival& rival : c.rivals) by.push_back(rival.by);
+        for (const Rival& rival : with_composition(c, nullptr).rivals) by.push_back(rival.by);
         if (c.cudnn != CudnnRival::none) by.emplace_back("cuDNN");
         const bool backward = std::ranges::count(differentiable_inputs(c), true) > 0;
         for (const std::string& one : by) {
@@ -268,7 +269,8 @@ TEST(CpuBenchmark, ListsAndComparesWithAnEarlierRun) {
   const TemporaryDirectory directory;
   const std::string path = directory / "old.json";
   const Json row = {{"name", "glu (384,256) forward"}, {"median_ms", 0.5}};
-  Json old = {{"context", Json::object()}, {"benchmarks", Json::array({row})}};
+  const Json refused = {{"name", "glu (384,256) forward, another"}, {"error_occurred", true}};
+  Json old = {{"context", Json::object()}, {"benchmarks", Json::array({row, refused})}};
   write_bytes(path, old.dump());
   const ProcessResult result = bench({"--filter", "glu (", "--json", "--compare", path});
   ASSERT_EQ(result.status, 0) << result.err;
@@ -302,6 +304,51 @@ TEST(CpuBenchmark, TimesAnOpAtAnyShape) {
     names.push_back(name.substr(0, name.find('/')));
   }
   EXPECT_THAT(names, ElementsAre("max_pool2d (2,6,4,3) forward", "max_pool2d (2,6,4,3) backward"));
+}
+
+// The op's row, then its rival's, which does the same.
+TEST(CpuBenchmark, TimesRivals) {
+  const auto names_of = [](const std::string& filter, const std::string& shape) {
+    const ProcessResult result = bench({"--filter", filter, "--shape", shape, "--json"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    std::vector<std::string> names;
+    const Json report = parse_json(result.out);
+    for (const Json& row : report.at("benchmarks")) {
+      const std::string name = row.at("name").text();
+      names.push_back(name.substr(0, name.find('/')));
+      EXPECT_EQ(row.contains("x_ours"), name.find("composition") != std::string::npos) << row;
+      if (!row.contains("x_ours")) continue;
+      EXPECT_GT(row.at("x_ours").get<double>(), 0) << row;
+      EXPECT_LT(row.at("difference").get<double>(), 1e-3) << row;
+    }
+    return names;
+  };
+  EXPECT_THAT(names_of("attention", "2,13,3,8"),
+              ElementsAre("attention (2,13,3,8) dropout 0.2 forward",
+                          "attention (2,13,3,8) dropout 0.2 forward, composition: products, "
+                          "softmax, dropout",
+                          "attention (2,13,3,8) dropout 0.2 backward",
+                          "attention (2,13,3,8) dropout 0.2 backward, composition: products, "
+                          "softmax, dropout"));
+  EXPECT_THAT(
+      names_of("depthwise_conv1d", "2,13,5,4"),
+      ElementsAre("depthwise_conv1d (2,13,5) width 4 forward",
+                  "depthwise_conv1d (2,13,5) width 4 forward, composition: a pass per tap",
+                  "depthwise_conv1d (2,13,5) width 4 backward",
+                  "depthwise_conv1d (2,13,5) width 4 backward, composition: a pass per tap"));
+  EXPECT_THAT(names_of("swish_dropout", "3,40"),
+              Contains("swish_dropout (3,40) rate 0.2 backward, composition: swish, dropout"));
+}
+
+// Google Benchmark's columns are those of the first row, which is no rival's.
+TEST(CpuBenchmark, HasRivalsInItsCsv) {
+  const ProcessResult result = bench({"--filter", "swish_dropout", "--shape", "3,40", "--csv"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::vector<std::string> lines = lines_of(result.out);
+  ASSERT_EQ(lines.size(), 5U);
+  EXPECT_THAT(lines[0],
+              AllOf(StartsWith("name,"), HasSubstr("\"x_ours\""), HasSubstr("\"difference\"")));
+  EXPECT_THAT(lines[2], StartsWith("\"swish_dropout (3,40) rate 0.2 forward, composition: "));
 }
 
 // One line that says what was found and expected, and nothing is timed.

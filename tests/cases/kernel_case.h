@@ -41,6 +41,7 @@ inline std::function<double(Random&)> normal(double mean, double deviation) {
 struct Rival {
   std::string by;  // "composition: swish, dropout"
   OpFunction op;
+  bool on_cpu = true;  // beside CUDA
 };
 
 // The same of cuDNN's, which bench/cuda/cudnn_ops.h has.
@@ -54,6 +55,9 @@ enum class CudnnRival {
   batch_norm_relu_max_pool2d,
   batch_norm_relu_global_avg_pool
 };
+
+// What the op replaces, where that is no composition of our ops: bench/composed_ops.h has it.
+enum class ComposedRival { none, attention, depthwise_conv1d };
 
 struct KernelCase {
   std::string name;  // op and shape: "layer_norm (8,3,65)"
@@ -70,12 +74,15 @@ struct KernelCase {
   // The op draws random bits: recording it twice gives different values.
   bool random = false;
 
-  // For the benchmark on CUDA: whose kernels run there, whether they multiply matrices as TF32 lets
-  // them, and what is timed beside them.
+  // For the benchmark on CUDA: whose kernels run there, and whether they multiply matrices as TF32
+  // lets them.
   std::string cuda_by = "ekgine";
   bool products = false;
+  // What is timed beside the op.
   std::vector<Rival> rivals = {};
   CudnnRival cudnn = CudnnRival::none;
+  ComposedRival composed = ComposedRival::none;
+  double dropout = 0;  // of the composition
 
   // The op whose case it is: the name's first word.
   std::string op_name() const { return name.substr(0, name.find(' ')); }

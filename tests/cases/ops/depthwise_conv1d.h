@@ -19,6 +19,7 @@ inline KernelCase depthwise_conv1d_case(std::int64_t sequences, std::int64_t pos
                  {.shape = {channels}, .parameter = true}},
       .op = [](Tape& tape,
                std::span<const Tensor> in) { return depthwise_conv1d(tape, in[0], in[1], in[2]); },
+      .composed = ComposedRival::depthwise_conv1d,
   };
 }
 
@@ -26,8 +27,9 @@ inline OpCases depthwise_conv1d_cases() {
   OpCases op{
       .cuda_tests = {depthwise_conv1d_case(0, 3, 5, 3)},
       // The Conformer's convolution module; then many positions.
-      .model = {depthwise_conv1d_case(128, 3, 128, 11), depthwise_conv1d_case(8, 128, 128, 11)},
-      .tiny = {depthwise_conv1d_case(2, 3, 8, 5)},
+      .model = {depthwise_conv1d_case(128, 3, 128, 11), depthwise_conv1d_case(8, 128, 128, 11),
+                depthwise_conv1d_case(2, 512, 128, 11)},
+      .tiny = {depthwise_conv1d_case(2, 3, 8, 5), depthwise_conv1d_case(2, 3, 5, 8)},
       .counted = {depthwise_conv1d_case(32, 3, 128, 11), depthwise_conv1d_case(2, 128, 128, 11)},
       .shaped = {{"depthwise_conv1d",
                   {"sequences", "positions", "channels", "kernel_width"},

@@ -28,7 +28,7 @@ inline Rival morlet_cwt_rival(const kernels::MorletCwtShape& s) {
     });
     return y;
   };
-  return {matrix ? "cuFFT, ekgine" : "cuBLASLt, ekgine", op};
+  return {matrix ? "cuFFT, ekgine" : "cuBLASLt, ekgine", op, false};
 }
 
 inline KernelCase morlet_cwt_case(std::int64_t signals, std::int64_t length,
