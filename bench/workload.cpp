@@ -18,9 +18,9 @@ std::int64_t padded_bytes(const Shape& shape, DType type) {
   return padded(shape.size() * static_cast<std::int64_t>(size_of(type)));
 }
 
-// Values are drawn once and repeated: drawing millions would take longer than the measurement. After
-// a prime, so that rows are not alike; those of no two inputs are, either. (Attention among a few
-// rows over and over has gradients that are what rounding leaves.)
+// Values are drawn once and repeated: drawing millions would take longer than the measurement.
+// After a prime, so that rows are not alike; those of no two inputs are, either. (Attention among a
+// few rows over and over has gradients that are what rounding leaves.)
 std::vector<float> draw(const KernelInput& input, std::uint64_t seed) {
   testing::Random random(seed);
   std::vector<float> values(static_cast<std::size_t>(input.shape.size()));
@@ -51,7 +51,7 @@ Workload::Workload(Device& device, const KernelCase& c, const Footprint& footpri
                               static_cast<std::size_t>(bytes(device, c, footprint)))),
       placement_(c, device, differentiable_inputs(c),
                  [next = memory_->data()](const Shape& shape, DType type) mutable {
-                   const Tensor tensor = Tensor::view(next, shape, type);
+                   Tensor tensor = Tensor::view(next, shape, type);
                    next += padded_bytes(shape, type);
                    return tensor;
                  }) {

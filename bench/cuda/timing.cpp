@@ -1,6 +1,7 @@
 #include "bench/cuda/timing.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "bench/cuda/graph.h"
@@ -16,7 +17,8 @@ using testing::KernelCase;
 Timing summarise(std::vector<double>& seconds, std::int64_t passes, std::size_t launches) {
   std::ranges::sort(seconds);
   const auto at = [&](double share) {
-    return seconds[static_cast<std::size_t>(share * static_cast<double>(seconds.size() - 1) + 0.5)];
+    const double last = static_cast<double>(seconds.size() - 1);
+    return seconds[static_cast<std::size_t>(std::lround(share * last))];
   };
   return {at(0.5) / static_cast<double>(passes), (at(0.75) - at(0.25)) / at(0.5), launches};
 }
