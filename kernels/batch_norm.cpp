@@ -69,11 +69,18 @@ void add_block(Moments& moments, std::int64_t rows, std::int64_t channels, const
   moments.count += count;
 }
 
+// Adds `count` rows with the moments `more`, (2, C).
+void add(Moments& total, std::int64_t channels, double count, const double* more) {
+  merge(
+      total, 0, channels, count, [&](std::int64_t c) { return more[c]; },
+      [&](std::int64_t c) { return more[channels + c]; });
+  total.count += count;
+}
+
 }  // namespace
 
-template <class I, class T>
-void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
-                           T* mean, T* rstd, T* running_mean, T* running_variance) {
+template <class T, class I>
+void batch_norm_moments(const Cpu& cpu, BatchNormShape s, const I* x, double* moments) {
   const std::int64_t channels = s.channels;
   const std::int64_t block = block_rows(channels);
   Workspace::Scope scratch(cpu.workspace);
@@ -87,19 +94,30 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
   };
   const int parts = parallel_for(
       s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int part) {
-        Moments moments = part_moments(part, 0);
+        Moments of_part = part_moments(part, 0);
         for (std::int64_t r = begin; r < end; r += block) {
-          add_block<T>(moments, std::min(block, end - r), channels, x + r * channels);
+          add_block<T>(of_part, std::min(block, end - r), channels, x + r * channels);
         }
-        counts[part] = moments.count;
+        counts[part] = of_part.count;
       });
   Moments total = part_moments(0, counts[0]);
   for (int part = 1; part < parts; ++part) {
-    const Moments moments = part_moments(part, counts[part]);
-    merge(
-        total, 0, channels, moments.count, [&](std::int64_t c) { return moments.mean[c]; },
-        [&](std::int64_t c) { return moments.squares[c]; });
-    total.count += moments.count;
+    add(total, channels, counts[part], sums + part * 2 * channels);
+  }
+  std::copy_n(sums, 2 * channels, moments);
+}
+
+template <class T>
+void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::span<const std::int64_t> rows,
+                      const double* moments, T epsilon, T momentum, T* mean, T* rstd,
+                      T* running_mean, T* running_variance) {
+  Workspace::Scope scratch(cpu.workspace);
+  double* sums = scratch.take<double>(static_cast<std::size_t>(2 * channels));
+  std::copy_n(moments, 2 * channels, sums);
+  Moments total{sums, sums + channels, static_cast<double>(rows.front())};
+  for (const std::int64_t more : rows.subspan(1)) {
+    moments += 2 * channels;
+    add(total, channels, static_cast<double>(more), moments);
   }
   const T kept = kept_of(momentum, cpu.step);
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -110,6 +128,16 @@ void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T moment
     running_mean[c] = kept * running_mean[c] + (1 - kept) * mean[c];
     running_variance[c] = kept * running_variance[c] + (1 - kept) * static_cast<T>(variance);
   }
+}
+
+template <class I, class T>
+void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
+                           T* mean, T* rstd, T* running_mean, T* running_variance) {
+  Workspace::Scope scratch(cpu.workspace);
+  double* moments = scratch.take<double>(static_cast<std::size_t>(2 * s.channels));
+  batch_norm_moments<T>(cpu, s, x, moments);
+  batch_norm_merge(cpu, s.channels, std::span(&s.rows, 1), moments, epsilon, momentum, mean, rstd,
+                   running_mean, running_variance);
 }
 
 template <class T>
@@ -135,9 +163,8 @@ void batch_norm_forward(const Cpu& cpu, BatchNormShape s, const T* x, const T* m
 }
 
 template <class T>
-void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
-                         const T* weight, const T* dy, Gradient<T> dx, Gradient<T> dweight,
-                         Gradient<T> dbias) {
+void batch_norm_backward_sums(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean,
+                              const T* rstd, const T* dy, double* sums) {
   const std::int64_t channels = s.channels;
   Workspace::Scope scratch(cpu.workspace);
   const int threads = thread_count();
@@ -164,22 +191,37 @@ void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* 
                                      }
                                    });
                                  });
+  for (std::int64_t i = 0; i < 2 * channels; ++i) {
+    T sum = 0;
+    for (int part = 0; part < parts; ++part) sum += partial[part * 2 * channels + i];
+    sums[i] = static_cast<double>(sum);
+  }
+}
+
+template <class T>
+void batch_norm_put_sums(const Cpu&, std::int64_t channels, const double* sums, Gradient<T> dweight,
+                         Gradient<T> dbias) {
+  for (std::int64_t c = 0; c < channels; ++c) {
+    if (dweight) dweight.put(c, static_cast<T>(sums[c]));
+    if (dbias) dbias.put(c, static_cast<T>(sums[channels + c]));
+  }
+}
+
+template <class T>
+void batch_norm_backward_dx(const Cpu& cpu, BatchNormShape s, std::int64_t all, const T* x,
+                            const T* mean, const T* rstd, const T* weight, const T* dy,
+                            const double* sums, Gradient<T> dx) {
+  if (!dx) return;
+  const std::int64_t channels = s.channels;
+  Workspace::Scope scratch(cpu.workspace);
   T* factor = scratch.take<T>(static_cast<std::size_t>(channels));   // weight·rstd
   T* slope = scratch.take<T>(static_cast<std::size_t>(channels));    // rstd·dweight/R
   T* average = scratch.take<T>(static_cast<std::size_t>(channels));  // dbias/R
   for (std::int64_t c = 0; c < channels; ++c) {
-    T sum_gx = 0, sum_g = 0;
-    for (int part = 0; part < parts; ++part) {
-      sum_gx += partial[part * 2 * channels + c];
-      sum_g += partial[(part * 2 + 1) * channels + c];
-    }
-    if (dweight) dweight.put(c, sum_gx);
-    if (dbias) dbias.put(c, sum_g);
     factor[c] = weight[c] * rstd[c];
-    slope[c] = rstd[c] * sum_gx / static_cast<T>(s.rows);
-    average[c] = sum_g / static_cast<T>(s.rows);
+    slope[c] = rstd[c] * static_cast<T>(sums[c]) / static_cast<T>(all);
+    average[c] = static_cast<T>(sums[channels + c]) / static_cast<T>(all);
   }
-  if (!dx) return;
   parallel_for(s.rows, grain_of(2 * channels), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T* xr = x + r * channels;
@@ -194,23 +236,42 @@ void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* 
   });
 }
 
-template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, const float*, float*,
-                                    float*, float*, float*);
-template void batch_norm_statistics(const Cpu&, BatchNormShape, float, float, const bfloat16*,
-                                    float*, float*, float*, float*);
-template void batch_norm_statistics(const Cpu&, BatchNormShape, double, double, const double*,
-                                    double*, double*, double*, double*);
-template void batch_norm_rstd(const Cpu&, std::int64_t, float, const float*, float*);
-template void batch_norm_rstd(const Cpu&, std::int64_t, double, const double*, double*);
-template void batch_norm_forward(const Cpu&, BatchNormShape, const float*, const float*,
-                                 const float*, const float*, const float*, float*);
-template void batch_norm_forward(const Cpu&, BatchNormShape, const double*, const double*,
-                                 const double*, const double*, const double*, double*);
-template void batch_norm_backward(const Cpu&, BatchNormShape, const float*, const float*,
-                                  const float*, const float*, const float*, Gradient<float>,
-                                  Gradient<float>, Gradient<float>);
-template void batch_norm_backward(const Cpu&, BatchNormShape, const double*, const double*,
-                                  const double*, const double*, const double*, Gradient<double>,
-                                  Gradient<double>, Gradient<double>);
+template <class T>
+void batch_norm_backward(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean, const T* rstd,
+                         const T* weight, const T* dy, Gradient<T> dx, Gradient<T> dweight,
+                         Gradient<T> dbias) {
+  Workspace::Scope scratch(cpu.workspace);
+  double* sums = scratch.take<double>(static_cast<std::size_t>(2 * s.channels));
+  batch_norm_backward_sums(cpu, s, x, mean, rstd, dy, sums);
+  batch_norm_put_sums(cpu, s.channels, sums, dweight, dbias);
+  batch_norm_backward_dx(cpu, s, s.rows, x, mean, rstd, weight, dy, sums, dx);
+}
+
+#define EKGINE_INSTANTIATE(I, T)                                                      \
+  template void batch_norm_moments<T>(const Cpu&, BatchNormShape, const I*, double*); \
+  template void batch_norm_statistics(const Cpu&, BatchNormShape, T, T, const I*, T*, T*, T*, T*);
+EKGINE_INSTANTIATE(float, float)
+EKGINE_INSTANTIATE(bfloat16, float)
+EKGINE_INSTANTIATE(double, double)
+#undef EKGINE_INSTANTIATE
+
+#define EKGINE_INSTANTIATE(T)                                                                      \
+  template void batch_norm_merge(const Cpu&, std::int64_t, std::span<const std::int64_t>,          \
+                                 const double*, T, T, T*, T*, T*, T*);                             \
+  template void batch_norm_rstd(const Cpu&, std::int64_t, T, const T*, T*);                        \
+  template void batch_norm_forward(const Cpu&, BatchNormShape, const T*, const T*, const T*,       \
+                                   const T*, const T*, T*);                                        \
+  template void batch_norm_backward_sums(const Cpu&, BatchNormShape, const T*, const T*, const T*, \
+                                         const T*, double*);                                       \
+  template void batch_norm_put_sums(const Cpu&, std::int64_t, const double*, Gradient<T>,          \
+                                    Gradient<T>);                                                  \
+  template void batch_norm_backward_dx(const Cpu&, BatchNormShape, std::int64_t, const T*,         \
+                                       const T*, const T*, const T*, const T*, const double*,      \
+                                       Gradient<T>);                                               \
+  template void batch_norm_backward(const Cpu&, BatchNormShape, const T*, const T*, const T*,      \
+                                    const T*, const T*, Gradient<T>, Gradient<T>, Gradient<T>);
+EKGINE_INSTANTIATE(float)
+EKGINE_INSTANTIATE(double)
+#undef EKGINE_INSTANTIATE
 
 }  // namespace ekgine::kernels

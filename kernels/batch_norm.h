@@ -25,12 +25,18 @@
 //   dbias = Σ_R dy;  dweight = Σ_R dy·x̂
 //   dx = weight·rstd·(dy − dbias/R − x̂·dweight/R)
 //
+// Where ranks share a batch, R is the rows of all of them. On the CPU both directions can be done
+// in parts for that: moments of a rank's rows, merged in the ranks' order; sums of a rank's rows,
+// added up before dx.
+//
 // Inference normalises with the running statistics and has no backward. A NaN in x makes the
 // statistics of its channel NaN; those that are not finite leave the running ones as they were. (A
 // step whose loss is not finite leaves all of them so: kernels/put_back.h.) Outputs are assigned
 // (running statistics updated in place); each gradient is assigned or accumulated as it says, and
 // dx may be assigned over x. Deterministic: on the CPU at a given thread count, on CUDA always.
 #pragma once
+
+#include <span>
 
 #include "kernels/runtime/cpu.h"
 
@@ -72,6 +78,16 @@ void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, fl
                            const T* x, float* mean, float* rstd, float* running_mean,
                            float* running_variance);
 
+// In parts. moments (2, C), assigned: per channel the mean of the rows and Σ (x − mean)². T: what
+// mean and rstd will be.
+template <class T, class I>
+void batch_norm_moments(const Cpu& cpu, BatchNormShape s, const I* x, double* moments);
+// From those of rows[p] rows each, moments (parts, 2, C), what batch_norm_statistics makes of all.
+template <class T>
+void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::span<const std::int64_t> rows,
+                      const double* moments, T epsilon, T momentum, T* mean, T* rstd,
+                      T* running_mean, T* running_variance);
+
 // rstd (C) = 1/√(variance + ε): of running statistics.
 template <class T>
 void batch_norm_rstd(const Cpu& cpu, std::int64_t channels, T epsilon, const T* variance, T* rstd);
@@ -93,5 +109,19 @@ template <class T>
 void batch_norm_backward(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean,
                          const float* rstd, const float* weight, const T* dy, Gradient<T> dx,
                          Gradient<float> dweight, Gradient<float> dbias);
+
+// In parts. sums (2, C), assigned: Σ dy·x̂ and Σ dy over the rows.
+template <class T>
+void batch_norm_backward_sums(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean,
+                              const T* rstd, const T* dy, double* sums);
+// Puts those into the gradients of weight and bias.
+template <class T>
+void batch_norm_put_sums(const Cpu& cpu, std::int64_t channels, const double* sums,
+                         Gradient<T> dweight, Gradient<T> dbias);
+// dx of these rows, from the sums over `all` rows.
+template <class T>
+void batch_norm_backward_dx(const Cpu& cpu, BatchNormShape s, std::int64_t all, const T* x,
+                            const T* mean, const T* rstd, const T* weight, const T* dy,
+                            const double* sums, Gradient<T> dx);
 
 }  // namespace ekgine::kernels

@@ -1,5 +1,7 @@
 #include "kernels/batch_norm_relu_pool.h"
 
+#include "kernels/batch_norm.h"
+
 #include "kernels/runtime/channels.h"
 
 namespace ekgine::kernels {
@@ -64,8 +66,14 @@ class PartialSums {
     sums_[part * 2 * channels_ + c] += g;
     sums_[(part * 2 + 1) * channels_ + c] += gx;
   }
-  double g(int parts, std::int64_t c) const { return total(parts, c); }
-  double gx(int parts, std::int64_t c) const { return total(parts, channels_ + c); }
+  // sums (2, C), assigned: Σ g·x̂ and Σ g over the parts.
+  template <class T>
+  void write(int parts, const T* rstd, double* sums) const {
+    for (std::int64_t c = 0; c < channels_; ++c) {
+      sums[c] = total(parts, channels_ + c) * static_cast<double>(rstd[c]);
+      sums[channels_ + c] = total(parts, c);
+    }
+  }
 
  private:
   double total(int parts, std::int64_t i) const {
@@ -94,20 +102,16 @@ struct Correction {
   }
 };
 
-// Puts dweight and dbias and returns what dx needs.
+// From the sums over `images` images.
 template <class T>
-Correction<T> finish_sums(BatchNormReluPoolShape s, const PartialSums& sums, int parts,
-                          const Affine<T>& map, const T* rstd, Gradient<T> dweight,
-                          Gradient<T> dbias, Workspace::Scope& scratch) {
+Correction<T> correction_of(BatchNormReluPoolShape s, std::int64_t images, const double* sums,
+                            const Affine<T>& map, const T* rstd, Workspace::Scope& scratch) {
   T* average = scratch.take<T>(static_cast<std::size_t>(s.c));
   T* slope = scratch.take<T>(static_cast<std::size_t>(s.c));
-  const double count = static_cast<double>(s.n * s.h * s.w);
+  const double count = static_cast<double>(images * s.h * s.w);
   for (std::int64_t c = 0; c < s.c; ++c) {
-    const double g = sums.g(parts, c), gx = sums.gx(parts, c) * static_cast<double>(rstd[c]);
-    if (dweight) dweight.put(c, static_cast<T>(gx));
-    if (dbias) dbias.put(c, static_cast<T>(g));
-    average[c] = static_cast<T>(g / count);
-    slope[c] = static_cast<T>(static_cast<double>(rstd[c]) * gx / count);
+    average[c] = static_cast<T>(sums[s.c + c] / count);
+    slope[c] = static_cast<T>(static_cast<double>(rstd[c]) * sums[c] / count);
   }
   return {map.mean, map.factor, average, slope};
 }
@@ -270,13 +274,12 @@ void batch_norm_relu_max_pool2d_forward(const Cpu& cpu, BatchNormReluPoolShape s
 }
 
 template <class I, class T>
-void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
-                                         const T* mean, const T* rstd, const T* weight,
-                                         const T* bias, const I* dy, Gradient<I> dx,
-                                         Gradient<T> dweight, Gradient<T> dbias) {
+void batch_norm_relu_max_pool2d_backward_sums(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
+                                              const T* mean, const T* rstd, const T* weight,
+                                              const T* bias, const I* dy, double* sums) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
-  PartialSums sums(s.c, scratch);
+  PartialSums partial(s.c, scratch);
   const std::int64_t rows = s.h / 2, columns = s.w / 2, x_row = s.w * s.c;
   const int parts = parallel_for(
       s.n * rows, grain_of(4 * x_row), [&](std::int64_t begin, std::int64_t end, int part) {
@@ -284,13 +287,23 @@ void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape 
           const I* x_top = x + (row / rows * s.h + row % rows * 2) * x_row;
           const I* dy_row = dy + row * columns * s.c;
           for_channel_tiles(s.c, [&](std::int64_t first, auto width) {
-            sum_windows(s, x_top, dy_row, map, first, width, sums, part);
+            sum_windows(s, x_top, dy_row, map, first, width, partial, part);
           });
         }
       });
-  const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
-  if (!dx) return;
+  partial.write(parts, rstd, sums);
+}
 
+template <class I, class T>
+void batch_norm_relu_max_pool2d_backward_dx(const Cpu& cpu, BatchNormReluPoolShape s,
+                                            std::int64_t images, const I* x, const T* mean,
+                                            const T* rstd, const T* weight, const T* bias,
+                                            const I* dy, const double* sums, Gradient<I> dx) {
+  if (!dx) return;
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const Correction<T> correction = correction_of(s, images, sums, map, rstd, scratch);
+  const std::int64_t x_row = s.w * s.c;
   const WindowGradients<I, T> gradients{s, x, dy, dx, map, correction};
   const std::int64_t bands = (s.h + 1) / 2;  // pairs of rows; the last may be a single one
   assign_or_add(dx, [&](auto put) {
@@ -328,15 +341,27 @@ void batch_norm_relu_global_avg_pool_forward(const Cpu& cpu, BatchNormReluPoolSh
 }
 
 template <class I, class T>
-void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
-                                              const T* mean, const T* rstd, const T* weight,
-                                              const T* bias, const T* dy, Gradient<I> dx,
-                                              Gradient<T> dweight, Gradient<T> dbias) {
+void batch_norm_relu_max_pool2d_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
+                                         const T* mean, const T* rstd, const T* weight,
+                                         const T* bias, const I* dy, Gradient<I> dx,
+                                         Gradient<T> dweight, Gradient<T> dbias) {
+  Workspace::Scope scratch(cpu.workspace);
+  double* sums = scratch.take<double>(static_cast<std::size_t>(2 * s.c));
+  batch_norm_relu_max_pool2d_backward_sums(cpu, s, x, mean, rstd, weight, bias, dy, sums);
+  batch_norm_put_sums(cpu, s.c, sums, dweight, dbias);
+  batch_norm_relu_max_pool2d_backward_dx(cpu, s, s.n, x, mean, rstd, weight, bias, dy, sums, dx);
+}
+
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_backward_sums(const Cpu& cpu, BatchNormReluPoolShape s,
+                                                   const I* x, const T* mean, const T* rstd,
+                                                   const T* weight, const T* bias, const T* dy,
+                                                   double* sums) {
   Workspace::Scope scratch(cpu.workspace);
   const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
   const std::int64_t pixels = s.h * s.w;
   const T share = T(1) / static_cast<T>(pixels);
-  PartialSums sums(s.c, scratch);
+  PartialSums partial(s.c, scratch);
   const int parts = parallel_for(
       s.n, grain_of(pixels * s.c), [&](std::int64_t begin, std::int64_t end, int part) {
         for (std::int64_t n = begin; n < end; ++n) {
@@ -355,14 +380,26 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
             }
             for (std::int64_t k = 0; k < width; ++k) {
               const double g = static_cast<double>(dy[n * s.c + first + k] * share);
-              sums.add(part, first + k, g * static_cast<double>(positive[k]),
-                       g * static_cast<double>(sum_x[k]));
+              partial.add(part, first + k, g * static_cast<double>(positive[k]),
+                          g * static_cast<double>(sum_x[k]));
             }
           });
         }
       });
-  const Correction<T> correction = finish_sums(s, sums, parts, map, rstd, dweight, dbias, scratch);
+  partial.write(parts, rstd, sums);
+}
+
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_backward_dx(const Cpu& cpu, BatchNormReluPoolShape s,
+                                                 std::int64_t images, const I* x, const T* mean,
+                                                 const T* rstd, const T* weight, const T* bias,
+                                                 const T* dy, const double* sums, Gradient<I> dx) {
   if (!dx) return;
+  Workspace::Scope scratch(cpu.workspace);
+  const Affine<T> map = affine(s.c, mean, rstd, weight, bias, scratch);
+  const Correction<T> correction = correction_of(s, images, sums, map, rstd, scratch);
+  const std::int64_t pixels = s.h * s.w;
+  const T share = T(1) / static_cast<T>(pixels);
   assign_or_add(dx, [&](auto put) {
     parallel_for(s.n, grain_of(pixels * s.c), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t n = begin; n < end; ++n) {
@@ -384,14 +421,39 @@ void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolS
   });
 }
 
+template <class I, class T>
+void batch_norm_relu_global_avg_pool_backward(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
+                                              const T* mean, const T* rstd, const T* weight,
+                                              const T* bias, const T* dy, Gradient<I> dx,
+                                              Gradient<T> dweight, Gradient<T> dbias) {
+  Workspace::Scope scratch(cpu.workspace);
+  double* sums = scratch.take<double>(static_cast<std::size_t>(2 * s.c));
+  batch_norm_relu_global_avg_pool_backward_sums(cpu, s, x, mean, rstd, weight, bias, dy, sums);
+  batch_norm_put_sums(cpu, s.c, sums, dweight, dbias);
+  batch_norm_relu_global_avg_pool_backward_dx(cpu, s, s.n, x, mean, rstd, weight, bias, dy, sums,
+                                              dx);
+}
+
 #define EKGINE_INSTANTIATE(I, T)                                                                 \
   template void batch_norm_relu_max_pool2d_forward(const Cpu&, BatchNormReluPoolShape, const I*, \
                                                    const T*, const T*, const T*, const T*, I*);  \
+  template void batch_norm_relu_max_pool2d_backward_sums(const Cpu&, BatchNormReluPoolShape,     \
+                                                         const I*, const T*, const T*, const T*, \
+                                                         const T*, const I*, double*);           \
+  template void batch_norm_relu_max_pool2d_backward_dx(                                          \
+      const Cpu&, BatchNormReluPoolShape, std::int64_t, const I*, const T*, const T*, const T*,  \
+      const T*, const I*, const double*, Gradient<I>);                                           \
   template void batch_norm_relu_max_pool2d_backward(                                             \
       const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*,      \
       const I*, Gradient<I>, Gradient<T>, Gradient<T>);                                          \
   template void batch_norm_relu_global_avg_pool_forward(                                         \
       const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*, T*); \
+  template void batch_norm_relu_global_avg_pool_backward_sums(                                   \
+      const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*,      \
+      const T*, double*);                                                                        \
+  template void batch_norm_relu_global_avg_pool_backward_dx(                                     \
+      const Cpu&, BatchNormReluPoolShape, std::int64_t, const I*, const T*, const T*, const T*,  \
+      const T*, const T*, const double*, Gradient<I>);                                           \
   template void batch_norm_relu_global_avg_pool_backward(                                        \
       const Cpu&, BatchNormReluPoolShape, const I*, const T*, const T*, const T*, const T*,      \
       const T*, Gradient<I>, Gradient<T>, Gradient<T>);

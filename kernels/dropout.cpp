@@ -55,7 +55,7 @@ void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t fir
   std::array<std::uint32_t, chunk + 4 * (1 + blocks_at_once)> words;
   for (std::int64_t done = 0; done < count;) {
     // Whole blocks; the first may begin before the first element.
-    const std::uint64_t element = first + static_cast<std::uint64_t>(done);
+    const std::uint64_t element = dropout.first + first + static_cast<std::uint64_t>(done);
     const std::uint64_t block = element / 4;
     const auto skipped = static_cast<std::int64_t>(element % 4);
     const std::int64_t n = std::min(count - done, chunk);

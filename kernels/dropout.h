@@ -5,8 +5,8 @@
 //
 //   x, y (n)
 //
-// Element i is kept when word i of random stream `op` of the step (kernels/philox.h) is at least
-// threshold = ⌊rate·2³²⌋, so one Philox block decides four elements:
+// Element i is kept when word first + i of random stream `op` of the step (kernels/philox.h) is at
+// least threshold = ⌊rate·2³²⌋, so one Philox block decides four elements:
 //
 //   y[i] = x[i]·factor[i],  factor[i] = times/(1 − rate) if kept, else 0;  y[i] = 0 even for x[i] =
 //   NaN
@@ -30,12 +30,14 @@ struct Dropout {
   double rate = 0;       // in [0, 1)
   std::uint32_t op = 0;  // its random stream
   double times = 1;      // what is kept is multiplied by this as well
+  // Elements of the whole batch before these, where several ranks share it. On CUDA 0.
+  std::uint64_t first = 0;
 
   constexpr std::uint32_t threshold() const { return static_cast<std::uint32_t>(rate * 0x1p32); }
   constexpr double scale() const { return times / (1 - rate); }
 };
 
-// factor[0...count) for the elements first, first + 1, ...
+// factor[0...count) for the elements first, first + 1, ... of those at hand.
 template <class T>
 void dropout_factors(const Step& step, const Dropout& dropout, std::uint64_t first,
                      std::int64_t count, T* factor);

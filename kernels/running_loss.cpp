@@ -18,7 +18,7 @@ void running_loss(const Cpu& cpu, RunningLossShape s, const T* loss, const T* pr
     const T* const row = probabilities + b * s.classes;
     totals->correct += std::max_element(row, row + s.classes) - row == labels[b];
   }
-  totals->loss += static_cast<double>(*loss) * static_cast<double>(s.rows);
+  totals->loss += static_cast<double>(*loss) * static_cast<double>(s.all);
   totals->sequences += s.rows;
 }
 

@@ -1,12 +1,12 @@
 // Adds up the loss and the hits of the steps, and notices the first loss that is not finite.
 //
-//   loss            (1)    mean over the batch
+//   loss            (1)    mean over the batch, or these rows' part of the mean over A rows
 //   probabilities   (B,C)
 //   labels          (B)
 //   totals          in the device's memory
 //
 // While totals.failed_step is 0 and the loss is finite:
-//   totals.loss += B·loss;  totals.correct += #{b : argmax_c probabilities[b,c] = labels[b]};
+//   totals.loss += A·loss;  totals.correct += #{b : argmax_c probabilities[b,c] = labels[b]};
 //   totals.sequences += B
 // (argmax: the first of equal ones; a NaN is never larger.) When the loss is not finite,
 // failed_step becomes the step's number, and nothing is added from then on: the optimiser looks at
@@ -31,6 +31,7 @@ struct RunningLoss {
 
 struct RunningLossShape {
   std::int64_t rows, classes;  // B, C
+  std::int64_t all = rows;     // A; on CUDA B
 };
 
 constexpr Cost running_loss_cost(RunningLossShape s, double element) {

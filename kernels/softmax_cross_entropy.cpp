@@ -59,7 +59,7 @@ void softmax_cross_entropy_forward(const Cpu& cpu, SoftmaxShape s, const T* logi
   });
   double total = 0;
   for (std::int64_t r = 0; r < s.rows; ++r) total += static_cast<double>(row_loss[r]);
-  *loss = static_cast<T>(total / static_cast<double>(s.rows));
+  *loss = static_cast<T>(total / static_cast<double>(s.all));
 }
 
 template <class T>
@@ -67,7 +67,7 @@ void softmax_cross_entropy_backward(const Cpu&, SoftmaxShape s, const T* probabi
                                     const std::int32_t* labels, const T* class_weights,
                                     const T* dloss, Gradient<T> dlogits) {
   if (!dlogits) return;
-  const T scale = *dloss / static_cast<T>(s.rows);
+  const T scale = *dloss / static_cast<T>(s.all);
   parallel_for(s.rows, grain_of(14 * s.classes), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t r = begin; r < end; ++r) {
       const T weight = scale * class_weights[labels[r]];

@@ -7,15 +7,15 @@
 //
 // Forward, per row z with its largest element m:
 //   p = e^(z − m) / Σ e^(z − m)
-//   loss = Σ_rows class_weights[label]·(log Σ e^(z − m) − (z[label] − m)) / B
+//   loss = Σ_rows class_weights[label]·(log Σ e^(z − m) − (z[label] − m)) / A
 //
-// Backward: dlogits = dloss·class_weights[label]/B·(p − onehot(label))
+// Backward: dlogits = dloss·class_weights[label]/A·(p − onehot(label))
 //
-// Saved: probabilities. The loss divides by the number of rows, not by the sum of their weights
-// (Keras' sum_over_batch_size). A NaN logit gives a NaN loss and NaN probabilities in its row.
-// probabilities and loss are assigned; dlogits is assigned or accumulated as it says. The loss is
-// summed in a fixed order, on the CPU in double and in that of the rows: the same bits at any
-// thread count.
+// Saved: probabilities. The loss divides by A, the number of rows, here or, where ranks share a
+// batch, in all of it; not by the sum of their weights (Keras' sum_over_batch_size). A NaN logit
+// gives a NaN loss and NaN probabilities in its row. probabilities and loss are assigned; dlogits
+// is assigned or accumulated as it says. The loss is summed in a fixed order, on the CPU in double
+// and in that of the rows: the same bits at any thread count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -24,6 +24,7 @@ namespace ekgine::kernels {
 
 struct SoftmaxShape {
   std::int64_t rows, classes;  // B, of a loss ≥ 1; C
+  std::int64_t all = rows;     // A; on CUDA B
 };
 
 // An exponential is counted as ten operations.

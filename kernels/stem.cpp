@@ -355,16 +355,14 @@ class PatchSums {
 
 }  // namespace
 
-template <class I, class T>
-void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I* x,
-                     const T* kernel, T* patch_mean, T* patch_covariance, T* mean, T* rstd,
-                     T* running_mean, T* running_variance) {
+template <class I>
+void stem_patch_sums(const Cpu& cpu, StemShape s, const I* x, double* sums) {
   Workspace::Scope scratch(cpu.workspace);
   // An image between zeros, for one thread; behind it room for a vector.
   const std::int64_t stride = s.w + 2, size = s.h * stride + double_lanes;
   double* images = scratch.take<double>(static_cast<std::size_t>(thread_count() * size));
   std::fill_n(images, thread_count() * size, 0.0);
-  auto* sums = scratch.take<PatchSums>(static_cast<std::size_t>(thread_count()));
+  auto* partial = scratch.take<PatchSums>(static_cast<std::size_t>(thread_count()));
   const auto sum_images = [&](std::int64_t begin, std::int64_t end, int part) {
     double* image = images + part * size;
     PatchSums mine;
@@ -376,17 +374,29 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
       }
       mine.add_image(image, s.h, s.w, stride);
     }
-    sums[part] = mine;
+    partial[part] = mine;
   };
   const int parts = parallel_for(s.n, grain_of(54 * s.h * s.w), sum_images);
-  for (int part = 1; part < parts; ++part) sums[0].add_all(sums[part]);
+  for (int part = 1; part < parts; ++part) partial[0].add_all(partial[part]);
+  for (int t = 0; t < taps; ++t) {
+    sums[t] = partial[0].sum(t);
+    for (int u = t; u < taps; ++u) {
+      sums[taps + t * taps + u] = sums[taps + u * taps + t] = partial[0].product(t, u);
+    }
+  }
+}
 
-  const auto count = static_cast<double>(s.positions());
+template <class I, class T>
+void stem_statistics_of(const Cpu& cpu, StemShape s, std::int64_t images, T epsilon, T momentum,
+                        const double* sums, const T* kernel, T* patch_mean, T* patch_covariance,
+                        T* mean, T* rstd, T* running_mean, T* running_variance) {
+  const auto count = static_cast<double>(images * s.h * s.w);
   double average[taps], covariance[taps][taps];
-  for (int t = 0; t < taps; ++t) average[t] = sums[0].sum(t) / count;
+  for (int t = 0; t < taps; ++t) average[t] = sums[t] / count;
   for (int t = 0; t < taps; ++t) {
     for (int u = t; u < taps; ++u) {
-      covariance[t][u] = covariance[u][t] = sums[0].product(t, u) / count - average[t] * average[u];
+      covariance[t][u] = covariance[u][t] =
+          sums[taps + t * taps + u] / count - average[t] * average[u];
     }
   }
   for (int t = 0; t < taps; ++t) {
@@ -412,6 +422,16 @@ void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I
     running_mean[c] = kept * running_mean[c] + (1 - kept) * mean[c];
     running_variance[c] = kept * running_variance[c] + (1 - kept) * static_cast<T>(variance);
   }
+}
+
+template <class I, class T>
+void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I* x,
+                     const T* kernel, T* patch_mean, T* patch_covariance, T* mean, T* rstd,
+                     T* running_mean, T* running_variance) {
+  double sums[stem_sums];
+  stem_patch_sums(cpu, s, x, sums);
+  stem_statistics_of<I>(cpu, s, s.n, epsilon, momentum, sums, kernel, patch_mean, patch_covariance,
+                        mean, rstd, running_mean, running_variance);
 }
 
 template <class I, class T>
@@ -491,6 +511,9 @@ void stem_backward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, con
 }
 
 #define EKGINE_INSTANTIATE(I, T)                                                                 \
+  template void stem_patch_sums(const Cpu&, StemShape, const I*, double*);                       \
+  template void stem_statistics_of<I>(const Cpu&, StemShape, std::int64_t, T, T, const double*,  \
+                                      const T*, T*, T*, T*, T*, T*, T*);                         \
   template void stem_statistics(const Cpu&, StemShape, T, T, const I*, const T*, T*, T*, T*, T*, \
                                 T*, T*);                                                         \
   template void stem_forward(const Cpu&, StemShape, const I*, const T*, const T*, const T*,      \

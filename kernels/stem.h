@@ -34,6 +34,10 @@
 // The last is batch normalisation's gradient of u, summed over all M patches: there patches meet
 // only their own sums.
 //
+// Where ranks share a batch, M is the positions of all of them: the sums of a rank's images can be
+// added up before statistics are made of them. Backward needs nothing of others but those: the
+// ranks' gradients are its parts, and add up.
+//
 // y is assigned; each gradient is assigned or accumulated as it says. Deterministic at a given
 // thread count. With images in bfloat16 the kernel is rounded to it, too; u never is.
 #pragma once
@@ -71,6 +75,16 @@ template <class I, class T>
 void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I* x,
                      const T* kernel, T* patch_mean, T* patch_covariance, T* mean, T* rstd,
                      T* running_mean, T* running_variance);
+
+// In parts. sums (10, 9), assigned: Σ p and Σ p·pᵀ over the images.
+inline constexpr std::int64_t stem_sums = 90;
+template <class I>
+void stem_patch_sums(const Cpu& cpu, StemShape s, const I* x, double* sums);
+// From those over `images` images, what stem_statistics makes of all. I: what images are stored as.
+template <class I, class T>
+void stem_statistics_of(const Cpu& cpu, StemShape s, std::int64_t images, T epsilon, T momentum,
+                        const double* sums, const T* kernel, T* patch_mean, T* patch_covariance,
+                        T* mean, T* rstd, T* running_mean, T* running_variance);
 
 template <class I, class T>
 void stem_forward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, const T* mean,
