@@ -124,7 +124,7 @@ Tensor standardise(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor
 Tensor take_columns(Tape& tape, const Tensor& x, Columns columns);
 
 struct CrossEntropy {
-  Tensor loss;           // (1): Σ class_weight[label]·(−log p[label]) / B
+  Tensor loss;  // (1): Σ class_weight[label]·(−log p[label]) / B, or of all that ranks share
   Tensor probabilities;  // (B,C): softmax of the logits; a constant
 };
 // logits (B,C), labels (B) of i32 in [0,C), class_weights (C)

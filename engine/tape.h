@@ -21,6 +21,7 @@
 
 #include "engine/device.h"
 #include "engine/parameter.h"
+#include "engine/ranks.h"
 #include "kernels/philox.h"
 
 namespace ekgine {
@@ -63,8 +64,25 @@ class Tape {
   void backward(const Tensor& loss);
   void backward(const Tensor& value, const Tensor& seed);
 
+  // What this process has of a batch that ranks share: rows first, ..., first + rows − 1 of `all`,
+  // along the first axis of what ops are given from here on. Without ranks: everything.
+  struct Part {
+    Ranks* ranks = nullptr;
+    std::int64_t first = 0, rows = 1, all = 1;
+  };
+  // Errors: ranks on CUDA.
+  void set_part(const Part& part);
+  const Part& part() const { return part_; }
+
   // For implementations of ops.
 
+  // Where the random bits of a tensor with the rows of part() begin: those of the element's number
+  // in the whole batch.
+  std::uint64_t first_element(const Tensor& x) const {
+    return static_cast<std::uint64_t>(part_.first * (x.size() / part_.rows));
+  }
+  // How many of something there are in the whole batch, of which there are `here` in part().
+  std::int64_t in_all(std::int64_t here) const { return here / part_.rows * part_.all; }
   Tensor empty(const Shape& shape) { return empty(shape, device_.dtype()); }
   Tensor empty(const Shape& shape, DType type) {
     return Tensor::allocate(device_.activations(), shape, type);
@@ -158,6 +176,7 @@ class Tape {
   Mode mode_;
   std::uint32_t next_draw_;
   bool dry_, finished_ = false;
+  Part part_;
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
   std::vector<Copied> copied_;
@@ -210,6 +229,7 @@ class Backward {
     tape_.run_as(op, Phase::backward, tensor, kernel);
   }
   Tensor empty(const Shape& shape) { return tape_.empty(shape); }
+  Tensor empty(const Shape& shape, DType type) { return tape_.empty(shape, type); }
 
  private:
   friend class Tape;

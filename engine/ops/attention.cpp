@@ -16,7 +16,12 @@ Tensor attention(Tape& tape, const Tensor& query, const Tensor& key, const Tenso
 
   const kernels::AttentionShape s{shape[0], shape[1], shape[2], shape[3]};
   kernels::Dropout drop;
-  if (tape.training() && dropout != 0) drop = {dropout, tape.next_draw()};
+  if (tape.training() && dropout != 0) {
+    const std::int64_t sequence = s.heads * s.positions * s.positions;
+    drop = {.rate = dropout,
+            .op = tape.next_draw(),
+            .first = static_cast<std::uint64_t>(tape.part().first * sequence)};
+  }
   const Tensor y = tape.empty(shape);
   const Tensor logsumexp = tape.empty_real({s.sequences, s.heads, s.positions});
   const Op forward{"attention", kernels::attention_forward_cost(s, y.element_bytes())};

@@ -1,7 +1,11 @@
 #include "engine/ops/batch_norm.h"
 
+#include <span>
+#include <vector>
+
 #include "engine/back_end.h"
 #include "engine/check.h"
+#include "engine/shared_batch.h"
 #include "kernels/batch_norm.h"
 #include "kernels/batch_norm_relu_pool.h"
 
@@ -35,12 +39,49 @@ Cost statistics_cost(const Tensor& x) {
   return kernels::batch_norm_statistics_cost({x.shape().rows(), x.shape()[-1]}, x.element_bytes());
 }
 
+// Of a batch that ranks share: from the moments of all.
+void shared_statistics(Tape& tape, const Op& op, const Tensor& x, const BatchNorm& norm,
+                       const Statistics& found) {
+  const std::int64_t channels = x.shape()[-1], rows = x.shape().rows();
+  const Tensor mine = tape.empty({2 * channels}, DType::f64);
+  const auto moments = [&]<class B>(B& b) {
+    const auto of = [&](const auto* values) {
+      kernels::batch_norm_moments<typename B::Real>(b.context, {rows, channels}, values,
+                                                    mine.data<double>());
+    };
+    if (x.dtype() == dtype_of<typename B::Image>()) {
+      of(b.image(x));
+    } else {
+      of(b.data(x));
+    }
+  };
+  tape.run(op, on_host(moments));
+  const Tensor all = of_all_ranks(tape, mine);
+  const Tape::Part& part = tape.part();
+  std::vector<std::int64_t> counts;
+  for (int r = 0; r < part.ranks->count(); ++r) {
+    counts.push_back(rows / part.rows * part.ranks->slice(part.all, r).count);
+  }
+  const auto merge = [&](auto& b) {
+    kernels::batch_norm_merge(b.context, channels, std::span<const std::int64_t>(counts),
+                              all.data<double>(), b.real(norm.epsilon), b.real(norm.momentum),
+                              b.real(found.mean), b.real(found.rstd), b.real(norm.running_mean),
+                              b.real(norm.running_variance));
+  };
+  tape.run(op, on_host(merge));
+}
+
 // Of the batch when training, which updates the running ones; otherwise the running ones.
 Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
   if (!tape.training()) return {norm.running_mean, running_rstd(tape, norm)};
   const std::int64_t channels = x.shape()[-1];
   Statistics found{tape.empty_real({channels}), tape.empty_real({channels})};
-  tape.run({"batch_norm_statistics", statistics_cost(x)}, [&]<class B>(B& b) {
+  const Op op{"batch_norm_statistics", statistics_cost(x)};
+  if (tape.part().ranks != nullptr) {
+    shared_statistics(tape, op, x, norm, found);
+    return found;
+  }
+  tape.run(op, [&]<class B>(B& b) {
     const auto of = [&](const auto* values) {
       kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels}, b.real(norm.epsilon),
                                      b.real(norm.momentum), values, b.real(found.mean),
@@ -78,25 +119,44 @@ struct BackwardTensors {
 };
 
 // The op whose output is y: forward_kernel(b, norm...) and backward_kernel(b, tensors, norm...),
-// where norm is mean, rstd, weight, bias. The forward operation's cost has that of the statistics,
-// which run on their own.
-template <class ForwardKernel, class BackwardKernel>
+// where norm is mean, rstd, weight, bias; and backward in parts, for ranks: sums_kernel(b, tensors,
+// sums, norm...), then, when those are added up, dx_kernel(b, tensors, sums, norm...). The forward
+// operation's cost has that of the statistics, which run on their own.
+template <class ForwardKernel, class BackwardKernel, class SumsKernel, class DxKernel>
 Tensor normalise(Tape& tape, const Op& forward, const Op& backward, const Tensor& x,
                  const BatchNorm& norm, const Tensor& y, const ForwardKernel& forward_kernel,
-                 const BackwardKernel& backward_kernel) {
+                 const BackwardKernel& backward_kernel, const SumsKernel& sums_kernel,
+                 const DxKernel& dx_kernel) {
   const Statistics of = statistics(tape, x, norm);
   const Tensor weight = norm.weight, bias = norm.bias;
   tape.run({forward.name, forward.cost - statistics_cost(x)}, [&](auto& b) {
     forward_kernel(b, b.real(of.mean), b.real(of.rstd), b.real(weight), b.real(bias));
   });
-  return tape.record(y, {x, weight, bias}, [=](Backward& node) {
+  return tape.record(y, {x, weight, bias}, [=, ranks = tape.part().ranks](Backward& node) {
     const GradientPlace dx = node.gradient_over(0, x);
     const GradientPlace dweight = node.gradient(1), dbias = node.gradient(2);
-    node.run(backward, [&]<class B>(B& b) {
-      const BackwardTensors<typename B::Real> tensors{x, node.dy(), dx, b.real_gradient(dweight),
-                                                      b.real_gradient(dbias)};
-      backward_kernel(b, tensors, b.real(of.mean), b.real(of.rstd), b.real(weight), b.real(bias));
-    });
+    const auto run = [&](const auto& kernel) {
+      return [&]<class B>(B& b) {
+        const BackwardTensors<typename B::Real> tensors{x, node.dy(), dx, b.real_gradient(dweight),
+                                                        b.real_gradient(dbias)};
+        kernel(b, tensors, b.real(of.mean), b.real(of.rstd), b.real(weight), b.real(bias));
+      };
+    };
+    if (ranks == nullptr) return node.run(backward, run(backward_kernel));
+
+    const std::int64_t channels = weight.size();
+    const Tensor sums = node.empty({2, channels}, DType::f64);
+    const auto add_up = [&](auto& b, const auto& t, auto... norm_of) {
+      sums_kernel(b, t, sums.data<double>(), norm_of...);
+      // The ranks' own sums: their gradients of weights are added up with all others.
+      kernels::batch_norm_put_sums(b.context, channels, sums.data<double>(), t.dweight, t.dbias);
+    };
+    node.run(backward, on_host(run(add_up)));
+    sum_over_ranks(node, *ranks, sums);
+    const auto put = [&](auto& b, const auto& t, auto... norm_of) {
+      dx_kernel(b, t, sums.data<double>(), norm_of...);
+    };
+    node.run(backward, on_host(run(put)));
   });
 }
 
@@ -118,6 +178,15 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
       [s](auto& b, const auto& t, auto* mean, auto* rstd, auto* weight, auto*) {
         kernels::batch_norm_backward(b.context, s, b.data(t.x), mean, rstd, weight, b.data(t.dy),
                                      b.gradient(t.dx), t.dweight, t.dbias);
+      },
+      [s](auto& b, const auto& t, double* sums, auto* mean, auto* rstd, auto*, auto*) {
+        kernels::batch_norm_backward_sums(b.context, s, b.data(t.x), mean, rstd, b.data(t.dy),
+                                          sums);
+      },
+      [s, all = tape.in_all(s.rows)](auto& b, const auto& t, const double* sums, auto* mean,
+                                     auto* rstd, auto* weight, auto*) {
+        kernels::batch_norm_backward_dx(b.context, s, all, b.data(t.x), mean, rstd, weight,
+                                        b.data(t.dy), sums, b.gradient(t.dx));
       });
 }
 
@@ -135,6 +204,14 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
         kernels::batch_norm_relu_max_pool2d_backward(b.context, s, b.image(t.x), of...,
                                                      b.image(t.dy), b.image_gradient(t.dx),
                                                      t.dweight, t.dbias);
+      },
+      [s](auto& b, const auto& t, double* sums, auto... of) {
+        kernels::batch_norm_relu_max_pool2d_backward_sums(b.context, s, b.image(t.x), of...,
+                                                          b.image(t.dy), sums);
+      },
+      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const double* sums, auto... of) {
+        kernels::batch_norm_relu_max_pool2d_backward_dx(
+            b.context, s, all, b.image(t.x), of..., b.image(t.dy), sums, b.image_gradient(t.dx));
       });
 }
 
@@ -154,6 +231,14 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
         kernels::batch_norm_relu_global_avg_pool_backward(b.context, s, b.image(t.x), of...,
                                                           b.data(t.dy), b.image_gradient(t.dx),
                                                           t.dweight, t.dbias);
+      },
+      [s](auto& b, const auto& t, double* sums, auto... of) {
+        kernels::batch_norm_relu_global_avg_pool_backward_sums(b.context, s, b.image(t.x), of...,
+                                                               b.data(t.dy), sums);
+      },
+      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const double* sums, auto... of) {
+        kernels::batch_norm_relu_global_avg_pool_backward_dx(
+            b.context, s, all, b.image(t.x), of..., b.data(t.dy), sums, b.image_gradient(t.dx));
       });
 }
 

@@ -9,7 +9,7 @@ namespace ekgine {
 Tensor dropout(Tape& tape, const Tensor& x, double rate) {
   check_dropout_rate(rate, "dropout");
   if (rate == 0 || !tape.training()) return x;
-  const kernels::Dropout drop{rate, tape.next_draw()};
+  const kernels::Dropout drop{.rate = rate, .op = tape.next_draw(), .first = tape.first_element(x)};
   const std::int64_t n = x.size();
   const Tensor y = tape.empty(x.shape());
   tape.run({"dropout", kernels::dropout_cost(n, y.element_bytes())}, [&](auto& b) {

@@ -57,7 +57,9 @@ AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Ten
   check_shape(b, a.shape(), "add_layer_norm", "b", "the shape of a");
   check_dropout_rate(rate, "add_layer_norm");
   kernels::Dropout dropout;
-  if (rate != 0 && tape.training()) dropout = {rate, tape.next_draw()};
+  if (rate != 0 && tape.training()) {
+    dropout = {.rate = rate, .op = tape.next_draw(), .first = tape.first_element(b)};
+  }
   const Tensor sum = tape.empty(a.shape());
   const Tensor y = tape.empty(a.shape());
   const Tensor mean = tape.empty_real({s.rows});

@@ -10,7 +10,9 @@ CrossEntropy softmax_cross_entropy(Tape& tape, const Tensor& logits, const Tenso
                                    const Tensor& class_weights) {
   check_shape(logits.shape().rank() == 2 && logits.size() > 0, "softmax_cross_entropy", "logits",
               "(B,C) with B, C >= 1", logits);
-  const kernels::SoftmaxShape s{logits.shape()[0], logits.shape()[1]};
+  const kernels::SoftmaxShape s{.rows = logits.shape()[0],
+                                .classes = logits.shape()[1],
+                                .all = tape.in_all(logits.shape()[0])};
   const std::string context = "logits are (B,C)=" + logits.shape().text();
   check_shape(labels, {s.rows}, "softmax_cross_entropy", "labels", "(B)", context);
   check_shape(class_weights, {s.classes}, "softmax_cross_entropy", "class_weights", "(C)", context);

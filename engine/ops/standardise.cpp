@@ -29,9 +29,10 @@ Tensor standardise(Tape& tape, const Tensor& x, const Tensor& mean, const Tensor
   check_dropout_rate(spoiling.dropout, "standardise");
   if (spoiling.group < 1)
     fail("standardise: groups of {} rows: expected 1 or more", spoiling.group);
-  const kernels::StandardiseShape s{rows, width, spoiling.group, first, count};
+  kernels::StandardiseShape s{rows, width, spoiling.group, first, count};
   kernels::FeatureNoise noise;
   if (tape.training()) {
+    s.row = tape.part().first;
     noise = {.deviation = spoiling.noise,
              .op = tape.next_draw(),
              .drop = {spoiling.dropout, tape.next_draw()},

@@ -4,17 +4,50 @@
 #include "engine/check.h"
 #include "engine/ops.h"
 #include "engine/ops/batch_norm.h"
+#include "engine/shared_batch.h"
 
 namespace ekgine {
 
 namespace {
 
-// The kernel, for Tape::run: it has no overloads but the CPU's, and never runs on anything else.
-template <class Kernel>
-auto on_host(const Kernel& kernel) {
-  return [&kernel]<class B>(B& b) {
-    if constexpr (!B::is_cuda) kernel(b);
+struct PatchStatistics {
+  Tensor mean, rstd, patch_mean, patch_covariance;
+};
+
+// Of a batch that ranks share: from the sums of all.
+void shared_patch_statistics(Tape& tape, const Op& op, const kernels::StemShape& s, const Tensor& x,
+                             const Tensor& kernel, const BatchNorm& norm,
+                             const PatchStatistics& found) {
+  const Tensor sums = tape.empty({kernels::stem_sums}, DType::f64);
+  const auto add_up = [&](auto& b) {
+    kernels::stem_patch_sums(b.context, s, b.image(x), sums.data<double>());
   };
+  tape.run(op, on_host(add_up));
+  sum_over_ranks(tape, sums);
+  const auto finish = [&]<class B>(B& b) {
+    kernels::stem_statistics_of<typename B::Image>(
+        b.context, s, tape.in_all(s.n), b.real(norm.epsilon), b.real(norm.momentum),
+        sums.data<double>(), b.real(kernel), b.real(found.patch_mean),
+        b.real(found.patch_covariance), b.real(found.mean), b.real(found.rstd),
+        b.real(norm.running_mean), b.real(norm.running_variance));
+  };
+  tape.run(op, on_host(finish));
+}
+
+// All are assigned, but for the running ones, which are updated.
+void patch_statistics(Tape& tape, const kernels::StemShape& s, const Tensor& x,
+                      const Tensor& kernel, const BatchNorm& norm, const PatchStatistics& found) {
+  const Op op{"stem_statistics", kernels::stem_statistics_cost(s, x.element_bytes())};
+  if (tape.part().ranks != nullptr) {
+    return shared_patch_statistics(tape, op, s, x, kernel, norm, found);
+  }
+  const auto run = [&](auto& b) {
+    kernels::stem_statistics(b.context, s, b.real(norm.epsilon), b.real(norm.momentum), b.image(x),
+                             b.real(kernel), b.real(found.patch_mean),
+                             b.real(found.patch_covariance), b.real(found.mean), b.real(found.rstd),
+                             b.real(norm.running_mean), b.real(norm.running_variance));
+  };
+  tape.run(op, on_host(run));
 }
 
 }  // namespace
@@ -35,43 +68,35 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
   const kernels::StemShape s{x.shape()[0], x.shape()[1], x.shape()[2], channels};
   const Tensor weight = norm.weight, bias = norm.bias;
   const Tensor y = tape.empty_image({s.n, s.h / 2, s.w / 2, channels});
-  Tensor mean = norm.running_mean, rstd, patch_mean, patch_covariance;
+  PatchStatistics of;
+  of.mean = norm.running_mean;
   if (tape.training()) {
-    mean = tape.empty_real({channels});
-    rstd = tape.empty_real({channels});
-    patch_mean = tape.empty_real({9});
-    patch_covariance = tape.empty_real({9, 9});
-    const Op statistics{"stem_statistics", kernels::stem_statistics_cost(s, x.element_bytes())};
-    const auto run = [&]<class B>(B& b) {
-      kernels::stem_statistics(b.context, s, b.real(norm.epsilon), b.real(norm.momentum),
-                               b.image(x), b.real(kernel), b.real(patch_mean),
-                               b.real(patch_covariance), b.real(mean), b.real(rstd),
-                               b.real(norm.running_mean), b.real(norm.running_variance));
-    };
-    tape.run(statistics, on_host(run));
+    of = {.mean = tape.empty_real({channels}),
+          .rstd = tape.empty_real({channels}),
+          .patch_mean = tape.empty_real({9}),
+          .patch_covariance = tape.empty_real({9, 9})};
+    patch_statistics(tape, s, x, kernel, norm, of);
   } else {
-    rstd = running_rstd(tape, norm);
+    of.rstd = running_rstd(tape, norm);
   }
   const auto forward = [&]<class B>(B& b) {
-    kernels::stem_forward(b.context, s, b.image(x), b.real(kernel), b.real(mean), b.real(rstd),
-                          b.real(weight), b.real(bias), b.image(y));
+    kernels::stem_forward(b.context, s, b.image(x), b.real(kernel), b.real(of.mean),
+                          b.real(of.rstd), b.real(weight), b.real(bias), b.image(y));
   };
   tape.run({"stem", kernels::stem_forward_cost(s, y.element_bytes())}, on_host(forward));
-  return tape.record(
-      y, {kernel, weight, bias},
-      [s, x, kernel, weight, bias, mean, rstd, patch_mean, patch_covariance](Backward& node) {
-        const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
-                            dbias = node.gradient(2);
-        const auto backward = [&]<class B>(B& b) {
-          kernels::stem_backward(b.context, s, b.image(x), b.real(kernel), b.real(patch_mean),
-                                 b.real(patch_covariance), b.real(mean), b.real(rstd),
-                                 b.real(weight), b.real(bias), b.image(node.dy()),
-                                 b.real_gradient(dkernel), b.real_gradient(dweight),
-                                 b.real_gradient(dbias));
-        };
-        node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
-                 on_host(backward));
-      });
+  return tape.record(y, {kernel, weight, bias}, [s, x, kernel, weight, bias, of](Backward& node) {
+    const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
+                        dbias = node.gradient(2);
+    const auto backward = [&]<class B>(B& b) {
+      kernels::stem_backward(b.context, s, b.image(x), b.real(kernel), b.real(of.patch_mean),
+                             b.real(of.patch_covariance), b.real(of.mean), b.real(of.rstd),
+                             b.real(weight), b.real(bias), b.image(node.dy()),
+                             b.real_gradient(dkernel), b.real_gradient(dweight),
+                             b.real_gradient(dbias));
+    };
+    node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
+             on_host(backward));
+  });
 }
 
 }  // namespace ekgine

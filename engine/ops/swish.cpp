@@ -22,7 +22,7 @@ Tensor swish(Tape& tape, const Tensor& x) {
 Tensor swish_dropout(Tape& tape, const Tensor& x, double rate) {
   check_dropout_rate(rate, "swish_dropout");
   if (rate == 0 || !tape.training()) return swish(tape, x);
-  const kernels::Dropout drop{rate, tape.next_draw()};
+  const kernels::Dropout drop{.rate = rate, .op = tape.next_draw(), .first = tape.first_element(x)};
   const Tensor y = tape.empty(x.shape());
   const Op forward{"swish_dropout",
                    kernels::swish_dropout_forward_cost(x.size(), y.element_bytes())};
