@@ -24,6 +24,7 @@ constexpr const char* format_name = "ekgine-checkpoint-2";
 constexpr const char* unsealed_format = "ekgine-checkpoint-1";
 // More than the 10^6 epochs of 2^31 sequences that there can be.
 constexpr std::int64_t most_steps = std::int64_t{1} << 52;
+constexpr std::int64_t most_ranks = 1 << 20;
 constexpr const char* first_moment = "adamw.m.";
 constexpr const char* second_moment = "adamw.v.";
 constexpr const char* average = "average.";
@@ -40,19 +41,22 @@ double number(const std::string& source, const Json& json, const char* key) {
 }
 
 Json to_json(const TrainingState& s) {
-  return {{"step", s.step},
-          {"epoch", s.epoch},
-          {"batch", s.batch},
-          {"loss_sum", s.loss_sum},
-          {"correct", s.correct},
-          {"sequences", s.sequences},
-          {"plateau",
-           {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"wait", s.plateau.wait}}},
-          {"early_stopping",
-           {{"best", number(s.stopping.best)},
-            {"best_epoch", s.stopping.best_epoch},
-            {"wait", s.stopping.wait}}},
-          {"history", s.history}};
+  Json json = {
+      {"step", s.step},
+      {"epoch", s.epoch},
+      {"batch", s.batch},
+      {"loss_sum", s.loss_sum},
+      {"correct", s.correct},
+      {"sequences", s.sequences},
+      {"plateau",
+       {{"rate", s.plateau.rate}, {"best", number(s.plateau.best)}, {"wait", s.plateau.wait}}},
+      {"early_stopping",
+       {{"best", number(s.stopping.best)},
+        {"best_epoch", s.stopping.best_epoch},
+        {"wait", s.stopping.wait}}},
+      {"history", s.history}};
+  if (s.ranks != 1) json["ranks"] = s.ranks;
+  return json;
 }
 
 TrainingState state_from_json(const Json& json, const std::string& source) {
@@ -69,6 +73,9 @@ TrainingState state_from_json(const Json& json, const std::string& source) {
   s.loss_sum = json_value<double>(source, json, "loss_sum", "a number");
   s.correct = count(json, "correct");
   s.sequences = count(json, "sequences");
+  if (json.contains("ranks")) {
+    s.ranks = json_number<std::int64_t>(source, json, "ranks", 1, most_ranks);
+  }
   const Json plateau = member("plateau");
   s.plateau.rate = json_value<double>(source, plateau, "rate", "a number");
   s.plateau.best = number(source, plateau, "best");

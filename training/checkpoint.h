@@ -36,6 +36,7 @@ struct TrainingState {
   double loss_sum = 0;
   std::int64_t correct = 0;
   std::int64_t sequences = 0;
+  std::int64_t ranks = 1;  // that took the last step
   PlateauSchedule plateau;
   EarlyStopping stopping;
   // One object per completed epoch: the lines of history.jsonl.

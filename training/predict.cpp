@@ -270,27 +270,71 @@ std::vector<float> Predictor::encode(const BeatSpan& beats, const BeatsDone& pro
   return all;
 }
 
+namespace {
+
+// All but the probabilities.
+RecordPredictions labels_of(const Predictor& predictor, const RecordBeats& record) {
+  const std::int64_t least =
+      predictor.config().labels_every_beat() ? 1 : predictor.config().sequence_length;
+  if (record.size() < least) {
+    fail("record {} has {} beats, too few for sequences of {}", record.name, record.size(), least);
+  }
+  const std::ptrdiff_t first = least - 1;
+  return {.record = record.name,
+          .probabilities = {},
+          .labels = {record.labels.begin() + first, record.labels.end()},
+          .r_samples = {record.r_samples.begin() + first, record.r_samples.end()}};
+}
+
+std::int64_t beats_of(std::span<const RecordBeats> records) {
+  std::int64_t beats = 0;
+  for (const RecordBeats& record : records) beats += record.size();
+  return beats;
+}
+
+}  // namespace
+
 std::vector<RecordPredictions> predict_records(Predictor& predictor,
                                                std::span<const RecordBeats> records,
                                                const BeatsDone& progress) {
-  const bool all = predictor.config().labels_every_beat();
-  const std::int64_t least = all ? 1 : predictor.config().sequence_length;
   std::vector<RecordPredictions> predictions;
   std::int64_t done = 0;
   for (const RecordBeats& record : records) {
-    if (record.size() < least) {
-      fail("record {} has {} beats, too few for sequences of {}", record.name, record.size(),
-           least);
-    }
-    RecordPredictions& p = predictions.emplace_back();
-    p.record = record.name;
+    RecordPredictions& p = predictions.emplace_back(labels_of(predictor, record));
     p.probabilities = predictor.predict({record.beats, record.unit}, [&](std::int64_t beats) {
       if (progress) progress(done + beats);
     });
     done += record.size();
-    const std::ptrdiff_t first = least - 1;
-    p.labels.assign(record.labels.begin() + first, record.labels.end());
-    p.r_samples.assign(record.r_samples.begin() + first, record.r_samples.end());
+  }
+  return predictions;
+}
+
+std::vector<RecordPredictions> predict_records(Predictor& predictor,
+                                               std::span<const RecordBeats> records, Ranks& ranks,
+                                               const BeatsDone& progress) {
+  const Slice mine = ranks.slice(std::ssize(records));
+  const auto own_records =
+      records.subspan(static_cast<std::size_t>(mine.first), static_cast<std::size_t>(mine.count));
+  const std::int64_t all = beats_of(records), own = beats_of(own_records);
+  std::string own_probabilities;
+  for (const RecordPredictions& p :
+       predict_records(predictor, own_records, [&](std::int64_t beats) {
+         if (progress) progress(beats * all / own);
+       })) {
+    own_probabilities.append(reinterpret_cast<const char*>(p.probabilities.data()),
+                             p.probabilities.size() * sizeof(float));
+  }
+  std::string probabilities;
+  for (const std::string& of_rank : ranks.gather_texts(own_probabilities)) probabilities += of_rank;
+
+  std::vector<RecordPredictions> predictions;
+  std::size_t at = 0;
+  for (const RecordBeats& record : records) {
+    RecordPredictions& p = predictions.emplace_back(labels_of(predictor, record));
+    p.probabilities.resize(p.labels.size() * class_count);
+    const std::size_t bytes = p.probabilities.size() * sizeof(float);
+    std::memcpy(p.probabilities.data(), probabilities.data() + at, bytes);
+    at += bytes;
   }
   return predictions;
 }

@@ -100,5 +100,10 @@ class Predictor {
 std::vector<RecordPredictions> predict_records(Predictor& predictor,
                                                std::span<const RecordBeats> records,
                                                const BeatsDone& progress = {});
+// The same by ranks that each take consecutive ones of the records: all get all predictions.
+// `progress` gets what this rank has done, as that share of all beats.
+std::vector<RecordPredictions> predict_records(Predictor& predictor,
+                                               std::span<const RecordBeats> records, Ranks& ranks,
+                                               const BeatsDone& progress = {});
 
 }  // namespace ekgine

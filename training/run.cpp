@@ -14,8 +14,10 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "data/pseudo_records.h"
 #include "data/sampler.h"
+#include "engine/check_same.h"
 #include "evaluation/plots.h"
 #include "model/weights.h"
 #include "training/class_weights.h"
@@ -129,10 +131,11 @@ SamplerOptions sampler_options(const std::vector<FurtherStore>& more, const Trai
 }  // namespace
 
 Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* checkpoint,
-         const std::function<void(const std::string&)>& say, bool profile)
+         const std::function<void(const std::string&)>& say, bool profile, Ranks* ranks)
     : options_(options),
       directory_(std::move(directory)),
       say_(say),
+      ranks_(ranks),
       store_(options.data, options.model.input()),
       more_(open_further_stores(store_, options)),
       training_(open_training_set(store_, more_, options)),
@@ -156,11 +159,12 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
     state_.plateau.rate = options.learning_rate;
   }
   state_.stopping.patience = options.patience;
+  check_ranks(checkpoint);
   announce();
   if (checkpoint == nullptr) {
     normalise_on(model_, *training_, count_training_records(options, more_));
   }
-  if (!options.tensorboard.empty()) {
+  if (!options.tensorboard.empty() && is_first(ranks_)) {
     tensorboard_ =
         std::make_unique<TensorBoardLog>(options.tensorboard, checkpoint != nullptr, say_);
   }
@@ -178,7 +182,8 @@ void Run::make_step() {
       .weight_decay = options_.weight_decay,
       .ema_decay = options_.ema_decay,
       .sequences = options_.batch_size,
-      .beats = loader_.max_beats()};
+      .beats = loader_.max_beats(),
+      .ranks = ranks_};
   if (options_.time_jitter > 0) {
     settings.typical_beats = training_->typical_beats();
     if (!settings.typical_beats.empty()) settings.first_beats = first_beats(training_->index());
@@ -203,14 +208,43 @@ void Run::go_on_from(const Checkpoint& checkpoint) {
   state_ = checkpoint.state;
 }
 
+// What would let ranks go different ways is an error, as it would be noticed much later.
+void Run::check_ranks(const Checkpoint* checkpoint) {
+  const std::int64_t count = ranks_ == nullptr ? 1 : ranks_->count();
+  if (checkpoint != nullptr && state_.step > 0 && state_.ranks != count) {
+    say_(fmt::format("trained on {} ranks so far, now on {}: sums are rounded otherwise",
+                     state_.ranks, count));
+  }
+  state_.ranks = count;
+  if (ranks_ == nullptr) return;
+  check_same(*ranks_, "options", options_.to_toml());
+  check_same(*ranks_, "data", json_text(to_json(inputs_), 2));
+  check_same(*ranks_, "device", device_.description());
+  check_same(*ranks_, "step", std::to_string(state_.step));
+}
+
+// A rank whose weights are others' no more would spoil theirs from then on.
+void Run::check_same_weights() {
+  if (ranks_ == nullptr) return;
+  Sha256 hash;
+  const ParameterSet& parameters = model_.parameters();
+  for (const Tensor& array : {parameters.values(), parameters.first_moments(),
+                              parameters.second_moments(), parameters.buffer_values()}) {
+    const auto bytes = static_cast<std::size_t>(array.size()) * size_of(array.dtype());
+    hash.update({reinterpret_cast<const char*>(array.bytes()), bytes});
+  }
+  check_same(*ranks_, "weights", hash.hex());
+}
+
 void Run::announce() const {
   const ClassCounts counts = visited_classes(*training_, shares_of(more_, options_));
   std::string classes;
   for (std::size_t c = 0; c < counts.size(); ++c) {
     classes += fmt::format("{}{} {}", c == 0 ? "" : ", ", class_names[c], counts[c]);
   }
-  say_(fmt::format("{}: {} parameters; {} training sequences ({}); {} threads", options_.model.name,
-                   model_.parameters().trainable_count(), loader_.sequences(), classes,
+  say_(fmt::format("{}: {} parameters; {} training sequences ({}); {}{} threads",
+                   options_.model.name, model_.parameters().trainable_count(), loader_.sequences(),
+                   classes, ranks_ == nullptr ? "" : fmt::format("{} ranks of ", ranks_->count()),
                    options_.threads));
   for (std::size_t i = 0; i < more_.size(); ++i) {
     const std::string left_out = left_out_text(more_[i]);
@@ -221,6 +255,7 @@ void Run::announce() const {
 }
 
 void Run::save() const {
+  if (!is_first(ranks_)) return;
   save_checkpoint(directory_, options_, inputs_, made_, state_, model_);
 }
 
@@ -237,7 +272,15 @@ std::int64_t Run::labels_seen() const {
 }
 
 void Run::take_totals() {
-  const kernels::RunningLoss totals = step_->totals();
+  const auto found = [&] {
+    try {
+      return step_->totals();
+    } catch (const Diverged& diverged) {
+      if (ranks_ == nullptr) throw;
+      throw AgreedError(diverged.what());  // all ranks found it in the same step
+    }
+  };
+  const kernels::RunningLoss totals = found();
   state_.loss_sum = totals.loss;
   state_.correct = totals.correct;
 }
@@ -248,7 +291,7 @@ const Batch* Run::next_batch() {
 }
 
 void Run::write_profile() {
-  if (!profile_) return;
+  if (!profile_ || !is_first(ranks_)) return;
   const std::string table = profile_table(
       *profile_, fmt::format("{}, batches of {}, {} {}, {} threads", options_.model.name,
                              options_.batch_size, device_.on_host() ? "cpu" : "cuda",
@@ -279,13 +322,15 @@ void Run::train_epoch() {
   step_->set_totals({.loss = state_.loss_sum, .correct = state_.correct});
   device_.set_profile(profile_ ? &*profile_ : nullptr);
   while (const Batch* batch = next_batch()) {
+    if (ranks_ != nullptr) ranks_->set_step(state_.step + 1);
     step_->run({{batch->beats, batch->unit}, batch->beat_ids, batch->index, batch->labels},
                state_.step + 1, learning_rate());
     const std::int64_t n = batch->size();
     ++state_.step;
     ++state_.batch;
     state_.sequences += n;
-    const bool stop = interrupted();
+    // A signal reaches ranks at different times: they stop after the same step.
+    const bool stop = ranks_ == nullptr ? interrupted() : ranks_->any(interrupted());
     const bool save_now = stop || Clock::now() - saved > checkpoint_interval;
     // Reading the loss waits for the device.
     if (device_.on_host() || save_now || progress.due()) show(progress);
@@ -293,7 +338,7 @@ void Run::train_epoch() {
       save();
       saved = Clock::now();
     }
-    if (stop) throw_if_interrupted();
+    if (stop) throw Interrupted("interrupted");
   }
   device_.set_profile(nullptr);  // validation is not part of it
   take_totals();
@@ -304,10 +349,16 @@ void Run::train_epoch() {
   finish_epoch(seconds, total - before);
 }
 
+std::vector<RecordPredictions> Run::predict(std::span<const RecordBeats> records,
+                                            Progress& progress) {
+  const auto done = [&](std::int64_t beats) { progress.update(beats); };
+  if (ranks_ == nullptr) return predict_records(*predictor_, records, done);
+  return predict_records(*predictor_, records, *ranks_, done);
+}
+
 Evaluation Run::validate(const std::string& title) {
   Progress progress(title, "beats", count_beats(validation_));
-  const auto predictions = predict_records(*predictor_, validation_,
-                                           [&](std::int64_t beats) { progress.update(beats); });
+  const auto predictions = predict(validation_, progress);
   EvaluationFacts facts;
   facts.class_names.assign(class_names.begin(), class_names.end());
   Evaluation evaluation = evaluate_predictions(facts, predictions, Intervals::none);
@@ -329,8 +380,9 @@ void Run::finish_epoch(double seconds, std::int64_t sequences) {
                {"seconds", seconds}};
   close_epoch(
       line, sequences > 0 ? std::optional(static_cast<double>(sequences) / seconds) : std::nullopt);
+  check_same_weights();
   // History before the checkpoint: a kill between the two repeats the epoch and its line.
-  write_history(directory_, state_.history);
+  if (is_first(ranks_)) write_history(directory_, state_.history);
   save();
 }
 
@@ -361,7 +413,8 @@ void Run::close_epoch(Json line, std::optional<double> per_second) {
 // Lets the schedules see the epoch, and keeps its weights where it is the best so far.
 void Run::keep_if_best(const Json& line) {
   const double before = state_.plateau.rate;
-  if (observe_epoch(line, options_, state_.plateau, state_.stopping)) {
+  const bool best = observe_epoch(line, options_, state_.plateau, state_.stopping);
+  if (best && is_first(ranks_)) {
     save_model_weights(directory_ / weights_file, {.config = options_.model,
                                                    .state = model_.state(),
                                                    .label_map = inputs_.label_map,
@@ -388,15 +441,16 @@ std::optional<Evaluation> Run::evaluate_best() {
   const bool test = !options_.test_records.empty();
   if (!test && validation_.empty()) return std::nullopt;
   const fs::path weights = directory_ / weights_file;
+  if (ranks_ != nullptr) ranks_->any(false);  // the first has written them
   const ModelWeights best = load_model_weights(weights);
   check_weights(best, weights.string(), store_);
   model_.load(best.state, weights.string());
   const std::vector<RecordBeats> records =
       test ? store_.read_all(options_.test_records) : validation_;
   Progress progress(test ? "test" : "validation", "beats", count_beats(records));
-  const auto predictions =
-      predict_records(*predictor_, records, [&](std::int64_t beats) { progress.update(beats); });
+  const auto predictions = predict(records, progress);
   progress.finish();
+  if (!is_first(ranks_)) return std::nullopt;
 
   EvaluationFacts facts = describe_evaluation(
       model_,

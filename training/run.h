@@ -40,20 +40,27 @@ struct TrainResult {
                                          // validation not counted
   double seconds = 0;                    // of this process
   double peak_rss_mb = 0;                // of this process, 10⁶ bytes
-  std::optional<Evaluation> evaluation;  // of test or else validation records; none without both
+  std::optional<Evaluation> evaluation;  // of test or else validation records; none without both,
+                                         // and on ranks but the first
   std::string evaluated;                 // "test" or "validation"
   std::optional<Profile> profile;        // of the training steps, where asked for
 };
 
+// Whether this process is the only one or the first of the ranks: it alone writes.
+inline bool is_first(const Ranks* ranks) {
+  return ranks == nullptr || ranks->rank() == 0;
+}
+
 class Run {
  public:
   // Reads the data and makes model and step, all that can fail before anything is written. A new
-  // run, or the one of `checkpoint`. Options and `say` outlive it. Errors: those of train().
+  // run, or the one of `checkpoint`. Options, `say` and the ranks outlive it. Errors: those of
+  // train().
   Run(const TrainOptions& options, std::filesystem::path directory, const Checkpoint* checkpoint,
-      const std::function<void(const std::string&)>& say, bool profile);
+      const std::function<void(const std::string&)>& say, bool profile, Ranks* ranks);
   // What started it: this process, or the one that wrote the checkpoint's first.
   const Provenance& made() const { return made_; }
-  // Writes the checkpoint.
+  // Writes the checkpoint, on the first rank.
   void save() const;
   // Without `epochs`: all of them and the evaluation. With it: up to that many.
   TrainResult execute(std::optional<std::int64_t> epochs);
@@ -62,6 +69,9 @@ class Run {
   using Clock = std::chrono::steady_clock;
 
   void make_step();
+  void check_ranks(const Checkpoint* checkpoint);
+  void check_same_weights();
+  std::vector<RecordPredictions> predict(std::span<const RecordBeats> records, Progress& progress);
   void go_on_from(const Checkpoint& checkpoint);
   void announce() const;
   void train_epochs(std::int64_t epochs);
@@ -83,6 +93,7 @@ class Run {
   const TrainOptions& options_;
   std::filesystem::path directory_;
   const std::function<void(const std::string&)>& say_;
+  Ranks* ranks_;  // null: this process alone
   Clock::time_point start_ = Clock::now();
   Store store_;
   std::vector<FurtherStore> more_;

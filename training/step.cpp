@@ -7,8 +7,18 @@
 #include <numeric>
 
 #include "engine/optimiser.h"
+#include "engine/shared_batch.h"
 
 namespace ekgine {
+
+namespace {
+
+// The part's rows, `each` in a row, of those of the whole batch.
+Tensor rows_of(const Tape::Part& part, const Tensor& all, std::int64_t each) {
+  return all.rows(part.first * each, (part.first + part.rows) * each);
+}
+
+}  // namespace
 
 TrainingStep::TrainingStep(Model& model, Device& device, const Settings& settings)
     : model_(model), device_(device), settings_(settings), replay_(device) {
@@ -45,7 +55,29 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
   set_totals({});
 
   Tape tape(device_, Tape::Mode::training, plan_, {}, true);
-  record(tape, inputs(settings.sequences, settings.beats));
+  record(tape, inputs(settings.sequences, settings.beats), largest_parts());
+}
+
+TrainingStep::Parts TrainingStep::parts(std::int64_t sequences, std::int64_t beats) {
+  Ranks* ranks = settings_.ranks;
+  if (ranks == nullptr) return {{nullptr, 0, beats, beats}, {nullptr, 0, sequences, sequences}};
+  if (std::min(sequences, beats) < ranks->count()) ranks = &alone_;
+  const Slice of_beats = ranks->slice(beats), of_sequences = ranks->slice(sequences);
+  return {{ranks, of_beats.first, of_beats.count, beats},
+          {ranks, of_sequences.first, of_sequences.count, sequences}};
+}
+
+// Of the largest batch, or of one that is done alone.
+TrainingStep::Parts TrainingStep::largest_parts() {
+  Parts parts = this->parts(settings_.sequences, settings_.beats);
+  if (settings_.ranks == nullptr) return parts;
+  const std::int64_t alone =
+      std::min<std::int64_t>(settings_.sequences, settings_.ranks->count() - 1);
+  parts.sequences.first = parts.beats.first = 0;
+  parts.sequences.rows = std::max(settings_.ranks->slice(settings_.sequences, 0).count, alone);
+  parts.beats.rows = std::max(settings_.ranks->slice(settings_.beats, 0).count,
+                              std::min(settings_.beats, alone * model_.config().sequence_length));
+  return parts;
 }
 
 TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t beats) const {
@@ -57,18 +89,47 @@ TrainingStep::Inputs TrainingStep::inputs(std::int64_t sequences, std::int64_t b
           .labels = labels_.first({sequences * model_.config().labels_per_sequence()})};
 }
 
-void TrainingStep::record(Tape& tape, const Inputs& batch) {
-  const Tensor beats = gather_jittered(tape, batch.beats, batch.rows, batch.ids, typical_,
-                                       batch.records, settings_.jitter);
+void TrainingStep::record(Tape& tape, const Inputs& batch, const Parts& parts) {
+  const auto of_beats = [&](const Tensor& all) { return rows_of(parts.beats, all, 1); };
+  const Tensor beats = gather_jittered(tape, batch.beats, of_beats(batch.rows), of_beats(batch.ids),
+                                       typical_, of_beats(batch.records), settings_.jitter);
+  const Tensor index = rows_of(parts.sequences, batch.index, 1);
+  const Tensor labels =
+      rows_of(parts.sequences, batch.labels, model_.config().labels_per_sequence());
+  kernels::RunningLoss* const totals = parts.beats.ranks == nullptr ? totals_ : &mine_;
   Tensor loss;  // the members': each trains as if it were alone
   for (std::int64_t member = 0; member < model_.config().members(); ++member) {
-    const CrossEntropy of_member = softmax_cross_entropy(
-        tape, model_.forward(tape, beats, batch.index, member), batch.labels, class_weights_);
-    running_loss(tape, of_member, batch.labels, totals_);
+    tape.set_part(parts.beats);
+    const Tensor features = gather_rows(tape, model_.encode(tape, beats, member));
+    tape.set_part(parts.sequences);
+    const Tensor logits = model_.classify(tape, gather(tape, features, index), member);
+    const CrossEntropy of_member = softmax_cross_entropy(tape, logits, labels, class_weights_);
+    running_loss(tape, of_member, labels, totals);
     loss = member == 0 ? of_member.loss : add_scaled(tape, loss, 1, of_member.loss);
   }
   tape.backward(loss);
   tape.finish();
+}
+
+// What the ranks' parts of a step add up to: gradients, loss and hits.
+void TrainingStep::add_ranks(Ranks& ranks) {
+  sum_over_ranks(device_, ranks, model_.parameters().gradients());
+  device_.measure({"loss of ranks"}, Phase::update, [&] {
+    kernels::RunningLoss sum = *totals_;
+    for (const kernels::RunningLoss& of_rank : ranks.gather(mine_)) {
+      if (sum.failed_step != 0) break;
+      if (of_rank.failed_step != 0) {
+        sum = *totals_;
+        sum.failed_step = of_rank.failed_step;
+        sum.failed_loss = of_rank.failed_loss;
+      } else {
+        sum.loss += of_rank.loss;
+        sum.correct += of_rank.correct;
+        sum.sequences += of_rank.sequences;
+      }
+    }
+    *totals_ = sum;
+  });
 }
 
 void TrainingStep::run(const BatchView& batch, std::int64_t step, double learning_rate) {
@@ -78,13 +139,16 @@ void TrainingStep::run(const BatchView& batch, std::int64_t step, double learnin
 void TrainingStep::take(const BatchView& batch, std::int64_t step, double learning_rate) {
   const std::int64_t sequences = std::ssize(batch.labels) / model_.config().labels_per_sequence();
   const Inputs inputs = this->inputs(sequences, std::ssize(batch.beat_ids));
+  const Parts parts = this->parts(sequences, std::ssize(batch.beat_ids));
   device_.measure({"host copies"}, Phase::host, [&] { write(batch, inputs); });
   const RandomKey random{settings_.seed, static_cast<std::uint32_t>(step), 0};
   device_.set_step({random.seed, random.step, learning_rate});
   replay_.run({inputs.labels.size(), inputs.rows.size()}, [&] {
     keep_buffers(device_, model_.parameters());
     Tape tape(device_, Tape::Mode::training, plan_, random);
-    record(tape, inputs);
+    mine_ = {};
+    record(tape, inputs, parts);
+    if (parts.beats.ranks != nullptr) add_ranks(*parts.beats.ranks);
     adamw_step(device_, model_.parameters(), {.weight_decay = settings_.weight_decay},
                &totals_->failed_step);
     if (settings_.ema_decay > 0) {

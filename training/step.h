@@ -9,7 +9,9 @@
 
 #include "base/option_error.h"
 #include "engine/device.h"
+#include "engine/ranks.h"
 #include "engine/replay.h"
+#include "engine/tape.h"
 #include "kernels/adamw.h"
 #include "kernels/gather_jittered.h"
 #include "kernels/running_loss.h"
@@ -48,17 +50,25 @@ class TrainingStep {
     // All N beats of the data set, to be kept in the device's memory so that a step copies numbers
     // only; empty: every batch brings its beats.
     BeatSpan resident_beats = {};
+    // Those that train the model together, this process among them; null: nobody else. All are
+    // given the same batches.
+    Ranks* ranks = nullptr;
   };
 
   // Plans the activations of the largest batch, without touching any, and takes memory for batches.
-  // The model and the device outlive the step. Errors: the resident beats are not in the model's
-  // unit.
+  // The model, the device and the ranks outlive the step. Errors: the resident beats are not in the
+  // model's unit; ranks on CUDA.
   TrainingStep(Model& model, Device& device, const Settings& settings);
 
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
   // seed and the step alone. On CUDA the work is queued, as one graph where the same sizes came
-  // before (see Replay), and nothing waits for it. Errors: the batch's beats are not in the model's
-  // unit.
+  // before (see Replay), and nothing waits for it.
+  //
+  // Ranks share the batch: each encodes its slice of the distinct beats, gets the features of all,
+  // and classifies its slice of the sequences; norms, loss and gradients are those of the whole
+  // batch, within rounding, and end up with the same bits on all ranks. A batch with fewer
+  // sequences or beats than there are ranks is done by every rank alone, as a whole. Errors: the
+  // batch's beats are not in the model's unit; a rank that does not answer.
   void run(const BatchView& batch, std::int64_t step, double learning_rate);
 
   // Sums over the labels of the steps since they were last set, of all members. Waits for them.
@@ -74,11 +84,18 @@ class TrainingStep {
   struct Inputs {
     Tensor beats, rows, ids, records, index, labels;
   };
+  // What of it this process computes.
+  struct Parts {
+    Tape::Part beats, sequences;
+  };
   Inputs inputs(std::int64_t sequences, std::int64_t beats) const;
+  Parts parts(std::int64_t sequences, std::int64_t beats);
+  Parts largest_parts();
   void take(const BatchView& batch, std::int64_t step, double learning_rate);
   void write(const BatchView& batch, const Inputs& inputs);
   void write_records(std::span<const std::int32_t> beat_ids, const Tensor& records);
-  void record(Tape& tape, const Inputs& batch);
+  void record(Tape& tape, const Inputs& batch, const Parts& parts);
+  void add_ranks(Ranks& ranks);
 
   Model& model_;
   Device& device_;
@@ -88,6 +105,8 @@ class TrainingStep {
   Tensor totals_memory_, rows_, ids_, records_, index_, labels_, class_weights_, beats_;
   Tensor typical_;                            // (records, 187), or a row of zeros
   kernels::RunningLoss* totals_;              // device memory
+  kernels::RunningLoss mine_;                 // of this rank, of the step, where there are ranks
+  NoOthers alone_;                            // for small batches
   std::vector<std::int32_t> counting_;        // 0, 1, 2, ...
   std::vector<std::int32_t> record_numbers_;  // of the batch's beats
   Arena::Plan plan_;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "engine/device.h"
+#include "engine/ranks.h"
 #include "training/options.h"
 #include "training/run.h"
 
@@ -25,17 +26,24 @@ namespace ekgine {
 //                                  the steps went (see training/profile_report.h). The results are
 //                                  the same; on CUDA every op is waited for and no graph is used,
 //                                  which takes longer
+// With `ranks`, this process is one of several that train the model together, each in a call of its
+// own with the same options: batches are shared (training/step.h), and so are the records of an
+// evaluation. The first one alone has the directory; the others read there what it has written. All
+// of them see the store.
 // Messages for the user go to `say`. Errors: options, store and records, a class absent from the
-// training records, a loss that is not finite; InUse (base/directory_lock.h) when another process
+// training records, a loss that is not finite; ranks that differ in what decides the results, or
+// more of them than sequences in a batch; InUse (base/directory_lock.h) when another process
 // is at work in the directory. Throws Interrupted after saving a checkpoint.
 TrainResult train(const TrainOptions& options, const std::function<void(const std::string&)>& say,
-                  bool profile = false);
+                  bool profile = false, Ranks* ranks = nullptr);
 
 // Goes on with a run that was cut short, on its own device or `device` and as many threads as it
-// was started with, bit for bit as if it had not been. A run that is complete is evaluated again.
-// Errors: no checkpoint; the store has changed since.
+// was started with, bit for bit as if it had not been; on other ranks within rounding, and a
+// message says so. A run that is complete is evaluated again. Errors: no checkpoint; the store has
+// changed since.
 TrainResult resume(const std::filesystem::path& run, std::optional<DeviceChoice> device,
-                   const std::function<void(const std::string&)>& say, bool profile = false);
+                   const std::function<void(const std::string&)>& say, bool profile = false,
+                   Ranks* ranks = nullptr);
 
 // The run of options.output from wherever it stands: train() where there is none, or else resume(),
 // on the device that the options name. For work made of many runs that may be killed in any of
