@@ -1,6 +1,6 @@
-// Ctrl-C, SIGTERM and SIGHUP (the terminal is closed): long work asks interrupted() between steps,
-// leaves its files in order and throws Interrupted; a second SIGINT or SIGTERM ends the process at
-// once.
+// Ctrl-C, SIGTERM, SIGUSR1 (a batch system's time is nearly over) and SIGHUP (the terminal is
+// closed): long work asks interrupted() between steps, leaves its files in order and throws
+// Interrupted; a second SIGINT or SIGTERM ends the process at once.
 #pragma once
 
 #include <stdexcept>
