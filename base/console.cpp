@@ -23,6 +23,7 @@ namespace ekgine {
 namespace {
 
 std::atomic<bool> is_quiet = false;
+std::atomic<bool> another_process_speaks = false;
 std::atomic<bool> line_drawn = false;  // a line of draw_line() is where the cursor stands
 constexpr std::string_view erase_line = "\r\x1b[K";
 constexpr std::size_t atomic_write = 4096;  // bytes that a pipe with room takes without waiting
@@ -204,6 +205,7 @@ int terminal_columns() noexcept {
 }
 
 void draw_line(std::string_view text) noexcept {
+  if (another_process_speaks) return;
   try {
     const std::string line = printable(text);
     // One column stays free: some terminals go on to the next line once the last one is written.
@@ -219,6 +221,10 @@ void end_line() noexcept {
 }
 
 void print_message(std::string_view text) noexcept {
+  if (!another_process_speaks) print_error(text);
+}
+
+void print_error(std::string_view text) noexcept {
   const bool erase = line_drawn.exchange(false);
   try {
     write_message((erase ? std::string(erase_line) : "") + printable(text) + "\n");
@@ -230,7 +236,7 @@ void print_message(std::string_view text) noexcept {
 void notice(const std::string& text) {
   static std::mutex mutex;
   static std::set<std::string> said;
-  if (is_quiet) return;
+  if (quiet()) return;
   const std::lock_guard lock(mutex);
   if (said.insert(text).second) print_message(text);
 }
@@ -240,10 +246,19 @@ void set_quiet(bool value) noexcept {
 }
 
 bool quiet() noexcept {
-  return is_quiet;
+  return is_quiet || another_process_speaks;
+}
+
+void set_another_speaks(bool another) noexcept {
+  another_process_speaks = another;
+}
+
+bool another_speaks() noexcept {
+  return another_process_speaks;
 }
 
 void print_result(std::string_view lines) {
+  if (another_process_speaks) return;
   std::string text;
   text.reserve(lines.size());
   while (!lines.empty()) {

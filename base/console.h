@@ -49,13 +49,21 @@ void end_line() noexcept;
 // Where nobody takes it (a full pipe, a terminal that was halted), it is lost after two seconds.
 void print_message(std::string_view text) noexcept;
 
+// print_message() of an error, which is printed whoever else speaks.
+void print_error(std::string_view text) noexcept;
+
 // print_message() for what a user should know although nothing failed, such as a file without a
 // checksum: each text once a process, none when quiet. Any thread may call.
 void notice(const std::string& text);
 
 // Silences notices and every Progress of the process (--quiet).
 void set_quiet(bool quiet) noexcept;
-bool quiet() noexcept;
+bool quiet() noexcept;  // also where another process speaks
+
+// Of processes that do one work together one speaks: the others print nothing but errors, neither
+// messages nor results.
+void set_another_speaks(bool another) noexcept;
+bool another_speaks() noexcept;
 
 // Writes lines to stdout, each made printable. Errors: "stdout: cannot write the result: ...".
 void print_result(std::string_view lines);
