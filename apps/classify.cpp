@@ -295,7 +295,7 @@ void run(ClassifyArguments& o) {
   if (o.paths.empty() && o.database.empty()) {
     fail_usage("no recordings: name files, records or folders, or a --database");
   }
-  apply(o.common);
+  apply(o.common, o.shard ? Processes::apart : Processes::one);
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ClassifyItem> items = items_of(o);
   const std::string weights = o.weights.empty() ? shipped_weights().string() : o.weights;

@@ -20,6 +20,7 @@
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/threads.h"
+#include "ranks/launch.h"
 
 namespace ekgine {
 
@@ -65,6 +66,7 @@ std::string names_on_stdin() {
 }  // namespace
 
 void add_common_options(CLI::App& command, CommonOptions& common) {
+  common.command = command.get_name();
   command.add_flag("--json", common.json, "Print the result as one JSON object on stdout");
   command.add_flag("--quiet", common.quiet, "No progress and no messages but errors");
   command.add_option("--threads", common.threads, threads_option.help)
@@ -142,7 +144,12 @@ std::string text_with_flags(const Error& error) {
   return fmt::format("{} (--{})", error.what(), fmt::join(about->options(), ", --"));
 }
 
-std::int64_t apply(const CommonOptions& common) {
+std::int64_t apply(const CommonOptions& common, Processes processes) {
+  if (processes == Processes::apart) set_another_speaks(false);
+  if (processes == Processes::one && launch() && launch()->several()) {
+    fail_usage("{}: runs in one process; start it without mpirun, and by srun as one task",
+               common.command);
+  }
   set_quiet(common.quiet);
 #if !EKGINE_HAS_CUDA
   if (common.device == DeviceChoice::cuda) {

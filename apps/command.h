@@ -21,6 +21,7 @@ namespace ekgine {
 
 // Options that every subcommand takes.
 struct CommonOptions {
+  std::string command;  // whose they are
   bool json = false;
   bool quiet = false;
   std::int64_t threads = 0;  // 0: all cores this process may use
@@ -78,9 +79,16 @@ template <class... Args>
   throw CLI::ValidationError(fmt::format(text, std::forward<Args>(args)...));
 }
 
+// What a command does where mpirun or srun has started it several times.
+enum class Processes {
+  one,    // it is wrong usage
+  apart,  // each does a part of its own, and speaks for itself
+  ranks   // they do one work together
+};
+
 // Applies --quiet and --threads: sets the thread budget and returns it. Errors: --device cuda in a
 // build without CUDA. Whether a device is there is found out by who opens it.
-std::int64_t apply(const CommonOptions& common);
+std::int64_t apply(const CommonOptions& common, Processes processes = Processes::one);
 
 // Prints one JSON object and a newline on stdout: all that --json prints there.
 void print_json(const Json& json);

@@ -12,6 +12,7 @@
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/processor.h"
+#include "ranks/mpi_ranks.h"
 #if EKGINE_HAS_CUDA
 #include <cuda_runtime_api.h>
 
@@ -90,6 +91,7 @@ void run(CommonOptions& common) {
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   const CudaStatus cuda = cuda_status();
+  const std::string library = mpi_library(), mpi = library.empty() ? "not in this build" : library;
   if (common.json) {
     Json devices = Json::array();
     devices.push_back({{"device", "cpu"},
@@ -108,7 +110,9 @@ void run(CommonOptions& common) {
                          {"l2_mb", gpu.l2_mb},
                          {"has_code", gpu.has_code}});
     }
-    Json json = {{"devices", devices}, {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable}};
+    Json json = {{"devices", devices},
+                 {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable},
+                 {"mpi", mpi}};
     if (!cuda.runtime.empty()) {
       json["cuda_of_driver"] = cuda.driver;
       json["cuda_of_build"] = cuda.runtime;
@@ -135,6 +139,7 @@ void run(CommonOptions& common) {
     text +=
         fmt::format("      CUDA {} of this build, {} of the driver\n", cuda.runtime, cuda.driver);
   }
+  text += fmt::format("mpi   {}\n", mpi);
   print_result(text);
 }
 

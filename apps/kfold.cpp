@@ -36,7 +36,7 @@ std::int64_t fold_number(const std::string& text) {
 
 void run(KfoldArguments& o) {
   KFoldOptions& k = o.kfold;
-  resolve_study(k.train, o.records, o.common);
+  resolve_study(k.train, o.records, o.common, Processes::apart);  // they share the units
   for (const std::string& fold : split_list(o.folds)) k.only.push_back(fold_number(fold));
   if (k.train.output.empty()) k.train.output = "runs/" + k.train.model.name + "-kfold";
   const KFoldResult result = run_kfold(k, [&o](const std::string& text) { say(o.common, text); });

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include "apps/command.h"
@@ -26,6 +28,9 @@
 #include "base/shell_word.h"
 #include "base/suggestion.h"
 #include "data/transfer.h"
+#include "engine/ranks.h"
+#include "ranks/launch.h"
+#include "ranks/mpi_ranks.h"
 
 namespace ekgine {
 namespace {
@@ -34,25 +39,47 @@ constexpr int status_failed = 1;
 constexpr int status_usage = 2;
 constexpr int status_interrupted = 130;  // as shells report SIGINT
 
-// Every error is one line, whatever the text of a library held.
-int report(std::string_view text, int status) noexcept {
+// How the program ends: its status, and whether all ranks of a training end so, in the same place.
+struct End {
+  int status = 0;
+  bool together = true;
+};
+
+void print_line(std::string_view from, std::string_view text) noexcept {
   try {
     while (!text.empty() && text.find_last_of(" \r\n") == text.size() - 1) text.remove_suffix(1);
-    print_message(fmt::format("ekgine: {}", text));
+    print_error(fmt::format("ekgine: {}{}{}", from, from.empty() ? "" : ": ", text));
   } catch (...) {
-    print_message("ekgine: out of memory");
+    print_error("ekgine: out of memory");
   }
-  return status;
 }
 
-// Reports the exception that is being handled; returns the exit status.
-int report_exception() noexcept {
+// Every error is one line, whatever the text of a library held. Of several ranks it says which.
+End report(std::string_view text, int status) noexcept {
+  try {
+    print_line(this_rank(), text);
+  } catch (...) {
+    print_line("", text);
+  }
+  return {status, false};
+}
+
+// What all ranks find, of which one tells it.
+End report_together(std::string_view text, int status) noexcept {
+  if (!another_speaks()) print_line("", text);
+  return {status, true};
+}
+
+// Reports the exception that is being handled.
+End report_exception() noexcept {
   try {
     throw;
   } catch (const Interrupted& interrupt) {
-    return report(interrupt.what(), status_interrupted);
+    return report_together(interrupt.what(), status_interrupted);
   } catch (const CLI::ParseError& error) {
-    return report(error.what(), status_usage);
+    return report_together(error.what(), status_usage);
+  } catch (const AgreedError& error) {
+    return report_together(error.what(), status_failed);
   } catch (const std::bad_alloc&) {
     return report("out of memory; use a smaller --batch-size or fewer records", status_failed);
   } catch (const std::filesystem::filesystem_error& error) {
@@ -68,21 +95,27 @@ int report_exception() noexcept {
   }
 }
 
+bool main_ended = false;
+
 // For exceptions that nobody can catch: of a thread, before main(), out of a destructor.
 [[noreturn]] void end_in_one_line() noexcept {
   remove_temporary_files();
-  std::_Exit(std::current_exception() ? report_exception()
-                                      : report("an internal error", status_failed));
+  const End end =
+      std::current_exception() ? report_exception() : report("an internal error", status_failed);
+  main_ended = true;
+  leave_ranks(end.status, false);
+  std::_Exit(end.status);
 }
-
-bool main_ended = false;
 
 // Libraries end the program by themselves when they get no memory: OpenMP's run time says so, with
 // status 1; libhdf5 says nothing.
 void on_end(int status, void*) {
   remove_temporary_files();
   if (main_ended || status == status_failed) return;
-  std::_Exit(report("a library ended the program: out of memory?", status_failed));
+  main_ended = true;
+  const End end = report("a library ended the program: out of memory?", status_failed);
+  leave_ranks(end.status, false);
+  std::_Exit(end.status);
 }
 
 // Ahead of every other initialisation of the program, which may run out of memory, too.
@@ -161,7 +194,7 @@ std::string usage_error(const CLI::App& program, const CLI::ParseError& error) {
   return fmt::format("{} (see ekgine{} --help)", text, command);
 }
 
-int run(int argc, char** argv) {
+End run(int argc, char** argv) {
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
   check_arguments(arguments);
   set_command(command_text(arguments));
@@ -197,16 +230,20 @@ int run(int argc, char** argv) {
     program.parse(argc, argv);
     if (manual) print_result(manual_page(program, program_name()));
     if (completion) print_result(completion_script(program));
-    if (manual || completion) return 0;
+    if (manual || completion) return {};
     // Not left to CLI11, which would hide a misspelt subcommand behind this.
     if (program.get_subcommands().empty()) throw CLI::RequiredError("a subcommand");
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0) return report(usage_error(program, error), status_usage);
+    if (error.get_exit_code() != 0) {
+      // What a file holds, or whether it is there, one rank may find alone.
+      const bool of_file = error.get_name() == "FileError" || error.get_name() == "ConfigError";
+      return (of_file ? report : report_together)(usage_error(program, error), status_usage);
+    }
     std::ostringstream text;
     program.exit(error, text, text);  // --help, --version
     print_result(text.str());
   }
-  return 0;
+  return {};
 }
 
 }  // namespace
@@ -219,12 +256,18 @@ int main(int argc, char** argv) {
   // A file-size limit (ulimit -f) then shows as a failed write, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
-  int status = 0;
+  End end;
   try {
-    status = run(argc, argv);
+    set_another_speaks(launch() && launch()->rank > 0);
+    end = run(argc, argv);
   } catch (...) {
-    status = report_exception();
+    end = report_exception();
   }
   main_ended = true;
-  return status;
+  // The launcher kills all once one has failed: not before the one that speaks has spoken.
+  if (end.status == status_usage && another_speaks()) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+  leave_ranks(end.status, end.together);
+  return end.status;
 }

@@ -90,7 +90,7 @@ void run_part(const PreprocessArguments& o) {
 }
 
 void run(PreprocessArguments& o) {
-  apply(o.common);
+  apply(o.common, o.shard ? Processes::apart : Processes::one);
   const auto start = std::chrono::steady_clock::now();
   o.preprocess.tool = program_name();
   if (o.shard) {

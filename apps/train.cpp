@@ -3,9 +3,13 @@
 #include "training/train.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string_view>
 
 #include "apps/command.h"
 #include "apps/option_flags.h"
@@ -13,9 +17,16 @@
 #include "base/console.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/provenance.h"
 #include "base/shell_word.h"
 #include "data/splits.h"
+#include "engine/check_same.h"
+#include "engine/ranks.h"
 #include "evaluation/format.h"
+#include "kernels/runtime/instruction_set.h"
+#include "ranks/cores.h"
+#include "ranks/launch.h"
+#include "ranks/mpi_ranks.h"
 #include "training/checkpoint.h"
 #include "training/profile_report.h"
 
@@ -31,6 +42,7 @@ struct TrainArguments {
   SplitChoice split;
   std::string resume;
   std::optional<std::int64_t> fold;
+  std::int64_t rank_timeout = 600;  // seconds
   bool profile = false;
 };
 
@@ -72,24 +84,72 @@ void take_split(TrainArguments& o) {
   if (!o.split.protocol) o.train.test_records = split.test;
 }
 
+// What decides how this process computes, and is no option: a line each.
+std::string environment_text() {
+  std::set<std::string> lines;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    for (const char* prefix : {"EKGINE_", "DNNL_", "ONEDNN_"}) {
+      if (text.starts_with(prefix)) lines.emplace(text);
+    }
+  }
+  std::string all;
+  for (const std::string& line : lines) all += line + '\n';
+  return all;
+}
+
+// Several ranks compute on the CPU.
+void check_ranks(TrainArguments& o) {
+  if (!launch() || !launch()->several()) return;
+  if (mpi_library().empty()) {
+    fail_usage(
+        "train: started as one of several processes, and this build has no MPI; start it without "
+        "mpirun, and by srun as one task, or build it with -DEKGINE_MPI=ON "
+        "(scripts/install_packages "
+        "mpi)");
+  }
+  if (o.common.device == DeviceChoice::cuda) {
+    fail_usage("--device cuda: several ranks train on the CPU only; use --device cpu");
+  }
+  o.common.device = DeviceChoice::cpu;
+}
+
+// The ranks that train together, whose `options` are the same; none where this process was started
+// by itself.
+std::unique_ptr<Ranks> joined_ranks(const TrainArguments& o, const std::string& options) {
+  if (!launch()) return nullptr;
+  if (!launch()->several()) return std::make_unique<NoOthers>();
+  std::unique_ptr<Ranks> ranks = join_ranks(*launch(), std::chrono::seconds(o.rank_timeout));
+  check_same(*ranks, "build", program_name());
+  check_same(*ranks, "kernels", label(instruction_set()));
+  check_same(*ranks, "environment", environment_text());
+  check_same(*ranks, "options", options);
+  for (const std::string& line : crowded(*ranks, thread_count())) say(o.common, line);
+  return ranks;
+}
+
 TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
   const auto print = [&o](const std::string& text) { say(o.common, text); };
-  const std::int64_t threads = apply(o.common);
+  check_ranks(o);
+  const std::int64_t threads = apply(o.common, Processes::ranks);
   if (!o.resume.empty()) {
     // What a run was started with is in its checkpoint; anything else would be another run.
     for (const CLI::Option* option : command.get_options()) {
       const std::string name = option->get_name();
       if (option->count() > 0 && name != "--resume" && name != "--device" && name != "--json" &&
-          name != "--quiet" && name != "--profile") {
+          name != "--quiet" && name != "--profile" && name != "--rank-timeout") {
         fail_usage(
-            "{}: a resumed run keeps its options; only --device, --profile, --json and --quiet go "
-            "with --resume",
+            "{}: a resumed run keeps its options; only --device, --profile, --rank-timeout, --json "
+            "and --quiet go with --resume",
             name);
       }
     }
+    const bool several = launch() && launch()->several();
     const std::optional<DeviceChoice> device =
-        command.count("--device") > 0 ? std::optional(o.common.device) : std::nullopt;
-    return resuming(o.resume, [&] { return resume(o.resume, device, print, o.profile); });
+        several || command.count("--device") > 0 ? std::optional(o.common.device) : std::nullopt;
+    const std::unique_ptr<Ranks> ranks = joined_ranks(o, "resume = " + o.resume);
+    return resuming(o.resume,
+                    [&] { return resume(o.resume, device, print, o.profile, ranks.get()); });
   }
   if (o.train.data.empty())
     fail_usage("--data is required: the store that ekgine preprocess wrote");
@@ -102,7 +162,9 @@ TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
   } catch (const Error& error) {
     fail_usage("{}", text_with_flags(error));
   }
-  return resuming(o.train.output, [&] { return train(o.train, print, o.profile); });
+  const std::unique_ptr<Ranks> ranks = joined_ranks(
+      o, o.train.to_toml() + fmt::format("output = {}\n", toml_value(o.train.output.string())));
+  return resuming(o.train.output, [&] { return train(o.train, print, o.profile, ranks.get()); });
 }
 
 void run(TrainArguments& o, const CLI::App& command) {
@@ -188,6 +250,12 @@ void add_train(CLI::App& program) {
                    "Also write event files for TensorBoard into this folder, one per run")
       ->group(run_group);
   command->add_option("--resume", o->resume, "Go on with the run in this directory")
+      ->group(run_group);
+  command
+      ->add_option("--rank-timeout", o->rank_timeout,
+                   "Seconds that ranks, which mpirun or srun has started, wait for one another")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}))
+      ->capture_default_str()
       ->group(run_group);
   command
       ->add_flag("--profile", o->profile,

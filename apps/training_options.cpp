@@ -93,8 +93,9 @@ void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& reco
   add_option(*command, allow_absent_classes_option, options.allow_absent_classes)->group(data);
 }
 
-void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common) {
-  options.threads = apply(common);
+void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common,
+                   Processes processes) {
+  options.threads = apply(common, processes);
   options.device = common.device;
   if (options.data.empty()) {
     fail_usage("--data is required: the store that ekgine preprocess wrote");

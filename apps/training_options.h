@@ -59,6 +59,7 @@ void add_study_data(CLI::App* command, TrainOptions& options, StudyRecords& reco
 
 // Reads the splits and fills `options`: all records of `records.train` to train on, device and
 // threads. Ends the program on wrong usage.
-void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common);
+void resolve_study(TrainOptions& options, StudyRecords& records, const CommonOptions& common,
+                   Processes processes = Processes::one);
 
 }  // namespace ekgine

@@ -27,7 +27,7 @@ struct TuneArguments {
 
 void run(TuneArguments& o, const CLI::App& command) {
   TuneOptions& t = o.tune;
-  resolve_study(t.train, o.records, o.common);
+  resolve_study(t.train, o.records, o.common, Processes::apart);  // they share the units
   Split split{{}, o.records.validation, {}};
   if (split.validation.empty()) {
     split = default_fold(o.records.train, o.fold);

@@ -12,7 +12,12 @@ TEST(Devices, ListsTheProcessor) {
   EXPECT_THAT(result.out, ::testing::StartsWith("cpu   "));
   EXPECT_THAT(result.out, ::testing::HasSubstr(", 3 threads, "));
 #if !EKGINE_HAS_CUDA
-  EXPECT_THAT(result.out, ::testing::EndsWith("\ncuda  not in this build\n"));
+  EXPECT_THAT(result.out, ::testing::HasSubstr("\ncuda  not in this build\n"));
+#endif
+#ifdef EKGINE_MPIRUN
+  EXPECT_THAT(result.out, ::testing::ContainsRegex("\nmpi   .*MPI.*\n$"));
+#else
+  EXPECT_THAT(result.out, ::testing::EndsWith("\nmpi   not in this build\n"));
 #endif
 }
 
@@ -23,6 +28,9 @@ TEST(Devices, AsJson) {
 #if !EKGINE_HAS_CUDA
   EXPECT_EQ(printed.at("devices").size(), 1u);
   EXPECT_EQ(printed.at("cuda"), "not in this build");
+#endif
+#ifndef EKGINE_MPIRUN
+  EXPECT_EQ(printed.at("mpi"), "not in this build");
 #endif
   const auto& cpu = printed.at("devices")[0];
   EXPECT_EQ(cpu.at("device"), "cpu");
