@@ -96,5 +96,23 @@ TEST(PrintMessage, IsLostWhereNobodyReads) {
   close(ends[1]);
 }
 
+TEST(AnotherSpeaks, LeavesErrorsAlone) {
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  set_another_speaks(true);
+  EXPECT_TRUE(quiet());
+  draw_line("drawn");
+  end_line();
+  print_message("a message");
+  notice("a notice of another that speaks");
+  print_result("a result\n");
+  print_error("an error\x1b");
+  set_another_speaks(false);
+  EXPECT_FALSE(quiet());
+  print_message("a message");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "an error\\x1b\na message\n");
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+}
+
 }  // namespace
 }  // namespace ekgine
