@@ -15,13 +15,13 @@ endfunction()
 
 # ekgine_unity(TARGET)
 #
-# Compiles the files of a target together, up to sixteen at a time and about as many each time, where
+# Compiles the files of a target together, up to 32 at a time and about as many each time, where
 # EKGINE_UNITY says so: what they include is most of their text. They must not use one name for two
 # things in their anonymous namespaces, nor begin with a `using` that the next one could meet.
 function(ekgine_unity target)
   get_target_property(files ${target} SOURCES)
   list(LENGTH files count)
-  math(EXPR batches "(${count} + 15) / 16")
+  math(EXPR batches "(${count} + 31) / 32")
   math(EXPR size "(${count} + ${batches} - 1) / ${batches}")
   set_target_properties(${target} PROPERTIES UNITY_BUILD ${EKGINE_UNITY} UNITY_BUILD_BATCH_SIZE ${size})
 endfunction()
