@@ -184,10 +184,10 @@ TEST_F(Streams, AResultThatCannotBeWrittenIsAnErrorAfterTheWork) {
        {std::pair{">/dev/full", "No space left on device"}, {">&-", "Bad file descriptor"}}) {
     SCOPED_TRACE(redirection);
     for (const char* made : {"run", "x.keras"}) fs::remove_all(path(made));
-    const auto refuses = [&, &why = reason](const Arguments& arguments) {
+    const auto refuses = [&, &to = redirection, &why = reason](const Arguments& arguments) {
       SCOPED_TRACE(::testing::PrintToString(arguments));
       expect_one_line(
-          with_streams(redirection, arguments), 1,
+          with_streams(to, arguments), 1,
           AllOf(StartsWith("ekgine: stdout: cannot write the result: "), HasSubstr(why)));
     };
     refuses({"--help"});
