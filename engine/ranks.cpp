@@ -13,6 +13,7 @@ Slice Ranks::slice(std::int64_t all, int rank) const {
 
 std::vector<std::size_t> Ranks::slice_bytes(std::int64_t rows, std::size_t row) const {
   std::vector<std::size_t> bytes;
+  bytes.reserve(static_cast<std::size_t>(count_));
   for (int r = 0; r < count_; ++r) {
     bytes.push_back(static_cast<std::size_t>(slice(rows, r).count) * row);
   }

@@ -46,7 +46,7 @@ void sum_over_ranks(Device& device, Ranks& ranks, const Tensor& values) {
 Tensor of_all_ranks(Tape& tape, const Tensor& mine) {
   Ranks& ranks = *tape.part().ranks;
   const std::int64_t count = ranks.count(), width = mine.size();
-  const Tensor all = tape.empty({count, width}, mine.dtype());
+  Tensor all = tape.empty({count, width}, mine.dtype());
   const auto run = [&](auto&) {
     with_type(mine,
               [&]<class T>(T* data) { ranks.gather_rows(count, width, data, all.data<T>()); });

@@ -34,8 +34,8 @@ std::string npy(std::string_view type, const std::string& shape, const std::vect
 }  // namespace
 
 void write_npz(const std::filesystem::path& path, std::span<const RecordPredictions> records,
-               std::size_t class_count) {
-  check_records(records, class_count);
+               std::size_t classes) {
+  check_records(records, classes);
   std::vector<std::int32_t> labels;
   std::vector<float> probabilities;
   for (const RecordPredictions& record : records) {
@@ -43,17 +43,17 @@ void write_npz(const std::filesystem::path& path, std::span<const RecordPredicti
     probabilities.insert(probabilities.end(), record.probabilities.begin(),
                          record.probabilities.end());
   }
-  std::vector<std::int64_t> classes;
+  std::vector<std::int64_t> predicted;
   for (auto row = probabilities.begin(); row != probabilities.end();) {
-    const auto end = row + static_cast<std::ptrdiff_t>(class_count);
-    classes.push_back(std::max_element(row, end) - row);
+    const auto end = row + static_cast<std::ptrdiff_t>(classes);
+    predicted.push_back(std::max_element(row, end) - row);
     row = end;
   }
   const std::string column = fmt::format("({},)", labels.size());
-  const std::string matrix = fmt::format("({}, {})", labels.size(), class_count);
+  const std::string matrix = fmt::format("({}, {})", labels.size(), classes);
   const ZipMember members[] = {{"y_true.npy", npy("<i4", column, labels)},
                                {"y_pred_probs.npy", npy("<f4", matrix, probabilities)},
-                               {"y_pred_classes.npy", npy("<i8", column, classes)}};
+                               {"y_pred_classes.npy", npy("<i8", column, predicted)}};
   write_file(path, zip_of(members, ZipMethod::deflate, path.string()));
 }
 

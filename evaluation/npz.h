@@ -17,6 +17,6 @@ namespace ekgine {
 // Writes the sequences of all records, one record after another; the whole file or nothing.
 // Errors: as check_records(); the file cannot be written.
 void write_npz(const std::filesystem::path& path, std::span<const RecordPredictions> records,
-               std::size_t class_count);
+               std::size_t classes);
 
 }  // namespace ekgine

@@ -35,14 +35,14 @@ void check_version(const hdf5::File& file, const std::string& path) {
 
 }  // namespace
 
-void check_records(std::span<const RecordPredictions> records, std::size_t class_count) {
+void check_records(std::span<const RecordPredictions> records, std::size_t classes) {
   if (records.empty()) fail("no records to evaluate");
   std::set<std::string> names;
   for (const RecordPredictions& record : records) {
     check_record_name(record.record, "predictions.h5");
     const std::string where = fmt::format("record {}: ", record.record);
     if (!names.insert(record.record).second) fail("{}given twice", where);
-    check_predictions(where, record.probabilities, record.labels, class_count);
+    check_predictions(where, record.probabilities, record.labels, classes);
     if (!record.r_samples.empty() && record.r_samples.size() != record.labels.size()) {
       fail("{}{} R samples, expected {} as there are labels", where, record.r_samples.size(),
            record.labels.size());
@@ -76,7 +76,7 @@ void write_predictions(const fs::path& path, std::span<const RecordPredictions> 
   target.commit();
 }
 
-std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_t class_count) {
+std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_t classes) {
   const hdf5::File file = hdf5::File::open(path);
   check_version(file, path.string());
   std::vector<RecordPredictions> records;
@@ -84,7 +84,7 @@ std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_
     if (!file.is_group(name)) fail("{}: /{} is a dataset, expected a group", path.string(), name);
     RecordPredictions record;
     record.record = record_of_file_name(name);
-    const std::array<std::int64_t, 2> matrix{-1, static_cast<std::int64_t>(class_count)};
+    const std::array<std::int64_t, 2> matrix{-1, static_cast<std::int64_t>(classes)};
     record.probabilities = file.read<float>(name + "/probabilities", matrix);
     const std::array column{file.shape(name + "/probabilities").front()};
     record.labels = file.read<std::int32_t>(name + "/labels", column);
@@ -95,7 +95,7 @@ std::vector<RecordPredictions> read_predictions(const fs::path& path, std::size_
   }
   if (records.empty()) fail("{}: holds no records", path.string());
   try {
-    check_records(records, class_count);
+    check_records(records, classes);
   } catch (const Error& error) {
     fail("{}: {}", path.string(), error.what());
   }

@@ -27,7 +27,7 @@ struct RecordPredictions {
 // Fails when a name is repeated or no name of a record, r_samples is neither n long nor empty or
 // not 0 or more and ascending, or a record's probabilities and labels fail check_predictions(). The
 // text begins with "record NAME: ".
-void check_records(std::span<const RecordPredictions> records, std::size_t class_count);
+void check_records(std::span<const RecordPredictions> records, std::size_t classes);
 
 // Writes the whole file, atomically; r_samples are left out where they are empty.
 // Errors: as check_records(); the file cannot be written.
@@ -39,6 +39,6 @@ void write_predictions(const std::filesystem::path& path,
 // records, datasets missing or of another shape, values that fail check_records(); each names the
 // file.
 std::vector<RecordPredictions> read_predictions(const std::filesystem::path& path,
-                                                std::size_t class_count);
+                                                std::size_t classes);
 
 }  // namespace ekgine

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/interrupt.h"
 #include "base/json.h"
+#include "base/json_file.h"
 #include "base/sha256.h"
 #include "data/pseudo_records.h"
 #include "data/sampler.h"

@@ -59,6 +59,7 @@ void shared_statistics(Tape& tape, const Op& op, const Tensor& x, const BatchNor
   const Tensor all = of_all_ranks(tape, mine);
   const Tape::Part& part = tape.part();
   std::vector<std::int64_t> counts;
+  counts.reserve(static_cast<std::size_t>(part.ranks->count()));
   for (int r = 0; r < part.ranks->count(); ++r) {
     counts.push_back(rows / part.rows * part.ranks->slice(part.all, r).count);
   }
