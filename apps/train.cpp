@@ -115,10 +115,9 @@ void check_ranks(TrainArguments& o) {
 }
 
 // The ranks that train together, whose `options` are the same; none where this process was started
-// by itself.
+// by itself, or as the only one: then it may compute on any device.
 std::unique_ptr<Ranks> joined_ranks(const TrainArguments& o, const std::string& options) {
-  if (!launch()) return nullptr;
-  if (!launch()->several()) return std::make_unique<NoOthers>();
+  if (!launch() || !launch()->several()) return nullptr;
   std::unique_ptr<Ranks> ranks = join_ranks(*launch(), std::chrono::seconds(o.rank_timeout));
   check_same(*ranks, "build", program_name());
   check_same(*ranks, "kernels", label(instruction_set()));
