@@ -105,19 +105,20 @@ void batch_norm_moments(const Cpu& cpu, BatchNormShape s, const I* x, double* mo
     add(total, channels, counts[part], sums + part * 2 * channels);
   }
   std::copy_n(sums, 2 * channels, moments);
+  moments[2 * channels] = static_cast<double>(s.rows);
 }
 
 template <class T>
-void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::span<const std::int64_t> rows,
+void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::int64_t parts,
                       const double* moments, T epsilon, T momentum, T* mean, T* rstd,
                       T* running_mean, T* running_variance) {
   Workspace::Scope scratch(cpu.workspace);
   double* sums = scratch.take<double>(static_cast<std::size_t>(2 * channels));
   std::copy_n(moments, 2 * channels, sums);
-  Moments total{sums, sums + channels, static_cast<double>(rows.front())};
-  for (const std::int64_t more : rows.subspan(1)) {
-    moments += 2 * channels;
-    add(total, channels, static_cast<double>(more), moments);
+  Moments total{sums, sums + channels, moments[2 * channels]};
+  for (std::int64_t part = 1; part < parts; ++part) {
+    moments += batch_norm_moments_size(channels);
+    add(total, channels, moments[2 * channels], moments);
   }
   const T kept = kept_of(momentum, cpu.step);
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -134,10 +135,11 @@ template <class I, class T>
 void batch_norm_statistics(const Cpu& cpu, BatchNormShape s, T epsilon, T momentum, const I* x,
                            T* mean, T* rstd, T* running_mean, T* running_variance) {
   Workspace::Scope scratch(cpu.workspace);
-  double* moments = scratch.take<double>(static_cast<std::size_t>(2 * s.channels));
+  double* moments =
+      scratch.take<double>(static_cast<std::size_t>(batch_norm_moments_size(s.channels)));
   batch_norm_moments<T>(cpu, s, x, moments);
-  batch_norm_merge(cpu, s.channels, std::span(&s.rows, 1), moments, epsilon, momentum, mean, rstd,
-                   running_mean, running_variance);
+  batch_norm_merge(cpu, s.channels, 1, moments, epsilon, momentum, mean, rstd, running_mean,
+                   running_variance);
 }
 
 template <class T>
@@ -256,8 +258,8 @@ EKGINE_INSTANTIATE(double, double)
 #undef EKGINE_INSTANTIATE
 
 #define EKGINE_INSTANTIATE(T)                                                                      \
-  template void batch_norm_merge(const Cpu&, std::int64_t, std::span<const std::int64_t>,          \
-                                 const double*, T, T, T*, T*, T*, T*);                             \
+  template void batch_norm_merge(const Cpu&, std::int64_t, std::int64_t, const double*, T, T, T*,  \
+                                 T*, T*, T*);                                                      \
   template void batch_norm_rstd(const Cpu&, std::int64_t, T, const T*, T*);                        \
   template void batch_norm_forward(const Cpu&, BatchNormShape, const T*, const T*, const T*,       \
                                    const T*, const T*, T*);                                        \

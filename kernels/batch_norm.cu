@@ -99,15 +99,10 @@ __global__ void __launch_bounds__(channel_threads)
   }
 }
 
-// Second stage: the parts are merged, eight channels to a block, and the running statistics
-// follow. How much they keep depends on the step, which is read when the kernel runs.
-template <class T>
-__global__ void __launch_bounds__(channel_threads)
-    finish_moments(BatchNormShape s, std::int64_t parts, float epsilon, float momentum,
-                   const Step* step, const T* x, const float* partial, float* mean, float* rstd,
-                   float* running_mean, float* running_variance) {
-  SIMT_SHARED(float[Moments<1>::size * lane_scratch], scratch);
-  const std::int64_t c = totals_channel();
+// Second stage: the parts are merged, eight channels to a block. In lane 0 of channel c.
+__device__ __forceinline__ Moments<1> merge_parts(BatchNormShape s, std::int64_t parts,
+                                                  const float* partial, std::int64_t c,
+                                                  float* scratch) {
   Moments<1> moments;
   if (c < s.channels) {
     for (std::int64_t part = threadIdx.y; part < parts; part += blockDim.y) {
@@ -118,15 +113,71 @@ __global__ void __launch_bounds__(channel_threads)
     }
   }
   merge_lanes(moments.values, channel_place(), scratch, Moments<1>::merge);
+  return moments;
+}
+
+// What becomes of a channel's mean and variance. How much the running ones keep depends on the
+// step, which is read when the kernel runs.
+struct Finish {
+  float epsilon, momentum;
+  const Step* step;
+  float *mean, *rstd, *running_mean, *running_variance;
+
+  __device__ __forceinline__ void operator()(std::int64_t c, float batch_mean,
+                                             float batch_variance) const {
+    const float kept = kept_of(momentum, *step);
+    mean[c] = batch_mean;
+    rstd[c] = 1 / sqrtf(batch_variance + epsilon);
+    if (!(fabsf(batch_mean) <= FLT_MAX && batch_variance <= FLT_MAX)) return;  // nor is a NaN
+    running_mean[c] = kept * running_mean[c] + (1 - kept) * batch_mean;
+    running_variance[c] = kept * running_variance[c] + (1 - kept) * batch_variance;
+  }
+};
+
+template <class T>
+__global__ void __launch_bounds__(channel_threads)
+    finish_moments(BatchNormShape s, std::int64_t parts, const T* x, const float* partial,
+                   Finish finish) {
+  SIMT_SHARED(float[Moments<1>::size * lane_scratch], scratch);
+  const std::int64_t c = totals_channel();
+  const Moments<1> moments = merge_parts(s, parts, partial, c, scratch);
   if (c >= s.channels || threadIdx.y != 0) return;
-  const float kept = kept_of(momentum, *step);
-  const float batch_mean = to_float(x[c]) + moments.values[0];
-  const float batch_variance = moments.values[1] / static_cast<float>(s.rows);
-  mean[c] = batch_mean;
-  rstd[c] = 1 / sqrtf(batch_variance + epsilon);
-  if (!(fabsf(batch_mean) <= FLT_MAX && batch_variance <= FLT_MAX)) return;  // nor is a NaN
-  running_mean[c] = kept * running_mean[c] + (1 - kept) * batch_mean;
-  running_variance[c] = kept * running_variance[c] + (1 - kept) * batch_variance;
+  finish(c, to_float(x[c]) + moments.values[0], moments.values[1] / static_cast<float>(s.rows));
+}
+
+template <class T>
+__global__ void __launch_bounds__(channel_threads)
+    total_moments(BatchNormShape s, std::int64_t parts, const T* x, const float* partial,
+                  float* moments) {
+  SIMT_SHARED(float[Moments<1>::size * lane_scratch], scratch);
+  const std::int64_t c = totals_channel();
+  const Moments<1> total = merge_parts(s, parts, partial, c, scratch);
+  if (c >= s.channels || threadIdx.y != 0) return;
+  moments[c] = to_float(x[c]) + total.values[0];
+  moments[s.channels + c] = total.values[1];
+  if (c == 0) moments[2 * s.channels] = static_cast<float>(s.rows);
+}
+
+// A thread takes a channel: there are as many parts as ranks.
+__global__ void __launch_bounds__(channel_threads)
+    merge_moments(std::int64_t channels, std::int64_t parts, const float* moments, Finish finish) {
+  const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  Moments<1> total;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    Moments<1>::merge(total.values, {moments[c], moments[channels + c], moments[2 * channels]});
+    moments += batch_norm_moments_size(channels);
+  }
+  finish(c, total.values[0], total.values[1] / total.values[2]);
+}
+
+__global__ void __launch_bounds__(channel_threads)
+    put_sums(std::int64_t channels, const float* sums, Gradient<float> dweight,
+             Gradient<float> dbias) {
+  const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  if (dweight.data != nullptr) put(dweight, c, sums[c]);
+  if (dbias.data != nullptr) put(dbias, c, sums[channels + c]);
 }
 
 __global__ void __launch_bounds__(channel_threads)
@@ -209,6 +260,45 @@ __global__ void __launch_bounds__(channel_threads)
 constexpr std::int64_t most_parts = 1024;  // of sums
 constexpr std::int64_t most_element_blocks = 1 << 14;
 
+// A channel to a thread.
+Grid thread_grid(std::int64_t channels) {
+  return {.blocks = dim3(static_cast<unsigned>(blocks_of(channels, channel_threads))),
+          .threads = dim3(channel_threads)};
+}
+
+template <class T>
+Partial moments_of_parts(const Cuda& cuda, Workspace::Scope& scratch, BatchNormShape s,
+                         const T* x) {
+  return with_width<T>(vectorised<T>(s.channels, x), [&](auto width) {
+    const Grid grid = channel_grid(width, s.channels, s.rows, rows_at_once<width>, most_parts);
+    const Partial partial(scratch, grid.blocks.x, s.channels);
+    launch(cuda, "batch_norm_statistics", part_moments<T, width>, grid, s, x, partial.data);
+    return partial;
+  });
+}
+
+template <class T>
+Partial sums_of_parts(const Cuda& cuda, Workspace::Scope& scratch, BatchNormShape s, const T* x,
+                      const float* mean, const T* dy) {
+  return with_width<T>(vectorised<T>(s.channels, x, dy, mean), [&](auto width) {
+    const Grid grid = channel_grid(width, s.channels, s.rows, 8, most_parts);
+    const Partial partial(scratch, grid.blocks.x, s.channels);
+    launch(cuda, "batch_norm_backward_sums", part_sums<T, width>, grid, s, x, mean, dy,
+           partial.data);
+    return partial;
+  });
+}
+
+template <class T>
+void correct(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean, const float* rstd,
+             const float* weight, const float* coefficients, const T* dy, Gradient<T> dx) {
+  with_width<T>(vectorised<T>(s.channels, x, dy, dx.data, mean, rstd, weight), [&](auto width) {
+    launch(cuda, "batch_norm_backward", input_gradient<T, width>,
+           channel_grid(width, s.channels, s.rows, 4, most_element_blocks), s, x, mean, rstd,
+           weight, coefficients, dy, dx);
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -217,23 +307,34 @@ void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, fl
                            float* running_variance) {
   if (s.channels == 0) return;
   Workspace::Scope scratch(cuda.workspace);
-  with_width<T>(vectorised<T>(s.channels, x), [&](auto width) {
-    const Grid grid = channel_grid(width, s.channels, s.rows, rows_at_once<width>, most_parts);
-    float* partial = scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels));
-    launch(cuda, "batch_norm_statistics", part_moments<T, width>, grid, s, x, partial);
-    launch(cuda, "batch_norm_statistics_total", finish_moments<T>, totals_grid(s.channels), s,
-           grid.blocks.x, epsilon, momentum, cuda.step, x, partial, mean, rstd, running_mean,
-           running_variance);
-  });
+  const Partial partial = moments_of_parts(cuda, scratch, s, x);
+  launch(cuda, "batch_norm_statistics_total", finish_moments<T>, totals_grid(s.channels), s,
+         partial.parts, x, partial.data,
+         Finish{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
+}
+
+template <class T>
+void batch_norm_moments(const Cuda& cuda, BatchNormShape s, const T* x, float* moments) {
+  if (s.channels == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const Partial partial = moments_of_parts(cuda, scratch, s, x);
+  launch(cuda, "batch_norm_moments", total_moments<T>, totals_grid(s.channels), s, partial.parts, x,
+         partial.data, moments);
+}
+
+void batch_norm_merge(const Cuda& cuda, std::int64_t channels, std::int64_t parts,
+                      const float* moments, float epsilon, float momentum, float* mean, float* rstd,
+                      float* running_mean, float* running_variance) {
+  if (channels == 0) return;
+  launch(cuda, "batch_norm_merge", merge_moments, thread_grid(channels), channels, parts, moments,
+         Finish{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
 }
 
 void batch_norm_rstd(const Cuda& cuda, std::int64_t channels, float epsilon, const float* variance,
                      float* rstd) {
   if (channels == 0) return;
-  launch(cuda, "batch_norm_rstd", rstd_of,
-         {.blocks = dim3(static_cast<unsigned>(blocks_of(channels, channel_threads))),
-          .threads = dim3(channel_threads)},
-         channels, epsilon, variance, rstd);
+  launch(cuda, "batch_norm_rstd", rstd_of, thread_grid(channels), channels, epsilon, variance,
+         rstd);
 }
 
 template <class T>
@@ -253,28 +354,54 @@ void batch_norm_backward(const Cuda& cuda, BatchNormShape s, const T* x, const f
                          Gradient<float> dweight, Gradient<float> dbias) {
   if (s.rows == 0 || s.channels == 0) return;
   Workspace::Scope scratch(cuda.workspace);
-  with_width<T>(vectorised<T>(s.channels, x, dy, dx.data, mean, rstd, weight), [&](auto width) {
-    const Grid sums = channel_grid(width, s.channels, s.rows, 8, most_parts);
-    float* partial = scratch.take<float>(static_cast<std::size_t>(2 * sums.blocks.x * s.channels));
-    float* coefficients = scratch.take<float>(static_cast<std::size_t>(2 * s.channels));
-    launch(cuda, "batch_norm_backward_sums", part_sums<T, width>, sums, s, x, mean, dy, partial);
-    launch(cuda, "batch_norm_backward_totals", finish_sums, totals_grid(s.channels), s.channels,
-           s.rows, sums.blocks.x, partial, rstd, dweight, dbias, coefficients);
-    if (!dx) return;
-    launch(cuda, "batch_norm_backward", input_gradient<T, width>,
-           channel_grid(width, s.channels, s.rows, 4, most_element_blocks), s, x, mean, rstd,
-           weight, coefficients, dy, dx);
-  });
+  const Partial partial = sums_of_parts(cuda, scratch, s, x, mean, dy);
+  float* coefficients = scratch.take<float>(static_cast<std::size_t>(2 * s.channels));
+  launch(cuda, "batch_norm_backward_totals", finish_sums, totals_grid(s.channels), s.channels,
+         s.rows, partial.parts, partial.data, rstd, dweight, dbias, coefficients);
+  if (dx) correct(cuda, s, x, mean, rstd, weight, coefficients, dy, dx);
+}
+
+template <class T>
+void batch_norm_backward_sums(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean,
+                              const float* rstd, const T* dy, float* sums) {
+  if (s.channels == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const Partial partial = sums_of_parts(cuda, scratch, s, x, mean, dy);
+  launch(cuda, "batch_norm_backward_totals", total_sums, totals_grid(s.channels), s.channels,
+         partial.parts, partial.data, rstd, sums);
+}
+
+void batch_norm_put_sums(const Cuda& cuda, std::int64_t channels, const float* sums,
+                         Gradient<float> dweight, Gradient<float> dbias) {
+  if (channels == 0 || (!dweight && !dbias)) return;
+  launch(cuda, "batch_norm_put_sums", put_sums, thread_grid(channels), channels, sums, dweight,
+         dbias);
+}
+
+template <class T>
+void batch_norm_backward_dx(const Cuda& cuda, BatchNormShape s, std::int64_t all, const T* x,
+                            const float* mean, const float* rstd, const float* weight, const T* dy,
+                            const float* sums, Gradient<T> dx) {
+  if (!dx || s.channels == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const float* coefficients = coefficients_of(cuda, scratch, s.channels, all, rstd, sums);
+  correct(cuda, s, x, mean, rstd, weight, coefficients, dy, dx);
 }
 
 #define EKGINE_INSTANTIATE(T)                                                                      \
   template void batch_norm_statistics(const Cuda&, BatchNormShape, float, float, const T*, float*, \
                                       float*, float*, float*);                                     \
+  template void batch_norm_moments(const Cuda&, BatchNormShape, const T*, float*);                 \
   template void batch_norm_forward(const Cuda&, BatchNormShape, const T*, const float*,            \
                                    const float*, const float*, const float*, T*);                  \
   template void batch_norm_backward(const Cuda&, BatchNormShape, const T*, const float*,           \
                                     const float*, const float*, const T*, Gradient<T>,             \
-                                    Gradient<float>, Gradient<float>);
+                                    Gradient<float>, Gradient<float>);                             \
+  template void batch_norm_backward_sums(const Cuda&, BatchNormShape, const T*, const float*,      \
+                                         const float*, const T*, float*);                          \
+  template void batch_norm_backward_dx(const Cuda&, BatchNormShape, std::int64_t, const T*,        \
+                                       const float*, const float*, const float*, const T*,         \
+                                       const float*, Gradient<T>);
 EKGINE_INSTANTIATE(float)
 EKGINE_INSTANTIATE(bfloat16)
 #undef EKGINE_INSTANTIATE

@@ -25,9 +25,9 @@
 //   dbias = Σ_R dy;  dweight = Σ_R dy·x̂
 //   dx = weight·rstd·(dy − dbias/R − x̂·dweight/R)
 //
-// Where ranks share a batch, R is the rows of all of them. On the CPU both directions can be done
-// in parts for that: moments of a rank's rows, merged in the ranks' order; sums of a rank's rows,
-// added up before dx.
+// Where ranks share a batch, R is the rows of all of them. Both directions can be done in parts for
+// that: moments of a rank's rows, merged in the ranks' order; sums of a rank's rows, added up
+// before dx.
 //
 // Inference normalises with the running statistics and has no backward. A NaN in x makes the
 // statistics of its channel NaN; those that are not finite leave the running ones as they were. (A
@@ -35,8 +35,6 @@
 // (running statistics updated in place); each gradient is assigned or accumulated as it says, and
 // dx may be assigned over x. Deterministic: on the CPU at a given thread count, on CUDA always.
 #pragma once
-
-#include <span>
 
 #include "kernels/runtime/cpu.h"
 
@@ -78,15 +76,23 @@ void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, fl
                            const T* x, float* mean, float* rstd, float* running_mean,
                            float* running_variance);
 
-// In parts. moments (2, C), assigned: per channel the mean of the rows and Σ (x − mean)². T: what
-// mean and rstd will be.
+// In parts. moments (batch_norm_moments_size), assigned: the C means of the rows, the C Σ (x −
+// mean)², and how many rows they are of. T: what mean and rstd will be.
+constexpr std::int64_t batch_norm_moments_size(std::int64_t channels) {
+  return 2 * channels + 1;
+}
 template <class T, class I>
 void batch_norm_moments(const Cpu& cpu, BatchNormShape s, const I* x, double* moments);
-// From those of rows[p] rows each, moments (parts, 2, C), what batch_norm_statistics makes of all.
 template <class T>
-void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::span<const std::int64_t> rows,
+void batch_norm_moments(const Cuda& cuda, BatchNormShape s, const T* x, float* moments);
+// From those of all parts, one behind another, what batch_norm_statistics makes of all rows.
+template <class T>
+void batch_norm_merge(const Cpu& cpu, std::int64_t channels, std::int64_t parts,
                       const double* moments, T epsilon, T momentum, T* mean, T* rstd,
                       T* running_mean, T* running_variance);
+void batch_norm_merge(const Cuda& cuda, std::int64_t channels, std::int64_t parts,
+                      const float* moments, float epsilon, float momentum, float* mean, float* rstd,
+                      float* running_mean, float* running_variance);
 
 // rstd (C) = 1/√(variance + ε): of running statistics.
 template <class T>
@@ -114,14 +120,23 @@ void batch_norm_backward(const Cuda& cuda, BatchNormShape s, const T* x, const f
 template <class T>
 void batch_norm_backward_sums(const Cpu& cpu, BatchNormShape s, const T* x, const T* mean,
                               const T* rstd, const T* dy, double* sums);
+template <class T>
+void batch_norm_backward_sums(const Cuda& cuda, BatchNormShape s, const T* x, const float* mean,
+                              const float* rstd, const T* dy, float* sums);
 // Puts those into the gradients of weight and bias.
 template <class T>
 void batch_norm_put_sums(const Cpu& cpu, std::int64_t channels, const double* sums,
                          Gradient<T> dweight, Gradient<T> dbias);
+void batch_norm_put_sums(const Cuda& cuda, std::int64_t channels, const float* sums,
+                         Gradient<float> dweight, Gradient<float> dbias);
 // dx of these rows, from the sums over `all` rows.
 template <class T>
 void batch_norm_backward_dx(const Cpu& cpu, BatchNormShape s, std::int64_t all, const T* x,
                             const T* mean, const T* rstd, const T* weight, const T* dy,
                             const double* sums, Gradient<T> dx);
+template <class T>
+void batch_norm_backward_dx(const Cuda& cuda, BatchNormShape s, std::int64_t all, const T* x,
+                            const float* mean, const float* rstd, const float* weight, const T* dy,
+                            const float* sums, Gradient<T> dx);
 
 }  // namespace ekgine::kernels

@@ -239,15 +239,65 @@ __global__ void __launch_bounds__(channel_threads)
   }
 }
 
-// What both kinds of backward take from the workspace.
-struct Scratch {
-  float* partial;       // (parts, 2, C)
-  float* coefficients;  // (2, C)
+// Every cell of the images, windows or not: an image without windows still has sums, of nothing.
+Grid all_cells(int width, BatchNormReluPoolShape s, std::int64_t most) {
+  return cell_grid(width, s.c, s.n * ((s.h + 1) / 2), (s.w + 1) / 2, most);
+}
 
-  Scratch(Workspace::Scope& workspace, unsigned parts, std::int64_t channels)
-      : partial(workspace.take<float>(static_cast<std::size_t>(2 * parts * channels))),
-        coefficients(workspace.take<float>(static_cast<std::size_t>(2 * channels))) {}
-};
+template <class T>
+Partial max_sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace, BatchNormReluPoolShape s,
+                          const T* x, const float* mean, const float* rstd, const float* weight,
+                          const float* bias, const T* dy) {
+  const auto of_width = [&](auto width) {
+    const Grid grid = all_cells(width, s, most_parts);
+    const Partial partial(workspace, grid.blocks.x, s.c);
+    launch(cuda, "batch_norm_relu_max_pool2d_backward_sums", max_sums<T, width>, grid, s, x, mean,
+           rstd, weight, bias, dy, partial.data);
+    return partial;
+  };
+  return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
+}
+
+template <class T>
+void max_correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                 const float* rstd, const float* weight, const float* bias,
+                 const float* coefficients, const T* dy, Gradient<T> dx) {
+  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
+    launch(cuda, "batch_norm_relu_max_pool2d_backward", max_gradient<T, width>,
+           all_cells(width, s, most_blocks), s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+  });
+}
+
+template <class T>
+Partial average_sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace,
+                              BatchNormReluPoolShape s, const T* x, const float* mean,
+                              const float* rstd, const float* weight, const float* bias,
+                              const T* dy) {
+  const std::int64_t positions = s.h * s.w;
+  const auto of_width = [&](auto width) {
+    const Slices slices = image_slices(width, s.c, s.n, positions);
+    Grid grid = slices.grid;
+    grid.blocks.x = std::min(grid.blocks.x, static_cast<unsigned>(most_parts));
+    const Partial partial(workspace, grid.blocks.x, s.c);
+    launch(cuda, "batch_norm_relu_global_avg_pool_backward_sums", average_sums<T, width>, grid, s.n,
+           slices.per_image, positions, s.c, x, mean, rstd, weight, bias, dy, partial.data);
+    return partial;
+  };
+  return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
+}
+
+template <class T>
+void average_correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                     const float* rstd, const float* weight, const float* bias,
+                     const float* coefficients, const T* dy, Gradient<T> dx) {
+  const std::int64_t positions = s.h * s.w;
+  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
+    const Slices slices = image_slices(width, s.c, s.n, positions);
+    launch(cuda, "batch_norm_relu_global_avg_pool_backward", average_gradient<T, width>,
+           slices.grid, slices.per_image, positions, s.c, x, mean, rstd, weight, bias, coefficients,
+           dy, dx);
+  });
+}
 
 }  // namespace
 
@@ -271,20 +321,35 @@ void batch_norm_relu_max_pool2d_backward(const Cuda& cuda, BatchNormReluPoolShap
   const std::int64_t pixels = s.n * s.h * s.w;
   if (pixels * s.c == 0) return;
   Workspace::Scope workspace(cuda.workspace);
-  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
-    // Every cell, windows or not: an image without windows still has sums, of nothing.
-    const std::int64_t bands = s.n * ((s.h + 1) / 2), columns = (s.w + 1) / 2;
-    const Grid sums = cell_grid(width, s.c, bands, columns, most_parts);
-    const Scratch scratch(workspace, sums.blocks.x, s.c);
-    launch(cuda, "batch_norm_relu_max_pool2d_backward_sums", max_sums<T, width>, sums, s, x, mean,
-           rstd, weight, bias, dy, scratch.partial);
-    launch(cuda, "batch_norm_relu_max_pool2d_backward_totals", finish_sums, totals_grid(s.c), s.c,
-           pixels, sums.blocks.x, scratch.partial, rstd, dweight, dbias, scratch.coefficients);
-    if (!dx) return;
-    launch(cuda, "batch_norm_relu_max_pool2d_backward", max_gradient<T, width>,
-           cell_grid(width, s.c, bands, columns, most_blocks), s, x, mean, rstd, weight, bias,
-           scratch.coefficients, dy, dx);
-  });
+  const Partial sums = max_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  float* coefficients = workspace.take<float>(static_cast<std::size_t>(2 * s.c));
+  launch(cuda, "batch_norm_relu_max_pool2d_backward_totals", finish_sums, totals_grid(s.c), s.c,
+         pixels, sums.parts, sums.data, rstd, dweight, dbias, coefficients);
+  if (dx) max_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+}
+
+template <class T>
+void batch_norm_relu_max_pool2d_backward_sums(const Cuda& cuda, BatchNormReluPoolShape s,
+                                              const T* x, const float* mean, const float* rstd,
+                                              const float* weight, const float* bias, const T* dy,
+                                              float* sums) {
+  if (s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const Partial of = max_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  launch(cuda, "batch_norm_relu_max_pool2d_backward_totals", total_sums, totals_grid(s.c), s.c,
+         of.parts, of.data, rstd, sums);
+}
+
+template <class T>
+void batch_norm_relu_max_pool2d_backward_dx(const Cuda& cuda, BatchNormReluPoolShape s,
+                                            std::int64_t images, const T* x, const float* mean,
+                                            const float* rstd, const float* weight,
+                                            const float* bias, const T* dy, const float* sums,
+                                            Gradient<T> dx) {
+  if (!dx || s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const float* coefficients = coefficients_of(cuda, workspace, s.c, images * s.h * s.w, rstd, sums);
+  max_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
 }
 
 template <class T>
@@ -307,24 +372,38 @@ void batch_norm_relu_global_avg_pool_backward(const Cuda& cuda, BatchNormReluPoo
                                               const float* weight, const float* bias, const T* dy,
                                               Gradient<T> dx, Gradient<float> dweight,
                                               Gradient<float> dbias) {
-  const std::int64_t positions = s.h * s.w;
-  if (s.n * positions * s.c == 0) return;
+  const std::int64_t pixels = s.n * s.h * s.w;
+  if (pixels * s.c == 0) return;
   Workspace::Scope workspace(cuda.workspace);
-  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
-    const Slices slices = image_slices(width, s.c, s.n, positions);
-    Grid sums = slices.grid;
-    sums.blocks.x = std::min(sums.blocks.x, static_cast<unsigned>(most_parts));
-    const Scratch scratch(workspace, sums.blocks.x, s.c);
-    launch(cuda, "batch_norm_relu_global_avg_pool_backward_sums", average_sums<T, width>, sums, s.n,
-           slices.per_image, positions, s.c, x, mean, rstd, weight, bias, dy, scratch.partial);
-    launch(cuda, "batch_norm_relu_global_avg_pool_backward_totals", finish_sums, totals_grid(s.c),
-           s.c, s.n * positions, sums.blocks.x, scratch.partial, rstd, dweight, dbias,
-           scratch.coefficients);
-    if (!dx) return;
-    launch(cuda, "batch_norm_relu_global_avg_pool_backward", average_gradient<T, width>,
-           slices.grid, slices.per_image, positions, s.c, x, mean, rstd, weight, bias,
-           scratch.coefficients, dy, dx);
-  });
+  const Partial sums = average_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  float* coefficients = workspace.take<float>(static_cast<std::size_t>(2 * s.c));
+  launch(cuda, "batch_norm_relu_global_avg_pool_backward_totals", finish_sums, totals_grid(s.c),
+         s.c, pixels, sums.parts, sums.data, rstd, dweight, dbias, coefficients);
+  if (dx) average_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+}
+
+template <class T>
+void batch_norm_relu_global_avg_pool_backward_sums(const Cuda& cuda, BatchNormReluPoolShape s,
+                                                   const T* x, const float* mean, const float* rstd,
+                                                   const float* weight, const float* bias,
+                                                   const T* dy, float* sums) {
+  if (s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const Partial of = average_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  launch(cuda, "batch_norm_relu_global_avg_pool_backward_totals", total_sums, totals_grid(s.c), s.c,
+         of.parts, of.data, rstd, sums);
+}
+
+template <class T>
+void batch_norm_relu_global_avg_pool_backward_dx(const Cuda& cuda, BatchNormReluPoolShape s,
+                                                 std::int64_t images, const T* x, const float* mean,
+                                                 const float* rstd, const float* weight,
+                                                 const float* bias, const T* dy, const float* sums,
+                                                 Gradient<T> dx) {
+  if (!dx || s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const float* coefficients = coefficients_of(cuda, workspace, s.c, images * s.h * s.w, rstd, sums);
+  average_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
 }
 
 #define EKGINE_INSTANTIATE(T)                                                                     \
@@ -339,7 +418,19 @@ void batch_norm_relu_global_avg_pool_backward(const Cuda& cuda, BatchNormReluPoo
                                                         const float*, const float*, T*);          \
   template void batch_norm_relu_global_avg_pool_backward(                                         \
       const Cuda&, BatchNormReluPoolShape, const T*, const float*, const float*, const float*,    \
-      const float*, const T*, Gradient<T>, Gradient<float>, Gradient<float>);
+      const float*, const T*, Gradient<T>, Gradient<float>, Gradient<float>);                     \
+  template void batch_norm_relu_max_pool2d_backward_sums(                                         \
+      const Cuda&, BatchNormReluPoolShape, const T*, const float*, const float*, const float*,    \
+      const float*, const T*, float*);                                                            \
+  template void batch_norm_relu_max_pool2d_backward_dx(                                           \
+      const Cuda&, BatchNormReluPoolShape, std::int64_t, const T*, const float*, const float*,    \
+      const float*, const float*, const T*, const float*, Gradient<T>);                           \
+  template void batch_norm_relu_global_avg_pool_backward_sums(                                    \
+      const Cuda&, BatchNormReluPoolShape, const T*, const float*, const float*, const float*,    \
+      const float*, const T*, float*);                                                            \
+  template void batch_norm_relu_global_avg_pool_backward_dx(                                      \
+      const Cuda&, BatchNormReluPoolShape, std::int64_t, const T*, const float*, const float*,    \
+      const float*, const float*, const T*, const float*, Gradient<T>);
 EKGINE_INSTANTIATE(float)
 EKGINE_INSTANTIATE(bfloat16)
 #undef EKGINE_INSTANTIATE

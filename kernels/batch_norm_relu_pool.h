@@ -23,8 +23,8 @@
 //   dbias = Σ g;  dweight = Σ g·x̂;  dx = weight·rstd·(g − dbias/M − x̂·dweight/M) everywhere, also
 //   where no window is
 //
-// Where ranks share a batch, N is the images of all of them: on the CPU backward can be done in
-// parts for that, as in kernels/batch_norm.h, whose batch_norm_put_sums puts the sums.
+// Where ranks share a batch, N is the images of all of them: backward can be done in parts for
+// that, as in kernels/batch_norm.h, whose batch_norm_put_sums puts the sums.
 //
 // y is assigned; each gradient is assigned or accumulated as it says, and dx may be assigned over
 // x. Deterministic: on the CPU at a given thread count, on CUDA always.
@@ -106,20 +106,42 @@ template <class I, class T>
 void batch_norm_relu_max_pool2d_backward_sums(const Cpu& cpu, BatchNormReluPoolShape s, const I* x,
                                               const T* mean, const T* rstd, const T* weight,
                                               const T* bias, const I* dy, double* sums);
+template <class T>
+void batch_norm_relu_max_pool2d_backward_sums(const Cuda& cuda, BatchNormReluPoolShape s,
+                                              const T* x, const float* mean, const float* rstd,
+                                              const float* weight, const float* bias, const T* dy,
+                                              float* sums);
 template <class I, class T>
 void batch_norm_relu_max_pool2d_backward_dx(const Cpu& cpu, BatchNormReluPoolShape s,
                                             std::int64_t images, const I* x, const T* mean,
                                             const T* rstd, const T* weight, const T* bias,
                                             const I* dy, const double* sums, Gradient<I> dx);
+template <class T>
+void batch_norm_relu_max_pool2d_backward_dx(const Cuda& cuda, BatchNormReluPoolShape s,
+                                            std::int64_t images, const T* x, const float* mean,
+                                            const float* rstd, const float* weight,
+                                            const float* bias, const T* dy, const float* sums,
+                                            Gradient<T> dx);
 template <class I, class T>
 void batch_norm_relu_global_avg_pool_backward_sums(const Cpu& cpu, BatchNormReluPoolShape s,
                                                    const I* x, const T* mean, const T* rstd,
                                                    const T* weight, const T* bias, const T* dy,
                                                    double* sums);
+template <class T>
+void batch_norm_relu_global_avg_pool_backward_sums(const Cuda& cuda, BatchNormReluPoolShape s,
+                                                   const T* x, const float* mean, const float* rstd,
+                                                   const float* weight, const float* bias,
+                                                   const T* dy, float* sums);
 template <class I, class T>
 void batch_norm_relu_global_avg_pool_backward_dx(const Cpu& cpu, BatchNormReluPoolShape s,
                                                  std::int64_t images, const I* x, const T* mean,
                                                  const T* rstd, const T* weight, const T* bias,
                                                  const T* dy, const double* sums, Gradient<I> dx);
+template <class T>
+void batch_norm_relu_global_avg_pool_backward_dx(const Cuda& cuda, BatchNormReluPoolShape s,
+                                                 std::int64_t images, const T* x, const float* mean,
+                                                 const float* rstd, const float* weight,
+                                                 const float* bias, const T* dy, const float* sums,
+                                                 Gradient<T> dx);
 
 }  // namespace ekgine::kernels

@@ -25,12 +25,24 @@ __global__ void __launch_bounds__(threads)
   for (std::int64_t i = first; i < n; ++i) y[i] = device::from_float<bfloat16>(x[i]);
 }
 
+__global__ void __launch_bounds__(threads)
+    widen_kernel(std::int64_t n, const bfloat16* __restrict__ x, float* __restrict__ y) {
+  const std::int64_t i = std::int64_t{blockIdx.x} * threads + threadIdx.x;
+  if (i < n) y[i] = device::to_float(x[i]);
+}
+
 }  // namespace
 
 void convert(const Cuda& cuda, std::int64_t n, const float* x, bfloat16* y) {
   if (n == 0) return;
   const auto blocks = static_cast<unsigned>(blocks_of(n, 8 * threads));
   launch(cuda, "convert", convert_kernel, {blocks, threads}, n, x, y);
+}
+
+void convert(const Cuda& cuda, std::int64_t n, const bfloat16* x, float* y) {
+  if (n == 0) return;
+  const auto blocks = static_cast<unsigned>(blocks_of(n, threads));
+  launch(cuda, "convert", widen_kernel, {blocks, threads}, n, x, y);
 }
 
 }  // namespace ekgine::kernels

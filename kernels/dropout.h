@@ -30,7 +30,7 @@ struct Dropout {
   double rate = 0;       // in [0, 1)
   std::uint32_t op = 0;  // its random stream
   double times = 1;      // what is kept is multiplied by this as well
-  // Elements of the whole batch before these, where several ranks share it. On CUDA 0.
+  // Elements of the whole batch before these, where several ranks share it.
   std::uint64_t first = 0;
 
   constexpr std::uint32_t threshold() const { return static_cast<std::uint32_t>(rate * 0x1p32); }

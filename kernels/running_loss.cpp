@@ -22,6 +22,13 @@ void running_loss(const Cpu& cpu, RunningLossShape s, const T* loss, const T* pr
   totals->sequences += s.rows;
 }
 
+void add_running_losses(const Cpu&, std::int64_t ranks, const RunningLoss* of_ranks,
+                        RunningLoss* mine, RunningLoss* totals) {
+  const RunningLoss before = *totals;
+  for (std::int64_t r = 0; r < ranks; ++r) *totals = with_rank(*totals, before, of_ranks[r]);
+  *mine = {};
+}
+
 template void running_loss(const Cpu&, RunningLossShape, const float*, const float*,
                            const std::int32_t*, RunningLoss*);
 template void running_loss(const Cpu&, RunningLossShape, const double*, const double*,

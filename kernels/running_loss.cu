@@ -43,8 +43,17 @@ __global__ void __launch_bounds__(threads_per_block)
     return;
   }
   for (int warp = 0; warp < warps; ++warp) totals->correct += hits_of_warp[warp];
-  totals->loss += static_cast<double>(*loss) * static_cast<double>(s.rows);
+  totals->loss += static_cast<double>(*loss) * static_cast<double>(s.all);
   totals->sequences += s.rows;
+}
+
+__global__ void __launch_bounds__(1) add_ranks(std::int64_t ranks, const RunningLoss* of_ranks,
+                                               RunningLoss* mine, RunningLoss* totals) {
+  const RunningLoss before = *totals;
+  RunningLoss sum = before;
+  for (std::int64_t r = 0; r < ranks; ++r) sum = with_rank(sum, before, of_ranks[r]);
+  *totals = sum;
+  *mine = {};
 }
 
 }  // namespace
@@ -53,6 +62,12 @@ void running_loss(const Cuda& cuda, RunningLossShape s, const float* loss,
                   const float* probabilities, const std::int32_t* labels, RunningLoss* totals) {
   launch(cuda, "running_loss", add_up, {.blocks = dim3(1), .threads = dim3(threads_per_block)}, s,
          cuda.step, loss, probabilities, labels, totals);
+}
+
+void add_running_losses(const Cuda& cuda, std::int64_t ranks, const RunningLoss* of_ranks,
+                        RunningLoss* mine, RunningLoss* totals) {
+  launch(cuda, "add_running_losses", add_ranks, {.blocks = dim3(1), .threads = dim3(1)}, ranks,
+         of_ranks, mine, totals);
 }
 
 }  // namespace ekgine::kernels

@@ -66,12 +66,12 @@ __global__ void __launch_bounds__(threads_per_block)
 }
 
 __global__ void __launch_bounds__(threads_per_block)
-    mean_loss(std::int64_t rows, const float* row_loss, float* loss) {
+    mean_loss(std::int64_t rows, std::int64_t all, const float* row_loss, float* loss) {
   SIMT_SHARED(float[threads_per_block / 32], scratch);
   float sum = 0;
   for (std::int64_t row = threadIdx.x; row < rows; row += threads_per_block) sum += row_loss[row];
   sum = block_sum<threads_per_block>(sum, scratch);
-  if (threadIdx.x == 0) *loss = sum / static_cast<float>(rows);
+  if (threadIdx.x == 0) *loss = sum / static_cast<float>(all);
 }
 
 template <class T, int Team>
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(threads_per_block)
   if (row >= s.rows) return;
   const std::int32_t label = labels[row];
   const bool known = label >= 0 && label < s.classes;
-  const float scale = known ? *dloss / static_cast<float>(s.rows) * class_weights[label] : NAN;
+  const float scale = known ? *dloss / static_cast<float>(s.all) * class_weights[label] : NAN;
   for (std::int64_t c = team_lane<Team>(); c < s.classes; c += Team) {
     const std::int64_t i = row * s.classes + c;
     put(dlogits, i, scale * (probabilities[i] - (c == label ? 1.0F : 0.0F)));
@@ -126,7 +126,7 @@ void softmax_cross_entropy_forward(const Cuda& cuda, SoftmaxShape s, const T* lo
            logits, labels, class_weights, probabilities, row_loss);
   });
   launch(cuda, "softmax_cross_entropy_forward_loss", mean_loss,
-         {.blocks = dim3(1), .threads = dim3(threads_per_block)}, s.rows, row_loss, loss);
+         {.blocks = dim3(1), .threads = dim3(threads_per_block)}, s.rows, s.all, row_loss, loss);
 }
 
 template <class T>

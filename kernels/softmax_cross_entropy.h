@@ -24,7 +24,7 @@ namespace ekgine::kernels {
 
 struct SoftmaxShape {
   std::int64_t rows, classes;  // B, of a loss ≥ 1; C
-  std::int64_t all = rows;     // A; on CUDA B
+  std::int64_t all = rows;     // A
 };
 
 // An exponential is counted as ten operations.

@@ -41,20 +41,21 @@ __global__ void __launch_bounds__(device::row_threads)
                        const float* x, const float* mean, const float* std, T* y) {
   const std::int64_t i = device::row_of_thread();
   if (i >= s.rows) return;
-  const std::int64_t group = i / s.group;
+  const std::int64_t row = s.row + i;  // in the whole batch
+  const std::int64_t group = row / s.group;
   const float shift = noise.shift == 0 ? 0.0F : shift_of(noise, static_cast<std::uint64_t>(group));
   for (std::int64_t c = threadIdx.x; c < s.channels; c += blockDim.x) {
-    const std::int64_t element = i * s.channels + c;
     const std::int64_t f = s.first + c;
     const bool tied = f < 64 && (noise.tied >> f & 1) != 0;
     float value = x[i * s.width + f] + (tied ? shift : 0.0F);
     if (mean != nullptr) value = (value - mean[f]) / std[f];
-    if (noise.deviation != 0) value += noise_of(noise, static_cast<std::uint64_t>(element));
+    if (noise.deviation != 0)
+      value += noise_of(noise, static_cast<std::uint64_t>(row * s.channels + c));
     if (drop.active) {
       const auto feature = static_cast<std::uint64_t>(group * s.channels + c);
       value *= device::is_kept(drop, device::key_of(drop), feature) ? drop.scale : 0.0F;
     }
-    y[element] = device::from_float<T>(value);
+    y[i * s.channels + c] = device::from_float<T>(value);
   }
 }
 

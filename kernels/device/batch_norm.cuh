@@ -51,6 +51,15 @@ struct Correction {
   }
 };
 
+// Where the first stage leaves its sums, of parts of the rows: (parts, 2, C), in the workspace.
+struct Partial {
+  float* data;
+  std::int64_t parts;
+
+  Partial(Workspace::Scope& scratch, unsigned count, std::int64_t channels)
+      : data(scratch.take<float>(static_cast<std::size_t>(2 * count * channels))), parts(count) {}
+};
+
 // Second stage: sums (parts, 2, C) of g·(x − mean) and g become dweight, dbias and coefficients.
 // `rows` is M. On totals_grid(channels).
 static __global__ void __launch_bounds__(channel_threads)
@@ -67,6 +76,42 @@ static __global__ void __launch_bounds__(channel_threads)
   if (dbias.data != nullptr) put(dbias, c, totals[1]);
   coefficients[c] = totals[1] / count;
   coefficients[channels + c] = rstd[c] * gradient / count;
+}
+
+// The same into sums (2, C): Σ g·x̂ and Σ g.
+static __global__ void __launch_bounds__(channel_threads)
+    total_sums(std::int64_t channels, std::int64_t parts, const float* partial, const float* rstd,
+               float* sums) {
+  SIMT_SHARED(float[2 * lane_scratch], scratch);
+  float totals[2];
+  add_totals(totals, parts, channels, partial, scratch);
+  const std::int64_t c = totals_channel();
+  if (c >= channels || threadIdx.y != 0) return;
+  sums[c] = totals[0] * rstd[c];
+  sums[channels + c] = totals[1];
+}
+
+// What finish_sums leaves, from such sums over `rows` rows.
+static __global__ void __launch_bounds__(channel_threads)
+    make_coefficients(std::int64_t channels, std::int64_t rows, const float* rstd,
+                      const float* sums, float* coefficients) {
+  const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (c >= channels) return;
+  const float count = static_cast<float>(rows);
+  coefficients[c] = sums[channels + c] / count;
+  coefficients[channels + c] = rstd[c] * sums[c] / count;
+}
+
+// (2, C), in the workspace.
+inline const float* coefficients_of(const Cuda& cuda, Workspace::Scope& scratch,
+                                    std::int64_t channels, std::int64_t rows, const float* rstd,
+                                    const float* sums) {
+  float* coefficients = scratch.take<float>(static_cast<std::size_t>(2 * channels));
+  launch(cuda, "batch_norm_coefficients", make_coefficients,
+         {.blocks = dim3(static_cast<unsigned>(blocks_of(channels, channel_threads))),
+          .threads = dim3(channel_threads)},
+         channels, rows, rstd, sums, coefficients);
+  return coefficients;
 }
 
 }  // namespace ekgine::device

@@ -25,14 +25,11 @@ bool vectorised(std::int64_t channels, const Pointer*... pointers) {
   return channels % vector_width<T> == 0 && (aligned16(pointers) && ...);
 }
 
-// Calls body(width) with the number of channels per thread as a compile-time constant.
+// body(width) with the number of channels per thread as a compile-time constant.
 template <class T, class Body>
-void with_width(bool vectorised, const Body& body) {
-  if (vectorised) {
-    body(std::integral_constant<int, vector_width<T>>{});
-  } else {
-    body(std::integral_constant<int, 1>{});
-  }
+auto with_width(bool vectorised, const Body& body) {
+  if (vectorised) return body(std::integral_constant<int, vector_width<T>>{});
+  return body(std::integral_constant<int, 1>{});
 }
 
 // Columns: at most 64 to a block (a KiB of every row), as even as possible over blockIdx.y.
