@@ -226,27 +226,34 @@ extern "C" {
 
 cudaError_t cudaGetDeviceCount(int* count) {
   return call([&] {
-    *count = 1;
+    *count = device_count();
     return cudaSuccess;
   });
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = 0;
+  *device = device_number();
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  return call([&] { return device == 0 ? cudaSuccess : cudaErrorInvalidDevice; });
+  return call([&] { return set_device_number(device) ? cudaSuccess : cudaErrorInvalidDevice; });
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   return call([&] {
-    if (device != 0) return cudaErrorInvalidDevice;
+    if (device < 0 || device >= device_count()) return cudaErrorInvalidDevice;
     *properties = device_properties();
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaDeviceGetPCIBusId(char* address, int length, int device) {
+  return call([&] {
+    if (device < 0 || device >= device_count()) return cudaErrorInvalidDevice;
+    std::snprintf(address, static_cast<std::size_t>(length), "0000:%02x:00.0", device + 1);
     return cudaSuccess;
   });
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   return call([&] {
-    if (device != 0) return cudaErrorInvalidDevice;
+    if (device < 0 || device >= device_count()) return cudaErrorInvalidDevice;
     const cudaDeviceProp& p = device_properties();
     switch (attribute) {
       case cudaDevAttrMaxThreadsPerBlock:

@@ -59,7 +59,24 @@ cudaDeviceProp properties_of(const Limits& l) {
 
 cudaDeviceProp properties = properties_of(limits[1]);
 
+int number = 0;
+
 }  // namespace
+
+int device_count() {
+  const char* const text = std::getenv("EKGINE_EMULATED_DEVICES");
+  return text == nullptr ? 1 : std::atoi(text);
+}
+
+int device_number() {
+  return number;
+}
+
+bool set_device_number(int of_device) {
+  if (of_device < 0 || of_device >= device_count()) return false;
+  number = of_device;
+  return true;
+}
 
 const cudaDeviceProp& device_properties() {
   return properties;

@@ -1,15 +1,20 @@
 #include "emulation/operations.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <utility>
 
 #include "emulation/checker.h"
+#include "emulation/faults.h"
+#include "emulation/symbols.h"
 
 namespace ekgine::emulation {
 namespace {
 
-bool in_order = true;
+std::atomic<std::uint64_t> order_seed = 0;
 std::minstd_rand order;
 
 bool all_done(const Frontier& operations) {
@@ -20,8 +25,12 @@ bool all_done(const Frontier& operations) {
 }  // namespace
 
 void set_operation_order(std::uint64_t seed) {
-  in_order = seed == 0;
+  order_seed = seed;
   order.seed(static_cast<std::uint32_t>(seed));
+}
+
+std::uint64_t operation_order() {
+  return order_seed;
 }
 
 void Clock::join(const Clock& other) {
@@ -67,13 +76,15 @@ OperationReference Operations::add(Lane lane, std::string name, Work work, const
   return operation;
 }
 
-void Operations::run_one() {
+bool Operations::run_one() {
+  if (ready_.empty()) return false;
   const auto chosen =
-      in_order ? std::min_element(ready_.begin(), ready_.end(),
-                                  [](const OperationReference& a, const OperationReference& b) {
-                                    return a->sequence < b->sequence;
-                                  })
-               : ready_.begin() + static_cast<std::ptrdiff_t>(order() % ready_.size());
+      order_seed == 0
+          ? std::min_element(ready_.begin(), ready_.end(),
+                             [](const OperationReference& a, const OperationReference& b) {
+                               return a->sequence < b->sequence;
+                             })
+          : ready_.begin() + static_cast<std::ptrdiff_t>(order() % ready_.size());
   const OperationReference operation = std::move(*chosen);
   ready_.erase(chosen);
   running_ = operation.get();
@@ -83,23 +94,52 @@ void Operations::run_one() {
     checker_end_operation();
   }
   running_ = nullptr;
+  if (error_ == cudaErrorNotReady) {
+    error_ = cudaSuccess;
+    // The others', which may end while this one does not.
+    const bool others = !ready_.empty() && run_one();
+    ready_.push_back(operation);
+    return others;
+  }
   operation->done = true;
   operation->work = nullptr;
   for (OperationReference& successor : operation->successors) {
     if (--successor->blockers == 0) ready_.push_back(std::move(successor));
   }
   operation->successors.clear();
+  return true;
+}
+
+void Operations::run(const Frontier& targets) {
+  while (!all_done(targets) && run_one()) {
+  }
+}
+
+void Operations::go_on() {
+  run_one();
+}
+
+// The host waits for what is stuck.
+void Operations::wait_in_vain() {
+  const Operation& stuck = *ready_.front();
+  report(fmt::format("the host waits for {}, called at {}, which never ends", stuck.name,
+                     source_line(stuck.caller)));
+  error_ = cudaErrorLaunchTimeout;
 }
 
 void Operations::wait(const Frontier& targets) {
   if (!all_done(targets)) ++waits_;
-  while (!all_done(targets)) run_one();
+  while (!all_done(targets)) {
+    if (!run_one()) wait_in_vain();
+  }
   observe(targets);
 }
 
 void Operations::wait_for_all() {
   if (!ready_.empty()) ++waits_;
-  while (!ready_.empty()) run_one();
+  while (!ready_.empty()) {
+    if (!run_one()) wait_in_vain();
+  }
   for (Lane lane = 0; lane < lanes_; ++lane) host_.set(lane, lane_counts_[lane]);
 }
 

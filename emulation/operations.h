@@ -29,6 +29,7 @@ class Clock {
   std::vector<std::uint32_t> counts_;
 };
 
+// cudaErrorNotReady: it goes on when it is called again; what follows it waits.
 using Work = std::function<cudaError_t()>;
 
 struct Operation {
@@ -55,8 +56,13 @@ class Operations {
   // Queues work that follows `after`, and everything that the host has waited for.
   OperationReference add(Lane lane, std::string name, Work work, const void* caller,
                          const Frontier& after);
-  // Runs until all of `targets` are done, and orders them before all that is queued from now on.
+  // Runs until all of `targets` are done, and orders them before all that is queued from now on. A
+  // wait that never ends is a fault and cudaErrorLaunchTimeout.
   void wait(const Frontier& targets);
+  // Runs them as a device does by itself: the host knows nothing of it.
+  void run(const Frontier& targets);
+  // Runs one operation, if there is one that can.
+  void go_on();
   void wait_for_all();
   // Calls of the two that found something undone.
   std::uint64_t waits() const { return waits_; }
@@ -70,7 +76,9 @@ class Operations {
   const Operation* running() const { return running_; }
 
  private:
-  void run_one();
+  // False: none of those that are ready goes on.
+  bool run_one();
+  void wait_in_vain();
   Lane lanes_ = 0;
   std::vector<std::uint32_t> lane_counts_;
   std::uint64_t sequence_ = 0;
@@ -83,5 +91,7 @@ class Operations {
 
 // Order in which operations that may run in any order do: 0 is the order they were queued in.
 void set_operation_order(std::uint64_t seed);
+// That seed; any thread may ask.
+std::uint64_t operation_order();
 
 }  // namespace ekgine::emulation

@@ -3,7 +3,8 @@
 //
 // WHAT is a function (cudaMalloc, cudnnConvolutionForward) or the name of a kernel, STATUS the
 // number it returns, from the N-th call on (the first, unless said). A kernel returns as kernels
-// do: to whoever waits for it.
+// do: to whoever waits for it. ncclCommGetAsyncError is that of collectives: from the N-th one on
+// they never end, and ncclCommGetAsyncError() tells STATUS (7, ncclInProgress: tells nothing).
 #pragma once
 
 #include <string_view>

@@ -93,18 +93,21 @@ double now_in_milliseconds() {
 
 }  // namespace
 
-cudaError_t enqueue(cudaStream_t stream, std::string name, Work work, const void* caller) {
+cudaError_t enqueue(cudaStream_t stream, std::string name, Work work, const void* caller,
+                    bool at_once) {
   if (!exists(stream)) return cudaErrorInvalidResourceHandle;
   stream = resolve(stream);
   if (disturbs_capture(stream)) return cudaErrorStreamCaptureImplicit;
   if (stream->capture != nullptr) {
     if (stream->capture->invalid) return cudaErrorStreamCaptureInvalidated;
     std::vector<GraphNode>& nodes = stream->capture->nodes;
-    nodes.push_back({std::move(name), caller, std::move(work), std::move(stream->nodes)});
+    nodes.push_back(
+        {std::move(name), caller, std::move(work), std::move(stream->nodes), 0, at_once});
     stream->nodes = {nodes.size() - 1};
     return cudaSuccess;
   }
-  append(stream, std::move(name), std::move(work), caller);
+  const OperationReference operation = append(stream, std::move(name), std::move(work), caller);
+  if (at_once) Operations::get().run({operation});
   return cudaSuccess;
 }
 
@@ -155,7 +158,9 @@ cudaError_t query_stream(cudaStream_t stream) {
   }
   const Frontier frontier = frontier_of(stream);
   for (const OperationReference& operation : frontier) {
-    if (!operation->done) return cudaErrorNotReady;
+    if (operation->done) continue;
+    Operations::get().go_on();  // who asks again and again gets to see the end
+    return cudaErrorNotReady;
   }
   Operations::get().observe(frontier);
   return cudaSuccess;
@@ -235,7 +240,9 @@ cudaError_t query_event(cudaEvent_t event) {
   if (!events.contains(event)) return cudaErrorInvalidResourceHandle;
   if (event->capture != nullptr) return cudaErrorCapturedEvent;
   for (const OperationReference& operation : event->recorded) {
-    if (!operation->done) return cudaErrorNotReady;
+    if (operation->done) continue;
+    Operations::get().go_on();
+    return cudaErrorNotReady;
   }
   Operations::get().observe(event->recorded);
   return cudaSuccess;
@@ -385,13 +392,15 @@ cudaError_t launch_graph(cudaGraphExec_t executable, cudaStream_t stream) {
     launched.push_back(Operations::get().add(executable->lanes[node.chain], node.name, node.work,
                                              node.caller, after.empty() ? before : after));
   }
-  Frontier ends;
+  Frontier ends, urgent;
   for (std::size_t i = 0; i < launched.size(); ++i) {
     if (!followed[i]) ends.push_back(launched[i]);
+    if (executable->nodes[i].at_once) urgent.push_back(launched[i]);
   }
   if (ends.empty()) return cudaSuccess;
   executable->last = ends;
   stream->frontier = std::move(ends);
+  Operations::get().run(urgent);
   return cudaSuccess;
 }
 

@@ -21,6 +21,7 @@ struct GraphNode {
   Work work;
   std::vector<std::size_t> after;
   std::size_t chain = 0;  // nodes of a chain follow each other
+  bool at_once = false;   // as enqueue() says
 };
 
 struct Capture;
@@ -69,8 +70,11 @@ struct CUgraphExec_st {
 namespace ekgine::emulation {
 
 // Appends work to a stream (null: the legacy default stream), or to the graph it is captured into.
-// `name` is for reports; `caller` the return address of the API call.
-cudaError_t enqueue(cudaStream_t stream, std::string name, Work work, const void* caller);
+// `name` is for reports; `caller` the return address of the API call. `at_once`: it runs, with all
+// that comes before it, as soon as it can, since other devices wait for it while the host may wait
+// for other hosts.
+cudaError_t enqueue(cudaStream_t stream, std::string name, Work work, const void* caller,
+                    bool at_once = false);
 
 // True while some stream is captured in a mode that forbids allocation and synchronisation; the
 // capture that forbids it is invalid from then on.
