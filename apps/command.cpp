@@ -152,8 +152,9 @@ std::int64_t apply(const CommonOptions& common, Processes processes) {
   }
   set_quiet(common.quiet);
 #if !EKGINE_HAS_CUDA
-  if (common.device == DeviceChoice::cuda) {
-    fail("--device cuda: this build has no CUDA back end; use --device cpu");
+  if (asks_for_cuda(common.device)) {
+    fail("--device {}: this build has no CUDA back end; use --device cpu",
+         choice_name(common.device));
   }
 #endif
   const std::int64_t threads = common.threads > 0 ? common.threads : available_cores();

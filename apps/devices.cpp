@@ -9,6 +9,7 @@
 
 #include "apps/command.h"
 #include "base/console.h"
+#include "engine/rank_devices.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/processor.h"
@@ -65,6 +66,7 @@ CudaStatus cuda_status() {
   status.unusable = CudaDevice::unusable(0);
   for (int ordinal = 0; ordinal < CudaDevice::count(); ++ordinal) {
     cudaDeviceProp properties{};
+    EKGINE_CUDA(cudaSetDevice(ordinal));
     EKGINE_CUDA(cudaGetDeviceProperties(&properties, ordinal));
     Gpu gpu{.name = properties.name,
             .major = properties.major,
@@ -91,7 +93,13 @@ void run(CommonOptions& common) {
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
                         static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   const CudaStatus cuda = cuda_status();
-  const std::string library = mpi_library(), mpi = library.empty() ? "not in this build" : library;
+  const auto or_none = [](const std::string& library) {
+    return library.empty() ? "not in this build" : library;
+  };
+  const std::string mpi = or_none(mpi_library()), nccl = or_none(device_ranks_library());
+  const auto name_of = [&](std::size_t ordinal) {
+    return cuda.gpus.size() <= 1 ? "cuda" : fmt::format("cuda:{}", ordinal);
+  };
   if (common.json) {
     Json devices = Json::array();
     devices.push_back({{"device", "cpu"},
@@ -100,8 +108,9 @@ void run(CommonOptions& common) {
                        {"memory_gb", memory},
                        {"instruction_sets", instruction_sets()},
                        {"kernels", choice_name(instruction_set())}});
-    for (const Gpu& gpu : cuda.gpus) {
-      devices.push_back({{"device", "cuda"},
+    for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
+      const Gpu& gpu = cuda.gpus[i];
+      devices.push_back({{"device", name_of(i)},
                          {"name", gpu.name},
                          {"architecture", fmt::format("sm_{}{}", gpu.major, gpu.minor)},
                          {"multiprocessors", gpu.multiprocessors},
@@ -112,7 +121,8 @@ void run(CommonOptions& common) {
     }
     Json json = {{"devices", devices},
                  {"cuda", cuda.unusable.empty() ? "usable" : cuda.unusable},
-                 {"mpi", mpi}};
+                 {"mpi", mpi},
+                 {"nccl", nccl}};
     if (!cuda.runtime.empty()) {
       json["cuda_of_driver"] = cuda.driver;
       json["cuda_of_build"] = cuda.runtime;
@@ -122,24 +132,27 @@ void run(CommonOptions& common) {
   }
   std::string sets;
   for (const std::string& name : instruction_sets()) sets += (sets.empty() ? "" : ", ") + name;
-  std::string text =
-      fmt::format("cpu   {}, {} threads, {:.1f} GB, {}; kernels for {}\n", processor_name(),
-                  threads, memory, sets.empty() ? "no AVX2" : sets, label(instruction_set()));
-  for (const Gpu& gpu : cuda.gpus) {
-    text +=
-        fmt::format("cuda  {}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n",
-                    gpu.name, gpu.major, gpu.minor, gpu.multiprocessors, gpu.memory_gb, gpu.free_gb,
-                    gpu.has_code ? "this build has code for it"
-                                 : fmt::format("this build has no code for it; configure with "
-                                               "-DCMAKE_CUDA_ARCHITECTURES={}{}",
-                                               gpu.major, gpu.minor));
+  const std::size_t width = name_of(0).size() + 2;
+  std::string text = fmt::format("{:<{}}{}, {} threads, {:.1f} GB, {}; kernels for {}\n", "cpu",
+                                 width, processor_name(), threads, memory,
+                                 sets.empty() ? "no AVX2" : sets, label(instruction_set()));
+  for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
+    const Gpu& gpu = cuda.gpus[i];
+    text += fmt::format("{:<{}}{}, sm_{}{}, {} multiprocessors, {:.1f} GB, {:.1f} GB free, {}\n",
+                        name_of(i), width, gpu.name, gpu.major, gpu.minor, gpu.multiprocessors,
+                        gpu.memory_gb, gpu.free_gb,
+                        gpu.has_code ? "this build has code for it"
+                                     : fmt::format("this build has no code for it; configure with "
+                                                   "-DCMAKE_CUDA_ARCHITECTURES={}{}",
+                                                   gpu.major, gpu.minor));
   }
-  if (!cuda.unusable.empty()) text += fmt::format("cuda  {}\n", cuda.unusable);
+  if (!cuda.unusable.empty()) text += fmt::format("{:<{}}{}\n", "cuda", width, cuda.unusable);
   if (!cuda.runtime.empty()) {
-    text +=
-        fmt::format("      CUDA {} of this build, {} of the driver\n", cuda.runtime, cuda.driver);
+    text += fmt::format("{:<{}}CUDA {} of this build, {} of the driver\n", "", width, cuda.runtime,
+                        cuda.driver);
   }
-  text += fmt::format("mpi   {}\n", mpi);
+  text += fmt::format("{:<{}}{}\n", "mpi", width, mpi);
+  if (!cuda.runtime.empty()) text += fmt::format("{:<{}}{}\n", "nccl", width, nccl);
   print_result(text);
 }
 

@@ -21,6 +21,7 @@
 #include "base/shell_word.h"
 #include "data/splits.h"
 #include "engine/check_same.h"
+#include "engine/rank_devices.h"
 #include "engine/ranks.h"
 #include "evaluation/format.h"
 #include "kernels/runtime/instruction_set.h"
@@ -89,7 +90,7 @@ std::string environment_text() {
   std::set<std::string> lines;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    for (const char* prefix : {"EKGINE_", "DNNL_", "ONEDNN_"}) {
+    for (const char* prefix : {"EKGINE_", "DNNL_", "ONEDNN_", "NCCL_"}) {
       if (text.starts_with(prefix)) lines.emplace(text);
     }
   }
@@ -98,8 +99,7 @@ std::string environment_text() {
   return all;
 }
 
-// Several ranks compute on the CPU.
-void check_ranks(TrainArguments& o) {
+void check_ranks(const TrainArguments& o) {
   if (!launch() || !launch()->several()) return;
   if (mpi_library().empty()) {
     fail_usage(
@@ -108,10 +108,11 @@ void check_ranks(TrainArguments& o) {
         "(scripts/install_packages "
         "mpi)");
   }
-  if (o.common.device == DeviceChoice::cuda) {
-    fail_usage("--device cuda: several ranks train on the CPU only; use --device cpu");
+  if (asks_for_cuda(o.common.device) && device_ranks_library().empty()) {
+    fail_usage(
+        "--device {}: several ranks on GPUs need a build with CUDA and NCCL; use --device cpu",
+        choice_name(o.common.device));
   }
-  o.common.device = DeviceChoice::cpu;
 }
 
 // The ranks that train together, whose `options` are the same; none where this process was started
@@ -143,9 +144,8 @@ TrainResult run_or_resume(TrainArguments& o, const CLI::App& command) {
             name);
       }
     }
-    const bool several = launch() && launch()->several();
     const std::optional<DeviceChoice> device =
-        several || command.count("--device") > 0 ? std::optional(o.common.device) : std::nullopt;
+        command.count("--device") > 0 ? std::optional(o.common.device) : std::nullopt;
     const std::unique_ptr<Ranks> ranks = joined_ranks(o, "resume = " + o.resume);
     return resuming(o.resume,
                     [&] { return resume(o.resume, device, print, o.profile, ranks.get()); });

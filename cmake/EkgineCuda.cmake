@@ -40,6 +40,23 @@ elseif(cudnn_version LESS 9)
   ekgine_need_of_cuda("cuDNN ${cudnn_version} is too old, expected 9 or later" ${cudnn_packages})
 endif()
 
+# NCCL, by which several GPUs train one model, is looked for in the same places, and may be missing.
+set(nccl_wheels ${cudnn_wheels})
+list(TRANSFORM nccl_wheels REPLACE "/cudnn$" "/nccl")
+find_path(NCCL_INCLUDE_DIR nccl.h
+  HINTS ENV NCCL_PATH ${CUDAToolkit_INCLUDE_DIRS} ${nccl_wheels} PATH_SUFFIXES include)
+set(EKGINE_NCCL OFF)
+if(NCCL_INCLUDE_DIR)
+  set(EKGINE_NCCL ON)
+endif()
+# Tells the target's files whether it is there.
+function(ekgine_nccl target)
+  target_compile_definitions(${target} PRIVATE EKGINE_HAS_NCCL=$<BOOL:${EKGINE_NCCL}>)
+  if(EKGINE_NCCL)
+    target_include_directories(${target} SYSTEM PRIVATE ${NCCL_INCLUDE_DIR})
+  endif()
+endfunction()
+
 if(EKGINE_CUDA STREQUAL "NVCC")
   if(NOT CUDAToolkit_NVCC_EXECUTABLE)
     ekgine_need_of_cuda("nvcc is missing" cuda-toolkit cuda-nvcc ${EKGINE_CUDA_WHEELS})
@@ -73,8 +90,17 @@ if(EKGINE_CUDA STREQUAL "NVCC")
     ekgine_need_of_cuda("the library of cuDNN is missing, though its header is in ${CUDNN_INCLUDE_DIR}"
       ${cudnn_packages})
   endif()
+  find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2
+    HINTS ENV NCCL_PATH ${CUDAToolkit_LIBRARY_DIR} ${nccl_wheels} PATH_SUFFIXES lib lib64)
+  if(EKGINE_NCCL AND NCCL_LIBRARY)
+    set(nccl "NCCL in ${NCCL_INCLUDE_DIR}")
+  else()
+    set(EKGINE_NCCL OFF)
+    set(NCCL_LIBRARY "")
+    set(nccl "no NCCL: several GPUs do not train one model (libnccl-dev, nvidia-nccl-cu${cuda_major})")
+  endif()
   message(STATUS
-    "CUDA ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}, cuDNN ${cudnn_version} in ${CUDNN_INCLUDE_DIR}, for ${CMAKE_CUDA_ARCHITECTURES}")
+    "CUDA ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}, cuDNN ${cudnn_version} in ${CUDNN_INCLUDE_DIR}, ${nccl}, for ${CMAKE_CUDA_ARCHITECTURES}")
 
   set(EKGINE_NVCC_FLAGS --expt-relaxed-constexpr -Werror=all-warnings
     -Xptxas=-warn-spills,-warn-lmem-usage,-Werror
@@ -85,6 +111,8 @@ if(EKGINE_CUDA STREQUAL "NVCC")
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/kernels/device/nvcc)
     target_include_directories(${target} SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
     target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublasLt CUDA::cufft ${CUDNN_LIBRARY})
+    ekgine_nccl(${target})
+    target_link_libraries(${target} PUBLIC ${NCCL_LIBRARY})
     # fmt 9 takes nvcc for a compiler that has consteval but no constexpr functions.
     target_compile_definitions(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:FMT_USE_CONSTEXPR=1>)
     list(JOIN EKGINE_WARNINGS "," host_warnings)
@@ -99,6 +127,9 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
   endif()
 
   file(GLOB emulation_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/emulation/*.cpp)
+  if(NOT EKGINE_NCCL)
+    list(FILTER emulation_sources EXCLUDE REGEX "/nccl[^/]*\\.cpp$")
+  endif()
   add_library(ekgine_emulation OBJECT ${emulation_sources})
   # Reports name lines of host code by debug information.
   target_compile_options(ekgine_emulation PRIVATE -O2 -g1)
@@ -106,6 +137,7 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
   set_property(GLOBAL APPEND PROPERTY EKGINE_ROOMS "emulation=")
   target_link_libraries(ekgine_emulation PUBLIC ekgine_options Boost::context ${DW_LIBRARY} fmt::fmt)
   target_include_directories(ekgine_emulation SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
+  ekgine_nccl(ekgine_emulation)
 
   set(EKGINE_EMULATED_FLAGS -x c++ -O1 -g1 -Wno-unknown-pragmas)
   if(NOT EKGINE_SANITIZE)  # with other sanitizers kernels run under those, without the checker
@@ -122,6 +154,7 @@ elseif(EKGINE_CUDA STREQUAL "EMULATED")
       COMPILE_OPTIONS "${EKGINE_EMULATED_FLAGS}"
       INCLUDE_DIRECTORIES ${CMAKE_SOURCE_DIR}/emulation/include)
     target_include_directories(${target} SYSTEM PUBLIC ${CUDAToolkit_INCLUDE_DIRS} ${CUDNN_INCLUDE_DIR})
+    ekgine_nccl(${target})
     target_link_libraries(${target} PUBLIC ekgine_emulation)
     target_sources(${target} INTERFACE $<TARGET_OBJECTS:ekgine_emulation>)
   endfunction()

@@ -32,6 +32,7 @@ struct ElementTypes {
 template <class T, class I = T>
 struct CpuBackEnd : ElementTypes<T, I, T> {
   static constexpr bool is_cuda = false;
+  using Sum = double;  // what ranks add up of their rows
   explicit CpuBackEnd(Workspace& workspace) : context{workspace} {}
   Cpu context;
 };
@@ -39,6 +40,7 @@ struct CpuBackEnd : ElementTypes<T, I, T> {
 template <class T>
 struct CudaBackEnd : ElementTypes<T, T, float> {
   static constexpr bool is_cuda = true;
+  using Sum = float;
   explicit CudaBackEnd(const Cuda& cuda) : context(cuda) {}
   const Cuda& context;
 };

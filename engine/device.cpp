@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/option_error.h"
 #include "engine/back_end.h"
+#include "engine/ranks.h"
 #include "kernels/runtime/cpu.h"
 #include "kernels/runtime/instruction_set.h"
 #include "kernels/runtime/processor.h"
@@ -154,21 +155,25 @@ Device Device::open(DeviceChoice choice, PrecisionChoice precision,
   const DType type = precision == PrecisionChoice::bf16 ? DType::bf16 : DType::f32;
 #if EKGINE_HAS_CUDA
   if (choice != DeviceChoice::cpu) {
-    const std::string reason = CudaDevice::unusable(0);
+    const int ordinal = ordinal_of(choice);
+    const std::string reason = CudaDevice::unusable(ordinal);
     if (reason.empty()) {
-      say(CudaDevice::describe(0));
-      return cuda(0, type,
+      say(CudaDevice::describe(ordinal));
+      return cuda(ordinal, type,
                   {.activation_reserve = 0,
                    .workspace_reserve = cuda_workspace,
                    .tf32 = precision == PrecisionChoice::tf32});
     }
-    if (choice == DeviceChoice::cuda) fail_option({"device"}, "device cuda: {}", reason);
+    if (asks_for_cuda(choice)) {
+      fail_option({"device"}, "device {}: {}", choice_name(choice), reason);
+    }
     say("CPU, since " + reason);
   }
 #else
   static_cast<void>(say);
-  if (choice == DeviceChoice::cuda) {
-    fail_option({"device"}, "device cuda: this build has no CUDA back end; use the CPU");
+  if (asks_for_cuda(choice)) {
+    fail_option({"device"}, "device {}: this build has no CUDA back end; use the CPU",
+                choice_name(choice));
   }
 #endif
   if (precision == PrecisionChoice::tf32) {
@@ -186,6 +191,19 @@ std::string Device::description() const {
   const int threads = thread_count();
   return fmt::format("{}, {}, {} thread{}", processor_name(), label(instruction_set()), threads,
                      threads == 1 ? "" : "s");
+}
+
+void Device::join([[maybe_unused]] Ranks& ranks) {
+#if EKGINE_HAS_CUDA
+  if (on_host() || ranks.count() == 1) return;
+  if (CudaCommunicator::library().empty()) {
+    fail("this build has no NCCL, by which several GPUs train; install it beside CUDA");
+  }
+  CudaCommunicator::Id id{};
+  if (ranks.rank() == 0) id = CudaCommunicator::new_id();
+  id = ranks.gather(id).front();
+  ranks.wait_in([&] { cuda_->join(id, ranks.rank(), ranks.count(), ranks.patience()); });
+#endif
 }
 
 void Device::wait() const {

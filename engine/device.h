@@ -21,12 +21,45 @@ namespace ekgine {
 
 struct BackEnd;  // engine/back_end.h
 class CudaDevice;
+class Ranks;
 
-// Where to compute; `automatic`: on CUDA where there is a device for it.
-enum class DeviceChoice { automatic, cpu, cuda };
+// Where to compute; `automatic`: on CUDA where there is a device for it. `cuda` is the first
+// device, or one of its own for each of several ranks (engine/rank_devices.h).
+enum class DeviceChoice {
+  automatic,
+  cpu,
+  cuda,
+  cuda_0,
+  cuda_1,
+  cuda_2,
+  cuda_3,
+  cuda_4,
+  cuda_5,
+  cuda_6,
+  cuda_7
+};
 constexpr auto choices_of(DeviceChoice) {
   using enum DeviceChoice;
-  return std::to_array<Choice<DeviceChoice>>({{automatic, "auto"}, {cpu, "cpu"}, {cuda, "cuda"}});
+  return std::to_array<Choice<DeviceChoice>>({{automatic, "auto"},
+                                              {cpu, "cpu"},
+                                              {cuda, "cuda"},
+                                              {cuda_0, "cuda:0"},
+                                              {cuda_1, "cuda:1"},
+                                              {cuda_2, "cuda:2"},
+                                              {cuda_3, "cuda:3"},
+                                              {cuda_4, "cuda:4"},
+                                              {cuda_5, "cuda:5"},
+                                              {cuda_6, "cuda:6"},
+                                              {cuda_7, "cuda:7"}});
+}
+constexpr bool asks_for_cuda(DeviceChoice choice) {
+  return choice >= DeviceChoice::cuda;
+}
+// Of CUDA's devices, from 0 on.
+constexpr int ordinal_of(DeviceChoice choice) {
+  return choice > DeviceChoice::cuda
+             ? static_cast<int>(choice) - static_cast<int>(DeviceChoice::cuda_0)
+             : 0;
 }
 
 // What activations are stored as and products are taken of; weights and sums are always f32.
@@ -78,8 +111,14 @@ class Device {
   DType real_dtype() const {  // Real
     return type_ == DType::bf16 ? DType::f32 : type_;
   }
+  // Sum: what ranks add up of their rows.
+  DType sum_dtype() const { return on_host() ? DType::f64 : DType::f32; }
   // Whether tensors lie in host memory.
   bool on_host() const { return cuda_ == nullptr; }
+  // Lets ranks' devices talk to each other, each rank's own: called by all, before their first
+  // step together. Nothing on the CPU, and where this rank is alone. Errors: a build without NCCL;
+  // the ranks' silence, also in all that waits for the device from now on.
+  void join(Ranks& ranks);
   // "AMD EPYC 7R13 Processor, AVX2, 2 threads", "NVIDIA H200 (sm_90, 140 GiB)"
   std::string description() const;
   // Gives the activations the memory that has been planned, if they have none yet. Before a step

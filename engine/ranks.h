@@ -2,11 +2,14 @@
 //
 // Every rank makes the same calls in the same order. What they hold of a batch is cut in as many
 // parts as there are ranks, in their order; sums are taken in that order, so that all ranks get the
-// same bits, and the same number of ranks gets them again. Arrays are in host memory.
+// same bits, and the same number of ranks gets them again. Arrays are in host memory: what devices
+// tell each other is in engine/shared_batch.h.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,6 +49,10 @@ class Ranks {
 
   // The step that this rank is at, for errors to tell.
   virtual void set_step(std::int64_t /*step*/) {}
+  // How long a rank waits for the others.
+  virtual std::chrono::milliseconds patience() const { return std::chrono::hours(1); }
+  // Calls `work`, within which this rank waits for the others, no longer than patience().
+  virtual void wait_in(const std::function<void()>& work) { work(); }
 
   // all (rows, width) of the slices of its rows that the ranks have: `mine` is slice(rows).
   // Assigned; `mine` may lie in its place within `all`.

@@ -35,11 +35,6 @@ void Tape::finish() {
   finished_ = true;
 }
 
-void Tape::set_part(const Part& part) {
-  if (part.ranks != nullptr && !device_.on_host()) fail("ranks: on the CPU only, not on CUDA");
-  part_ = part;
-}
-
 template <class From>
 Tensor Tape::copy_in(const Shape& shape, DType type, std::span<const From> values) {
   if (static_cast<std::int64_t>(values.size()) != shape.size()) {

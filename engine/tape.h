@@ -70,8 +70,7 @@ class Tape {
     Ranks* ranks = nullptr;
     std::int64_t first = 0, rows = 1, all = 1;
   };
-  // Errors: ranks on CUDA.
-  void set_part(const Part& part);
+  void set_part(const Part& part) { part_ = part; }
   const Part& part() const { return part_; }
 
   // For implementations of ops.
@@ -230,6 +229,7 @@ class Backward {
   }
   Tensor empty(const Shape& shape) { return tape_.empty(shape); }
   Tensor empty(const Shape& shape, DType type) { return tape_.empty(shape, type); }
+  Device& device() { return tape_.device(); }
 
  private:
   friend class Tape;

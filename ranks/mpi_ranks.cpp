@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <thread>
@@ -82,6 +83,11 @@ class MpiRanks final : public Ranks {
   MpiRanks(int rank, int count) : Ranks(rank, count), all_(all_processes()) {}
 
   void set_step(std::int64_t step) override { set_this_step(step); }
+  milliseconds patience() const override { return ekgine::patience; }
+  void wait_in(const std::function<void()>& work) override {
+    const Watch::Wait wait(*watch);
+    work();
+  }
 
  private:
   void all_gather(const std::byte* mine, std::span<const std::size_t> bytes,

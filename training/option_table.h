@@ -38,8 +38,9 @@ inline constexpr Option test_records_option{
 inline constexpr Option allow_absent_classes_option{
     "allow-absent-classes", &TrainOptions::allow_absent_classes, OptionGroup::data,
     InSearch::ignores, "Train although a class does not occur in the training records"};
-inline constexpr Option device_option{"device", &TrainOptions::device, OptionGroup::machine,
-                                      InSearch::ignores, "Where to compute: auto, cpu or cuda"};
+inline constexpr Option device_option{
+    "device", &TrainOptions::device, OptionGroup::machine, InSearch::ignores,
+    "Where to compute: auto, cpu, cuda, or cuda:K, the K-th GPU from 0 on"};
 inline constexpr Option precision_option{
     "precision", &TrainOptions::precision, OptionGroup::training, InSearch::keeps,
     "f32 or bf16 (activations in bfloat16; on the CPU those of images), on CUDA also tf32 "

@@ -19,6 +19,7 @@
 #include "data/pseudo_records.h"
 #include "data/sampler.h"
 #include "engine/check_same.h"
+#include "engine/rank_devices.h"
 #include "evaluation/plots.h"
 #include "model/weights.h"
 #include "training/class_weights.h"
@@ -141,13 +142,16 @@ Run::Run(const TrainOptions& options, fs::path directory, const Checkpoint* chec
       more_(open_further_stores(store_, options)),
       training_(open_training_set(store_, more_, options)),
       validation_(store_.read_all(options.validation_records)),
-      device_(Device::open(options.device, options.precision, say)),
+      device_(
+          Device::open(ranks == nullptr ? options.device : device_of_rank(*ranks, options.device),
+                       options.precision, say)),
       model_(options.model, device_, ParameterSet::Use::training, options.seed),
       // Windows overlap at the ends of records alone, and what is dropped is dropped from each.
       loader_(*training_, sampler_options(more_, options),
               !options.encode_each && !options.model.labels_every_beat()),
       batches_(loader_.batches()) {
   if (profile) profile_.emplace();
+  if (ranks_ != nullptr) device_.join(*ranks_);
   check_held_out(store_, options.validation_records, options.model);
   check_held_out(store_, options.test_records, options.model);
   if (!options.allow_absent_classes) require_all_classes(*training_, "training");
@@ -221,6 +225,7 @@ void Run::check_ranks(const Checkpoint* checkpoint) {
   check_same(*ranks_, "options", options_.to_toml());
   check_same(*ranks_, "data", json_text(to_json(inputs_), 2));
   check_same(*ranks_, "device", device_.description());
+  if (!device_.on_host()) check_same(*ranks_, "NCCL", device_ranks_library());
   check_same(*ranks_, "step", std::to_string(state_.step));
 }
 
@@ -231,8 +236,9 @@ void Run::check_same_weights() {
   const ParameterSet& parameters = model_.parameters();
   for (const Tensor& array : {parameters.values(), parameters.first_moments(),
                               parameters.second_moments(), parameters.buffer_values()}) {
-    const auto bytes = static_cast<std::size_t>(array.size()) * size_of(array.dtype());
-    hash.update({reinterpret_cast<const char*>(array.bytes()), bytes});
+    std::string bytes(static_cast<std::size_t>(array.size()) * size_of(array.dtype()), '\0');
+    device_.read_bytes(array.bytes(), bytes.data(), bytes.size());
+    hash.update(bytes);
   }
   check_same(*ranks_, "weights", hash.hex());
 }
@@ -278,12 +284,26 @@ void Run::take_totals() {
       return step_->totals();
     } catch (const Diverged& diverged) {
       if (ranks_ == nullptr) throw;
-      throw AgreedError(diverged.what());  // all ranks found it in the same step
+      throw AgreedError(diverged.what());  // all ranks read it after the same step
     }
   };
   const kernels::RunningLoss totals = found();
   state_.loss_sum = totals.loss;
   state_.correct = totals.correct;
+}
+
+// Clocks and signals tell each rank something else. What follows from them is done by all after the
+// same step: a loss that is not finite, too, ends all when it is read.
+Run::AfterStep Run::agree(AfterStep mine) {
+  if (ranks_ == nullptr) return mine;
+  if (!is_first(ranks_)) mine.save = mine.show = false;
+  AfterStep all;
+  for (const AfterStep& of_rank : ranks_->gather(mine)) {
+    all.stop |= of_rank.stop;
+    all.save |= of_rank.save;
+    all.show |= of_rank.show;
+  }
+  return all;
 }
 
 const Batch* Run::next_batch() {
@@ -330,11 +350,13 @@ void Run::train_epoch() {
     ++state_.step;
     ++state_.batch;
     state_.sequences += n;
-    // A signal reaches ranks at different times: they stop after the same step.
-    const bool stop = ranks_ == nullptr ? interrupted() : ranks_->any(interrupted());
-    const bool save_now = stop || Clock::now() - saved > checkpoint_interval;
     // Reading the loss waits for the device.
-    if (device_.on_host() || save_now || progress.due()) show(progress);
+    const bool save_due = Clock::now() - saved > checkpoint_interval;
+    const AfterStep after = agree({.stop = interrupted(),
+                                   .save = save_due,
+                                   .show = device_.on_host() || save_due || progress.due()});
+    const bool stop = after.stop, save_now = stop || after.save;
+    if (save_now || after.show) show(progress);
     if (save_now) {
       save();
       saved = Clock::now();

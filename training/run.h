@@ -79,7 +79,12 @@ class Run {
   const Batch* next_batch();
   void write_profile();
   std::int64_t labels_seen() const;  // of the epoch so far, by all members
-  void take_totals();                // of the same
+  // What there is to be done after a step.
+  struct AfterStep {
+    bool stop = false, save = false, show = false;
+  };
+  AfterStep agree(AfterStep mine);
+  void take_totals();  // of the same
   void show(Progress& progress);
   void finish_epoch(double seconds, std::int64_t sequences);
   void close_epoch(Json line, std::optional<double> per_second);

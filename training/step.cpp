@@ -6,12 +6,19 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/back_end.h"
 #include "engine/optimiser.h"
 #include "engine/shared_batch.h"
 
 namespace ekgine {
 
 namespace {
+
+constexpr auto loss_words = static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4);
+
+kernels::RunningLoss* loss_in(const Tensor& words) {
+  return reinterpret_cast<kernels::RunningLoss*>(words.bytes());
+}
 
 // The part's rows, `each` in a row, of those of the whole batch.
 Tensor rows_of(const Tape::Part& part, const Tensor& all, std::int64_t each) {
@@ -31,7 +38,11 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
   if (typical.empty()) typical.resize(static_cast<std::size_t>(width));
   memory_ = device.allocate(
       resident ? "beats of the data set" : "batch",
-      {{totals_memory_, {static_cast<std::int64_t>(sizeof(kernels::RunningLoss) / 4)}, DType::i32},
+      {{totals_memory_, {loss_words}, DType::i32},
+       {mine_, {loss_words}, DType::i32},
+       {of_ranks_,
+        {settings.ranks == nullptr ? 0 : settings.ranks->count(), loss_words},
+        DType::i32},
        {rows_, {settings.beats}, DType::i32},
        {ids_, {settings.beats}, DType::i32},
        {records_, {settings.beats}, DType::i32},
@@ -40,7 +51,7 @@ TrainingStep::TrainingStep(Model& model, Device& device, const Settings& setting
        {class_weights_, {class_count}, device.real_dtype()},
        {beats_, {stored, width}, device.real_dtype()},
        {typical_, {std::ssize(typical) / width, width}, device.real_dtype()}});
-  totals_ = reinterpret_cast<kernels::RunningLoss*>(totals_memory_.bytes());
+  totals_ = loss_in(totals_memory_);
   device.write(class_weights_, std::span<const float>(settings.class_weights));
   device.write(typical_, std::span<const float>(typical));
   device.write(records_, std::span<const std::int32_t>(
@@ -96,7 +107,7 @@ void TrainingStep::record(Tape& tape, const Inputs& batch, const Parts& parts) {
   const Tensor index = rows_of(parts.sequences, batch.index, 1);
   const Tensor labels =
       rows_of(parts.sequences, batch.labels, model_.config().labels_per_sequence());
-  kernels::RunningLoss* const totals = parts.beats.ranks == nullptr ? totals_ : &mine_;
+  kernels::RunningLoss* const totals = parts.beats.ranks == nullptr ? totals_ : loss_in(mine_);
   Tensor loss;  // the members': each trains as if it were alone
   for (std::int64_t member = 0; member < model_.config().members(); ++member) {
     tape.set_part(parts.beats);
@@ -112,23 +123,13 @@ void TrainingStep::record(Tape& tape, const Inputs& batch, const Parts& parts) {
 }
 
 // What the ranks' parts of a step add up to: gradients, loss and hits.
-void TrainingStep::add_ranks(Ranks& ranks) {
-  sum_over_ranks(device_, ranks, model_.parameters().gradients());
-  device_.measure({"loss of ranks"}, Phase::update, [&] {
-    kernels::RunningLoss sum = *totals_;
-    for (const kernels::RunningLoss& of_rank : ranks.gather(mine_)) {
-      if (sum.failed_step != 0) break;
-      if (of_rank.failed_step != 0) {
-        sum = *totals_;
-        sum.failed_step = of_rank.failed_step;
-        sum.failed_loss = of_rank.failed_loss;
-      } else {
-        sum.loss += of_rank.loss;
-        sum.correct += of_rank.correct;
-        sum.sequences += of_rank.sequences;
-      }
-    }
-    *totals_ = sum;
+void TrainingStep::exchange(Ranks& ranks) {
+  const Tensor all = of_ranks_.rows(0, ranks.count());
+  exchange_step(device_, ranks, model_.parameters().gradients(), mine_, all);
+  device_.measure({"running_loss"}, Phase::update, [&] {
+    device_.run([&](auto& b) {
+      kernels::add_running_losses(b.context, ranks.count(), loss_in(all), loss_in(mine_), totals_);
+    });
   });
 }
 
@@ -146,9 +147,8 @@ void TrainingStep::take(const BatchView& batch, std::int64_t step, double learni
   replay_.run({inputs.labels.size(), inputs.rows.size()}, [&] {
     keep_buffers(device_, model_.parameters());
     Tape tape(device_, Tape::Mode::training, plan_, random);
-    mine_ = {};
     record(tape, inputs, parts);
-    if (parts.beats.ranks != nullptr) add_ranks(*parts.beats.ranks);
+    if (parts.beats.ranks != nullptr) exchange(*parts.beats.ranks);
     adamw_step(device_, model_.parameters(), {.weight_decay = settings_.weight_decay},
                &totals_->failed_step);
     if (settings_.ema_decay > 0) {

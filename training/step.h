@@ -57,7 +57,7 @@ class TrainingStep {
 
   // Plans the activations of the largest batch, without touching any, and takes memory for batches.
   // The model, the device and the ranks outlive the step. Errors: the resident beats are not in the
-  // model's unit; ranks on CUDA.
+  // model's unit.
   TrainingStep(Model& model, Device& device, const Settings& settings);
 
   // Forward, backward and update, as optimiser step `step` (1, 2, ...): random bits depend on the
@@ -95,7 +95,7 @@ class TrainingStep {
   void write(const BatchView& batch, const Inputs& inputs);
   void write_records(std::span<const std::int32_t> beat_ids, const Tensor& records);
   void record(Tape& tape, const Inputs& batch, const Parts& parts);
-  void add_ranks(Ranks& ranks);
+  void exchange(Ranks& ranks);
 
   Model& model_;
   Device& device_;
@@ -105,7 +105,7 @@ class TrainingStep {
   Tensor totals_memory_, rows_, ids_, records_, index_, labels_, class_weights_, beats_;
   Tensor typical_;                            // (records, 187), or a row of zeros
   kernels::RunningLoss* totals_;              // device memory
-  kernels::RunningLoss mine_;                 // of this rank, of the step, where there are ranks
+  Tensor mine_, of_ranks_;                    // RunningLoss of this rank, of a step; of all ranks
   NoOthers alone_;                            // for small batches
   std::vector<std::int32_t> counting_;        // 0, 1, 2, ...
   std::vector<std::int32_t> record_numbers_;  // of the batch's beats

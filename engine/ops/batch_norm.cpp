@@ -1,8 +1,5 @@
 #include "engine/ops/batch_norm.h"
 
-#include <span>
-#include <vector>
-
 #include "engine/back_end.h"
 #include "engine/check.h"
 #include "engine/shared_batch.h"
@@ -39,37 +36,39 @@ Cost statistics_cost(const Tensor& x) {
   return kernels::batch_norm_statistics_cost({x.shape().rows(), x.shape()[-1]}, x.element_bytes());
 }
 
+// Calls body(values) with x's, an image's or another activation's.
+template <class B, class Body>
+void with_values(B& b, const Tensor& x, const Body& body) {
+  if (x.dtype() == dtype_of<typename B::Image>()) {
+    body(b.image(x));
+  } else {
+    body(b.data(x));
+  }
+}
+
 // Of a batch that ranks share: from the moments of all.
 void shared_statistics(Tape& tape, const Op& op, const Tensor& x, const BatchNorm& norm,
                        const Statistics& found) {
   const std::int64_t channels = x.shape()[-1], rows = x.shape().rows();
-  const Tensor mine = tape.empty({2 * channels}, DType::f64);
-  const auto moments = [&]<class B>(B& b) {
-    const auto of = [&](const auto* values) {
-      kernels::batch_norm_moments<typename B::Real>(b.context, {rows, channels}, values,
-                                                    mine.data<double>());
-    };
-    if (x.dtype() == dtype_of<typename B::Image>()) {
-      of(b.image(x));
-    } else {
-      of(b.data(x));
-    }
-  };
-  tape.run(op, on_host(moments));
+  const Tensor mine =
+      tape.empty({kernels::batch_norm_moments_size(channels)}, tape.device().sum_dtype());
+  tape.run(op, [&]<class B>(B& b) {
+    auto* const moments = mine.data<typename B::Sum>();
+    with_values(b, x, [&](const auto* values) {
+      if constexpr (B::is_cuda) {
+        kernels::batch_norm_moments(b.context, {rows, channels}, values, moments);
+      } else {
+        kernels::batch_norm_moments<typename B::Real>(b.context, {rows, channels}, values, moments);
+      }
+    });
+  });
   const Tensor all = of_all_ranks(tape, mine);
-  const Tape::Part& part = tape.part();
-  std::vector<std::int64_t> counts;
-  counts.reserve(static_cast<std::size_t>(part.ranks->count()));
-  for (int r = 0; r < part.ranks->count(); ++r) {
-    counts.push_back(rows / part.rows * part.ranks->slice(part.all, r).count);
-  }
-  const auto merge = [&](auto& b) {
-    kernels::batch_norm_merge(b.context, channels, std::span<const std::int64_t>(counts),
-                              all.data<double>(), b.real(norm.epsilon), b.real(norm.momentum),
-                              b.real(found.mean), b.real(found.rstd), b.real(norm.running_mean),
-                              b.real(norm.running_variance));
-  };
-  tape.run(op, on_host(merge));
+  tape.run(op, [&]<class B>(B& b) {
+    kernels::batch_norm_merge(b.context, channels, tape.part().ranks->count(),
+                              all.data<typename B::Sum>(), b.real(norm.epsilon),
+                              b.real(norm.momentum), b.real(found.mean), b.real(found.rstd),
+                              b.real(norm.running_mean), b.real(norm.running_variance));
+  });
 }
 
 // Of the batch when training, which updates the running ones; otherwise the running ones.
@@ -82,18 +81,13 @@ Statistics statistics(Tape& tape, const Tensor& x, const BatchNorm& norm) {
     shared_statistics(tape, op, x, norm, found);
     return found;
   }
-  tape.run(op, [&]<class B>(B& b) {
-    const auto of = [&](const auto* values) {
+  tape.run(op, [&](auto& b) {
+    with_values(b, x, [&](const auto* values) {
       kernels::batch_norm_statistics(b.context, {x.shape().rows(), channels}, b.real(norm.epsilon),
                                      b.real(norm.momentum), values, b.real(found.mean),
                                      b.real(found.rstd), b.real(norm.running_mean),
                                      b.real(norm.running_variance));
-    };
-    if (x.dtype() == dtype_of<typename B::Image>()) {
-      of(b.image(x));
-    } else {
-      of(b.data(x));
-    }
+    });
   });
   return found;
 }
@@ -146,18 +140,19 @@ Tensor normalise(Tape& tape, const Op& forward, const Op& backward, const Tensor
     if (ranks == nullptr) return node.run(backward, run(backward_kernel));
 
     const std::int64_t channels = weight.size();
-    const Tensor sums = node.empty({2, channels}, DType::f64);
-    const auto add_up = [&](auto& b, const auto& t, auto... norm_of) {
-      sums_kernel(b, t, sums.data<double>(), norm_of...);
+    const Tensor sums = node.empty({2, channels}, node.device().sum_dtype());
+    const auto add_up = [&]<class B>(B& b, const auto& t, auto... norm_of) {
+      auto* const of_rank = sums.data<typename B::Sum>();
+      sums_kernel(b, t, of_rank, norm_of...);
       // The ranks' own sums: their gradients of weights are added up with all others.
-      kernels::batch_norm_put_sums(b.context, channels, sums.data<double>(), t.dweight, t.dbias);
+      kernels::batch_norm_put_sums(b.context, channels, of_rank, t.dweight, t.dbias);
     };
-    node.run(backward, on_host(run(add_up)));
+    node.run(backward, run(add_up));
     sum_over_ranks(node, *ranks, sums);
-    const auto put = [&](auto& b, const auto& t, auto... norm_of) {
-      dx_kernel(b, t, sums.data<double>(), norm_of...);
+    const auto put = [&]<class B>(B& b, const auto& t, auto... norm_of) {
+      dx_kernel(b, t, sums.data<typename B::Sum>(), norm_of...);
     };
-    node.run(backward, on_host(run(put)));
+    node.run(backward, run(put));
   });
 }
 
@@ -180,11 +175,11 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm) {
         kernels::batch_norm_backward(b.context, s, b.data(t.x), mean, rstd, weight, b.data(t.dy),
                                      b.gradient(t.dx), t.dweight, t.dbias);
       },
-      [s](auto& b, const auto& t, double* sums, auto* mean, auto* rstd, auto*, auto*) {
+      [s](auto& b, const auto& t, auto* sums, auto* mean, auto* rstd, auto*, auto*) {
         kernels::batch_norm_backward_sums(b.context, s, b.data(t.x), mean, rstd, b.data(t.dy),
                                           sums);
       },
-      [s, all = tape.in_all(s.rows)](auto& b, const auto& t, const double* sums, auto* mean,
+      [s, all = tape.in_all(s.rows)](auto& b, const auto& t, const auto* sums, auto* mean,
                                      auto* rstd, auto* weight, auto*) {
         kernels::batch_norm_backward_dx(b.context, s, all, b.data(t.x), mean, rstd, weight,
                                         b.data(t.dy), sums, b.gradient(t.dx));
@@ -206,11 +201,11 @@ Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& 
                                                      b.image(t.dy), b.image_gradient(t.dx),
                                                      t.dweight, t.dbias);
       },
-      [s](auto& b, const auto& t, double* sums, auto... of) {
+      [s](auto& b, const auto& t, auto* sums, auto... of) {
         kernels::batch_norm_relu_max_pool2d_backward_sums(b.context, s, b.image(t.x), of...,
                                                           b.image(t.dy), sums);
       },
-      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const double* sums, auto... of) {
+      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const auto* sums, auto... of) {
         kernels::batch_norm_relu_max_pool2d_backward_dx(
             b.context, s, all, b.image(t.x), of..., b.image(t.dy), sums, b.image_gradient(t.dx));
       });
@@ -233,11 +228,11 @@ Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchN
                                                           b.data(t.dy), b.image_gradient(t.dx),
                                                           t.dweight, t.dbias);
       },
-      [s](auto& b, const auto& t, double* sums, auto... of) {
+      [s](auto& b, const auto& t, auto* sums, auto... of) {
         kernels::batch_norm_relu_global_avg_pool_backward_sums(b.context, s, b.image(t.x), of...,
                                                                b.data(t.dy), sums);
       },
-      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const double* sums, auto... of) {
+      [s, all = tape.in_all(s.n)](auto& b, const auto& t, const auto* sums, auto... of) {
         kernels::batch_norm_relu_global_avg_pool_backward_dx(
             b.context, s, all, b.image(t.x), of..., b.data(t.dy), sums, b.image_gradient(t.dx));
       });

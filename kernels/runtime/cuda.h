@@ -14,7 +14,8 @@
 
 namespace ekgine {
 
-class CudaLibraries;  // kernels/runtime/cuda_libraries.h
+class CudaLibraries;     // kernels/runtime/cuda_libraries.h
+class CudaCommunicator;  // kernels/runtime/cuda_communicator.h
 
 // First argument of every CUDA kernel.
 struct Cuda {
@@ -26,6 +27,7 @@ struct Cuda {
   int multiprocessors;
   int compute_capability;  // 10·major + minor, as in sm_86
   bool tf32 = false;       // whether products of floats may round their factors to TF32
+  CudaCommunicator* communicator = nullptr;  // with other ranks' devices; null: there are none
 };
 
 // Throws an Error with the call, its place and CUDA's reason, unless `result` is success.

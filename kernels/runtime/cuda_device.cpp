@@ -8,27 +8,58 @@
 
 #include "base/error.h"
 #include "base/option_error.h"
+#include "kernels/runtime/cuda_communicator.h"
 #include "kernels/runtime/cuda_libraries.h"
 #include "kernels/runtime/device_code.h"
 #include "kernels/runtime/reserved_workspace.h"
 
 namespace ekgine {
 
-namespace {
+struct CudaDevice::Stream {
+  explicit Stream(int ordinal) {
+    EKGINE_CUDA(cudaSetDevice(ordinal));
+    EKGINE_CUDA(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking));
+  }
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+  ~Stream() {
+    communicator.reset();
+    static_cast<void>(cudaStreamDestroy(handle));
+  }
 
-class CudaMemory final : public Memory {
+  // Returns when everything queued is done; or what came before the event's recording.
+  void wait() const {
+    if (!communicator) return EKGINE_CUDA(cudaStreamSynchronize(handle));
+    communicator->wait([this] { return cudaStreamQuery(handle); });
+  }
+  void wait(cudaEvent_t event) const {
+    if (!communicator) return EKGINE_CUDA(cudaEventSynchronize(event));
+    communicator->wait([event] { return cudaEventQuery(event); });
+  }
+
+  // Before a copy from or to memory that is not pinned, within which CUDA itself would wait.
+  void wait_for_ranks() const {
+    if (communicator) wait();
+  }
+
+  cudaStream_t handle = nullptr;
+  std::unique_ptr<CudaCommunicator> communicator;  // null where there are no other ranks
+};
+
+class CudaDevice::DeviceMemory final : public Memory {
  public:
-  CudaMemory(const std::string& purpose, std::size_t bytes, cudaStream_t stream)
+  DeviceMemory(const std::string& purpose, std::size_t bytes, const Stream& stream)
       : Memory(reserve(purpose, bytes), bytes), stream_(stream) {}
   // An error here means that the device is lost, which the next call reports.
-  ~CudaMemory() override { static_cast<void>(cudaFree(data())); }
+  ~DeviceMemory() override { static_cast<void>(cudaFree(data())); }
 
   void set(std::byte* to, std::uint8_t value, std::size_t count) override {
-    EKGINE_CUDA(cudaMemsetAsync(to, value, count, stream_));
+    EKGINE_CUDA(cudaMemsetAsync(to, value, count, stream_.handle));
   }
   void read(const std::byte* from, std::byte* host, std::size_t count) override {
-    EKGINE_CUDA(cudaMemcpyAsync(host, from, count, cudaMemcpyDeviceToHost, stream_));
-    EKGINE_CUDA(cudaStreamSynchronize(stream_));
+    stream_.wait_for_ranks();
+    EKGINE_CUDA(cudaMemcpyAsync(host, from, count, cudaMemcpyDeviceToHost, stream_.handle));
+    stream_.wait();
   }
 
  private:
@@ -48,8 +79,10 @@ class CudaMemory final : public Memory {
     return static_cast<std::byte*>(base);
   }
 
-  cudaStream_t stream_;
+  const Stream& stream_;
 };
+
+namespace {
 
 int attribute(cudaDeviceAttr which, int ordinal) {
   int value = 0;
@@ -59,25 +92,13 @@ int attribute(cudaDeviceAttr which, int ordinal) {
 
 }  // namespace
 
-struct CudaDevice::Stream {
-  explicit Stream(int ordinal) {
-    EKGINE_CUDA(cudaSetDevice(ordinal));
-    EKGINE_CUDA(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking));
-  }
-  Stream(const Stream&) = delete;
-  Stream& operator=(const Stream&) = delete;
-  ~Stream() { static_cast<void>(cudaStreamDestroy(handle)); }
-
-  cudaStream_t handle = nullptr;
-};
-
 // Pinned host memory on its way to the device: a ring of parts. Copies of a part are queued one
 // after another, and an event after its last one says when it may be filled again.
 class CudaDevice::Staging {
  public:
   static constexpr std::size_t part_bytes = std::size_t{512} << 10, parts = 4;
 
-  explicit Staging(cudaStream_t stream) : stream_(stream) {
+  explicit Staging(const Stream& stream) : stream_(stream) {
     EKGINE_CUDA(cudaMallocHost(&memory_, part_bytes * parts));
     for (cudaEvent_t& event : copied_) {
       EKGINE_CUDA(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
@@ -93,21 +114,21 @@ class CudaDevice::Staging {
   // A copy of at most part_bytes.
   void write(void* device, const void* host, std::size_t bytes) {
     if (used_ + bytes > part_bytes) {
-      EKGINE_CUDA(cudaEventRecord(copied_[part_], stream_));
+      EKGINE_CUDA(cudaEventRecord(copied_[part_], stream_.handle));
       part_ = (part_ + 1) % parts;
-      EKGINE_CUDA(cudaEventSynchronize(copied_[part_]));  // at once, if it never was recorded
+      stream_.wait(copied_[part_]);  // at once, if it never was recorded
       used_ = 0;
     }
     std::byte* const staged = static_cast<std::byte*>(memory_) + part_ * part_bytes + used_;
     std::memcpy(staged, host, bytes);
     used_ += (bytes + alignment - 1) / alignment * alignment;
-    EKGINE_CUDA(cudaMemcpyAsync(device, staged, bytes, cudaMemcpyHostToDevice, stream_));
+    EKGINE_CUDA(cudaMemcpyAsync(device, staged, bytes, cudaMemcpyHostToDevice, stream_.handle));
   }
 
  private:
   static constexpr std::size_t alignment = 64;
 
-  cudaStream_t stream_;
+  const Stream& stream_;
   void* memory_ = nullptr;
   std::array<cudaEvent_t, parts> copied_{};
   std::size_t part_ = 0, used_ = 0;
@@ -161,10 +182,16 @@ std::string CudaDevice::describe(int ordinal) {
                      properties.minor, static_cast<double>(properties.totalGlobalMem) / 0x1p30);
 }
 
+std::string CudaDevice::bus_address(int ordinal) {
+  std::array<char, 32> address{};
+  EKGINE_CUDA(cudaDeviceGetPCIBusId(address.data(), static_cast<int>(address.size()), ordinal));
+  return address.data();
+}
+
 CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
     : ordinal_(ordinal),
       stream_(std::make_unique<Stream>(ordinal)),
-      staging_(std::make_unique<Staging>(stream_->handle)),
+      staging_(std::make_unique<Staging>(*stream_)),
       workspace_(std::make_unique<ReservedWorkspace>(allocate("workspace", workspace_bytes))),
       libraries_(std::make_unique<CudaLibraries>(stream_->handle, tf32)),
       step_memory_(allocate("step", sizeof(Step))),
@@ -180,12 +207,13 @@ CudaDevice::CudaDevice(int ordinal, std::size_t workspace_bytes, bool tf32)
 }
 
 CudaDevice::~CudaDevice() {
-  // Nothing may be freed under a running kernel.
+  // Nothing may be freed under a running kernel, and none may wait for ranks that have gone.
+  stream_->communicator.reset();
   static_cast<void>(cudaStreamSynchronize(stream_->handle));
 }
 
 std::unique_ptr<Memory> CudaDevice::allocate(const std::string& purpose, std::size_t bytes) const {
-  return std::make_unique<CudaMemory>(purpose, bytes, stream_->handle);
+  return std::make_unique<DeviceMemory>(purpose, bytes, *stream_);
 }
 
 void CudaDevice::set_step(const Step& step) {
@@ -197,17 +225,26 @@ void CudaDevice::write(void* device, const void* host, std::size_t bytes) {
     staging_->write(device, host, bytes);
     return;
   }
+  stream_->wait_for_ranks();
   EKGINE_CUDA(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream_->handle));
-  EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
+  stream_->wait();
 }
 
 void CudaDevice::read(const void* device, void* host, std::size_t bytes) const {
+  stream_->wait_for_ranks();
   EKGINE_CUDA(cudaMemcpyAsync(host, device, bytes, cudaMemcpyDeviceToHost, stream_->handle));
-  EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
+  stream_->wait();
 }
 
 void CudaDevice::wait() const {
-  EKGINE_CUDA(cudaStreamSynchronize(stream_->handle));
+  stream_->wait();
+}
+
+void CudaDevice::join(const CudaCommunicator::Id& id, int rank, int count,
+                      std::chrono::milliseconds patience) {
+  stream_->communicator =
+      std::make_unique<CudaCommunicator>(stream_->handle, id, rank, count, patience);
+  context_.communicator = stream_->communicator.get();
 }
 
 void CudaDevice::copy(void* to, const void* from, std::size_t bytes) const {

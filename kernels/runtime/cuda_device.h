@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/runtime/cuda.h"
+#include "kernels/runtime/cuda_communicator.h"
 #include "kernels/runtime/memory.h"
 #include "kernels/runtime/reserved_workspace.h"
 
@@ -20,6 +21,8 @@ class CudaDevice {
   static int count();
   // "NVIDIA A100 (sm_80, 40 GiB)"
   static std::string describe(int ordinal);
+  // What tells a machine's GPUs apart, whatever each process calls them: "0000:17:00.0".
+  static std::string bus_address(int ordinal);
 
   // Takes GPU `ordinal` and reserves its workspace. With `tf32`, products of floats may round their
   // factors to TF32. Errors: no such device, or no memory.
@@ -30,6 +33,12 @@ class CudaDevice {
 
   const Cuda& context() const { return context_; }
   std::string description() const { return describe(ordinal_); }
+
+  // From now on this is the device of rank `rank` of `count`, which call it together (see
+  // CudaCommunicator); what waits for the device then waits for them, too, and throws what
+  // CudaCommunicator::wait() does. Once.
+  void join(const CudaCommunicator::Id& id, int rank, int count,
+            std::chrono::milliseconds patience);
 
   // Device memory; errors name `purpose`, what was asked for and what is free.
   std::unique_ptr<Memory> allocate(const std::string& purpose, std::size_t bytes) const;
@@ -57,6 +66,7 @@ class CudaDevice {
  private:
   int ordinal_;
   struct Stream;  // declared first: everything else is used on it
+  class DeviceMemory;
   class Staging;
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<Staging> staging_;

@@ -8,13 +8,20 @@
 #include <thread>
 
 #include "data/store.h"
+#include "engine/check_same.h"
+#include "engine/rank_devices.h"
+#include "kernels/runtime/cuda_device.h"
 #include "tests/apps/program.h"
 #include "tests/support/cuda_case.h"
+#ifdef EKGINE_MPIRUN
+#include "tests/support/mpirun.h"
+#endif
 
 namespace ekgine::testing {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -228,6 +235,102 @@ TEST_F(Program, NamesWhatFailedInTheMiddleOfARun) {
                                            "memory access was encountered"));
 }
 
+#endif
+
+#ifdef EKGINE_MPIRUN
+
+class RanksOnDevices : public Program {
+ protected:
+  void SetUp() override {
+    use_devices(2);
+    if (CudaDevice::count() < 2) GTEST_SKIP() << "two GPUs are needed";
+    if (device_ranks_library().empty()) GTEST_SKIP() << "this build has no NCCL";
+    Program::SetUp();
+  }
+  void TearDown() override { ::unsetenv("EKGINE_EMULATED_DEVICES"); }
+
+  // Of the emulated machine, in the programs that are started from now on.
+  static void use_devices(int count) {
+    ::setenv("EKGINE_EMULATED_DEVICES", std::to_string(count).c_str(), 1);
+  }
+  Arguments two_epochs(const std::string& run) const {
+    Arguments arguments = training("cuda", run);
+    *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";
+    return Arguments{EKGINE_PROGRAM} + arguments;
+  }
+};
+
+// Stopped in between or not: the same bits. What they make of the test record is what one device
+// makes of it.
+TEST_F(RanksOnDevices, TrainStopAndGoOnAsOne) {
+  expect_success(mpirun(2, two_epochs("whole")));
+  {
+    Process stopped = start_mpirun(2, two_epochs("stopped"));
+    for (int i = 0; i < 60'000 && !fs::exists(path("stopped/history.jsonl")); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    stopped.send(SIGUSR1);
+    const ProcessResult result = stopped.wait(std::chrono::seconds(120));
+    ASSERT_EQ(result.status, 130) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("ekgine: interrupted after step "));
+  }
+  expect_success(mpirun(2, {EKGINE_PROGRAM, "train", "--resume", path("stopped"), "--quiet"}));
+  EXPECT_TRUE(weights_of(path("stopped")) == weights_of(path("whole")));
+  const ProcessResult evaluated =
+      ekgine({"evaluate", "--weights", path("whole/model.safetensors"), "--data", store_,
+              "--records", "213", "--device", "cuda", "--json", "--quiet"});
+  expect_success(evaluated);
+  EXPECT_EQ(parse_json(evaluated.out).at("loss"), metrics_of("whole").at("loss"));
+}
+
+#if EKGINE_CUDA_EMULATED
+
+TEST_F(RanksOnDevices, NeedADeviceEach) {
+  const auto refused = [&](int ranks, int devices, const std::string& device) {
+    use_devices(devices);
+    const ProcessResult result = mpirun(ranks, Arguments{EKGINE_PROGRAM} + training(device, "run"));
+    EXPECT_EQ(result.status, 1) << result.err;
+    EXPECT_FALSE(fs::exists(path("run")));
+    return result.err;
+  };
+  EXPECT_THAT(refused(3, 2, "cuda"),
+              HasSubstr("ekgine: rank 2 on " + host_name() +
+                        ": there is no CUDA device 2 for it, it sees 2; start as many ranks on a "
+                        "machine as it has GPUs\n"));
+  EXPECT_THAT(refused(2, 1, "cuda"), HasSubstr("ekgine: ranks 0 and 1 on " + host_name() +
+                                               " have the same GPU, 0000:01:00.0; each needs one "
+                                               "of its own\n"));
+  EXPECT_THAT(refused(2, 2, "cuda:1"), HasSubstr("have the same GPU, 0000:02:00.0"));
+  // They compute on the CPU where there are not enough.
+  use_devices(1);
+  expect_success(mpirun(2, Arguments{EKGINE_PROGRAM} + training("auto", "auto")));
+  expect_success(mpirun(2, Arguments{EKGINE_PROGRAM} + training("cpu", "cpu")));
+  EXPECT_TRUE(weights_of(path("auto")) == weights_of(path("cpu")));
+}
+
+// The device that hangs is given up, whether NCCL says why or not.
+TEST_F(RanksOnDevices, ADeviceThatWaitsForEverEndsTheJob) {
+  const auto failed = [&](const char* plan) {
+    ::setenv("EKGINE_EMULATED_FAILURE", plan, 1);
+    fs::remove_all(path("run"));
+    const ProcessResult result = mpirun(
+        2, Arguments{EKGINE_PROGRAM} + training("cuda", "run") + Arguments{"--rank-timeout", "5"});
+    ::unsetenv("EKGINE_EMULATED_FAILURE");
+    EXPECT_EQ(result.status, 1) << result.err;
+    EXPECT_FALSE(result.timed_out);
+    EXPECT_TRUE(fs::exists(path("run/checkpoint.safetensors")));
+    return result.err;
+  };
+  EXPECT_THAT(failed("ncclCommGetAsyncError=6@30"),
+              AllOf(HasSubstr(" on " + host_name() + ", step "),
+                    HasSubstr(": NCCL, while the device was at work: remote process exited or "
+                              "there was a network error: planned\n")));
+  EXPECT_THAT(failed("ncclCommGetAsyncError=7@30"),
+              AllOf(HasSubstr(" on " + host_name() + ", step "),
+                    HasSubstr(": the other ranks have not answered for 5 s\n")));
+}
+
+#endif
 #endif
 
 }  // namespace
