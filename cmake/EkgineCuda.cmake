@@ -41,8 +41,13 @@ elseif(cudnn_version LESS 9)
 endif()
 
 # NCCL, by which several GPUs train one model, is looked for in the same places, and may be missing.
-set(nccl_wheels ${cudnn_wheels})
-list(TRANSFORM nccl_wheels REPLACE "/cudnn$" "/nccl")
+set(nccl_wheels "")
+foreach(folder IN LISTS packages)
+  file(GLOB wheel ${folder}/nvidia_nccl_cu${cuda_major}-*)
+  if(wheel)
+    list(APPEND nccl_wheels ${folder}/nvidia/nccl)
+  endif()
+endforeach()
 find_path(NCCL_INCLUDE_DIR nccl.h
   HINTS ENV NCCL_PATH ${CUDAToolkit_INCLUDE_DIRS} ${nccl_wheels} PATH_SUFFIXES include)
 set(EKGINE_NCCL OFF)
