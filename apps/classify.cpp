@@ -11,6 +11,7 @@
 
 #include "apps/command.h"
 #include "apps/option_flags.h"
+#include "apps/parts.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
 #include "base/console.h"
@@ -19,6 +20,7 @@
 #include "base/progress.h"
 #include "base/provenance.h"
 #include "base/record_name.h"
+#include "base/record_parts.h"
 #include "base/sha256.h"
 #include "classification/classify.h"
 #include "classification/findings.h"
@@ -43,14 +45,14 @@ struct ClassifyArguments {
   std::string database, output, weights, lead;
   std::string annotator = "ekg", label_map = "ec57";
   double rate = 0;
-  bool invert = false, keep_going = false, json_lines = false;
-  std::optional<Shard> shard;
+  bool invert = false;
+  PartOptions parts;
   PrecisionChoice precision = PrecisionChoice::f32;
 };
 
 // Parts share the folder; else it is one process's.
 DirectoryLock::Kind sharing(const ClassifyArguments& o) {
-  return o.shard ? DirectoryLock::Kind::shared : DirectoryLock::Kind::alone;
+  return o.parts.shard ? DirectoryLock::Kind::shared : DirectoryLock::Kind::alone;
 }
 
 // A recording to classify, and what its files are called below --output.
@@ -81,7 +83,7 @@ ClassifyItem named_item(const ClassifyArguments& o, const fs::path& path) {
     const Recording recording = open_recording(path, {.rate = o.rate});
     return {recording.path, recording.name};
   } catch (const Error&) {
-    if (!o.keep_going) throw;
+    if (!o.parts.keep_going) throw;
     return {path, path.stem().string()};
   }
 }
@@ -129,7 +131,7 @@ std::vector<ClassifyItem> items_of(const ClassifyArguments& o) {
           item.name);
     }
   }
-  return o.shard ? part_of(items, *o.shard) : items;
+  return o.parts.shard ? part_of(items, *o.parts.shard) : items;
 }
 
 ModelWeights read_weights(const ClassifyArguments& o, const std::string& path) {
@@ -188,7 +190,8 @@ struct UsedWeights {
   ModelFacts facts;
 };
 
-// The result of a recording, with `done_already`, whether it was there.
+// The result of a recording, with `done_already`, whether it was there; with --merge null where it
+// is not.
 Json classify_one(const ClassifyArguments& o, const ClassifyItem& item, const UsedWeights& weights,
                   BeatClassifier& classifier,
                   const std::function<void(std::int64_t, std::int64_t)>& progress) {
@@ -207,6 +210,7 @@ Json classify_one(const ClassifyArguments& o, const ClassifyItem& item, const Us
                               .inverted = o.invert};
   Json result = files.done(inputs);
   const bool done = !result.is_null();
+  if (!done && o.parts.merge) return {};
   if (!done) {
     const LabelledRecording recording = label_beats(std::move(signal), classifier, progress);
     // Read once more for the page, so that it takes no memory while beats are found and labelled.
@@ -240,22 +244,13 @@ std::string line_of(const Json& result) {
   return line + (result.at("done_already").get<bool>() ? " (done already)" : "");
 }
 
-// A line of --json-lines: what became of a recording. `status`: done, skipped or failed.
-void print_status(const ClassifyArguments& o, const ClassifyItem& item, const char* status,
-                  double seconds, const Json& more) {
-  if (!o.json_lines) return;
-  Json line = {{"record", item.name}, {"status", status}};
-  line.update(more);
-  line["seconds"] = seconds;
-  print_json(line);
-}
-
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 struct ClassifySummary {
   Json records = Json::array(), failed = Json::array();
+  std::vector<std::string> missing;  // with --merge
 };
 
 ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<ClassifyItem>& items,
@@ -263,29 +258,34 @@ ClassifySummary classify_all(const ClassifyArguments& o, const std::vector<Class
   ClassifySummary summary;
   std::unique_ptr<Progress> progress;
   const bool one = items.size() == 1;
-  for (std::size_t i = 0; i < items.size(); ++i) {
+  const auto update = [&](std::int64_t done, std::int64_t total) {
+    if (!one) return;
+    if (!progress) progress = std::make_unique<Progress>("classify", "beats", total);
+    progress->update(done);
+  };
+  const auto report = [&](const RecordStatus& record) {
+    tell_record(o.parts, record);
+    if (record.error == nullptr) return;
+    summary.failed.push_back({{"record", record.record}, {"error", record.error->what()}});
+  };
+  RecordJobs jobs(report, o.parts.keep_going);
+  jobs.expect(std::ssize(items));
+  for (const ClassifyItem& item : items) {
     throw_if_interrupted();
-    const auto update = [&](std::int64_t done, std::int64_t total) {
-      if (!one) return;
-      if (!progress) progress = std::make_unique<Progress>("classify", "beats", total);
-      progress->update(done);
-    };
-    const auto start = std::chrono::steady_clock::now();
     Json result;
-    try {
-      result = classify_one(o, items[i], weights, classifier, update);
-    } catch (const Error& error) {
-      print_status(o, items[i], "failed", seconds_since(start), {{"error", error.what()}});
-      if (!o.keep_going) throw;
-      print_message(fmt::format("ekgine: {}", text_with_flags(error)));
-      summary.failed.push_back({{"record", items[i].name}, {"error", error.what()}});
+    jobs.run(item.name, [&] {
+      result = classify_one(o, item, weights, classifier, update);
+      if (result.is_null()) return RecordOutcome{};
+      return RecordOutcome{
+          result.at("done_already").get<bool>(),
+          {{"beats", result.at("beats")}, {"annotations", result.at("annotations")}}};
+    });
+    if (progress) progress->finish();
+    if (result.is_null()) {  // failed, which is told, or not done
+      if (o.parts.merge) summary.missing.push_back(item.name);
       continue;
     }
-    if (progress) progress->finish();
-    print_status(o, items[i], result.at("done_already").get<bool>() ? "skipped" : "done",
-                 seconds_since(start),
-                 {{"beats", result.at("beats")}, {"annotations", result.at("annotations")}});
-    if (!o.common.json && !o.json_lines) say(o.common, line_of(result));
+    if (!o.common.json && !o.parts.json_lines && !o.parts.merge) say(o.common, line_of(result));
     summary.records.push_back(std::move(result));
   }
   return summary;
@@ -295,7 +295,7 @@ void run(ClassifyArguments& o) {
   if (o.paths.empty() && o.database.empty()) {
     fail_usage("no recordings: name files, records or folders, or a --database");
   }
-  apply(o.common, o.shard ? Processes::apart : Processes::one);
+  apply(o.common, o.parts.processes());
   const auto start = std::chrono::steady_clock::now();
   const std::vector<ClassifyItem> items = items_of(o);
   const std::string weights = o.weights.empty() ? shipped_weights().string() : o.weights;
@@ -306,6 +306,7 @@ void run(ClassifyArguments& o) {
                             [&o](const std::string& text) { say(o.common, text); });
   const OutputDirectory output(o.output, sharing(o));
   const ClassifySummary summary = classify_all(o, items, used, classifier);
+  if (!summary.missing.empty()) fail_missing(o.output, summary.missing, items.size());
   if (o.common.json) {
     print_json({{"weights", weights},
                 {"output", o.output},
@@ -314,11 +315,14 @@ void run(ClassifyArguments& o) {
                 {"seconds", seconds_since(start)}});
   }
   if (items.empty()) {
-    say(o.common,
-        fmt::format("no recording is left for part {} of {}", o.shard->number, o.shard->of));
+    say(o.common, fmt::format("no recording is left for part {} of {}", o.parts.shard->number,
+                              o.parts.shard->of));
     return;
   }
   if (summary.records.empty()) fail("none of {} recordings could be classified", items.size());
+  if (o.parts.merge) {
+    say(o.common, fmt::format("{}: all of {} recordings are done", o.output, items.size()));
+  }
   if (!summary.failed.empty()) {
     say(o.common, fmt::format("{} of {} recordings could not be classified", summary.failed.size(),
                               items.size()));
@@ -343,9 +347,6 @@ void add_classify(CLI::App& program) {
   CLI::Option* database = command->add_option("--database", o->database, "Folder of records");
   add_listed_records_option(*command, o->records, "Only these of its records: 100,101,...")
       ->needs(database);
-  add_shard_option(*command, o->shard,
-                   "K/N: only the K-th of N parts of the recordings, K from 1; the other parts may "
-                   "be done at the same time, into the same folder");
   command->add_option("--output", o->output, "Folder for the results")->required();
   command->add_option("--weights", o->weights,
                       "A .safetensors file [the one that comes with ekgine]");
@@ -366,14 +367,14 @@ void add_classify(CLI::App& program) {
       ->add_option("--label-map", o->label_map,
                    "What the classes of the weights mean: reference, ec57 or dechazal")
       ->capture_default_str();
-  command->add_flag("--keep-going", o->keep_going,
-                    "A recording that cannot be classified is one line, and the others are done");
-  CLI::Option* lines = command->add_flag(
-      "--json-lines", o->json_lines,
-      "Print a JSON object on stdout for each recording, in a line of its own, as it is done");
   add_option(*command, precision_option, o->precision);
   add_common_options(*command, o->common);
-  lines->excludes(command->get_option("--json"));
+  add_part_options(*command, o->parts,
+                   "K/N: only the K-th of N parts of the recordings, K from 1; the other parts may "
+                   "be done at the same time, into the same folder",
+                   "Do none: say which recordings the same command has not done, with --shard or "
+                   "without",
+                   true);
   command->callback([o] { run(*o); });
 }
 

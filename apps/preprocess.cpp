@@ -8,9 +8,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "apps/command.h"
+#include "apps/parts.h"
 #include "base/progress.h"
 #include "base/provenance.h"
 
@@ -21,8 +21,7 @@ namespace {
 struct PreprocessArguments {
   CommonOptions common;
   PreprocessOptions preprocess;
-  std::optional<Shard> shard;
-  bool merge = false, keep_going = false;
+  PartOptions parts;
 };
 
 // "46 records" of the first entry of a list, "2" of others.
@@ -64,42 +63,18 @@ class RecordProgress {
   std::unique_ptr<Progress> bar_;
 };
 
-void run_part(const PreprocessArguments& o) {
-  const auto start = std::chrono::steady_clock::now();
-  RecordProgress progress;
-  const PartSummary part =
-      preprocess_part(o.preprocess, *o.shard, o.keep_going, std::ref(progress));
-  progress.finish();
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  const std::int64_t done = part.records - std::ssize(part.failed);
-  if (o.common.json) {
-    print_json({{"store", o.preprocess.output.string()},
-                {"part", Json::array({o.shard->number, o.shard->of})},
-                {"records", done},
-                {"done_already", part.done_already},
-                {"failed", part.failed},
-                {"seconds", seconds}});
-  }
-  if (part.records > 0 && done == 0) fail("none of {} records could be done", part.records);
-  if (o.common.json) return;
-  say(o.common,
-      fmt::format("part {} of {} of {}: {} records ({} done already, {} failed) in {:.1f} s",
-                  o.shard->number, o.shard->of, o.preprocess.output.string(), done,
-                  part.done_already, part.failed.size(), seconds));
-}
-
 void run(PreprocessArguments& o) {
-  apply(o.common, o.shard ? Processes::apart : Processes::one);
+  apply(o.common, o.parts.processes());
   const auto start = std::chrono::steady_clock::now();
   o.preprocess.tool = program_name();
-  if (o.shard) {
-    run_part(o);
+  if (o.parts.shard) {
+    do_part(o.common, o.parts, "store", o.preprocess.output.string(),
+            [&](RecordJobs& jobs) { preprocess_part(o.preprocess, *o.parts.shard, jobs); });
     return;
   }
   RecordProgress progress;
   const PreprocessSummary summary =
-      o.merge ? merge_parts(o.preprocess) : preprocess(o.preprocess, std::ref(progress));
+      o.parts.merge ? merge_parts(o.preprocess) : preprocess(o.preprocess, std::ref(progress));
   progress.finish();
   const StoreInfo& info = summary.store;
   const double seconds =
@@ -181,20 +156,13 @@ void add_preprocess(CLI::App& program) {
       ->capture_default_str();
   command->add_flag("--scalograms", o->preprocess.scalograms,
                     "Also store the scalograms, for other programs (24 KB a beat)");
-  CLI::Option* shard = add_shard_option(
-      *command, o->shard,
-      "K/N: only the K-th of N parts of the records, K from 1, into OUTPUT.parts; the other parts "
-      "may be done at the same time. --merge then makes the store");
-  command
-      ->add_flag("--merge", o->merge,
-                 "Put the parts together that the same command has made with --shard; says which "
-                 "records are missing")
-      ->excludes(shard);
-  command
-      ->add_flag("--keep-going", o->keep_going,
-                 "Of a part: a record that cannot be done is one line, and the others are done")
-      ->needs(shard);
   add_common_options(*command, o->common);
+  add_part_options(
+      *command, o->parts,
+      "K/N: only the K-th of N parts of the records, K from 1, into OUTPUT.parts; the other parts "
+      "may be done at the same time. --merge then makes the store",
+      "Put the parts together that the same command has made with --shard; says which records are "
+      "missing");
   command->callback([o] { run(*o); });
 }
 

@@ -2,12 +2,11 @@
 
 #include <fmt/ranges.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <mutex>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/atomic_file.h"
 #include "base/console.h"
@@ -214,28 +213,20 @@ PreprocessSummary preprocess(const PreprocessOptions& options, const PreprocessP
   return summary;
 }
 
-PartSummary preprocess_part(const PreprocessOptions& options, const Shard& shard, bool keep_going,
-                            const PreprocessProgress& progress) {
+void preprocess_part(const PreprocessOptions& options, const Shard& shard, RecordJobs& jobs) {
   const LabelMap& map = label_map(options.label_map);
   std::vector<std::string> unannotated;
   const std::vector<std::string> names = part_of(names_of(options, unannotated), shard);
   const StoreParts parts(options.output);
-  const OutputDirectory folder(parts.folder(), DirectoryLock::Kind::shared);
-  PartSummary summary;
-  summary.records = std::ssize(names);
+  const OutputDirectory folder(parts.parts().folder(), DirectoryLock::Kind::shared);
+  jobs.expect(std::ssize(names));
   std::vector<LeftOut> left_out(names.size());
-  std::mutex mutex;  // guards done and the summary, and serialises progress
-  std::int64_t done = 0;
   const auto do_record = [&](std::size_t at, const Cpu& cpu) {
     const std::string& name = names[at];
     StoreWriter writer(parts.store_of(name));  // of several that were told to do it one does
     const std::string inputs = inputs_of(options, name);
-    if (parts.done(name, inputs)) {
-      const std::lock_guard lock(mutex);
-      ++summary.done_already;
-      return;
-    }
-    parts.begin(name);
+    if (!parts.done(name, inputs).is_null()) return RecordOutcome{.done_already = true};
+    parts.parts().begin(name);
     const RecordBeats record = read_record_beats(options.database, name, map, options.beats);
     add_record(writer, options, record, cpu);
     StoreInfo info = info_of(options);
@@ -243,63 +234,35 @@ PartSummary preprocess_part(const PreprocessOptions& options, const Shard& shard
     writer.commit(info);
     left_out[at] = left_out_of(record);
     parts.set_done(name, inputs, left_out[at]);
+    return RecordOutcome{};
   };
   for_each_item(std::ssize(names), [&](std::int64_t i, const Cpu& cpu) {
     const auto at = static_cast<std::size_t>(i);
-    std::string failure;
-    try {
-      do_record(at, cpu);
-    } catch (const Error& error) {
-      if (!keep_going) throw;
-      failure = error.what();
-    }
-    const std::lock_guard lock(mutex);
-    if (!failure.empty()) {
-      summary.failed.push_back(names[at]);
-      notice(failure);
-    }
-    ++done;
-    if (progress) progress(done, std::ssize(names));
+    jobs.run(names[at], [&] { return do_record(at, cpu); });
   });
   for (std::size_t i = 0; i < names.size(); ++i) tell(names[i], left_out[i]);
-  return summary;
 }
 
 PreprocessSummary merge_parts(const PreprocessOptions& options) {
   PreprocessSummary summary;
   const std::vector<std::string> names = names_of(options, summary.unannotated);
   const StoreParts parts(options.output);
-  if (!fs::is_directory(parts.folder())) {
-    fail("{}: does not exist: no part was made of {}", parts.folder().string(),
-         options.output.string());
-  }
-  std::optional<DirectoryLock> lock;
-  lock.emplace(parts.folder());
-  std::vector<std::string> missing;
-  for (const std::string& name : names) {
-    if (const auto left_out = parts.done(name, inputs_of(options, name))) {
-      add_left_out(summary, *left_out);
-    } else {
-      missing.push_back(name);
-    }
-  }
-  if (!missing.empty()) {
-    fail("{}: {} of {} records are not done, or of other files or options: {}",
-         parts.folder().string(), missing.size(), names.size(), fmt::join(missing, ", "));
-  }
+  auto lock = parts.parts().lock();
+  const std::vector<Json> done = parts.parts().all_done(
+      names, [&](const std::string& name) { return parts.done(name, inputs_of(options, name)); });
   summary.store = info_of(options);
   StoreWriter writer(options.output);
-  for (const std::string& name : names) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
     throw_if_interrupted();
-    const Store part(parts.store_of(name));
-    writer.add_from(part, name);
-    add_source(summary, part.read(name));
+    add_left_out(summary, parts.left_out(names[i], done[i]));
+    const Store part(parts.store_of(names[i]));
+    writer.add_from(part, names[i]);
+    add_source(summary, part.read(names[i]));
     summary.store.records.push_back(part.info().records.front());
   }
   writer.commit(summary.store);
   parts.remove(names);
-  lock.reset();
-  ::rmdir(parts.folder().c_str());  // stays where another list of records has parts there
+  parts.parts().remove_folder(std::move(lock));
   return summary;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/record_jobs.h"
 #include "base/shard.h"
 #include "data/beats.h"
 #include "data/store.h"
@@ -46,19 +47,11 @@ struct PreprocessSummary {
 PreprocessSummary preprocess(const PreprocessOptions& options,
                              const PreprocessProgress& progress = {});
 
-// What a part has done.
-struct PartSummary {
-  std::int64_t records = 0, done_already = 0;
-  std::vector<std::string> failed;  // with `keep_going`, a notice() of each
-};
-
 // Does the records of a part of the same list, each by itself, into `OUTPUT.parts`
 // (data/store_parts.h), where other processes may do other parts at the same time. One that is
-// there already, of the same files, options and tool, is left as it is; with `keep_going` so is one
-// that cannot be done, until all others are. Errors: as preprocess(); another process does a
-// record, or puts them together (InUse).
-PartSummary preprocess_part(const PreprocessOptions& options, const Shard& shard, bool keep_going,
-                            const PreprocessProgress& progress = {});
+// there already, of the same files, options and tool, is left as it is. `jobs` is told of each.
+// Errors: as preprocess(); another process does a record, or puts them together (InUse).
+void preprocess_part(const PreprocessOptions& options, const Shard& shard, RecordJobs& jobs);
 
 // Puts the parts together: what is written, byte for byte, and returned is what preprocess() would.
 // The parts are removed. Errors: records that are not done, or of other files or options, all at

@@ -7,6 +7,7 @@
 #include "base/json_file.h"
 #include "base/record_name.h"
 #include "base/sha256.h"
+#include "data/beats.h"
 #include "data/wfdb_record.h"
 
 namespace ekgine {
@@ -14,14 +15,6 @@ namespace ekgine {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* part_format = "ekgine store part 1";
-
-fs::path folder_of_parts(const fs::path& store) {
-  fs::path folder = behind_links(store);
-  folder += ".parts";
-  return folder;
-}
 
 void add_files(const WfdbHeader& header, std::set<fs::path>& files) {
   files.insert(header.path);
@@ -34,50 +27,36 @@ void add_files(const WfdbHeader& header, std::set<fs::path>& files) {
 
 }  // namespace
 
-StoreParts::StoreParts(const fs::path& store) : folder_(folder_of_parts(store)) {}
+StoreParts::StoreParts(const fs::path& store) : parts_(store, "ekgine store part 1") {}
 
 fs::path StoreParts::store_of(const std::string& record) const {
-  return folder_ / (record_file_name(record) + "%record");
+  return parts_.place_of(record, "record");
 }
 
-fs::path StoreParts::description_of(const std::string& record) const {
-  return folder_ / (record_file_name(record) + "%part.json");
-}
-
-std::optional<LeftOut> StoreParts::done(const std::string& record,
-                                        const std::string& inputs) const {
-  const fs::path path = description_of(record);
-  if (!fs::exists(path) || !fs::exists(store_of(record))) return {};
-  const Json json = read_json(path, Sealed::required);
-  if (json_value<std::string>(path, json, "format", "a text") != part_format) {
-    fail("{}: is no part of a store", path.string());
-  }
-  if (json_value<std::string>(path, json, "inputs", "a text") != inputs) return {};
-  const auto count = [&](const char* key) {
-    return json_value<std::int64_t>(path, json, key, "an integer");
-  };
-  return LeftOut{count("unmeasured_beats"), count("repeated_annotations"), count("missed_beats"),
-                 count("extra_beats")};
-}
-
-void StoreParts::begin(const std::string& record) const {
-  fs::remove(description_of(record));
+Json StoreParts::done(const std::string& record, const std::string& inputs) const {
+  return parts_.done(record, inputs, store_of(record));
 }
 
 void StoreParts::set_done(const std::string& record, const std::string& inputs,
                           const LeftOut& left_out) const {
-  write_file(description_of(record), sealed_json({{"format", part_format},
-                                                  {"record", record},
-                                                  {"inputs", inputs},
-                                                  {"unmeasured_beats", left_out.unmeasured},
-                                                  {"repeated_annotations", left_out.repeated},
-                                                  {"missed_beats", left_out.missed},
-                                                  {"extra_beats", left_out.extra}}));
+  parts_.set_done(record, inputs, store_of(record),
+                  {{"unmeasured_beats", left_out.unmeasured},
+                   {"repeated_annotations", left_out.repeated},
+                   {"missed_beats", left_out.missed},
+                   {"extra_beats", left_out.extra}});
+}
+
+LeftOut StoreParts::left_out(const std::string& record, const Json& done) const {
+  const auto count = [&](const char* key) {
+    return json_value<std::int64_t>(store_of(record), done, key, "an integer");
+  };
+  return {count("unmeasured_beats"), count("repeated_annotations"), count("missed_beats"),
+          count("extra_beats")};
 }
 
 void StoreParts::remove(const std::vector<std::string>& records) const {
   for (const std::string& record : records) {
-    begin(record);
+    parts_.begin(record);
     remove_flat_folder(store_of(record).c_str());
   }
 }

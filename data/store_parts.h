@@ -1,18 +1,15 @@
 // A store that several processes make, each some of its records, until one puts it together.
 //
-// `STORE.parts`, beside where the store will be, has for each record that is done a store of that
-// record alone, `NAME%record`, and `NAME%part.json`, which says what it was made of and is written
-// after it ("%" is in no name of a record's file). docs/formats.md lists its keys. Who takes one
-// for done compares that first: a part of other samples, annotations or options is made anew.
+// `STORE.parts` (base/record_parts.h) has for each record that is done a store of that record
+// alone, `NAME%record`.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "data/beats.h"
-#include "data/store.h"
+#include "base/record_parts.h"
 
 namespace ekgine {
 
@@ -26,25 +23,23 @@ class StoreParts {
   // Of the store `store`; where that is a symbolic link, beside where it points.
   explicit StoreParts(const std::filesystem::path& store);
 
-  const std::filesystem::path& folder() const { return folder_; }
+  const RecordParts& parts() const { return parts_; }
   // The store of a record, to be written and read.
   std::filesystem::path store_of(const std::string& record) const;
 
-  // What was left out of the record, where it is done and made of `inputs`. Errors: the description
-  // is damaged, or no such file.
-  std::optional<LeftOut> done(const std::string& record, const std::string& inputs) const;
-  // The record is not done from here on, until set_done(). Its store is locked by the caller.
-  void begin(const std::string& record) const;
+  // What was noted of the record, where it is done and made of `inputs`; else null. Errors: as
+  // RecordParts::done().
+  Json done(const std::string& record, const std::string& inputs) const;
   void set_done(const std::string& record, const std::string& inputs,
                 const LeftOut& left_out) const;
+  // Of what done() gave. Errors: it has not all counts.
+  LeftOut left_out(const std::string& record, const Json& done) const;
 
   // Removes the parts of these records, which nobody makes or reads now.
   void remove(const std::vector<std::string>& records) const;
 
  private:
-  std::filesystem::path description_of(const std::string& record) const;
-
-  std::filesystem::path folder_;
+  RecordParts parts_;
 };
 
 // SHA-256 of a WFDB record's files (headers, signals, annotations) and of `options`, a text.

@@ -319,6 +319,30 @@ TEST_F(Classify, APartDoesNoMoreThanItself) {
   EXPECT_FALSE(fs::exists(path("none")));
 }
 
+TEST_F(Classify, SaysWhatPartsHaveNotDone) {
+  write_wfdb_record(ecgs_, ecg("c", 128));
+  const Arguments all = classify({ecgs_, "--quiet"}), merge = all + Arguments{"--merge"};
+  const std::string missing = "records are not done, or of other files or options: ";
+  expect_one_line(ekgine(merge), 1, "out: 3 of 3 " + missing + "a, b, c\n");
+  EXPECT_FALSE(fs::exists(path("out")));
+  const ProcessResult whole = ekgine(all + Arguments{"--shard", "1/2", "--json"});
+  expect_success(whole);
+  expect_one_line(ekgine(merge), 1, "out: 1 of 3 " + missing + "b\n");
+  expect_success(ekgine(all + Arguments{"--shard", "2/2"}));
+  const auto files = content_of(path("out"));
+  const auto json = json_of(ekgine(merge + Arguments{"--json"}));
+  ASSERT_EQ(json.at("records").size(), 3u);
+  EXPECT_EQ(json.at("records").at(1).at("record"), "b");
+  EXPECT_EQ(json.at("failed").size(), 0u);
+  EXPECT_EQ(content_of(path("out")), files);
+  expect_one_line(ekgine(merge + Arguments{"--invert"}), 1, "out: 3 of 3 " + missing);
+  fs::remove(path("out/c.ekg.csv"));
+  expect_one_line(ekgine(merge), 1, "out: 1 of 3 " + missing + "c\n");
+  for (const char* flag : {"--shard=1/1", "--keep-going", "--json-lines"}) {
+    expect_one_line(ekgine(merge + Arguments{flag}), 2, "--merge");
+  }
+}
+
 TEST_F(Classify, PartsShareAFolderAndNobodyElseDoes) {
   fs::create_directory(path("out"));
   const std::string in_use = "out: another process is at work there";

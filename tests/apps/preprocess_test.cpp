@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "data/store.h"
 #include "tests/apps/program.h"
@@ -256,10 +257,7 @@ class Parts : public SmallStore {
            more;
   }
   void expect_same(const std::string& made, const std::string& expected) const {
-    EXPECT_EQ(content_of(path(made)), content_of(path(expected)));
-    for (const std::string& name : content_of(path(expected))) {
-      EXPECT_TRUE(read(made + "/" + name) == read(expected + "/" + name)) << name;
-    }
+    expect_same_files(path(made), path(expected));
   }
 };
 
@@ -357,6 +355,37 @@ TEST_F(Parts, GoOnAfterARecordThatIsNone) {
   const ProcessResult none = ekgine(making("parts", {"--shard", "2/5", "--keep-going"}));
   EXPECT_EQ(none.status, 1);
   EXPECT_THAT(none.err, ::testing::EndsWith("ekgine: none of 1 records could be done\n"));
+}
+
+TEST_F(Parts, TellOfEachRecord) {
+  fs::resize_file(path("database/901.dat"), 100);
+  const Arguments part =
+      making("parts", {"--shard", "1/1", "--keep-going", "--json-lines", "--threads", "2"});
+  for (const char* status : {"done", "skipped"}) {
+    const ProcessResult result = ekgine(part);
+    expect_success(result);
+    EXPECT_THAT(result.err, ::testing::ContainsRegex("^ekgine: [^\n]*901.dat[^\n]*\n$"));
+    std::set<std::string> records;
+    for (const Json& line : lines_of(result.out)) {
+      const std::string record = line.at("record").text();
+      EXPECT_EQ(line.at("status"), record == "901" ? "failed" : status);
+      EXPECT_EQ(line.contains("error"), record == "901");
+      EXPECT_GT(line.at("seconds").get<double>(), 0);
+      records.insert(record);
+    }
+    EXPECT_EQ(records, (std::set<std::string>{"901", "902", "903", "905", "p1/904"}));
+  }
+}
+
+TEST_F(Parts, SurviveKills) {
+  expect_success(ekgine(making("whole")));
+  for (const int seed : {1, 2}) {
+    SCOPED_TRACE(seed);
+    expect_done_in_spite_of_kills(making("parts", {"--shard", "1/1"}), seed);
+    expect_success(ekgine(making("parts", {"--merge"})));
+    expect_same("parts", "whole");
+    fs::remove_all(path("parts"));
+  }
 }
 
 TEST_F(Parts, AreOneProcessesEach) {

@@ -5,14 +5,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "model/safetensors.h"
+#include "tests/cases/random.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
@@ -60,6 +64,45 @@ inline std::vector<std::string> content_of(const std::filesystem::path& folder) 
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+// The same names below both folders, and the same bytes, but of those in `but`.
+inline void expect_same_files(const std::filesystem::path& made,
+                              const std::filesystem::path& expected,
+                              const std::vector<std::string>& but = {}) {
+  EXPECT_EQ(content_of(made), content_of(expected));
+  for (const std::string& name : content_of(expected)) {
+    if (std::filesystem::is_directory(expected / name)) continue;
+    if (std::find(but.begin(), but.end(), name) != but.end()) continue;
+    EXPECT_TRUE(read_file(made / name) == read_file(expected / name)) << name;
+  }
+}
+
+// The objects of --json-lines.
+inline std::vector<Json> lines_of(const std::string& out) {
+  std::istringstream text(out);
+  std::vector<Json> lines;
+  for (std::string line; std::getline(text, line);) lines.push_back(parse_json(line));
+  return lines;
+}
+
+// Kills the program at random moments, seeded, again and again until it has ended undisturbed:
+// each time it is given a little longer.
+inline void expect_done_in_spite_of_kills(const Arguments& arguments, std::int64_t seed) {
+  Random random(seed);
+  int kills = 0;
+  for (std::int64_t longest = 2'000;; longest = longest * 5 / 4) {
+    Process process(EKGINE_PROGRAM, arguments);
+    std::this_thread::sleep_for(std::chrono::microseconds(random.integer(0, longest)));
+    process.send(SIGKILL);
+    const ProcessResult result = process.wait();
+    if (result.signal == 0) {
+      expect_success(result);
+      break;
+    }
+    ++kills;
+  }
+  EXPECT_GT(kills, 0);
 }
 
 // Weights in the folder of a run or a study, and what is said of them, but for what made them:

@@ -18,28 +18,29 @@ using testing::write_bytes;
 TEST(StoreParts, AreDoneForTheirInputsAlone) {
   const TemporaryDirectory folder;
   const StoreParts parts(folder / "store");
-  EXPECT_EQ(parts.folder(), folder / "store.parts");
+  const fs::path place = parts.parts().folder();
+  EXPECT_EQ(place, folder / "store.parts");
   fs::create_directories(parts.store_of("p1/a"));
   EXPECT_EQ(parts.store_of("p1/a"), folder / "store.parts/p1%2Fa%record");
-  EXPECT_FALSE(parts.done("p1/a", "x"));
+  EXPECT_TRUE(parts.done("p1/a", "x").is_null());
   parts.set_done("p1/a", "x", {1, 2, 3, 4});
-  const auto left_out = parts.done("p1/a", "x");
-  ASSERT_TRUE(left_out);
-  EXPECT_EQ(left_out->unmeasured, 1);
-  EXPECT_EQ(left_out->repeated, 2);
-  EXPECT_EQ(left_out->missed, 3);
-  EXPECT_EQ(left_out->extra, 4);
-  EXPECT_FALSE(parts.done("p1/a", "y"));
-  EXPECT_FALSE(parts.done("a", "x"));
-  testing::expect_flips_refused(parts.folder() / "p1%2Fa%part.json", 200,
-                                [&] { parts.done("p1/a", "x"); });
-  parts.begin("p1/a");
-  EXPECT_FALSE(parts.done("p1/a", "x"));
-  parts.set_done("p1/a", "x", {});
+  const Json done = parts.done("p1/a", "x");
+  ASSERT_FALSE(done.is_null());
+  const LeftOut left_out = parts.left_out("p1/a", done);
+  EXPECT_EQ(left_out.unmeasured, 1);
+  EXPECT_EQ(left_out.repeated, 2);
+  EXPECT_EQ(left_out.missed, 3);
+  EXPECT_EQ(left_out.extra, 4);
+  Json lacking = done;
+  lacking.erase("extra_beats");
+  EXPECT_ERROR(parts.left_out("p1/a", lacking), "'extra_beats' is missing");
+  EXPECT_TRUE(parts.done("p1/a", "y").is_null());
+  EXPECT_TRUE(parts.done("a", "x").is_null());
+  testing::expect_flips_refused(place / "p1%2Fa%part.json", 200, [&] { parts.done("p1/a", "x"); });
   fs::remove(parts.store_of("p1/a"));
-  EXPECT_FALSE(parts.done("p1/a", "x")) << "its store is gone";
+  EXPECT_TRUE(parts.done("p1/a", "x").is_null()) << "its store is gone";
   parts.remove({"p1/a", "none"});
-  EXPECT_TRUE(fs::is_empty(parts.folder()));
+  EXPECT_TRUE(fs::is_empty(place));
 }
 
 class Inputs : public ::testing::Test {
