@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "apps/command.h"
+#include "apps/parts.h"
 #include "base/atomic_file.h"
 #include "base/progress.h"
 #include "data/tfrecord_export.h"
@@ -20,10 +21,12 @@ struct ExportArguments {
   CommonOptions common;
   std::string data, predictions, npz;
   TfRecordOptions tfrecord;
+  PartOptions parts;
 };
 
 TfRecordSummary write_tfrecords(const ExportArguments& o) {
   const Store store(o.data);
+  if (o.parts.merge) return merge_exported(store, o.tfrecord);
   std::unique_ptr<Progress> bar;
   const TfRecordSummary summary =
       export_tfrecords(store, o.tfrecord, [&](std::int64_t done, std::int64_t total) {
@@ -39,7 +42,13 @@ void run(ExportArguments& o) {
   if (!tfrecord && !npz) {
     fail_usage("nothing to export: give --data and --tfrecord, or --predictions and --npz");
   }
-  apply(o.common);
+  apply(o.common, o.parts.processes());
+  if (o.parts.shard) {
+    const Store store(o.data);
+    do_part(o.common, o.parts, "output", o.tfrecord.output.string(),
+            [&](RecordJobs& jobs) { export_part(store, o.tfrecord, *o.parts.shard, jobs); });
+    return;
+  }
   const auto start = std::chrono::steady_clock::now();
   Json json = Json::object();
   std::vector<RecordPredictions> predictions;
@@ -121,6 +130,12 @@ void add_export(CLI::App& program) {
                          ->needs(predictions);
   predictions->needs(npz);
   add_common_options(*command, o->common);
+  const auto [shard, merge] = add_part_options(
+      *command, o->parts,
+      "K/N: only the K-th of N parts of the records, K from 1, each file whole in its place; the "
+      "other parts may be done at the same time. --merge then ends the export",
+      "End an export that the same command has done with --shard; says which records are missing");
+  for (CLI::Option* part : {shard, merge}) part->needs(tfrecord)->excludes(npz);
   command->callback([o] { run(*o); });
 }
 

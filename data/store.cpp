@@ -386,6 +386,10 @@ fs::path Store::path_of(const std::string& record) const {
   return record_path(folder_, record);
 }
 
+std::string Store::checksum(const StoreRecord& record) const {
+  return record.seal.empty() ? sha256_of_file(path_of(record.name)) : record.seal;
+}
+
 std::int64_t Store::file_bytes(const std::string& record) const {
   std::error_code error;
   const std::uintmax_t bytes = fs::file_size(path_of(record), error);

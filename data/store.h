@@ -82,6 +82,8 @@ class Store {
   std::vector<RecordBeats> read_all(const std::vector<std::string>& records) const;
   // Where the record's file is.
   std::filesystem::path path_of(const std::string& record) const;
+  // SHA-256 of all that the record's file is: its seal, or in a store of version 2 of its bytes.
+  std::string checksum(const StoreRecord& record) const;
   // Size of the record's file; 0 where there is none.
   std::int64_t file_bytes(const std::string& record) const;
 

@@ -11,7 +11,11 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/interrupt.h"
+#include "base/json_file.h"
+#include "base/provenance.h"
 #include "base/record_name.h"
+#include "base/record_parts.h"
+#include "base/sha256.h"
 #include "base/tfrecord.h"
 #include "data/scalogram.h"
 #include "data/workers.h"
@@ -46,7 +50,15 @@ std::string_view bytes_of(std::span<const T> values) {
   return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
 }
 
-// The records to export. Fails where one cannot be.
+std::int64_t sequences_of(const StoreRecord& record, std::int64_t length) {
+  if (record.beats() < length) {
+    fail("record {} has {} beats, too few for sequences of {}", record.name, record.beats(),
+         length);
+  }
+  return record.beats() - length + 1;
+}
+
+// The records to export. Fails where the store does not have one.
 std::vector<StoreRecord> chosen_records(const Store& store, const TfRecordOptions& options) {
   const std::int64_t length = options.sequence_length;
   if (length < 1 || length > longest_exported_sequence) {
@@ -58,12 +70,25 @@ std::vector<StoreRecord> chosen_records(const Store& store, const TfRecordOption
   std::set<std::string> seen;
   for (const StoreRecord& record : records) {
     if (!seen.insert(record.name).second) fail("record {} is named twice", record.name);
-    if (record.beats() < length) {
-      fail("record {} has {} beats, too few for sequences of {}", record.name, record.beats(),
-           length);
-    }
   }
   return records;
+}
+
+fs::path file_of(const TfRecordOptions& options, const std::string& record) {
+  return options.output / (record_file_name(record) + ".tfrecord");
+}
+
+RecordParts parts_of(const TfRecordOptions& options) {
+  return {options.output, "ekgine export part 1"};
+}
+
+// Of all that decides what is written of a record.
+std::string inputs_of(const Store& store, const TfRecordOptions& options,
+                      const StoreRecord& record) {
+  Sha256 sum;
+  sum.update(json_text(
+      Json::array({program_name(), record.name, store.checksum(record), options.sequence_length})));
+  return sum.hex();
 }
 
 // An Example up to the bytes of `sequences_raw`, its last feature, which are left to follow: they
@@ -156,7 +181,7 @@ TfRecordSummary export_tfrecords(const Store& store, const TfRecordOptions& opti
   const std::vector<StoreRecord> records = chosen_records(store, options);
   TfRecordSummary summary{std::ssize(records), 0};
   for (const StoreRecord& record : records) {
-    summary.sequences += record.beats() - options.sequence_length + 1;
+    summary.sequences += sequences_of(record, options.sequence_length);
   }
   const OutputDirectory output(options.output);
   std::vector<std::unique_ptr<AtomicWriter>> files(records.size());
@@ -165,7 +190,7 @@ TfRecordSummary export_tfrecords(const Store& store, const TfRecordOptions& opti
   for_each_item(std::ssize(records), [&](std::int64_t i, const Cpu& cpu) {
     const std::string& name = records[static_cast<std::size_t>(i)].name;
     auto& file = files[static_cast<std::size_t>(i)];
-    file = std::make_unique<AtomicWriter>(options.output / (record_file_name(name) + ".tfrecord"));
+    file = std::make_unique<AtomicWriter>(file_of(options, name));
     write_record(*file, store, name, options.sequence_length, cpu, [&](std::int64_t sequences) {
       const std::lock_guard lock(mutex);
       done += sequences;
@@ -174,6 +199,54 @@ TfRecordSummary export_tfrecords(const Store& store, const TfRecordOptions& opti
     file->close();
   });
   for (const auto& file : files) file->commit();
+  return summary;
+}
+
+void export_part(const Store& store, const TfRecordOptions& options, const Shard& shard,
+                 RecordJobs& jobs) {
+  const std::vector<StoreRecord> records = part_of(chosen_records(store, options), shard);
+  const RecordParts parts = parts_of(options);
+  const OutputDirectory folder(parts.folder(), DirectoryLock::Kind::shared);
+  const OutputDirectory output(options.output, DirectoryLock::Kind::shared);
+  jobs.expect(std::ssize(records));
+  const auto do_record = [&](const StoreRecord& record, const Cpu& cpu) {
+    RecordOutcome outcome;
+    outcome.facts["sequences"] = sequences_of(record, options.sequence_length);
+    const fs::path path = file_of(options, record.name);
+    const AtomicFile held = parts.hold(record.name);
+    const std::string inputs = inputs_of(store, options, record);
+    outcome.done_already = !parts.done(record.name, inputs, path).is_null();
+    if (outcome.done_already) return outcome;
+    parts.begin(record.name);
+    AtomicWriter file(path);
+    write_record(file, store, record.name, options.sequence_length, cpu, [](std::int64_t) {});
+    file.commit();
+    parts.set_done(record.name, inputs, path, Json::object());
+    return outcome;
+  };
+  for_each_item(std::ssize(records), [&](std::int64_t i, const Cpu& cpu) {
+    const StoreRecord& record = records[static_cast<std::size_t>(i)];
+    jobs.run(record.name, [&] { return do_record(record, cpu); });
+  });
+}
+
+TfRecordSummary merge_exported(const Store& store, const TfRecordOptions& options) {
+  const std::vector<StoreRecord> records = chosen_records(store, options);
+  const RecordParts parts = parts_of(options);
+  TfRecordSummary summary{std::ssize(records), 0};
+  auto lock = parts.lock();
+  std::vector<std::string> missing;
+  for (const StoreRecord& record : records) {
+    const std::string inputs = inputs_of(store, options, record);
+    if (parts.done(record.name, inputs, file_of(options, record.name)).is_null()) {
+      missing.push_back(record.name);
+      continue;
+    }
+    summary.sequences += sequences_of(record, options.sequence_length);
+  }
+  if (!missing.empty()) fail_missing(parts.folder(), missing, records.size());
+  for (const StoreRecord& record : records) parts.begin(record.name);
+  parts.remove_folder(std::move(lock));
   return summary;
 }
 

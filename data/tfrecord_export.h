@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "base/record_jobs.h"
+#include "base/shard.h"
 #include "data/store.h"
 
 namespace ekgine {
@@ -44,5 +46,19 @@ struct TfRecordSummary {
 // than a sequence. Later: those of Store; a file cannot be written. Throws Interrupted on Ctrl-C.
 TfRecordSummary export_tfrecords(const Store& store, const TfRecordOptions& options,
                                  const TfRecordProgress& progress = {});
+
+// Writes the files of a part of the same records, each in its place when it is whole; other
+// processes may do other parts at the same time, into the same folder. `OUTPUT.parts`
+// (base/record_parts.h) notes what is done: a file that is there, of the same record file, length
+// and program, is left as it is. `jobs` is told of each, with its `sequences`. Errors: as
+// export_tfrecords(), but that a record with too few beats is one that failed; another process
+// writes a file, or ends the export (InUse).
+void export_part(const Store& store, const TfRecordOptions& options, const Shard& shard,
+                 RecordJobs& jobs);
+
+// Ends an export that was done in parts: the files are those of export_tfrecords(), and what notes
+// them is removed. Errors: records that are not done, or of other files or options, all at once;
+// another process is at work there (InUse).
+TfRecordSummary merge_exported(const Store& store, const TfRecordOptions& options);
 
 }  // namespace ekgine

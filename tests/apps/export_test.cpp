@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <memory>
 
 #include "data/scalogram.h"
 #include "kernels/runtime/reserved_workspace.h"
 #include "tests/apps/program.h"
 #include "tests/support/event_reader.h"
+#include "tests/support/lock_holder.h"
 
 namespace ekgine::testing {
 namespace {
@@ -153,6 +156,117 @@ TEST_F(Export, AFullDiskLeavesTheOldFiles) {
   EXPECT_TRUE(read("raw.npz") == npz);
   EXPECT_TRUE(read("tfrecord/903.tfrecord") == record);
   EXPECT_EQ(content_of(folder_.path()), files);
+}
+
+// ---- in parts
+
+TEST_F(Export, PartsMakeTheWhole) {
+  expect_success(ekgine(sequences() + Arguments{"--tfrecord", path("whole"), "--quiet"}));
+  const Arguments all = sequences() + Arguments{"--threads", "1", "--quiet"};
+  for (const char* status : {"done", "skipped"}) {
+    std::vector<std::unique_ptr<Process>> parts;
+    for (const char* part : {"1/2", "2/2"}) {
+      parts.push_back(std::make_unique<Process>(EKGINE_PROGRAM,
+                                                all + Arguments{"--shard", part, "--json-lines"}));
+    }
+    std::map<std::string, int> sequences;
+    for (const auto& part : parts) {
+      const ProcessResult result = part->wait();
+      expect_success(result);
+      EXPECT_EQ(result.err, "");
+      for (const Json& line : lines_of(result.out)) {
+        EXPECT_EQ(line.at("status"), status);
+        EXPECT_GT(line.at("seconds").get<double>(), 0);
+        sequences[line.at("record").text()] = line.at("sequences").get<int>();
+      }
+    }
+    EXPECT_EQ(sequences, (std::map<std::string, int>{{"901", 20}, {"902", 16}, {"903", 12}}));
+  }
+  expect_same_files(path("tfrecord"), path("whole"));
+  const ProcessResult merged = ekgine(all + Arguments{"--merge", "--json"});
+  expect_success(merged);
+  EXPECT_EQ(parse_json(merged.out).at("tfrecord").at("sequences"), 48);
+  EXPECT_EQ(parse_json(merged.out).at("tfrecord").at("records"), 3);
+  expect_same_files(path("tfrecord"), path("whole"));
+  EXPECT_FALSE(fs::exists(path("tfrecord.parts")));
+}
+
+TEST_F(Export, PartsSayWhatIsMissingAndWhatIsWrong) {
+  const Arguments all = sequences() + Arguments{"--quiet"}, part = all + Arguments{"--shard"};
+  expect_one_line(ekgine(all + Arguments{"--merge"}), 1, "tfrecord.parts: does not exist");
+  expect_success(ekgine(part + Arguments{"1/2"}));
+  const std::string missing = "are not done, or of other files or options: ";
+  expect_one_line(ekgine(all + Arguments{"--merge"}), 1, "1 of 3 records " + missing + "902\n");
+  expect_success(ekgine(part + Arguments{"2/2"}));
+  expect_one_line(ekgine(all + Arguments{"--merge", "--sequence-length", "2"}), 1,
+                  "3 of 3 records " + missing + "901, 902, 903\n");
+  // Damaged, taken away, of another store: each is missing, and done again.
+  const std::string whole = read("tfrecord/901.tfrecord");
+  std::string damaged = whole;
+  damaged[damaged.size() / 2] ^= 1;
+  for (const int what : {0, 1, 2}) {
+    if (what == 0) write_bytes(path("tfrecord/901.tfrecord"), damaged);
+    if (what == 1) fs::remove(path("tfrecord/901.tfrecord"));
+    if (what == 2) {
+      write_wfdb_record(database_, random_record("901", 22, "NAVF/N", 8));
+      expect_success(
+          ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+    }
+    expect_one_line(ekgine(all + Arguments{"--merge"}), 1, "1 of 3 records " + missing + "901\n");
+    const ProcessResult again = ekgine(part + Arguments{"1/1", "--json", "--threads", "1"});
+    expect_success(again);
+    EXPECT_EQ(parse_json(again.out).at("done_already"), 2);
+    EXPECT_EQ(read("tfrecord/901.tfrecord") == whole, what < 2);
+  }
+  write_bytes(path("tfrecord.parts/902%part.json"), "{}");
+  expect_one_line(ekgine(part + Arguments{"2/2"}), 1, "902%part.json: ");
+  expect_one_line(ekgine(all + Arguments{"--merge"}), 1, "902%part.json: ");
+  fs::remove(path("tfrecord.parts/902%part.json"));
+
+  const Arguments short_ones = part + Arguments{"1/1", "--sequence-length", "15", "--json"};
+  const std::string few = "record 903 has 14 beats, too few for sequences of 15\n";
+  EXPECT_THAT(ekgine(short_ones).err, ::testing::EndsWith(few));
+  const ProcessResult going = ekgine(short_ones + Arguments{"--keep-going"});
+  expect_success(going);
+  EXPECT_EQ(going.err, "ekgine: " + few);
+  EXPECT_EQ(parse_json(going.out).at("failed"), Json::array({"903"}));
+  EXPECT_EQ(parse_json(going.out).at("records"), 2);
+}
+
+TEST_F(Export, PartsSurviveKills) {
+  expect_success(ekgine(sequences() + Arguments{"--tfrecord", path("whole"), "--quiet"}));
+  const Arguments all = sequences() + Arguments{"--threads", "1", "--quiet"};
+  for (const int seed : {1, 2, 3}) {
+    SCOPED_TRACE(seed);
+    expect_done_in_spite_of_kills(all + Arguments{"--shard", "1/1"}, seed);
+    expect_success(ekgine(all + Arguments{"--merge"}));
+    expect_same_files(path("tfrecord"), path("whole"));
+    EXPECT_FALSE(fs::exists(path("tfrecord.parts")));
+    fs::remove_all(path("tfrecord"));
+  }
+}
+
+TEST_F(Export, PartsAreOneProcessesEach) {
+  const Arguments all = sequences() + Arguments{"--quiet"},
+                  part = all + Arguments{"--shard", "1/1"};
+  expect_success(ekgine(part));
+  {
+    LockHolder other(path("tfrecord.parts"), DirectoryLock::Kind::shared);
+    expect_success(ekgine(part));
+    expect_one_line(ekgine(all + Arguments{"--merge"}), 1, "another process is at work there");
+  }
+  {
+    const AtomicFile other(path("tfrecord.parts/901%part.json"));
+    expect_one_line(ekgine(part), 1, "901%part.json: another process is at work there");
+  }
+  for (const char* flag : {"--merge", "--shard=1/1"}) {
+    const Arguments npz = {"export", "--predictions", path("p.h5"), "--npz", path("new"), flag};
+    expect_one_line(ekgine(npz), 2, flag[2] == 'm' ? "--merge" : "--shard");
+    expect_one_line(ekgine(all + Arguments{flag, "--predictions", path("p.h5"), "--npz", "new"}), 2,
+                    "--npz");
+  }
+  expect_one_line(ekgine(all + Arguments{"--keep-going"}), 2, "--keep-going requires --shard");
+  expect_one_line(ekgine(all + Arguments{"--json-lines"}), 2, "--json-lines requires --shard");
 }
 
 }  // namespace
