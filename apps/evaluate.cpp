@@ -8,21 +8,30 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
+#include <utility>
 
 #include "apps/command.h"
 #include "apps/option_flags.h"
+#include "apps/parts.h"
 #include "apps/training_options.h"
 #include "base/atomic_file.h"
 #include "base/console.h"
 #include "base/error.h"
+#include "base/interrupt.h"
+#include "base/json_file.h"
 #include "base/progress.h"
+#include "base/provenance.h"
+#include "base/sha256.h"
 #include "data/preprocess.h"
 #include "data/pseudo_records.h"
+#include "data/store_parts.h"
 #include "evaluation/evaluation.h"
 #include "model/keras_import.h"
 #include "model/model.h"
 #include "training/evaluate.h"
 #include "training/predict_causal.h"
+#include "training/prediction_parts.h"
 #include "training/predictor_pool.h"
 #include "training/protocol.h"
 #include "training/stores.h"
@@ -41,6 +50,7 @@ struct EvaluateArguments {
   std::vector<std::filesystem::path> more_data;
   std::optional<std::int64_t> fold, lookahead;
   bool pseudo_records = false;
+  PartOptions parts;
 };
 
 // Where the records are: a store, or a database, of which they are cut as preprocess does.
@@ -158,12 +168,10 @@ std::vector<FurtherStore> open_more(const EvaluateArguments& o, const Source& so
                              model.labels_every_beat() ? 1 : model.sequence_length);
 }
 
-// What the model says of records of a store, or of a database.
-std::vector<RecordPredictions> predict(const EvaluateArguments& o, const std::string& title,
-                                       const std::vector<RecordBeats>& records, const Store* store,
-                                       PredictorPool& predictors) {
-  Progress progress(title, "beats", totals_of(records).beats);
-  const BeatsDone show = [&](std::int64_t done) { progress.update(done); };
+// What the model says of records of a store, or of a database. `show` gets the beats that are done.
+std::vector<RecordPredictions> predict(const EvaluateArguments& o,
+                                       std::span<const RecordBeats> records, const Store* store,
+                                       PredictorPool& predictors, const BeatsDone& show) {
   std::vector<RecordPredictions> predictions;
   if (o.lookahead) {
     const WavesOf waves_of = [&](const RecordBeats& record) {
@@ -174,6 +182,16 @@ std::vector<RecordPredictions> predict(const EvaluateArguments& o, const std::st
     predictors.use(
         [&](Predictor& predictor) { predictions = predict_records(predictor, records, show); });
   }
+  return predictions;
+}
+
+// The same of all records, with a bar.
+std::vector<RecordPredictions> predict_all(const EvaluateArguments& o, const std::string& title,
+                                           const std::vector<RecordBeats>& records,
+                                           const Store* store, PredictorPool& predictors) {
+  Progress progress(title, "beats", totals_of(records).beats);
+  auto predictions =
+      predict(o, records, store, predictors, [&](std::int64_t done) { progress.update(done); });
   progress.finish();
   return predictions;
 }
@@ -186,7 +204,7 @@ StoreEvaluation evaluate_store(const EvaluateArguments& o, const FurtherStore& f
     for (RecordBeats& record : records) relabel(record, protocol_label_map(*o.split.protocol));
   }
   const std::string folder = further.store.folder().string();
-  const auto predictions = predict(o, folder, records, &further.store, predictors);
+  const auto predictions = predict_all(o, folder, records, &further.store, predictors);
   return {folder, further.records, left_out_text(further),
           evaluate_predictions(facts, predictions).metrics};
 }
@@ -226,6 +244,91 @@ std::vector<RecordBeats> made_of(const std::vector<RecordBeats>& records, const 
   return made;
 }
 
+// What is evaluated, and what the model says of it.
+struct Evaluated {
+  std::vector<RecordBeats> records;
+  std::vector<RecordPredictions> predictions;
+};
+
+// What a record's part is made of, as checksums: the weights, the options, and the record.
+class PartInputs {
+ public:
+  PartInputs(const EvaluateArguments& o, const Source& source) : source_(source) {
+    common_ = Json::array({program_name(), sha256_of_file(o.weights), choice_name(o.precision),
+                           o.lookahead ? Json(*o.lookahead) : Json(), source.label_map->name()});
+    for (const std::string& name : o.normalise_on) common_.push_back(checksum(name));
+  }
+  std::string of(const std::string& record) const {
+    Sha256 sum;
+    sum.update(json_text(common_));
+    sum.update(checksum(record));
+    return sum.hex();
+  }
+
+ private:
+  std::string checksum(const std::string& record) const {
+    if (source_.store) {
+      return record + " " + source_.store->checksum(source_.store->find({record}).front());
+    }
+    const BeatOptions& beats = source_.beats;
+    return record_inputs(
+        source_.database, record, beats.annotator,
+        json_text(Json::array({choice_name(beats.marks), beats.lead, beats.invert})));
+  }
+
+  const Source& source_;
+  Json common_;
+};
+
+Evaluated evaluate_whole(const EvaluateArguments& o, const Source& source,
+                         const std::vector<std::string>& names, PredictorPool& predictors) {
+  Evaluated all;
+  all.records = read_records(o, source, names);
+  if (o.pseudo_records) all.records = made_of(all.records, *source.store, predictors.config());
+  all.predictions =
+      predict_all(o, "evaluate", all.records, source.store ? &*source.store : nullptr, predictors);
+  return all;
+}
+
+// Does the records of a part, each by itself, into OUTPUT.parts.
+void evaluate_part(const EvaluateArguments& o, const Source& source,
+                   const std::vector<std::string>& names, PredictorPool& predictors,
+                   RecordJobs& jobs) {
+  const PredictionParts parts(o.output);
+  const OutputDirectory folder(parts.parts().folder(), DirectoryLock::Kind::shared);
+  const PartInputs inputs(o, source);
+  const std::vector<std::string> mine = part_of(names, *o.parts.shard);
+  jobs.expect(std::ssize(mine));
+  for (const std::string& name : mine) {
+    throw_if_interrupted();
+    jobs.run(name, [&] {
+      const AtomicFile held = parts.parts().hold(name);
+      const std::string made_of = inputs.of(name);
+      if (!parts.done(name, made_of).is_null()) return RecordOutcome{.done_already = true};
+      const std::vector<RecordBeats> records = read_records(o, source, {name});
+      const auto predictions =
+          predict(o, records, source.store ? &*source.store : nullptr, predictors, {});
+      parts.write(records.front(), predictions.front(), made_of);
+      return RecordOutcome{};
+    });
+  }
+}
+
+// Reads what parts have done of the records. Errors: those that are not done; see
+// RecordParts::lock().
+Evaluated read_parts(const EvaluateArguments& o, const Source& source,
+                     const std::vector<std::string>& names, const PredictionParts& parts) {
+  const PartInputs inputs(o, source);
+  const std::vector<Json> done = parts.parts().all_done(
+      names, [&](const std::string& name) { return parts.done(name, inputs.of(name)); });
+  Evaluated all;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    all.records.push_back(parts.beats(names[i], done[i]));
+    all.predictions.push_back(parts.predictions(names[i]));
+  }
+  return all;
+}
+
 void check_usage(const EvaluateArguments& o) {
   if (o.data.empty() == o.database.empty()) {
     fail_usage("give either --data, a store, or --database, a folder of WFDB records");
@@ -247,7 +350,7 @@ void check_lookahead(const EvaluateArguments& o, const ModelConfig& model) {
 
 void run(EvaluateArguments& o) {
   check_usage(o);
-  apply(o.common);
+  apply(o.common, o.parts.processes());
   const auto start = std::chrono::steady_clock::now();
   const ModelWeights weights =
       o.weights.ends_with(".keras") ? import_keras(o.weights) : load_model_weights(o.weights);
@@ -263,14 +366,20 @@ void run(EvaluateArguments& o) {
   model.load(weights.state, o.weights);
   const std::string normalisation = choose_normalisation(model, source, o);
 
-  std::vector<RecordBeats> records = read_records(o, source, names);
-  if (o.pseudo_records) records = made_of(records, *source.store, weights.config);
-  const BeatTotals totals = totals_of(records);
+  PredictorPool predictors(model, device);
+  if (o.parts.shard) {
+    do_part(o.common, o.parts, "output", o.output,
+            [&](RecordJobs& jobs) { evaluate_part(o, source, names, predictors, jobs); });
+    return;
+  }
   std::optional<OutputDirectory> output;
   if (!o.output.empty()) output.emplace(o.output);
-  PredictorPool predictors(model, device);
-  const auto predictions =
-      predict(o, "evaluate", records, source.store ? &*source.store : nullptr, predictors);
+  const PredictionParts parts(o.output);
+  std::unique_ptr<DirectoryLock> lock;
+  if (o.parts.merge) lock = parts.parts().lock();
+  const auto [records, predictions] = o.parts.merge ? read_parts(o, source, names, parts)
+                                                    : evaluate_whole(o, source, names, predictors);
+  const BeatTotals totals = totals_of(records);
 
   EvaluationFacts facts =
       describe_evaluation(model, o.weights, weights.made, source.text(), normalisation);
@@ -299,6 +408,10 @@ void run(EvaluateArguments& o) {
       o.output.empty()
           ? evaluate_predictions(facts, predictions, Intervals::by_record, protocol, stores)
           : write_evaluation(o.output, facts, predictions, protocol, stores);
+  if (o.parts.merge) {
+    for (const std::string& name : names) parts.remove(name);
+    parts.parts().remove_folder(std::move(lock));
+  }
   print_evaluation(o, facts, evaluation, totals, seconds);
 }
 
@@ -347,24 +460,34 @@ void add_evaluate(CLI::App& program) {
       "--lookahead", o->lookahead,
       "Label each beat from what is known when this many beats after it have been seen, 0 or more; "
       "without it from the whole record. For models that label every beat");
-  command
-      ->add_flag(
-          "--pseudo-records", o->pseudo_records,
-          "Of a store: evaluate what train --pseudo-records makes of the records instead, by "
-          "random numbers of their own")
-      ->needs(data)
-      ->excludes(protocol)
-      ->excludes(more)
-      ->excludes(lookahead);
+  CLI::Option* pseudo =
+      command
+          ->add_flag(
+              "--pseudo-records", o->pseudo_records,
+              "Of a store: evaluate what train --pseudo-records makes of the records instead, by "
+              "random numbers of their own")
+          ->needs(data)
+          ->excludes(protocol)
+          ->excludes(more)
+          ->excludes(lookahead);
   add_fold_option(*command, o->fold,
                   "Take this fold of the training records, 1 to 5, as ekgine kfold deals them by "
                   "default");
   add_records_option(*command, "--normalise-on", o->normalise_on,
                      "Records whose statistics normalise the inputs, where the weights carry none");
   add_option(*command, precision_option, o->precision);
-  command->add_option("--output", o->output,
-                      "Folder for report.txt, metrics.json, predictions.h5 and plots");
+  CLI::Option* output = command->add_option(
+      "--output", o->output, "Folder for report.txt, metrics.json, predictions.h5 and plots");
   add_common_options(*command, o->common);
+  const auto [shard, merge] = add_part_options(
+      *command, o->parts,
+      "K/N: only the K-th of N parts of the records, K from 1, into OUTPUT.parts; the other parts "
+      "may be done at the same time. --merge then makes the report",
+      "Put the parts together that the same command has made with --shard; says which records are "
+      "missing");
+  for (CLI::Option* part : {shard, merge}) {
+    part->needs(output)->excludes(more)->excludes(pseudo);
+  }
   command->callback([o] { run(*o); });
 }
 

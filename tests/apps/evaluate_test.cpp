@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 #include <zip.h>
 
+#include <memory>
+#include <regex>
+
 #include "model/weights.h"
 #include "tests/apps/program.h"
+#include "tests/support/lock_holder.h"
 
 namespace ekgine::testing {
 namespace {
@@ -187,6 +191,21 @@ class Ds2 : public Evaluate {
   }
   const std::string ds2_ = ds2();
 };
+
+// Which counts the beats of every symbol, also those without a label.
+TEST_F(Ds2, JudgesPartsAsTheWhole) {
+  const auto output = [&](const char* name) {
+    return Arguments{"--quiet", "--output", path(name)};
+  };
+  const Arguments source = protocol({"--database", ds2_});
+  expect_success(ekgine(source + output("whole")));
+  for (const char* part : {"1/2", "2/2"}) {
+    expect_success(ekgine(source + output("parts") + Arguments{"--shard", part}));
+  }
+  expect_success(ekgine(source + output("parts") + Arguments{"--merge"}));
+  EXPECT_EQ(read("parts/metrics.json"), read("whole/metrics.json"));
+  EXPECT_THAT(read("parts/metrics.json"), HasSubstr("escapes_as_n"));
+}
 
 TEST_F(Ds2, JudgesByTheProtocol) {
   const ProcessResult result =
@@ -482,6 +501,201 @@ TEST_F(Evaluate, ConvertNormalisesOnRecords) {
   for (const char* key : {"loss", "confusion", "classes"}) {
     EXPECT_EQ(parse_json(own.out).at(key), parse_json(given.out).at(key)) << key;
   }
+}
+
+// ---- in parts
+
+class EvaluateParts : public Evaluate {
+ protected:
+  Arguments making(const std::string& output, const Arguments& more) const {
+    return Arguments{"evaluate",  "--weights", weights_,  "--records", "903,901,902",
+                     "--threads", "1",         "--quiet", "--output",  path(output)} +
+           more;
+  }
+  // But for the line that has the command.
+  static std::string without_command(const std::string& report) {
+    static const std::regex line("\n  Evaluated by[^\n]*(\n {5}[^\n]*)*");
+    EXPECT_TRUE(std::regex_search(report, line)) << report;
+    return std::regex_replace(report, line, "");
+  }
+  void expect_same(const std::string& made, const std::string& expected) const {
+    expect_same_files(path(made), path(expected), {"report.txt"});
+    EXPECT_EQ(without_command(read(made + "/report.txt")),
+              without_command(read(expected + "/report.txt")));
+  }
+  const Arguments stored_ = {"--data", store_};
+};
+
+TEST_F(EvaluateParts, MakeTheWhole) {
+  for (const Arguments& source : {stored_, stored_ + Arguments{"--normalise-on", "901,902"},
+                                  Arguments{"--database", database_, "--invert", "--lead", "1"}}) {
+    SCOPED_TRACE(::testing::PrintToString(source));
+    const ProcessResult whole = ekgine(making("whole", source + Arguments{"--json"}));
+    expect_success(whole);
+    for (const char* status : {"done", "skipped"}) {
+      std::vector<std::unique_ptr<Process>> parts;
+      for (const char* part : {"1/2", "2/2"}) {
+        parts.push_back(std::make_unique<Process>(
+            EKGINE_PROGRAM, making("parts", source + Arguments{"--shard", part, "--json-lines"})));
+      }
+      std::vector<std::string> records;
+      for (const auto& part : parts) {
+        const ProcessResult result = part->wait();
+        expect_success(result);
+        EXPECT_EQ(result.err, "");
+        for (const Json& line : lines_of(result.out)) {
+          EXPECT_EQ(line.at("status"), status);
+          records.push_back(line.at("record").text());
+        }
+      }
+      EXPECT_THAT(records, ::testing::UnorderedElementsAre("901", "902", "903"));
+    }
+    EXPECT_FALSE(fs::exists(path("parts")));
+    const ProcessResult merged = ekgine(making("parts", source + Arguments{"--merge", "--json"}));
+    expect_success(merged);
+    expect_same("parts", "whole");
+    EXPECT_FALSE(fs::exists(path("parts.parts")));
+    auto said = parse_json(merged.out), expected = parse_json(whole.out);
+    for (auto* json : {&said, &expected}) {
+      for (const char* key : {"seconds", "beats_per_second", "output"}) json->erase(key);
+    }
+    EXPECT_EQ(said, expected);
+    fs::remove_all(path("parts"));
+  }
+}
+
+TEST_F(EvaluateParts, CountBeatsThatWereNotDetected) {
+  const Arguments source = {"--database", database_, "--marks", "detected"};
+  const ProcessResult whole = ekgine(making("whole", source + Arguments{"--json"}));
+  expect_success(whole);
+  EXPECT_GT(parse_json(whole.out).at("missed_beats").get<int>(), 0);
+  expect_success(ekgine(making("parts", source + Arguments{"--shard", "1/1"})));
+  const ProcessResult merged = ekgine(making("parts", source + Arguments{"--merge", "--json"}));
+  expect_success(merged);
+  expect_same("parts", "whole");
+  for (const char* key : {"missed_beats", "extra_beats"}) {
+    EXPECT_EQ(parse_json(merged.out).at(key), parse_json(whole.out).at(key)) << key;
+  }
+}
+
+TEST_F(EvaluateParts, AreDoneOnceForTheSameWeightsFilesAndOptions) {
+  const auto done_already = [&](const Arguments& more) {
+    const ProcessResult result =
+        ekgine(making("parts", stored_ + Arguments{"--shard", "1/1", "--json"} + more));
+    expect_success(result);
+    return parse_json(result.out).at("done_already").get<int>();
+  };
+  EXPECT_EQ(done_already({}), 0);
+  EXPECT_EQ(done_already({}), 3);
+  EXPECT_EQ(done_already({"--threads", "2"}), 3);
+  for (const Arguments& other :
+       {Arguments{"--precision", "bf16"}, Arguments{"--normalise-on", "901"},
+        Arguments{"--normalise-on", "902"}}) {
+    EXPECT_EQ(done_already(other), 0) << other[1];
+    EXPECT_EQ(done_already(other), 3) << other[1];
+  }
+  EXPECT_EQ(done_already({}), 0);
+  // Other weights of the same name.
+  expect_success(ekgine(training(path("other")) + Arguments{"--seed", "5"}));
+  fs::rename(path("run/model.safetensors"), path("before"));
+  fs::copy(path("other/model.safetensors"), path("run/model.safetensors"));
+  expect_one_line(ekgine(making("parts", stored_ + Arguments{"--merge"})), 1,
+                  "parts.parts: 3 of 3 records are not done, or of other files or options: "
+                  "903, 901, 902\n");
+  EXPECT_EQ(done_already({}), 0);
+  EXPECT_EQ(done_already({}), 3);
+  // One record of the store is another.
+  write_wfdb_record(database_, random_record("901", 22, "NAVF/N", 8));
+  expect_success(ekgine({"preprocess", "--database", database_, "--output", store_, "--quiet"}));
+  EXPECT_EQ(done_already({}), 2);
+}
+
+TEST_F(EvaluateParts, SayWhatIsMissingAndWhatIsWrong) {
+  expect_success(ekgine(making("whole", stored_)));
+  const Arguments merge = making("parts", stored_ + Arguments{"--merge"});
+  const Arguments part = making("parts", stored_ + Arguments{"--shard"});
+  expect_one_line(ekgine(merge), 1, "parts.parts: does not exist: no part was made of it");
+  expect_success(ekgine(part + Arguments{"1/2"}));
+  const std::string missing =
+      "parts.parts: 1 of 3 records are not done, or of other files or options: ";
+  expect_one_line(ekgine(merge), 1, missing + "901\n");
+  expect_success(ekgine(part + Arguments{"2/2"}));
+  // A part that is damaged is missing, and made anew; a note that is, is said to be.
+  const std::string file = "parts.parts/902%predictions.h5", note = "parts.parts/902%part.json";
+  const std::string whole = read(file);
+  std::string damaged = whole;
+  damaged[damaged.size() / 2] ^= 1;
+  write_bytes(path(file), damaged);
+  expect_one_line(ekgine(merge), 1, missing + "902\n");
+  EXPECT_FALSE(fs::exists(path("parts")));
+  expect_success(ekgine(part + Arguments{"1/1"}));
+  EXPECT_TRUE(read(file) == whole);
+  const std::string said = read(note);
+  write_bytes(path(note), said.substr(0, said.size() / 2));
+  expect_one_line(ekgine(merge), 1, note);
+  const ProcessResult going = ekgine(part + Arguments{"1/1", "--keep-going", "--json"});
+  expect_success(going);
+  EXPECT_EQ(parse_json(going.out).at("failed"), Json::array({"902"}));
+  write_bytes(path(note), said);
+  expect_success(ekgine(merge));
+  expect_same("parts", "whole");
+}
+
+TEST_F(EvaluateParts, SurviveKills) {
+  expect_success(ekgine(making("whole", stored_)));
+  for (const int seed : {1, 2, 3}) {
+    SCOPED_TRACE(seed);
+    expect_done_in_spite_of_kills(making("parts", stored_ + Arguments{"--shard", "1/1"}), seed);
+    expect_success(ekgine(making("parts", stored_ + Arguments{"--merge"})));
+    expect_same("parts", "whole");
+    EXPECT_FALSE(fs::exists(path("parts.parts")));
+    fs::remove_all(path("parts"));
+  }
+}
+
+TEST_F(EvaluateParts, GoOnAfterARecordThatIsNone) {
+  fs::resize_file(path("database/901.dat"), 100);
+  const Arguments part =
+      making("parts", {"--database", database_, "--shard", "1/1", "--json-lines"});
+  EXPECT_EQ(ekgine(part).status, 1);
+  const ProcessResult result = ekgine(part + Arguments{"--keep-going"});
+  expect_success(result);
+  EXPECT_THAT(result.err, AllOf(::testing::StartsWith("ekgine: "), HasSubstr("901.dat")));
+  const std::vector<Json> lines = lines_of(result.out);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[0].at("status"), "skipped");
+  EXPECT_EQ(lines[1].at("status"), "failed");
+  EXPECT_THAT(lines[1].at("error").text(), HasSubstr("901.dat"));
+  EXPECT_EQ(lines[2].at("status"), "done");
+}
+
+TEST_F(EvaluateParts, AreOneProcessesEach) {
+  const Arguments part = making("parts", stored_ + Arguments{"--shard", "1/1"});
+  const Arguments merge = making("parts", stored_ + Arguments{"--merge"});
+  expect_success(ekgine(part));
+  {
+    LockHolder other(path("parts.parts"), DirectoryLock::Kind::shared);
+    expect_success(ekgine(part));
+    expect_one_line(ekgine(merge), 1, "parts.parts: another process is at work there");
+  }
+  {
+    LockHolder other(path("parts.parts"));
+    expect_one_line(ekgine(part), 1, "parts.parts: another process is at work there");
+  }
+  {
+    const AtomicFile other(path("parts.parts/901%part.json"));
+    expect_one_line(ekgine(part), 1, "901%part.json: another process is at work there");
+  }
+  const Arguments bare = evaluation(weights_) + Arguments{"--records", "901"};
+  for (const char* flag : {"--merge", "--shard=1/1"}) {
+    expect_one_line(ekgine(bare + Arguments{flag}), 2, "requires --output");
+    expect_one_line(ekgine(bare + Arguments{flag, "--output", "x", "--pseudo-records"}), 2,
+                    "--pseudo-records");
+    expect_one_line(ekgine(bare + Arguments{flag, "--output", "x", "--more-data", store_}), 2,
+                    "--more-data");
+  }
+  expect_one_line(ekgine(merge + Arguments{"--shard", "1/1"}), 2, "--merge");
+  expect_one_line(ekgine(merge + Arguments{"--keep-going"}), 2, "--keep-going requires --shard");
 }
 
 }  // namespace

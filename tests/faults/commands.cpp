@@ -114,6 +114,11 @@ const std::vector<Command>& writing_commands() {
                  "out/x"} +
            store + plain,
        ""},
+      {"evaluate_part",
+       Arguments{"evaluate", "--weights", "run/model.safetensors", "--records", "901,903",
+                 "--output", "out/x", "--shard", "2/2"} +
+           store + plain,
+       ""},
       {"classify",
        Arguments{"classify", "ecgs/ecg", "--weights", "run/model.safetensors", "--label-map",
                  "reference", "--output", "out/x"} +
@@ -128,6 +133,8 @@ const std::vector<Command>& writing_commands() {
       {"convert_to_onnx", Arguments{"convert", "run/model.safetensors", "out/x.onnx"} + plain, ""},
       {"convert_back", Arguments{"convert", "model.keras", "out/x.safetensors"} + plain, ""},
       {"export", Arguments{"export", "--tfrecord", "out/x"} + store + plain, ""},
+      {"export_part", Arguments{"export", "--tfrecord", "out/x", "--shard", "1/2"} + store + plain,
+       ""},
       {"export_npz",
        Arguments{"export", "--predictions", "run/predictions.h5", "--npz", "out/x.npz"} + plain,
        ""},
