@@ -216,13 +216,15 @@ class Host {
   void look() {
     const std::vector<Guest*> here = waiting();
     if (here.empty()) return;
-    for (const Guest* guest : here) {
-      if (guest->brought->text == here.front()->brought->text) continue;
-      return end_with(
-          fmt::format("the ranks disagree: {}; {}", line_of(*here.front()), line_of(*guest)));
-    }
     const int count = *counts_.begin();
-    if (std::ssize(here) == count) return meet(here);
+    if (std::ssize(here) == count) {
+      for (const Guest* guest : here) {
+        if (guest->brought->text == here.front()->brought->text) continue;
+        return end_with(
+            fmt::format("the ranks disagree: {}; {}", line_of(*here.front()), line_of(*guest)));
+      }
+      return meet(here);
+    }
     if (!gone_text_.empty()) {
       return end_with(fmt::format("{}, while others wait: {}", gone_text_, line_of(*here.front())));
     }

@@ -321,11 +321,11 @@ TEST_F(RanksOnDevices, ADeviceThatWaitsForEverEndsTheJob) {
     EXPECT_TRUE(fs::exists(path("run/checkpoint.safetensors")));
     return result.err;
   };
-  EXPECT_THAT(failed("ncclCommGetAsyncError=6@30"),
+  EXPECT_THAT(failed("ncclCommGetAsyncError=6@8"),
               AllOf(HasSubstr(" on " + host_name() + ", step "),
                     HasSubstr(": NCCL, while the device was at work: remote process exited or "
                               "there was a network error: planned\n")));
-  EXPECT_THAT(failed("ncclCommGetAsyncError=7@30"),
+  EXPECT_THAT(failed("ncclCommGetAsyncError=7@8"),
               AllOf(HasSubstr(" on " + host_name() + ", step "),
                     HasSubstr(": the other ranks have not answered for 5 s\n")));
 }
