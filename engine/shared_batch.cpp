@@ -5,8 +5,8 @@
 
 #include "engine/back_end.h"
 #include "engine/check.h"
-#if EKGINE_HAS_CUDA
 #include "kernels/convert.h"
+#if EKGINE_HAS_CUDA
 #include "kernels/runtime/cuda_communicator.h"
 #endif
 
