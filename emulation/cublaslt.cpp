@@ -37,13 +37,15 @@ struct Description {
   cudaDataType_t scale;
   std::int32_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N;
   std::uint32_t epilogue = CUBLASLT_EPILOGUE_DEFAULT;
-  const void* bias = nullptr;
+  void* bias = nullptr;  // read or, where it is a gradient, written
 };
 struct Preference {
   std::uint64_t workspace = 0;
   std::uint32_t reductions = CUBLASLT_REDUCTION_SCHEME_MASK;
   std::array<std::uint32_t, 4> alignment{256, 256, 256, 256};  // A, B, C, D
 };
+
+bool finds_bias_gradients = true;
 
 Handles<cublasLtContext> contexts("a cuBLASLt handle");
 Handles<Layout> layouts("a cuBLASLt matrix layout");
@@ -219,9 +221,14 @@ cublasStatus_t check_types(const LibraryCall& call, const Problem& problem) {
   if (bfloats && device_properties().major < 8) {
     return call.refuse(CUBLAS_STATUS_ARCH_MISMATCH, "bfloat16 needs compute capability 8.0");
   }
-  if (d.epilogue != CUBLASLT_EPILOGUE_DEFAULT && d.epilogue != CUBLASLT_EPILOGUE_BIAS) {
+  if (d.epilogue != CUBLASLT_EPILOGUE_DEFAULT && d.epilogue != CUBLASLT_EPILOGUE_BIAS &&
+      d.epilogue != CUBLASLT_EPILOGUE_BGRADA) {
     return call.refuse(CUBLAS_STATUS_NOT_SUPPORTED,
                        fmt::format("epilogue {} is not emulated", d.epilogue));
+  }
+  if (d.epilogue == CUBLASLT_EPILOGUE_BGRADA && problem.d.batches != 1) {
+    return call.refuse(CUBLAS_STATUS_NOT_SUPPORTED,
+                       "bias gradients of several batches are not emulated");
   }
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -292,6 +299,17 @@ void multiply_batch(const Problem& p, float alpha, float beta, const Pointers& a
     std::transform(a.begin(), a.end(), a.begin(), round_to_tf32);
     std::transform(b.begin(), b.end(), b.begin(), round_to_tf32);
   }
+  if (p.description.epilogue == CUBLASLT_EPILOGUE_BGRADA) {
+    // Of what the product takes, so of rounded factors: the manual does not promise better.
+    std::vector<double> gradient(m);
+    for (std::size_t q = 0; q < k; ++q) {
+      for (std::size_t i = 0; i < m; ++i) gradient[i] += a[q * m + i];
+    }
+    if (!write_array(p.description.bias, storage_of(p.d.type), m, gradient.data(),
+                     "bias gradient")) {
+      return;
+    }
+  }
   for (std::size_t j = 0; j < n; ++j) {
     double* column = &d[j * m];
     for (std::size_t q = 0; q < k; ++q) {
@@ -355,11 +373,22 @@ cublasStatus_t check_arrays(const LibraryCall& call, const Problem& problem,
        !call.is_device_array("workspace", at.workspace, at.workspace_bytes, 16))) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
-  const Storage out = storage_of(problem.d.type);
+  const std::size_t out = size_of(storage_of(problem.d.type)), bias_bytes = problem.m() * out;
+  const void* const bias = problem.description.bias;
   if (problem.description.epilogue == CUBLASLT_EPILOGUE_BIAS &&
-      !call.is_device_array("bias", problem.description.bias, problem.m() * size_of(out),
-                            size_of(out))) {
+      !call.is_device_array("bias", bias, bias_bytes, out)) {
     return CUBLAS_STATUS_INVALID_VALUE;
+  }
+  if (problem.description.epilogue == CUBLASLT_EPILOGUE_BGRADA) {
+    if (!call.is_device_array("bias gradient", bias, bias_bytes, out)) {
+      return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    if (overlap(bias, bias_bytes, at.d, bytes_of(problem.d)) ||
+        overlap(bias, bias_bytes, at.a, bytes_of(problem.a)) ||
+        overlap(bias, bias_bytes, at.b, bytes_of(problem.b)) ||
+        (reads_c && overlap(bias, bias_bytes, at.c, bytes_of(problem.c)))) {
+      return call.refuse(CUBLAS_STATUS_INVALID_VALUE, "the bias gradient overlaps a matrix");
+    }
   }
   if (overlap(at.d, bytes_of(problem.d), at.a, bytes_of(problem.a)) ||
       overlap(at.d, bytes_of(problem.d), at.b, bytes_of(problem.b))) {
@@ -374,6 +403,11 @@ cublasStatus_t check_arrays(const LibraryCall& call, const Problem& problem,
 }
 
 }  // namespace
+
+void set_bias_gradients(bool found) {
+  finds_bias_gradients = found;
+}
+
 }  // namespace ekgine::emulation
 
 using namespace ekgine::emulation;
@@ -536,6 +570,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
       status != CUBLAS_STATUS_SUCCESS) {
     return status;
   }
+  // Not a fault: whoever asks cannot know.
+  if (problem.description.epilogue == CUBLASLT_EPILOGUE_BGRADA && !finds_bias_gradients) {
+    return CUBLAS_STATUS_NOT_SUPPORTED;
+  }
   // Long dot products are split in two, whose sums meet in the workspace, where that is allowed.
   const std::size_t halves =
       2 * static_cast<std::size_t>(problem.d.batches) * problem.m() * problem.n() * sizeof(float);
@@ -583,6 +621,12 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                                    algorithm.workspace));
   }
   const float scale = *static_cast<const float*>(alpha), keep = *static_cast<const float*>(beta);
+  if (problem.description.epilogue == CUBLASLT_EPILOGUE_BGRADA && scale != 1) {
+    return call.refuse(CUBLAS_STATUS_NOT_SUPPORTED,
+                       fmt::format("alpha is {}: whether it scales the bias gradient, too, is "
+                                   "nowhere said, and not emulated",
+                                   scale));
+  }
   const Pointers pointers{a, b, c, d, workspace, workspace_bytes};
   if (const auto status = check_arrays(call, problem, algorithm, pointers, keep != 0);
       status != CUBLAS_STATUS_SUCCESS) {

@@ -29,6 +29,10 @@ void set_compute_capability(int capability);
 // How many multiprocessors the device says it has, 4 at first. They run nothing faster.
 void set_multiprocessors(int count);
 
+// Whether cuBLASLt finds algorithms with CUBLASLT_EPILOGUE_BGRADA: initially true. No manual says
+// for which products it does.
+void set_bias_gradients(bool found);
+
 // An error on the device is returned by all later calls, as on a real one. This makes it go on.
 void reset_device();
 

@@ -28,13 +28,16 @@ void linear_backward(const Cuda& cuda, LinearShape s, const T* x, const T* w, co
                               static_cast<const T*>(nullptr), dx);
     }
     if (dw) {
-      cuda.libraries.multiply(cuda, "linear_backward dweight",
-                              {.m = s.in, .n = s.out, .k = s.rows, .transpose_a = true}, x, dy,
-                              static_cast<const float*>(nullptr), dw);
+      const MatrixProduct product{.m = s.in, .n = s.out, .k = s.rows, .transpose_a = true};
+      const char* const name = "linear_backward dweight";
+      // One launch for both, which is what they cost at few rows.
+      if (dbias && !dbias.accumulate &&
+          cuda.libraries.multiply_and_sum(cuda, name, product, x, dy, dbias.data, dw)) {
+        return;
+      }
+      cuda.libraries.multiply(cuda, name, product, x, dy, static_cast<const float*>(nullptr), dw);
     }
   }
-  // cuBLASLt could sum dy beside dw (CUBLASLT_EPILOGUE_BGRADA), but only assigns, and only where dw
-  // is wanted too: our own sum serves all cases.
   if (dbias) sum_rows(cuda, s.rows, s.out, dy, dbias);
 }
 

@@ -12,7 +12,8 @@
 // Deterministic at a given thread count. In float oneDNN multiplies; on CUDA cuBLASLt does.
 //
 // On CUDA x, w, bias, y, dx and dy are T, the rest is float: cuBLASLt adds a bias to a bfloat16 y
-// in bfloat16 only, which rounds it by as much as y itself is.
+// in bfloat16 only, which rounds it by as much as y itself is. dbias that is assigned beside dw is
+// made with it where cuBLASLt can, and then, where TF32 is allowed, of dy as it is multiplied.
 #pragma once
 
 #include "kernels/runtime/cpu.h"

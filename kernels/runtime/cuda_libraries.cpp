@@ -161,9 +161,16 @@ std::uint32_t alignment_of(const void* pointer) {
   return 1U << std::min(4, std::countr_zero(address));
 }
 
+// A vector that a product reads or writes beside its matrices.
+struct Epilogue {
+  cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
+  const void* vector = nullptr;
+};
+
 struct Product {
   LtProduct description;
   LtLayout a, b, c;
+  bool possible = false;
   cublasLtMatmulAlgo_t algorithm;
   std::size_t workspace;
 };
@@ -248,9 +255,11 @@ struct CudaLibraries::State {
 
   void refuse_during_capture(const std::string& what) const;
   const Product& product(const Task& task, const MatrixProduct& p, Element in, const void* a,
-                         const void* b, Element out, const void* bias, const void* c);
+                         const void* b, Element out, Epilogue epilogue, const void* c);
   Product make_product(const Task& task, const MatrixProduct& p, Element in, const void* a,
-                       const void* b, Element out, const void* bias, const void* c);
+                       const void* b, Element out, Epilogue epilogue, const void* c);
+  void run(const Cuda& cuda, const Task& task, const Product& product, const void* a, const void* b,
+           Epilogue epilogue, void* c, bool accumulate) const;
   const Convolving& convolution(const Task& task, Pass pass, const Convolution& s, Element element);
   Convolving make_convolution(const Task& task, Pass pass, const Convolution& s, Element element);
   void prepare(const Task& task, cufftType type);
@@ -283,7 +292,7 @@ void CudaLibraries::State::refuse_during_capture(const std::string& what) const 
 // dimension is s.
 Product CudaLibraries::State::make_product(const Task& task, const MatrixProduct& p, Element in,
                                            const void* a, const void* b, Element out,
-                                           const void* bias, const void* c) {
+                                           Epilogue epilogue, const void* c) {
   const auto layout = [&](LtLayout& made, Element element, std::int64_t rows,
                           std::int64_t columns) {
     CALL(task, cublasLtMatrixLayoutCreate, made.out(), cublas_type(element),
@@ -302,10 +311,10 @@ Product CudaLibraries::State::make_product(const Task& task, const MatrixProduct
   };
   set(CUBLASLT_MATMUL_DESC_TRANSA, p.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(CUBLASLT_MATMUL_DESC_TRANSB, p.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N);
-  if (bias != nullptr) {
-    set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
+  if (epilogue.vector != nullptr) {
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue.kind);
     // The search looks at its alignment.
-    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
+    set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, epilogue.vector);
   }
 
   LtPreference preference;
@@ -323,10 +332,16 @@ Product CudaLibraries::State::make_product(const Task& task, const MatrixProduct
   prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(c));
   cublasLtMatmulHeuristicResult_t best{};
   int found = 0;
-  CALL(task, cublasLtMatmulAlgoGetHeuristic, cublas, made.description, made.b, made.a, made.c,
-       made.c, preference, 1, &best, &found);
-  if (found == 0) fail("cuBLASLt has no algorithm for {}", task.text());
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      cublas, made.description, made.b, made.a, made.c, made.c, preference, 1, &best, &found);
+  // It says so in one way or the other where it knows no algorithm.
+  const bool none =
+      status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && found == 0);
+  if (none && epilogue.kind == CUBLASLT_EPILOGUE_BGRADA) return made;
+  check(status, "cublasLtMatmulAlgoGetHeuristic", __LINE__, task);
+  if (none) fail("cuBLASLt has no algorithm for {}", task.text());
   check(best.state, "cublasLtMatmulAlgoGetHeuristic", __LINE__, task);
+  made.possible = true;
   made.algorithm = best.algo;
   made.workspace = best.workspaceSize;
   return made;
@@ -334,7 +349,7 @@ Product CudaLibraries::State::make_product(const Task& task, const MatrixProduct
 
 const Product& CudaLibraries::State::product(const Task& task, const MatrixProduct& p, Element in,
                                              const void* a, const void* b, Element out,
-                                             const void* bias, const void* c) {
+                                             Epilogue epilogue, const void* c) {
   const ProductKey key{p.m,
                        p.n,
                        p.k,
@@ -343,31 +358,51 @@ const Product& CudaLibraries::State::product(const Task& task, const MatrixProdu
                        p.full_precision,
                        static_cast<int>(in),
                        static_cast<int>(out),
-                       bias != nullptr,
+                       epilogue.kind,
                        alignment_of(a),
                        alignment_of(b),
                        alignment_of(c),
-                       alignment_of(bias)};
+                       alignment_of(epilogue.vector)};
   const auto known = products.find(key);
   if (known != products.end()) return known->second;
-  return products.emplace(key, make_product(task, p, in, a, b, out, bias, c)).first->second;
+  return products.emplace(key, make_product(task, p, in, a, b, out, epilogue, c)).first->second;
+}
+
+void CudaLibraries::State::run(const Cuda& cuda, const Task& task, const Product& product,
+                               const void* a, const void* b, Epilogue epilogue, void* c,
+                               bool accumulate) const {
+  if (epilogue.vector != nullptr) {
+    CALL(task, cublasLtMatmulDescSetAttribute, product.description,
+         CUBLASLT_MATMUL_DESC_BIAS_POINTER, &epilogue.vector, sizeof epilogue.vector);
+  }
+  const float alpha = 1, beta = accumulate ? 1.0F : 0.0F;
+  Workspace::Scope scratch(cuda.workspace);
+  void* workspace = take(scratch, product.workspace);
+  CALL(task, cublasLtMatmul, cublas, product.description, &alpha, b, product.b, a, product.a, &beta,
+       c, product.c, c, product.c, &product.algorithm, workspace, product.workspace, cuda.stream);
 }
 
 void CudaLibraries::multiply(const Cuda& cuda, const char* kernel, const MatrixProduct& p,
                              Element in, const void* a, const void* b, Element out,
                              const void* bias, void* c, bool accumulate) {
   const Task task{.kernel = kernel, .product = &p, .element = in};
-  const Product& product = state_->product(task, p, in, a, b, out, bias, c);
-  if (bias != nullptr) {
-    CALL(task, cublasLtMatmulDescSetAttribute, product.description,
-         CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias, sizeof bias);
-  }
-  const float alpha = 1, beta = accumulate ? 1.0F : 0.0F;
-  Workspace::Scope scratch(cuda.workspace);
-  void* workspace = take(scratch, product.workspace);
-  CALL(task, cublasLtMatmul, state_->cublas, product.description, &alpha, b, product.b, a,
-       product.a, &beta, c, product.c, c, product.c, &product.algorithm, workspace,
-       product.workspace, cuda.stream);
+  const Epilogue epilogue = bias == nullptr ? Epilogue{} : Epilogue{CUBLASLT_EPILOGUE_BIAS, bias};
+  const Product& product = state_->product(task, p, in, a, b, out, epilogue, c);
+  state_->run(cuda, task, product, a, b, epilogue, c, accumulate);
+}
+
+// The sums are over the product's k, of the matrix that cuBLASLt calls A: b. They have the output's
+// type. That they are reproducible is what the manual says of all calls of cuBLAS, on the same kind
+// of device and version: products that are split with atomics are the exception it names, which the
+// search leaves out.
+bool CudaLibraries::multiply_and_sum(const Cuda& cuda, const char* kernel, const MatrixProduct& p,
+                                     Element in, const void* a, const void* b, Element out,
+                                     void* sums, void* c, bool accumulate) {
+  const Task task{.kernel = kernel, .product = &p, .element = in};
+  const Epilogue epilogue{CUBLASLT_EPILOGUE_BGRADA, sums};
+  const Product& product = state_->product(task, p, in, a, b, out, epilogue, c);
+  if (product.possible) state_->run(cuda, task, product, a, b, epilogue, c, accumulate);
+  return product.possible;
 }
 
 Convolving CudaLibraries::State::make_convolution(const Task& task, Pass pass, const Convolution& s,

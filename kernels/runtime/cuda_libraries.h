@@ -73,6 +73,17 @@ class CudaLibraries {
              c.accumulate);
   }
 
+  // The same without a bias, and sums (n), assigned: those over the rows of b, which is not to be
+  // transposed. False, and nothing was done, where cuBLASLt has no algorithm that makes both; that
+  // is the same for a product of the same shape and alignment every time. Where products may round
+  // their factors to TF32, what is summed may be rounded, too.
+  template <class In, class Out>
+  bool multiply_and_sum(const Cuda& cuda, const char* kernel, const MatrixProduct& product,
+                        const In* a, const In* b, Out* sums, Gradient<Out> c) {
+    return multiply_and_sum(cuda, kernel, product, element_of<In>(), a, b, element_of<Out>(), sums,
+                            c.data, c.accumulate);
+  }
+
   // y assigned or accumulated.
   template <class T>
   void convolve(const Cuda& cuda, const char* kernel, const Convolution& s, const T* x, const T* w,
@@ -112,6 +123,9 @@ class CudaLibraries {
   void multiply(const Cuda& cuda, const char* kernel, const MatrixProduct& product, Element in,
                 const void* a, const void* b, Element out, const void* bias, void* c,
                 bool accumulate);
+  bool multiply_and_sum(const Cuda& cuda, const char* kernel, const MatrixProduct& product,
+                        Element in, const void* a, const void* b, Element out, void* sums, void* c,
+                        bool accumulate);
   void convolve(const Cuda& cuda, const char* kernel, const Convolution& s, Element element,
                 const void* x, const void* w, void* y, bool accumulate);
   void convolve_backward_weights(const Cuda& cuda, const char* kernel, const Convolution& s,

@@ -100,6 +100,41 @@ TEST_F(CudaLibrariesTest, MultipliesBfloat16) {
   expect_products<bfloat16, bfloat16>(cuda(), 0x1p-8);
 }
 
+// Where the library has no algorithm, nothing is written; an emulated device shows both.
+template <class In>
+void expect_sums(const Cuda& cuda) {
+  const std::int64_t m = 5, n = 7, k = 33;
+  const std::vector<float> a = draw(k * m, 1), b = draw(k * n + 9, 2);
+  const CudaArray<In> device_a(convert<In>(a)), device_b(convert<In>(b));
+  for (const std::size_t skew : {0, 1, 4}) {
+    const CudaArray<float> c(std::vector<float>(m * n, -1)), sums(std::vector<float>(n + 5, -1));
+    const bool done = cuda.libraries.multiply_and_sum(
+        cuda, "test", {.m = m, .n = n, .k = k, .transpose_a = true}, device_a.data(),
+        device_b.data() + skew, sums.data() + skew, Gradient<float>{c.data(), true});
+    EXPECT_EQ(cudaStreamSynchronize(cuda.stream), cudaSuccess);
+    for (std::int64_t j = 0; j < n; ++j) {
+      double sum = 0, first = -1;
+      for (std::int64_t q = 0; q < k; ++q) {
+        const double factor = b[static_cast<std::size_t>(q * n + j) + skew];
+        sum += factor;
+        first += factor * a[static_cast<std::size_t>(q * m)];
+      }
+      const auto at = static_cast<std::size_t>(j);
+      EXPECT_NEAR(sums.values()[at + skew], done ? sum : -1, 1e-4) << "skew " << skew;
+      EXPECT_NEAR(c.values()[at], done ? first : -1, 1e-4) << "skew " << skew;
+    }
+    EXPECT_EQ(sums.values()[n + skew], -1) << "past the end";
+#if EKGINE_CUDA_EMULATED
+    EXPECT_TRUE(done);
+#endif
+  }
+}
+
+TEST_F(CudaLibrariesTest, MultipliesAndSums) {
+  expect_sums<float>(cuda());
+  if (cuda().compute_capability >= 80) expect_sums<bfloat16>(cuda());
+}
+
 // 1 + 2^-11 is no TF32: it becomes a neighbour, unless full precision is asked for.
 TEST_F(CudaLibrariesTest, RoundsToTf32WhereThatIsAllowed) {
   if (cuda().compute_capability < 80) GTEST_SKIP() << "no TF32 before sm_80";

@@ -9,6 +9,11 @@
 #include "tests/cases/ops/attention.h"
 #include "tests/support/cuda_case.h"
 
+#if EKGINE_CUDA_EMULATED
+#include "emulation/emulation.h"
+#include "tests/cases/ops/linear.h"
+#endif
+
 namespace ekgine::testing {
 namespace {
 
@@ -79,6 +84,16 @@ TEST(CudaAttention, AgreesWithTheCpuInTf32) {
   ASSERT_GT(cases.size(), 5U);
   expect_no_cuda_faults(cases, DType::f32, true);
 }
+
+#if EKGINE_CUDA_EMULATED
+TEST(CudaLinear, SumsItselfWhatCublasLtDoesNot) {
+  emulation::set_bias_gradients(false);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    expect_no_cuda_faults(linear_cases().tests, type);
+  }
+  emulation::set_bias_gradients(true);
+}
+#endif
 
 }  // namespace
 }  // namespace ekgine::testing

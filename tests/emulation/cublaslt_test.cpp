@@ -150,6 +150,49 @@ TEST(CublasLt, AddsCAndBias) {
   EXPECT_THAT(take_faults(), IsEmpty());
 }
 
+// The sums over k of A as it is multiplied, whatever beta is; the vector is only written.
+TEST(CublasLt, SumsAForABiasGradient) {
+  Product p;
+  CudaArray<float> gradient(3);
+  p.beta = 2;
+  p.epilogue = CUBLASLT_EPILOGUE_BGRADA;
+  p.bias_data = gradient.data();
+  EXPECT_EQ(p.run(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_THAT(p.d.values(), ElementsAre(21, 42, 63, 84, 116, 140));
+  EXPECT_EQ(gradient.values()[0], 1 + 3 + 5 + 7);
+  EXPECT_EQ(gradient.values()[1], 2 + 4 + 6 + 8);
+  EXPECT_TRUE(gradient.values()[2] != gradient.values()[2]) << "past the end";
+
+  Product q;
+  q.transpose_a = CUBLAS_OP_T;
+  q.a_rows = q.a_leading = 4, q.a_columns = 2;
+  q.epilogue = CUBLASLT_EPILOGUE_BGRADA;
+  q.bias_data = gradient.data();
+  EXPECT_EQ(q.run(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(gradient.values()[0], 1 + 2 + 3 + 4);
+  EXPECT_EQ(gradient.values()[1], 5 + 6 + 7 + 8);
+
+  Product r;
+  CudaArray<float> factors(std::vector<float>(8, 1 + 0x1p-11F));
+  r.a_data = factors.data();
+  r.compute = CUBLAS_COMPUTE_32F_FAST_TF32;
+  r.epilogue = CUBLASLT_EPILOGUE_BGRADA;
+  EXPECT_EQ(r.run(), CUBLAS_STATUS_SUCCESS);
+  EXPECT_EQ(r.bias.values()[0], 4 + 0x1p-8F) << "TF32";
+  EXPECT_THAT(take_faults(), IsEmpty());
+}
+
+TEST(CublasLt, CanBeWithoutBiasGradients) {
+  set_bias_gradients(false);
+  Product p;
+  p.epilogue = CUBLASLT_EPILOGUE_BGRADA;
+  EXPECT_EQ(p.run(), CUBLAS_STATUS_NOT_SUPPORTED);
+  p.epilogue = CUBLASLT_EPILOGUE_BIAS;
+  EXPECT_EQ(p.run(), CUBLAS_STATUS_SUCCESS);
+  set_bias_gradients(true);
+  EXPECT_THAT(take_faults(), IsEmpty());
+}
+
 // C is not read where beta is 0: here it is nowhere. What D held, NaN, is not read either.
 TEST(CublasLt, LeavesCAloneWithoutBeta) {
   Product p;
@@ -311,6 +354,14 @@ TEST(CublasLt, RefusesWrongArguments) {
        "is device memory, a host pointer is expected"},
       {[](Product& p) { p.epilogue = CUBLASLT_EPILOGUE_BIAS, p.bias_data = nullptr; },
        CUBLAS_STATUS_INVALID_VALUE, "bias is null"},
+      {[](Product& p) { p.epilogue = CUBLASLT_EPILOGUE_BGRADA, p.bias_data = nullptr; },
+       CUBLAS_STATUS_INVALID_VALUE, "bias gradient is null"},
+      {[](Product& p) { p.epilogue = CUBLASLT_EPILOGUE_BGRADA, p.bias_data = p.a.data(); },
+       CUBLAS_STATUS_INVALID_VALUE, "the bias gradient overlaps a matrix"},
+      {[](Product& p) { p.epilogue = CUBLASLT_EPILOGUE_BGRADA, p.bias_data = p.d.data() + 4; },
+       CUBLAS_STATUS_INVALID_VALUE, "the bias gradient overlaps a matrix"},
+      {[](Product& p) { p.epilogue = CUBLASLT_EPILOGUE_BGRADA, p.one = 2; },
+       CUBLAS_STATUS_NOT_SUPPORTED, "alpha is 2"},
       {[](Product& p) { p.d_data = p.a.data(); }, CUBLAS_STATUS_INVALID_VALUE,
        "D overlaps a factor"},
       {[&](Product& p) {
@@ -329,6 +380,11 @@ TEST(CublasLt, RefusesWrongArguments) {
       {[](Product& p) { p.d_batches = 0; }, CUBLAS_STATUS_INVALID_VALUE, "D has 0 batches"},
       {[](Product& p) { p.a_offset = -1; }, CUBLAS_STATUS_NOT_SUPPORTED,
        "batches of A lie -1 elements apart, which is not emulated"},
+      {[&](Product& p) {
+         two_batches(p, 0, 6);
+         p.epilogue = CUBLASLT_EPILOGUE_BGRADA;
+       },
+       CUBLAS_STATUS_NOT_SUPPORTED, "bias gradients of several batches are not emulated"},
       {[&](Product& p) { two_batches(p, 6, 0); }, CUBLAS_STATUS_INVALID_VALUE,
        "batches of D, 2 x 3 with leading dimension 2, overlap: they lie 0 elements apart"},
       {[&](Product& p) { two_batches(p, 6, 5); }, CUBLAS_STATUS_INVALID_VALUE,
