@@ -208,6 +208,11 @@ GradientPlace Backward::gradient_over(int input, const Tensor& saved) {
   return {saved, false};
 }
 
+Tensor Backward::take_gradient(int input) {
+  Tape::Slot* const target = slot(input);
+  return target == nullptr ? Tensor() : std::exchange(target->gradient, Tensor());
+}
+
 void Backward::pass_through(int input) {
   Tape::Slot* target = slot(input);
   if (target == nullptr) return;

@@ -214,6 +214,11 @@ class Backward {
   // The input's gradient is dy itself (residual sums): no copy, unless the gradient accumulates.
   void pass_through(int input);
 
+  // What the input's consumers have made of its gradient, all of which have run, for a node that
+  // goes back beyond the input itself: its own node then has nothing to do. Empty when they have
+  // made none.
+  Tensor take_gradient(int input);
+
   // As those of the tape.
   template <class Kernel>
   void run(const Op& op, const Kernel& kernel) {

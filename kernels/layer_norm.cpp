@@ -9,6 +9,7 @@ namespace ekgine::kernels {
 namespace {
 
 constexpr std::int64_t row_grain = 32;
+constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
 
 // Normalises rows of x, each made by make_row(r) just before it is read.
 template <class T, class MakeRow>
@@ -37,46 +38,12 @@ void normalise_rows(LayerNormShape s, T epsilon, const T* x, const T* weight, co
   });
 }
 
-}  // namespace
-
-template <class T>
-void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, const T* weight,
-                        const T* bias, T* y, T* mean, T* rstd) {
-  normalise_rows(s, epsilon, x, weight, bias, y, mean, rstd, [](std::int64_t) {});
-}
-
-template <class T>
-void add_layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* a, T alpha,
-                            const T* b, const Dropout& dropout, const T* weight, const T* bias,
-                            T* sum, T* y, T* mean, T* rstd) {
-  normalise_rows(s, epsilon, sum, weight, bias, y, mean, rstd, [&](std::int64_t r) {
-    const std::int64_t begin = r * s.channels, end = begin + s.channels;
-    if (dropout.rate == 0) {
-#pragma omp simd
-      for (std::int64_t i = begin; i < end; ++i) sum[i] = a[i] + alpha * b[i];
-      return;
-    }
-    constexpr std::int64_t chunk = 256;  // elements whose factors are drawn together
-    std::array<T, chunk> factor;
-    for (std::int64_t first = begin; first < end; first += chunk) {
-      const std::int64_t m = std::min(end - first, chunk);
-      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(first), m, factor.data());
-      const T* const of_a = a + first;
-      const T* const of_b = b + first;
-      T* const of_sum = sum + first;
-#pragma omp simd
-      for (std::int64_t k = 0; k < m; ++k) {
-        const T kept = factor[k] != 0 ? of_b[k] * factor[k] : T(0);
-        of_sum[k] = of_a[k] + alpha * kept;
-      }
-    }
-  });
-}
-
-template <class T>
-void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight,
-                         const T* mean, const T* rstd, const T* dy, Gradient<T> dx,
-                         Gradient<T> dweight, Gradient<T> dbias) {
+// Backward of rows of x. put_row(r, part, dx_of), which has threads' parts numbered, is to take the
+// gradient dx_of(c) of every channel c of row r; called where `wanted`.
+template <class T, class PutRow>
+void backward_rows(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight, const T* mean,
+                   const T* rstd, const T* dy, Gradient<T> dweight, Gradient<T> dbias, bool wanted,
+                   const PutRow& put_row) {
   const std::int64_t channels = s.channels;
   const T scale = T(1) / static_cast<T>(channels);
   Workspace::Scope scratch(cpu.workspace);
@@ -101,14 +68,11 @@ void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* 
             weight_sum[c] += dyr[c] * normalised;
             bias_sum[c] += dyr[c];
           }
-          if (!dx) continue;
+          if (!wanted) continue;
           const T mean_g = sum_g * scale, mean_gx = sum_gx * scale;
-          T* dxr = dx.data + r * channels;
-#pragma omp simd
-          for (std::int64_t c = 0; c < channels; ++c) {
-            const T value = r_std * (dyr[c] * weight[c] - mean_g - (xr[c] - m) * r_std * mean_gx);
-            dxr[c] = dx.accumulate ? dxr[c] + value : value;
-          }
+          put_row(r, part, [=](std::int64_t c) {
+            return r_std * (dyr[c] * weight[c] - mean_g - (xr[c] - m) * r_std * mean_gx);
+          });
         }
       });
   for (std::int64_t c = 0; c < channels; ++c) {
@@ -120,6 +84,101 @@ void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* 
     if (dweight) dweight.put(c, weight_sum);
     if (dbias) dbias.put(c, bias_sum);
   }
+}
+
+}  // namespace
+
+template <class T>
+void layer_norm_forward(const Cpu&, LayerNormShape s, T epsilon, const T* x, const T* weight,
+                        const T* bias, T* y, T* mean, T* rstd) {
+  normalise_rows(s, epsilon, x, weight, bias, y, mean, rstd, [](std::int64_t) {});
+}
+
+template <class T>
+void add_layer_norm_forward(const Cpu& cpu, LayerNormShape s, T epsilon, const T* a, T alpha,
+                            const T* b, const Dropout& dropout, const T* weight, const T* bias,
+                            T* sum, T* y, T* mean, T* rstd) {
+  normalise_rows(s, epsilon, sum, weight, bias, y, mean, rstd, [&](std::int64_t r) {
+    const std::int64_t begin = r * s.channels, end = begin + s.channels;
+    if (dropout.rate == 0) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) sum[i] = a[i] + alpha * b[i];
+      return;
+    }
+    std::array<T, chunk> factor;
+    for (std::int64_t first = begin; first < end; first += chunk) {
+      const std::int64_t m = std::min(end - first, chunk);
+      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(first), m, factor.data());
+      const T* const of_a = a + first;
+      const T* const of_b = b + first;
+      T* const of_sum = sum + first;
+#pragma omp simd
+      for (std::int64_t k = 0; k < m; ++k) {
+        const T kept = factor[k] != 0 ? of_b[k] * factor[k] : T(0);
+        of_sum[k] = of_a[k] + alpha * kept;
+      }
+    }
+  });
+}
+
+template <class T>
+void layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* x, const T* weight,
+                         const T* mean, const T* rstd, const T* dy, Gradient<T> dx,
+                         Gradient<T> dweight, Gradient<T> dbias) {
+  backward_rows(cpu, s, x, weight, mean, rstd, dy, dweight, dbias, static_cast<bool>(dx),
+                [&](std::int64_t r, int, const auto& dx_of) {
+                  T* const dxr = dx.data + r * s.channels;
+#pragma omp simd
+                  for (std::int64_t c = 0; c < s.channels; ++c) {
+                    const T value = dx_of(c);
+                    dxr[c] = dx.accumulate ? dxr[c] + value : value;
+                  }
+                });
+}
+
+template <class T>
+void add_layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* sum, const T* weight,
+                             const T* mean, const T* rstd, const T* dsum, const T* dy,
+                             const Dropout& dropout, Gradient<T> da, Gradient<T> db,
+                             Gradient<T> dweight, Gradient<T> dbias) {
+  const std::int64_t channels = s.channels;
+  const bool own = !da || da.accumulate;  // rows of the total need memory
+  Workspace::Scope scratch(cpu.workspace);
+  T* const totals =
+      own ? scratch.take<T>(static_cast<std::size_t>(thread_count() * channels)) : nullptr;
+  const auto put_row = [&](std::int64_t r, int part, const auto& dx_of) {
+    const std::int64_t begin = r * channels;
+    T* const total = own ? totals + part * channels : da.data + begin;
+    const bool adds = dsum != nullptr;
+    const T* const before = adds ? dsum + begin : total;
+#pragma omp simd
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const T value = dx_of(c);
+      total[c] = adds ? before[c] + value : value;
+    }
+    if (da && own) {
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) da.data[begin + c] += total[c];
+    }
+    if (!db) return;
+    if (dropout.rate == 0) {
+      const T alpha = static_cast<T>(dropout.times);
+#pragma omp simd
+      for (std::int64_t c = 0; c < channels; ++c) db.put(begin + c, alpha * total[c]);
+      return;
+    }
+    for (std::int64_t first = 0; first < channels; first += chunk) {
+      const std::int64_t m = std::min(channels - first, chunk);
+      std::array<T, chunk> factor;
+      dropout_factors(cpu.step, dropout, static_cast<std::uint64_t>(begin + first), m,
+                      factor.data());
+#pragma omp simd
+      for (std::int64_t k = 0; k < m; ++k) {
+        db.put(begin + first + k, factor[k] != 0 ? total[first + k] * factor[k] : T(0));
+      }
+    }
+  };
+  backward_rows(cpu, s, sum, weight, mean, rstd, dy, dweight, dbias, da || db, put_row);
 }
 
 template void layer_norm_forward(const Cpu&, LayerNormShape, float, const float*, const float*,
@@ -138,5 +197,13 @@ template void layer_norm_backward(const Cpu&, LayerNormShape, const float*, cons
 template void layer_norm_backward(const Cpu&, LayerNormShape, const double*, const double*,
                                   const double*, const double*, const double*, Gradient<double>,
                                   Gradient<double>, Gradient<double>);
+template void add_layer_norm_backward(const Cpu&, LayerNormShape, const float*, const float*,
+                                      const float*, const float*, const float*, const float*,
+                                      const Dropout&, Gradient<float>, Gradient<float>,
+                                      Gradient<float>, Gradient<float>);
+template void add_layer_norm_backward(const Cpu&, LayerNormShape, const double*, const double*,
+                                      const double*, const double*, const double*, const double*,
+                                      const Dropout&, Gradient<double>, Gradient<double>,
+                                      Gradient<double>, Gradient<double>);
 
 }  // namespace ekgine::kernels

@@ -77,6 +77,29 @@ struct Layout {
   }
 };
 
+// Drops elements of a row whose first one's number is `begin`.
+template <class L>
+__device__ __forceinline__ void drop(float (&values)[L::size], const DropoutDraw& draw,
+                                     std::int64_t channels, std::int64_t begin) {
+  L::for_pieces(channels, [&](int first, int at) {
+    if constexpr (L::width % 4 == 0) {  // then rows begin at multiples of the width
+      float factor[L::width];
+      dropout_factors(factor, draw, begin + first);
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) {
+        values[at + k] = factor[k] != 0 ? values[at + k] * factor[k] : 0.0F;
+      }
+    } else {
+      const RandomKey key = key_of(draw);
+#pragma unroll
+      for (int k = 0; k < L::width; ++k) {
+        const bool kept = is_kept(draw, key, static_cast<std::uint64_t>(begin + first + k));
+        values[at + k] = kept ? values[at + k] * draw.scale : 0.0F;
+      }
+    }
+  });
+}
+
 // Where forward's rows come from: memory, or a sum that is stored on the way. The sum is normalised
 // as it is stored, rounded to T, because that is what backward reads.
 template <class T>
@@ -104,7 +127,7 @@ struct SumRows {
     float added[L::size];
     L::load_row(values, channels, a + row * channels);
     L::load_row(added, channels, b + row * channels);
-    if (draw.active) drop<L>(added, channels, row * channels);
+    if (draw.active) drop<L>(added, draw, channels, row * channels);
 #pragma unroll
     for (int i = 0; i < L::size; ++i) {
       values[i] = to_float(from_float<T>(fmaf(alpha, added[i], values[i])));
@@ -115,29 +138,6 @@ struct SumRows {
 #pragma unroll
       for (int k = 0; k < L::width; ++k) piece[k] = values[at + k];
       store(out + first, piece);
-    });
-  }
-
-  // `begin`: the number of the row's first element.
-  template <class L>
-  __device__ __forceinline__ void drop(float (&values)[L::size], std::int64_t channels,
-                                       std::int64_t begin) const {
-    L::for_pieces(channels, [&](int first, int at) {
-      if constexpr (L::width % 4 == 0) {  // then rows begin at multiples of the width
-        float factor[L::width];
-        dropout_factors(factor, draw, begin + first);
-#pragma unroll
-        for (int k = 0; k < L::width; ++k) {
-          values[at + k] = factor[k] != 0 ? values[at + k] * factor[k] : 0.0F;
-        }
-      } else {
-        const RandomKey key = key_of(draw);
-#pragma unroll
-        for (int k = 0; k < L::width; ++k) {
-          const bool kept = is_kept(draw, key, static_cast<std::uint64_t>(begin + first + k));
-          values[at + k] = kept ? values[at + k] * draw.scale : 0.0F;
-        }
-      }
     });
   }
 };
@@ -180,12 +180,69 @@ __global__ void __launch_bounds__(threads_per_block)
   }
 }
 
-// dx, and the first stage of the sums: partial (blocks, 2, C) of dy·x̂ and dy; no sums when it is
-// null. Beyond the row's end dy is 0, so nothing there counts.
+// Adds a row of values to a gradient, or assigns it.
 template <class L, class T>
+__device__ __forceinline__ void put_row(Gradient<T> gradient, const float (&values)[L::size],
+                                        std::int64_t channels, std::int64_t row) {
+  L::for_pieces(channels, [&](int first, int at) {
+    float piece[L::width];
+#pragma unroll
+    for (int k = 0; k < L::width; ++k) piece[k] = values[at + k];
+    put(gradient, row * channels + first, piece);
+  });
+}
+
+// Where backward's rows go: to the gradient of x, or, where x is a sum, to those of its terms.
+template <class T>
+struct ToRows {
+  Gradient<T> dx;
+
+  __device__ __forceinline__ bool wanted() const { return dx.data != nullptr; }
+  template <class L>
+  __device__ __forceinline__ void take(float (&values)[L::size], std::int64_t channels,
+                                       std::int64_t row) const {
+    put_row<L>(dx, values, channels, row);
+  }
+};
+
+template <class T>
+struct ToTerms {
+  const T* dsum;
+  DropoutDraw draw;
+  Gradient<T> da, db;
+
+  __device__ __forceinline__ bool wanted() const {
+    return da.data != nullptr || db.data != nullptr;
+  }
+  template <class L>
+  __device__ __forceinline__ void take(float (&values)[L::size], std::int64_t channels,
+                                       std::int64_t row) const {
+    if (dsum != nullptr) {
+      float before[L::size];
+      L::load_row(before, channels, dsum + row * channels);
+#pragma unroll
+      for (int i = 0; i < L::size; ++i) values[i] += before[i];
+    }
+#pragma unroll
+    for (int i = 0; i < L::size; ++i) values[i] = to_float(from_float<T>(values[i]));
+    if (da.data != nullptr) put_row<L>(da, values, channels, row);
+    if (db.data == nullptr) return;
+    if (draw.active) {
+      drop<L>(values, draw, channels, row * channels);
+    } else {
+#pragma unroll
+      for (int i = 0; i < L::size; ++i) values[i] *= draw.scale;
+    }
+    put_row<L>(db, values, channels, row);
+  }
+};
+
+// Gradients of rows, and the first stage of the sums: partial (blocks, 2, C) of dy·x̂ and dy; no
+// sums when it is null. Beyond the row's end dy is 0, so nothing there counts.
+template <class L, class T, class Target>
 __global__ void __launch_bounds__(threads_per_block)
     backward(LayerNormShape s, const T* x, const float* weight, const float* mean,
-             const float* rstd, const T* dy, Gradient<T> dx, float* partial) {
+             const float* rstd, const T* dy, Target target, float* partial) {
   SIMT_SHARED(float[(L::rows > 1 ? L::size * lane_scratch : threads_per_block / 32)], scratch);
   const float count = static_cast<float>(s.channels);
   float weight_sums[L::size] = {}, bias_sums[L::size] = {};
@@ -201,7 +258,7 @@ __global__ void __launch_bounds__(threads_per_block)
       weight_sums[i] += g[i] * normalised[i];
       bias_sums[i] += g[i];
     }
-    if (dx.data == nullptr) continue;
+    if (!target.wanted()) continue;
     // Read again for every row, from the first-level cache: there are not registers for all.
     L::for_pieces(s.channels, [&](int first, int at) {
       float piece[L::width];
@@ -216,14 +273,9 @@ __global__ void __launch_bounds__(threads_per_block)
     }
     const float mean_g = L::sum(sum_g, scratch) / count;
     const float mean_gx = L::sum(sum_gx, scratch) / count;
-    L::for_pieces(s.channels, [&](int first, int at) {
-      float piece[L::width];
 #pragma unroll
-      for (int k = 0; k < L::width; ++k) {
-        piece[k] = r * (g[at + k] - mean_g - normalised[at + k] * mean_gx);
-      }
-      put(dx, row * s.channels + first, piece);
-    });
+    for (int i = 0; i < L::size; ++i) g[i] = r * (g[i] - mean_g - normalised[i] * mean_gx);
+    target.template take<L>(g, s.channels, row);
   }
   if (partial == nullptr) return;
   if constexpr (L::rows > 1) {
@@ -296,6 +348,31 @@ void run_forward(const Cuda& cuda, const char* name, LayerNormShape s, float eps
   });
 }
 
+template <class T, class Target>
+void run_backward(const Cuda& cuda, const char* name, LayerNormShape s, bool vectorised, const T* x,
+                  const float* weight, const float* mean, const float* rstd, const T* dy,
+                  Target target, Gradient<float> dweight, Gradient<float> dbias) {
+  if (s.channels == 0) return;
+  Workspace::Scope scratch(cuda.workspace);
+  const bool sums = dweight || dbias;
+  with_layout<T>(s.channels, vectorised, [&]<class L>(L) {
+    // A block writes two floats per channel, which should be little beside the rows that it reads.
+    constexpr std::int64_t least_rows = 32 / sizeof(T);
+    const Grid grid = row_grid<L>(s.rows, std::min(blocks_of(s.rows, least_rows), most_parts));
+    float* const partial =
+        sums ? scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels))
+             : nullptr;
+    if (s.rows > 0) {
+      launch(cuda, name, backward<L, T, Target>, grid, s, x, weight, mean, rstd, dy, target,
+             partial);
+    }
+    if (sums) {
+      launch(cuda, "layer_norm_backward_totals", finish_backward, totals_grid(s.channels),
+             s.channels, grid.blocks.x, partial, dweight, dbias);
+    }
+  });
+}
+
 }  // namespace
 
 template <class T>
@@ -318,25 +395,18 @@ template <class T>
 void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const float* weight,
                          const float* mean, const float* rstd, const T* dy, Gradient<T> dx,
                          Gradient<float> dweight, Gradient<float> dbias) {
-  if (s.channels == 0) return;
-  Workspace::Scope scratch(cuda.workspace);
-  const bool sums = dweight || dbias;
-  with_layout<T>(s.channels, vectorised<T>(s.channels, x, weight, dy, dx.data), [&]<class L>(L) {
-    // A block writes two floats per channel, which should be little beside the rows that it reads.
-    constexpr std::int64_t least_rows = 32 / sizeof(T);
-    const Grid grid = row_grid<L>(s.rows, std::min(blocks_of(s.rows, least_rows), most_parts));
-    float* const partial =
-        sums ? scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels))
-             : nullptr;
-    if (s.rows > 0) {
-      launch(cuda, "layer_norm_backward", backward<L, T>, grid, s, x, weight, mean, rstd, dy, dx,
-             partial);
-    }
-    if (sums) {
-      launch(cuda, "layer_norm_backward_totals", finish_backward, totals_grid(s.channels),
-             s.channels, grid.blocks.x, partial, dweight, dbias);
-    }
-  });
+  run_backward(cuda, "layer_norm_backward", s, vectorised<T>(s.channels, x, weight, dy, dx.data), x,
+               weight, mean, rstd, dy, ToRows<T>{dx}, dweight, dbias);
+}
+
+template <class T>
+void add_layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* sum, const float* weight,
+                             const float* mean, const float* rstd, const T* dsum, const T* dy,
+                             const Dropout& dropout, Gradient<T> da, Gradient<T> db,
+                             Gradient<float> dweight, Gradient<float> dbias) {
+  run_backward(cuda, "add_layer_norm_backward", s,
+               vectorised<T>(s.channels, sum, weight, dsum, dy, da.data, db.data), sum, weight,
+               mean, rstd, dy, ToTerms<T>{dsum, draw_of(cuda, dropout), da, db}, dweight, dbias);
 }
 
 #define EKGINE_INSTANTIATE(T)                                                                    \
@@ -347,7 +417,10 @@ void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const f
                                        T*, float*, float*);                                      \
   template void layer_norm_backward(const Cuda&, LayerNormShape, const T*, const float*,         \
                                     const float*, const float*, const T*, Gradient<T>,           \
-                                    Gradient<float>, Gradient<float>);
+                                    Gradient<float>, Gradient<float>);                           \
+  template void add_layer_norm_backward(                                                         \
+      const Cuda&, LayerNormShape, const T*, const float*, const float*, const float*, const T*, \
+      const T*, const Dropout&, Gradient<T>, Gradient<T>, Gradient<float>, Gradient<float>);
 EKGINE_INSTANTIATE(float)
 EKGINE_INSTANTIATE(bfloat16)
 #undef EKGINE_INSTANTIATE

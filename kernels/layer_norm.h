@@ -21,8 +21,11 @@
 // With the residual sum that it normalises (add_layer_norm_forward), in one pass:
 //   sum = a + α·dropout(b) (rows, C), assigned;  mean, rstd and y from sum as above
 // where `dropout`, of rate 0 for none, drops elements as kernels/dropout.h says; its `times` is 1.
-// Its backward is that of layer_norm with x = sum, whose dx joins the other gradients of sum; then
-// da = dsum, db = α·dropout(dsum).
+// Its backward is in one pass, too, with dsum (rows, C), what else the gradient of sum is made of,
+// or null for nothing, and dropout's `times` α:
+//   total = dsum + the dx of layer_norm with x = sum, rounded to T
+//   da = total;  db = dropout(total), or α·total for rate 0
+// da may be dsum's memory, where it is assigned; da and db may be one, where db accumulates.
 #pragma once
 
 #include "kernels/dropout.h"
@@ -45,6 +48,10 @@ constexpr Cost layer_norm_backward_cost(LayerNormShape s, double element) {
 constexpr Cost add_layer_norm_forward_cost(LayerNormShape s, double element) {
   const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
   return {10 * n, 4 * n * element};
+}
+constexpr Cost add_layer_norm_backward_cost(LayerNormShape s, double element) {
+  const double n = static_cast<double>(s.rows) * static_cast<double>(s.channels);
+  return {16 * n, 5 * n * element};
 }
 
 template <class T>
@@ -71,5 +78,16 @@ template <class T>
 void layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* x, const float* weight,
                          const float* mean, const float* rstd, const T* dy, Gradient<T> dx,
                          Gradient<float> dweight, Gradient<float> dbias);
+
+template <class T>
+void add_layer_norm_backward(const Cpu& cpu, LayerNormShape s, const T* sum, const T* weight,
+                             const T* mean, const T* rstd, const T* dsum, const T* dy,
+                             const Dropout& dropout, Gradient<T> da, Gradient<T> db,
+                             Gradient<T> dweight, Gradient<T> dbias);
+template <class T>
+void add_layer_norm_backward(const Cuda& cuda, LayerNormShape s, const T* sum, const float* weight,
+                             const float* mean, const float* rstd, const T* dsum, const T* dy,
+                             const Dropout& dropout, Gradient<T> da, Gradient<T> db,
+                             Gradient<float> dweight, Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

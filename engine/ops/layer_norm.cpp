@@ -19,22 +19,6 @@ kernels::LayerNormShape layer_norm_shape(const char* op, const char* argument, c
   return {x.shape().rows(), x.shape()[-1]};
 }
 
-// Records y = layer_norm(x), which a kernel has computed.
-Tensor record_layer_norm(Tape& tape, const Tensor& y, const Tensor& x, const Tensor& weight,
-                         const Tensor& bias, const Tensor& mean, const Tensor& rstd) {
-  return tape.record(y, {x, weight, bias}, [=](Backward& node) {
-    const kernels::LayerNormShape s{x.shape().rows(), x.shape()[-1]};
-    const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
-    const Op backward{"layer_norm",
-                      kernels::layer_norm_backward_cost(s, node.dy().element_bytes())};
-    node.run(backward, [&](auto& b) {
-      kernels::layer_norm_backward(b.context, s, b.data(x), b.real(weight), b.real(mean),
-                                   b.real(rstd), b.data(node.dy()), b.gradient(dx),
-                                   b.real_gradient(dweight), b.real_gradient(dbias));
-    });
-  });
-}
-
 }  // namespace
 
 Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tensor& bias,
@@ -48,7 +32,16 @@ Tensor layer_norm(Tape& tape, const Tensor& x, const Tensor& weight, const Tenso
     kernels::layer_norm_forward(b.context, s, b.real(epsilon), b.data(x), b.real(weight),
                                 b.real(bias), b.data(y), b.real(mean), b.real(rstd));
   });
-  return record_layer_norm(tape, y, x, weight, bias, mean, rstd);
+  return tape.record(y, {x, weight, bias}, [=](Backward& node) {
+    const GradientPlace dx = node.gradient(0), dweight = node.gradient(1), dbias = node.gradient(2);
+    const Op backward{"layer_norm",
+                      kernels::layer_norm_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&](auto& b) {
+      kernels::layer_norm_backward(b.context, s, b.data(x), b.real(weight), b.real(mean),
+                                   b.real(rstd), b.data(node.dy()), b.gradient(dx),
+                                   b.real_gradient(dweight), b.real_gradient(dbias));
+    });
+  });
 }
 
 AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Tensor& b, double rate,
@@ -71,10 +64,26 @@ AddLayerNorm add_layer_norm(Tape& tape, const Tensor& a, double alpha, const Ten
                                     back_end.real(weight), back_end.real(bias), back_end.data(sum),
                                     back_end.data(y), back_end.real(mean), back_end.real(rstd));
   });
-  // Two nodes: that of y adds its gradient to what else the sum's gradient is made of, before the
-  // sum's own node passes it on.
+  // Two nodes. That of y, which goes back first, does the sum's work with its own; the sum's is for
+  // who uses no y.
   const Tensor recorded = record_add_scaled(tape, sum, a, alpha, b, dropout);
-  return {recorded, record_layer_norm(tape, y, recorded, weight, bias, mean, rstd)};
+  dropout.times = alpha;
+  const auto go_back = [=](Backward& node) {
+    const Tensor dsum = node.take_gradient(0);
+    // In this order: where a and b are one, b's joins a's.
+    const GradientPlace da = dsum ? node.gradient_over(1, dsum) : node.gradient(1),
+                        db = node.gradient(2), dweight = node.gradient(3), dbias = node.gradient(4);
+    const Op backward{"add_layer_norm",
+                      kernels::add_layer_norm_backward_cost(s, node.dy().element_bytes())};
+    node.run(backward, [&](auto& back_end) {
+      kernels::add_layer_norm_backward(
+          back_end.context, s, back_end.data(sum), back_end.real(weight), back_end.real(mean),
+          back_end.real(rstd), dsum ? back_end.data(dsum) : nullptr, back_end.data(node.dy()),
+          dropout, back_end.gradient(da), back_end.gradient(db), back_end.real_gradient(dweight),
+          back_end.real_gradient(dbias));
+    });
+  };
+  return {recorded, tape.record(y, {recorded, a, b, weight, bias}, go_back)};
 }
 
 }  // namespace ekgine
