@@ -213,15 +213,18 @@ Tensor Backward::take_gradient(int input) {
   return target == nullptr ? Tensor() : std::exchange(target->gradient, Tensor());
 }
 
-void Backward::pass_through(int input) {
+GradientPlace Backward::gradient_or_dy(int input) {
   Tape::Slot* target = slot(input);
-  if (target == nullptr) return;
-  if (!target->written && !target->destination && dy_.sole_owner()) {
-    target->written = true;
-    target->gradient = dy_;
-    return;
-  }
-  const GradientPlace dx = gradient(input);
+  if (target == nullptr) return {};
+  if (target->written || target->destination || !dy_.sole_owner()) return gradient(input);
+  target->written = true;
+  target->gradient = dy_;
+  return {};
+}
+
+void Backward::pass_through(int input) {
+  const GradientPlace dx = gradient_or_dy(input);
+  if (!dx) return;
   run_as({"pass_through", kernels::scale_cost(dy_.size(), dy_.element_bytes())}, dy_,
          [&]<class T>(auto& b, std::type_identity<T>) {
            kernels::scale(b.context, dy_.size(), b.real(1), dy_data<T>(), dx.as<T>());

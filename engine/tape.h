@@ -211,6 +211,8 @@ class Backward {
   // backward reads elementwise and nobody needs afterwards. Saves a buffer where activations are
   // largest. Takes a new buffer when `saved` is shared or the gradient accumulates.
   GradientPlace gradient_over(int input, const Tensor& saved);
+  // The same of an input whose gradient is dy itself: none, where dy's memory could become it.
+  GradientPlace gradient_or_dy(int input);
   // The input's gradient is dy itself (residual sums): no copy, unless the gradient accumulates.
   void pass_through(int input);
 

@@ -1,5 +1,7 @@
 #include "kernels/add_position.h"
 
+#include "kernels/add_scaled.h"
+
 namespace ekgine::kernels {
 
 template <class T>
@@ -16,9 +18,11 @@ void add_position_forward(const Cpu&, AddPositionShape s, const T* x, const T* t
 }
 
 template <class T>
-void add_position_backward(const Cpu&, AddPositionShape s, const T* dy, Gradient<T> dtable) {
-  if (!dtable) return;
+void add_position_backward(const Cpu& cpu, AddPositionShape s, const T* dy, Gradient<T> dx,
+                           Gradient<T> dtable) {
   const std::int64_t width = s.positions * s.channels;
+  scale(cpu, s.sequences * width, T(1), dy, dx);
+  if (!dtable) return;
   if (!dtable.accumulate) std::fill_n(dtable.data, s.rows * s.channels, T(0));
   parallel_for(width, grain_of(s.sequences), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = 0; n < s.sequences; ++n) {
@@ -33,7 +37,9 @@ template void add_position_forward(const Cpu&, AddPositionShape, const float*, c
                                    float*);
 template void add_position_forward(const Cpu&, AddPositionShape, const double*, const double*,
                                    double*);
-template void add_position_backward(const Cpu&, AddPositionShape, const float*, Gradient<float>);
-template void add_position_backward(const Cpu&, AddPositionShape, const double*, Gradient<double>);
+template void add_position_backward(const Cpu&, AddPositionShape, const float*, Gradient<float>,
+                                    Gradient<float>);
+template void add_position_backward(const Cpu&, AddPositionShape, const double*, Gradient<double>,
+                                    Gradient<double>);
 
 }  // namespace ekgine::kernels

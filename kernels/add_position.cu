@@ -4,7 +4,7 @@
 // several sequences, so that the table costs little beside x and y.
 // Backward: a block owns 32 columns of the table, a warp one request wide; its eight warps take
 // every eighth sequence, and their sums are added in order of the warps. No second stage: the sums
-// are many (T·C) and short (N).
+// are many (T·C) and short (N). On its way it makes dx, where there is one.
 #include "kernels/add_position.h"
 
 #include <algorithm>
@@ -43,23 +43,25 @@ __global__ void __launch_bounds__(forward_threads)
 
 constexpr int backward_columns = 32, backward_warps = 8;
 
-// row = T·C values of dy per sequence, rows = R·C of dtable
+// row = T·C values of dy per sequence, rows = R·C of dtable; either gradient may be null.
 template <class T>
 __global__ void __launch_bounds__(backward_columns* backward_warps)
     add_position_backward_kernel(std::int64_t sequences, std::int64_t row, std::int64_t rows,
-                                 const T* dy, Gradient<float> dtable) {
+                                 const T* dy, Gradient<T> dx, Gradient<float> dtable) {
   SIMT_SHARED(float[backward_warps][backward_columns], sums);
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * backward_columns + threadIdx.x;
   float sum = 0;
   if (i < row) {
 #pragma unroll 4
     for (std::int64_t n = threadIdx.y; n < sequences; n += backward_warps) {
-      sum += device::to_float(dy[n * row + i]);
+      const float g = device::to_float(dy[n * row + i]);
+      if (dx.data != nullptr) device::put(dx, n * row + i, g);
+      sum += g;
     }
   }
   sums[threadIdx.y][threadIdx.x] = sum;
   __syncthreads();
-  if (threadIdx.y != 0 || i >= rows) return;
+  if (threadIdx.y != 0 || i >= rows || dtable.data == nullptr) return;
 #pragma unroll
   for (int warp = 1; warp < backward_warps; ++warp) sum += sums[warp][threadIdx.x];
   device::put(dtable, i, sum);  // 0 from position T on
@@ -83,22 +85,23 @@ void add_position_forward(const Cuda& cuda, AddPositionShape s, const T* x, cons
 }
 
 template <class T>
-void add_position_backward(const Cuda& cuda, AddPositionShape s, const T* dy,
+void add_position_backward(const Cuda& cuda, AddPositionShape s, const T* dy, Gradient<T> dx,
                            Gradient<float> dtable) {
   const std::int64_t rows = s.rows * s.channels;
-  if (!dtable || rows == 0) return;
+  if ((!dx && !dtable) || rows == 0) return;
   launch(cuda, "add_position_backward", add_position_backward_kernel<T>,
          Grid{dim3(static_cast<unsigned>(blocks_of(rows, backward_columns))),
               dim3(backward_columns, backward_warps)},
-         s.sequences, s.positions * s.channels, rows, dy, dtable);
+         s.sequences, s.positions * s.channels, rows, dy, dx, dtable);
 }
 
 template void add_position_forward(const Cuda&, AddPositionShape, const float*, const float*,
                                    float*);
 template void add_position_forward(const Cuda&, AddPositionShape, const bfloat16*, const float*,
                                    bfloat16*);
-template void add_position_backward(const Cuda&, AddPositionShape, const float*, Gradient<float>);
-template void add_position_backward(const Cuda&, AddPositionShape, const bfloat16*,
+template void add_position_backward(const Cuda&, AddPositionShape, const float*, Gradient<float>,
                                     Gradient<float>);
+template void add_position_backward(const Cuda&, AddPositionShape, const bfloat16*,
+                                    Gradient<bfloat16>, Gradient<float>);
 
 }  // namespace ekgine::kernels

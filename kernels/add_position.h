@@ -7,10 +7,11 @@
 //   table, dtable  (R, C)     R ≥ T; rows from T on are not used
 //
 // Forward:  y[n,t] = x[n,t] + table[t]
-// Backward: dx = dy (the caller passes it on);  dtable[t] = Σ_n dy[n,t] for t < T, 0 for t ≥ T
+// Backward: dx = dy;  dtable[t] = Σ_n dy[n,t] for t < T, 0 for t ≥ T
 //
-// y is assigned; dtable is assigned or accumulated as it says. Each sum is taken in a fixed order,
-// on the CPU that of n: the same bits at any thread count.
+// y is assigned; gradients are assigned or accumulated as they say; dx may not be dy: then the
+// caller passes it on, and none is made. Each sum is taken in a fixed order, on the CPU that of n:
+// the same bits at any thread count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -36,14 +37,15 @@ template <class T>
 void add_position_forward(const Cpu& cpu, AddPositionShape s, const T* x, const T* table, T* y);
 
 template <class T>
-void add_position_backward(const Cpu& cpu, AddPositionShape s, const T* dy, Gradient<T> dtable);
+void add_position_backward(const Cpu& cpu, AddPositionShape s, const T* dy, Gradient<T> dx,
+                           Gradient<T> dtable);
 
 template <class T>
 void add_position_forward(const Cuda& cuda, AddPositionShape s, const T* x, const float* table,
                           T* y);
 
 template <class T>
-void add_position_backward(const Cuda& cuda, AddPositionShape s, const T* dy,
+void add_position_backward(const Cuda& cuda, AddPositionShape s, const T* dy, Gradient<T> dx,
                            Gradient<float> dtable);
 
 }  // namespace ekgine::kernels

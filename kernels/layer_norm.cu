@@ -5,7 +5,8 @@
 // Width neighbouring channels, and the pieces of a team's threads alternate, so that each load of a
 // team is one stretch of memory. Teams walk down the rows: forward with weight and bias in
 // registers, backward with its sums of dy·x̂ and dy, which are added up in two stages: per block,
-// then over the blocks.
+// then over the blocks. Where rows are few, a launch costs more than reading them: then further
+// blocks of the same launch take the sums, eight channels each, over all rows.
 #include "kernels/layer_norm.h"
 
 #include "base/error.h"
@@ -25,6 +26,7 @@ constexpr int threads_per_block = 256;
 constexpr std::int64_t most_channels = 4096;
 constexpr std::int64_t most_forward_blocks = 1 << 14;
 constexpr std::int64_t most_parts = 512;  // of sums
+constexpr std::int64_t few_rows = 1024;   // 32 for each thread that sums them
 
 // How a row lies in its team: Team threads hold Size numbers each, in pieces of Width.
 template <int Team, int Width, int Size>
@@ -37,8 +39,9 @@ struct Layout {
   static __device__ __forceinline__ std::int64_t first_row() {
     return static_cast<std::int64_t>(blockIdx.x) * rows + threadIdx.x / Team;
   }
-  static __device__ __forceinline__ std::int64_t row_step() {
-    return static_cast<std::int64_t>(gridDim.x) * rows;
+  // With so many blocks for the rows.
+  static __device__ __forceinline__ std::int64_t row_step(std::int64_t blocks) {
+    return blocks * rows;
   }
   // For sums over the block's teams.
   static __device__ __forceinline__ Place place() {
@@ -151,7 +154,7 @@ __global__ void __launch_bounds__(threads_per_block)
   float weights[L::size], biases[L::size];
   L::load_row(weights, s.channels, weight);
   L::load_row(biases, s.channels, bias);
-  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step()) {
+  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step(gridDim.x)) {
     float x[L::size];
     source.template load_row<L>(x, s.channels, row);
     float total = 0;
@@ -237,16 +240,47 @@ struct ToTerms {
   }
 };
 
-// Gradients of rows, and the first stage of the sums: partial (blocks, 2, C) of dy·x̂ and dy; no
-// sums when it is null. Beyond the row's end dy is 0, so nothing there counts.
+// The sums of a block's eight channels, over all rows. `scratch` is of 2·lane_scratch floats.
+template <class T>
+__device__ __forceinline__ void sum_channels(LayerNormShape s, std::int64_t block, const T* x,
+                                             const float* mean, const float* rstd, const T* dy,
+                                             Gradient<float> dweight, Gradient<float> dbias,
+                                             float* scratch) {
+  constexpr int columns = 8, lanes = threads_per_block / columns;
+  const int column = static_cast<int>(threadIdx.x) % columns,
+            lane = static_cast<int>(threadIdx.x) / columns;
+  const std::int64_t c = block * columns + column;
+  float totals[2] = {};
+  if (c < s.channels) {
+#pragma unroll 4
+    for (std::int64_t row = lane; row < s.rows; row += lanes) {
+      const float g = to_float(dy[row * s.channels + c]);
+      totals[0] += g * ((to_float(x[row * s.channels + c]) - mean[row]) * rstd[row]);
+      totals[1] += g;
+    }
+  }
+  sum_lanes(totals, Place{column, columns, lane, lanes}, scratch);
+  if (c >= s.channels || lane != 0) return;
+  if (dweight.data != nullptr) put(dweight, c, totals[0]);
+  if (dbias.data != nullptr) put(dbias, c, totals[1]);
+}
+
+// Gradients of rows by the first `row_blocks` blocks, and the first stage of the sums: partial
+// (row_blocks, 2, C) of dy·x̂ and dy. Beyond the row's end dy is 0, so nothing there counts. No
+// partial sums when it is null; blocks beyond the rows' make the sums.
 template <class L, class T, class Target>
 __global__ void __launch_bounds__(threads_per_block)
     backward(LayerNormShape s, const T* x, const float* weight, const float* mean,
-             const float* rstd, const T* dy, Target target, float* partial) {
-  SIMT_SHARED(float[(L::rows > 1 ? L::size * lane_scratch : threads_per_block / 32)], scratch);
+             const float* rstd, const T* dy, Target target, std::int64_t row_blocks, float* partial,
+             Gradient<float> dweight, Gradient<float> dbias) {
+  SIMT_SHARED(float[(L::rows > 1 ? L::size : 2) * lane_scratch], scratch);
+  if (blockIdx.x >= row_blocks) {
+    sum_channels(s, blockIdx.x - row_blocks, x, mean, rstd, dy, dweight, dbias, scratch);
+    return;
+  }
   const float count = static_cast<float>(s.channels);
   float weight_sums[L::size] = {}, bias_sums[L::size] = {};
-  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step()) {
+  for (std::int64_t row = L::first_row(); row < s.rows; row += L::row_step(row_blocks)) {
     float normalised[L::size], g[L::size];
     L::load_row(normalised, s.channels, x + row * s.channels);
     L::load_row(g, s.channels, dy + row * s.channels);
@@ -358,17 +392,20 @@ void run_backward(const Cuda& cuda, const char* name, LayerNormShape s, bool vec
   with_layout<T>(s.channels, vectorised, [&]<class L>(L) {
     // A block writes two floats per channel, which should be little beside the rows that it reads.
     constexpr std::int64_t least_rows = 32 / sizeof(T);
-    const Grid grid = row_grid<L>(s.rows, std::min(blocks_of(s.rows, least_rows), most_parts));
+    Grid grid = row_grid<L>(s.rows, std::min(blocks_of(s.rows, least_rows), most_parts));
+    const std::int64_t row_blocks = grid.blocks.x;
+    const bool two_stages = sums && (s.rows == 0 || s.rows > few_rows);
     float* const partial =
-        sums ? scratch.take<float>(static_cast<std::size_t>(2 * grid.blocks.x * s.channels))
-             : nullptr;
+        two_stages ? scratch.take<float>(static_cast<std::size_t>(2 * row_blocks * s.channels))
+                   : nullptr;
+    if (sums && !two_stages) grid.blocks.x += static_cast<unsigned>(blocks_of(s.channels, 8));
     if (s.rows > 0) {
       launch(cuda, name, backward<L, T, Target>, grid, s, x, weight, mean, rstd, dy, target,
-             partial);
+             row_blocks, partial, dweight, dbias);
     }
-    if (sums) {
+    if (two_stages) {
       launch(cuda, "layer_norm_backward_totals", finish_backward, totals_grid(s.channels),
-             s.channels, grid.blocks.x, partial, dweight, dbias);
+             s.channels, row_blocks, partial, dweight, dbias);
     }
   });
 }

@@ -1,7 +1,8 @@
 // Softmax and cross-entropy on CUDA. Rows are short, so a team of 8 or 32 lanes takes one: its
 // largest logit, its sum of exponentials and its probabilities are three walks over a row that is
 // in the first-level cache after the first. The rows' losses are added up by one block, in an
-// order that depends on their number alone.
+// order that depends on their number alone: where rows are few by the one that makes them, since a
+// second launch costs more.
 #include "kernels/softmax_cross_entropy.h"
 
 #include "kernels/device/gradient.cuh"
@@ -15,6 +16,8 @@ namespace {
 using namespace device;
 
 constexpr int threads_per_block = 256;
+constexpr int threads_of_few = 1024;
+constexpr std::int64_t few_rows = 512;
 
 // The row of the calling thread's team; rows beyond the last are nobody's, but their lanes take
 // part in the team's sums.
@@ -45,12 +48,12 @@ __device__ __forceinline__ Normaliser normaliser(const T* z, std::int64_t classe
   return {largest, warp_sum<Team>(sum)};
 }
 
-// probabilities, and row_loss (B) unless it is null.
-template <class T, int Team>
-__global__ void __launch_bounds__(threads_per_block)
-    softmax_rows(SoftmaxShape s, const T* logits, const std::int32_t* labels,
-                 const float* class_weights, float* probabilities, float* row_loss) {
-  const std::int64_t row = team_row<Team>();
+// The probabilities of the team's row, and in its lane 0 the row's loss, unless labels are null.
+// Else, and beyond the last row, 0.
+template <int Team, class T>
+__device__ __forceinline__ float softmax_row(SoftmaxShape s, std::int64_t row, const T* logits,
+                                             const std::int32_t* labels, const float* class_weights,
+                                             float* probabilities) {
   const std::int64_t classes = row < s.rows ? s.classes : 0;
   const T* const z = logits + row * s.classes;
   const Normaliser n = normaliser<Team>(z, classes);
@@ -58,11 +61,36 @@ __global__ void __launch_bounds__(threads_per_block)
   for (std::int64_t c = team_lane<Team>(); c < classes; c += Team) {
     p[c] = expf(to_float(z[c]) - n.largest) / n.sum;
   }
-  if (row_loss == nullptr || row >= s.rows || team_lane<Team>() != 0) return;
+  if (labels == nullptr || row >= s.rows || team_lane<Team>() != 0) return 0;
   const std::int32_t label = labels[row];
   const bool known = label >= 0 && label < s.classes;
-  row_loss[row] =
-      known ? class_weights[label] * (logf(n.sum) - (to_float(z[label]) - n.largest)) : NAN;
+  return known ? class_weights[label] * (logf(n.sum) - (to_float(z[label]) - n.largest)) : NAN;
+}
+
+// probabilities, and row_loss (B) unless it is null.
+template <class T, int Team>
+__global__ void __launch_bounds__(threads_per_block)
+    softmax_rows(SoftmaxShape s, const T* logits, const std::int32_t* labels,
+                 const float* class_weights, float* probabilities, float* row_loss) {
+  const std::int64_t row = team_row<Team>();
+  const float loss = softmax_row<Team>(s, row, logits, labels, class_weights, probabilities);
+  if (row_loss != nullptr && row < s.rows && team_lane<Team>() == 0) row_loss[row] = loss;
+}
+
+// One block: probabilities, and the mean loss.
+template <class T, int Team>
+__global__ void __launch_bounds__(threads_of_few)
+    softmax_few(SoftmaxShape s, const T* logits, const std::int32_t* labels,
+                const float* class_weights, float* probabilities, float* loss) {
+  SIMT_SHARED(float[threads_of_few / 32], scratch);
+  constexpr int teams = threads_of_few / Team;
+  float sum = 0;
+  for (std::int64_t first = 0; first < s.rows; first += teams) {
+    sum += softmax_row<Team>(s, first + threadIdx.x / Team, logits, labels, class_weights,
+                             probabilities);
+  }
+  sum = block_sum<threads_of_few>(sum, scratch);
+  if (threadIdx.x == 0) *loss = sum / static_cast<float>(s.rows);
 }
 
 __global__ void __launch_bounds__(threads_per_block)
@@ -119,6 +147,14 @@ template <class T>
 void softmax_cross_entropy_forward(const Cuda& cuda, SoftmaxShape s, const T* logits,
                                    const std::int32_t* labels, const float* class_weights,
                                    float* probabilities, float* loss) {
+  if (s.rows <= few_rows) {
+    with_team(s.classes, [&](auto team) {
+      launch(cuda, "softmax_cross_entropy_forward", softmax_few<T, team>,
+             {.blocks = dim3(1), .threads = dim3(threads_of_few)}, s, logits, labels, class_weights,
+             probabilities, loss);
+    });
+    return;
+  }
   Workspace::Scope scratch(cuda.workspace);
   float* const row_loss = scratch.take<float>(static_cast<std::size_t>(s.rows));
   with_team(s.classes, [&](auto team) {

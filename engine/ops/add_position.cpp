@@ -20,13 +20,13 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
     kernels::add_position_forward(b.context, s, b.data(x), b.real(table), b.data(y));
   });
   return tape.record(y, {x, table}, [s](Backward& node) {
-    const GradientPlace dtable = node.gradient(1);
+    const GradientPlace dx = node.gradient_or_dy(0), dtable = node.gradient(1);
     const Op backward{"add_position",
                       kernels::add_position_backward_cost(s, node.dy().element_bytes())};
     node.run(backward, [&](auto& b) {
-      kernels::add_position_backward(b.context, s, b.data(node.dy()), b.real_gradient(dtable));
+      kernels::add_position_backward(b.context, s, b.data(node.dy()), b.gradient(dx),
+                                     b.real_gradient(dtable));
     });
-    node.pass_through(0);  // last: x's gradient becomes dy's memory
   });
 }
 

@@ -59,7 +59,10 @@ inline KernelCase add_layer_norm_alone_case(std::int64_t rows, std::int64_t chan
 
 inline OpCases layer_norm_cases() {
   OpCases op{
-      .cuda_tests = {layer_norm_case(0, 4), add_layer_norm_case(0, 4, 0.5, 0.2)},
+      // The sums of many rows take two stages there, and long rows a block each.
+      .cuda_tests = {layer_norm_case(0, 4), add_layer_norm_case(0, 4, 0.5, 0.2),
+                     layer_norm_case(1025, 3), add_layer_norm_case(1100, 8, 0.5, 0.2),
+                     add_layer_norm_case(2, 600, 0.5, 0.2), layer_norm_case(1030, 516)},
       .model = {layer_norm_case(384, 128), add_layer_norm_alone_case(384, 128, 0.5, 0.2)},
       .tiny = {layer_norm_case(6, 16), add_layer_norm_alone_case(6, 16, 0.5, 0.2)},
       .counted = {layer_norm_case(384, 128), add_layer_norm_case(384, 128, 0.5, 0.2)},
