@@ -27,10 +27,12 @@ constexpr Cost add_position_forward_cost(AddPositionShape s, double element) {
   const double n = static_cast<double>(s.sequences) * tc;
   return {n, (2 * n + tc) * element};
 }
-constexpr Cost add_position_backward_cost(AddPositionShape s, double element) {
+constexpr Cost add_position_backward_cost(AddPositionShape s, double element, bool makes_dx) {
   const double n = static_cast<double>(s.sequences) * static_cast<double>(s.positions) *
                    static_cast<double>(s.channels);
-  return {n, (n + static_cast<double>(s.rows) * static_cast<double>(s.channels)) * element};
+  return {n,
+          ((makes_dx ? 2 : 1) * n + static_cast<double>(s.rows) * static_cast<double>(s.channels)) *
+              element};
 }
 
 template <class T>

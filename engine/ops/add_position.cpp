@@ -21,8 +21,8 @@ Tensor add_position(Tape& tape, const Tensor& x, const Tensor& table) {
   });
   return tape.record(y, {x, table}, [s](Backward& node) {
     const GradientPlace dx = node.gradient_or_dy(0), dtable = node.gradient(1);
-    const Op backward{"add_position",
-                      kernels::add_position_backward_cost(s, node.dy().element_bytes())};
+    const Op backward{"add_position", kernels::add_position_backward_cost(
+                                          s, node.dy().element_bytes(), static_cast<bool>(dx))};
     node.run(backward, [&](auto& b) {
       kernels::add_position_backward(b.context, s, b.data(node.dy()), b.gradient(dx),
                                      b.real_gradient(dtable));
