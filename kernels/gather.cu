@@ -6,7 +6,8 @@
 // That is U·P/32 steps in all: some microseconds for a few hundred beats, and still less than
 // attention costs when there are ten thousand.
 //
-// Backward sums the picks of each row in their order.
+// Backward sums the picks of each row in their order. Where they are few it looks at all of them,
+// from the first-level cache, which costs less than the launch that makes an inverse.
 #include "kernels/gather.h"
 
 #include <limits>
@@ -45,6 +46,7 @@ __global__ void __launch_bounds__(device::row_threads)
 }
 
 constexpr int inverse_warps = 8;
+constexpr std::int64_t few_picks = 1024;
 
 __global__ void __launch_bounds__(32 * inverse_warps)
     gather_inverse_kernel(std::int64_t rows, std::int64_t picks, const std::int32_t* index,
@@ -88,6 +90,25 @@ __global__ void __launch_bounds__(device::row_threads)
   }
 }
 
+template <int Width, class T>
+__global__ void __launch_bounds__(device::row_threads)
+    gather_backward_few(GatherShape s, const std::int32_t* index, const T* dy, Gradient<T> dx) {
+  const std::int64_t u = device::row_of_thread();
+  if (u >= s.rows) return;
+  for (std::int64_t c = threadIdx.x * Width; c < s.channels; c += blockDim.x * Width) {
+    float sum[Width] = {};
+#pragma unroll 8
+    for (std::int64_t p = 0; p < s.picks; ++p) {
+      if (index[p] != u) continue;
+      float values[Width];
+      device::load(values, dy + p * s.channels + c);
+#pragma unroll
+      for (int e = 0; e < Width; ++e) sum[e] += values[e];
+    }
+    device::put(dx, u * s.channels + c, sum);
+  }
+}
+
 template <class Unit>
 bool fits(std::size_t row_bytes, const void* x, const void* y) {
   const auto bits = reinterpret_cast<std::uintptr_t>(x) | reinterpret_cast<std::uintptr_t>(y);
@@ -117,19 +138,23 @@ void gather_forward(const Cuda& cuda, GatherShape s, const T* x, const std::int3
   }
 }
 
-void gather_inverse(const Cuda& cuda, GatherShape s, const std::int32_t* index,
-                    std::int32_t* offsets, std::int32_t* picks) {
-  launch(cuda, "gather_inverse", gather_inverse_kernel,
-         Grid{dim3(static_cast<unsigned>(blocks_of(s.rows + 1, inverse_warps))),
-              dim3(32 * inverse_warps)},
-         s.rows, s.picks, index, offsets, picks);
-}
-
 template <class T>
-void gather_backward(const Cuda& cuda, GatherShape s, const std::int32_t* offsets,
-                     const std::int32_t* picks, const T* dy, Gradient<T> dx) {
+void gather_backward(const Cuda& cuda, GatherShape s, const std::int32_t* index, const T* dy,
+                     Gradient<T> dx) {
   if (!dx || s.rows == 0 || s.channels == 0) return;
   device::with_width<T>(device::vectorised<T>(s.channels, dy, dx.data), [&](auto width) {
+    if (s.picks <= few_picks) {
+      launch(cuda, "gather_backward", gather_backward_few<width(), T>,
+             device::row_grid(s.rows, s.channels / width), s, index, dy, dx);
+      return;
+    }
+    Workspace::Scope scratch(cuda.workspace);
+    auto* const offsets = scratch.take<std::int32_t>(static_cast<std::size_t>(s.rows + 1));
+    auto* const picks = scratch.take<std::int32_t>(static_cast<std::size_t>(s.picks));
+    launch(cuda, "gather_inverse", gather_inverse_kernel,
+           Grid{dim3(static_cast<unsigned>(blocks_of(s.rows + 1, inverse_warps))),
+                dim3(32 * inverse_warps)},
+           s.rows, s.picks, index, offsets, picks);
     launch(cuda, "gather_backward", gather_backward_kernel<width(), T>,
            device::row_grid(s.rows, s.channels / width), s, offsets, picks, dy, dx);
   });
@@ -140,9 +165,9 @@ template void gather_forward(const Cuda&, GatherShape, const bfloat16*, const st
                              bfloat16*);
 template void gather_forward(const Cuda&, GatherShape, const std::int32_t*, const std::int32_t*,
                              std::int32_t*);
-template void gather_backward(const Cuda&, GatherShape, const std::int32_t*, const std::int32_t*,
-                              const float*, Gradient<float>);
-template void gather_backward(const Cuda&, GatherShape, const std::int32_t*, const std::int32_t*,
-                              const bfloat16*, Gradient<bfloat16>);
+template void gather_backward(const Cuda&, GatherShape, const std::int32_t*, const float*,
+                              Gradient<float>);
+template void gather_backward(const Cuda&, GatherShape, const std::int32_t*, const bfloat16*,
+                              Gradient<bfloat16>);
 
 }  // namespace ekgine::kernels

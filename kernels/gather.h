@@ -7,12 +7,12 @@
 // Forward:  y[p] = x[index[p]]
 // Backward: dx[u] = Σ_{p: index[p] = u} dy[p]; 0 where no pick names u
 //
-// Saved for backward, in place of index: its inverse. The picks of row u are
-//   picks[offsets[u]], ..., picks[offsets[u+1] − 1], in ascending order:  offsets (U+1), picks (P)
-// so that every row of dx is summed by one thread in fixed order instead of scattered into.
+// Saved for backward: index. Each row of dx is summed by one thread, over its picks in ascending
+// order, instead of scattered into: by the index's inverse, or on CUDA, where picks are few, by
+// looking at all of them.
 //
-// y, offsets, picks are assigned; dx is assigned or accumulated as it says. Deterministic: the same
-// bits at any thread count.
+// y is assigned; dx is assigned or accumulated as it says. Deterministic: the same bits at any
+// thread count.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -38,12 +38,9 @@ template <class T>
 void gather_forward(const Cpu& cpu, GatherShape s, const T* x, const std::int32_t* index, T* y);
 
 // Errors: as gather_forward.
-void gather_inverse(const Cpu& cpu, GatherShape s, const std::int32_t* index, std::int32_t* offsets,
-                    std::int32_t* picks);
-
 template <class T>
-void gather_backward(const Cpu& cpu, GatherShape s, const std::int32_t* offsets,
-                     const std::int32_t* picks, const T* dy, Gradient<T> dx);
+void gather_backward(const Cpu& cpu, GatherShape s, const std::int32_t* index, const T* dy,
+                     Gradient<T> dx);
 
 // On CUDA, forward also takes rows of std::int32_t (labels). The indices are in device memory, so
 // nobody has seen a wrong one when the call returns: its row of y is NaN (−1 in integers), and it
@@ -51,11 +48,8 @@ void gather_backward(const Cpu& cpu, GatherShape s, const std::int32_t* offsets,
 template <class T>
 void gather_forward(const Cuda& cuda, GatherShape s, const T* x, const std::int32_t* index, T* y);
 
-void gather_inverse(const Cuda& cuda, GatherShape s, const std::int32_t* index,
-                    std::int32_t* offsets, std::int32_t* picks);
-
 template <class T>
-void gather_backward(const Cuda& cuda, GatherShape s, const std::int32_t* offsets,
-                     const std::int32_t* picks, const T* dy, Gradient<T> dx);
+void gather_backward(const Cuda& cuda, GatherShape s, const std::int32_t* index, const T* dy,
+                     Gradient<T> dx);
 
 }  // namespace ekgine::kernels

@@ -14,20 +14,12 @@ Tensor gather(Tape& tape, const Tensor& x, const Tensor& index) {
   tape.run({"gather", kernels::gather_forward_cost(s, y.element_bytes())}, [&](auto& b) {
     kernels::gather_forward(b.context, s, b.data(x), index.data<std::int32_t>(), b.data(y));
   });
-  if (!tape.training() || x.id() < 0) return y;
-
-  const Tensor offsets = tape.empty({s.rows + 1}, DType::i32);
-  const Tensor picks = tape.empty({s.picks}, DType::i32);
-  tape.run({"gather_inverse"}, [&](auto& b) {
-    kernels::gather_inverse(b.context, s, index.data<std::int32_t>(), offsets.data<std::int32_t>(),
-                            picks.data<std::int32_t>());
-  });
-  return tape.record(y, {x}, [s, offsets, picks](Backward& node) {
+  return tape.record(y, {x}, [s, index](Backward& node) {
     const GradientPlace dx = node.gradient(0);
     const Op backward{"gather", kernels::gather_backward_cost(s, node.dy().element_bytes())};
     node.run(backward, [&](auto& b) {
-      kernels::gather_backward(b.context, s, offsets.data<std::int32_t>(),
-                               picks.data<std::int32_t>(), b.data(node.dy()), b.gradient(dx));
+      kernels::gather_backward(b.context, s, index.data<std::int32_t>(), b.data(node.dy()),
+                               b.gradient(dx));
     });
   });
 }

@@ -41,6 +41,8 @@ inline KernelCase gather_windows_case(std::int64_t channels, std::int64_t batch,
 
 inline OpCases gather_cases() {
   OpCases op{
+      // Many picks have their inverse made there.
+      .cuda_tests = {gather_case(33, 7, 1025, 1), gather_case(200, 32, 700, 2)},
       // Runs of 16 consecutive beats share theirs.
       .model = {gather_windows_case(128, 128, 3)},
       .tiny = {gather_windows_case(8, 4, 3)},
