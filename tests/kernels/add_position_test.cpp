@@ -28,8 +28,7 @@ TEST(AddPosition, AssignsZeroToUnusedRows) {
   const Cpu cpu{workspace};
   const std::vector<double> dy = {1, 2, 3, 4, 10, 20, 30, 40};  // (2,2,2)
   std::vector<double> dtable(6, std::numeric_limits<double>::quiet_NaN());
-  kernels::add_position_backward(cpu, {2, 2, 2, 3}, dy.data(), {},
-                                 Gradient<double>{dtable.data()});
+  kernels::add_position_backward(cpu, {2, 2, 2, 3}, dy.data(), {}, Gradient<double>{dtable.data()});
   EXPECT_EQ(dtable, (std::vector<double>{11, 22, 33, 44, 0, 0}));
   kernels::add_position_backward(cpu, {2, 2, 2, 3}, dy.data(), {},
                                  Gradient<double>{dtable.data(), true});
