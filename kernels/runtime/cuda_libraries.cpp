@@ -392,9 +392,10 @@ void CudaLibraries::multiply(const Cuda& cuda, const char* kernel, const MatrixP
 }
 
 // The sums are over the product's k, of the matrix that cuBLASLt calls A: b. They have the output's
-// type. That they are reproducible is what the manual says of all calls of cuBLAS, on the same kind
-// of device and version: products that are split with atomics are the exception it names, which the
-// search leaves out.
+// type. cublasLt.h says nothing of the order in which they are made; cuBLAS promises the same bits
+// from run to run on one kind of device but for products that are put together with atomics, which
+// the search leaves out. Whether that holds here no GPU has shown: a training that is run twice
+// would (CudaTraining.GivesTheSameBitsAgain).
 bool CudaLibraries::multiply_and_sum(const Cuda& cuda, const char* kernel, const MatrixProduct& p,
                                      Element in, const void* a, const void* b, Element out,
                                      void* sums, void* c, bool accumulate) {
