@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(threads_of_few)
                              probabilities);
   }
   sum = block_sum<threads_of_few>(sum, scratch);
-  if (threadIdx.x == 0) *loss = sum / static_cast<float>(s.rows);
+  if (threadIdx.x == 0) *loss = sum / static_cast<float>(s.all);
 }
 
 __global__ void __launch_bounds__(threads_per_block)
