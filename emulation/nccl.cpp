@@ -127,9 +127,8 @@ class Run {
       }
     }
     if (!stuck_) return cudaSuccess;
-    if (!of.given_up) return cudaErrorNotReady;
-    stuck_ = false;
-    return cudaSuccess;
+    // A real device goes on with garbage, which is of no use to see.
+    return of.given_up ? cudaErrorLaunchFailure : cudaErrorNotReady;
   }
 
  private:
@@ -260,7 +259,7 @@ ncclResult_t collective(const LibraryCall& call, const Arguments& a) {
 // Ends it. What is queued, or could be launched again, must not need it.
 ncclResult_t end(const LibraryCall& call, ncclComm_t communicator, bool aborts) {
   if (!usable(call, communicator)) return ncclInvalidArgument;
-  if (communicator->captured.use_count() > 1) {
+  if (!aborts && communicator->captured.use_count() > 1) {
     call.fault("a graph lives into which collectives of this communicator were captured");
   }
   if (communicator->queued.use_count() > 1) {

@@ -85,7 +85,8 @@ template <class L>
 __device__ __forceinline__ void drop(float (&values)[L::size], const DropoutDraw& draw,
                                      std::int64_t channels, std::int64_t begin) {
   L::for_pieces(channels, [&](int first, int at) {
-    if constexpr (L::width % 4 == 0) {  // then rows begin at multiples of the width
+    if constexpr (L::width % 4 ==
+                  0) {  // then rows begin at multiples of it, also in a batch's part
       float factor[L::width];
       dropout_factors(factor, draw, begin + first);
 #pragma unroll

@@ -37,24 +37,13 @@ __device__ __forceinline__ bool is_kept(const DropoutDraw& draw, const RandomKey
   return (k < 2 ? (k == 0 ? word[0] : word[1]) : (k == 2 ? word[2] : word[3])) >= draw.threshold;
 }
 
-// factor[e] of element first + e; first and Width are multiples of 4, the elements of a Philox
-// block, and so are nearly always those before.
+// factor[e] of element first + e; first, Width and the number of those before are multiples of 4,
+// the elements of a Philox block.
 template <int Width>
 __device__ __forceinline__ void dropout_factors(float (&factor)[Width], const DropoutDraw& draw,
                                                 std::int64_t first) {
   static_assert(Width % 4 == 0);
   const RandomKey key = key_of(draw);
-  if (draw.before % 4 != 0) {
-#pragma unroll 1
-    for (int e = 0; e < Width; ++e) {
-      const bool kept = is_kept(draw, key, static_cast<std::uint64_t>(first) + e);
-#pragma unroll
-      for (int k = 0; k < Width; ++k) {  // a register has no index
-        if (k == e) factor[k] = kept ? draw.scale : 0.0F;
-      }
-    }
-    return;
-  }
 #pragma unroll
   for (int block = 0; block < Width / 4; ++block) {
     const auto word = philox(key, (draw.before + static_cast<std::uint64_t>(first)) / 4 + block);
@@ -75,7 +64,16 @@ struct Dropped {
   __device__ void operator()(std::int64_t first, const float (&in)[Inputs][Width],
                              float (&y)[Width]) const {
     float factor[Width];
-    dropout_factors(factor, draw, first);
+    if (draw.before % 4 == 0) {
+      dropout_factors(factor, draw, first);
+    } else {  // rows of a part that are no multiple of 4
+      const RandomKey key = key_of(draw);
+#pragma unroll
+      for (int e = 0; e < Width; ++e) {
+        const bool kept = is_kept(draw, key, static_cast<std::uint64_t>(first + e));
+        factor[e] = kept ? draw.scale : 0.0F;
+      }
+    }
 #pragma unroll
     for (int e = 0; e < Width; ++e) y[e] = factor[e] != 0 ? Value::of(in, e, factor[e]) : 0.0F;
   }

@@ -378,7 +378,7 @@ TEST(NcclFaults, AnErrorThatNeverEnds) {
     return text + r.said;
   });
   EXPECT_THAT(found, Each("true 0, cudaErrorNotReady cudaErrorNotReady cudaErrorNotReady 6, "
-                          "cudaSuccess"));
+                          "cudaErrorLaunchFailure"));
   const auto waited = in_processes(1, [](Ranks& ranks) {
     ::setenv("EKGINE_EMULATED_FAILURE", "ncclCommGetAsyncError=6", 1);
     Rank r(ranks);
