@@ -145,7 +145,10 @@ std::string text_with_flags(const Error& error) {
 }
 
 std::int64_t apply(const CommonOptions& common, Processes processes) {
-  if (processes == Processes::apart) set_another_speaks(false);
+  if (processes == Processes::apart) {
+    set_another_speaks(false);
+    if (launch() && launch()->several()) set_process_number(local_rank());
+  }
   if (processes == Processes::one && launch() && launch()->several()) {
     fail_usage("{}: runs in one process; start it without mpirun, and by srun as one task",
                common.command);

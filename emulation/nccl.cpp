@@ -41,7 +41,6 @@ namespace {
 Handles<ncclComm> communicators("an NCCL communicator");
 std::string last_reason;
 
-template <class... Args>
 ncclResult_t refuse(const LibraryCall& call, ncclResult_t status, const std::string& what) {
   last_reason = what;
   return call.refuse(status, what);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -39,6 +40,8 @@ To convert_to(From value) {
   }
 }
 
+std::atomic<int> process_number = 0;
+
 void check_count(std::size_t values, const Tensor& tensor) {
   if (static_cast<std::int64_t>(values) != tensor.size()) {
     fail("input: {} values for shape {}", values, tensor.shape().text());
@@ -46,6 +49,10 @@ void check_count(std::size_t values, const Tensor& tensor) {
 }
 
 }  // namespace
+
+void set_process_number(int number) {
+  process_number = number;
+}
 
 Device Device::cpu(DType type, const Options& options) {
   return Device(type, options);
@@ -155,7 +162,7 @@ Device Device::open(DeviceChoice choice, PrecisionChoice precision,
   const DType type = precision == PrecisionChoice::bf16 ? DType::bf16 : DType::f32;
 #if EKGINE_HAS_CUDA
   if (choice != DeviceChoice::cpu) {
-    const int ordinal = ordinal_of(choice);
+    const int ordinal = ordinal_of(choice, process_number % std::max(CudaDevice::count(), 1));
     const std::string reason = CudaDevice::unusable(ordinal);
     if (reason.empty()) {
       say(CudaDevice::describe(ordinal));

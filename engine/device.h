@@ -55,12 +55,16 @@ constexpr auto choices_of(DeviceChoice) {
 constexpr bool asks_for_cuda(DeviceChoice choice) {
   return choice >= DeviceChoice::cuda;
 }
-// Of CUDA's devices, from 0 on.
-constexpr int ordinal_of(DeviceChoice choice) {
+// The number that it names, from 0 on, or else `otherwise`.
+constexpr int ordinal_of(DeviceChoice choice, int otherwise = 0) {
   return choice > DeviceChoice::cuda
              ? static_cast<int>(choice) - static_cast<int>(DeviceChoice::cuda_0)
-             : 0;
+             : otherwise;
 }
+// Of processes that are started side by side and know nothing of each other the K-th on a machine:
+// from now on Device::open() takes the K-th GPU, in turns where there are fewer, for a choice that
+// names none.
+void set_process_number(int number);
 
 // What activations are stored as and products are taken of; weights and sums are always f32.
 enum class PrecisionChoice {

@@ -66,6 +66,19 @@ const std::optional<Launch>& launch() {
   return found;
 }
 
+int local_rank_of(const std::map<std::string, std::string>& variables) {
+  // Open MPI's, MPICH's and Intel's, Cray's, Slurm's.
+  for (const char* name :
+       {"OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "PALS_LOCAL_RANKID", "SLURM_LOCALID"}) {
+    if (const std::optional<int> found = number(variables, name)) return *found;
+  }
+  return 0;
+}
+
+int local_rank() {
+  return local_rank_of(environment());
+}
+
 std::string this_rank() {
   if (!launch() || !launch()->several()) return "";
   const std::string place = fmt::format("rank {} on {}", launch()->rank, host_name());

@@ -22,6 +22,10 @@ std::optional<Launch> launch_of(const std::map<std::string, std::string>& variab
 // Of this process.
 const std::optional<Launch>& launch();
 
+// Its number among those on its machine, as the launcher tells it; 0 where it does not.
+int local_rank_of(const std::map<std::string, std::string>& variables);
+int local_rank();
+
 // Of several that were launched, which this one is, for errors: "rank 1 on node7", and where it has
 // told its step "rank 1 on node7, step 12". "" where there are no others.
 std::string this_rank();

@@ -262,6 +262,44 @@ TEST_F(RanksOfTheProgram, ShareAStudyByItsUnits) {
   }
 }
 
+// What a search finds does not depend on who tries what.
+TEST_F(RanksOfTheProgram, ShareASearchByItsTrials) {
+  write_bytes(path("space.toml"), "embed-dim = [2, 3, 4]\nbatch-size = [8, 16]\n");
+  const auto search = [&](const std::string& name) {
+    return Arguments{"tune",
+                     "--data",
+                     store_,
+                     "--train-records",
+                     "901,902",
+                     "--num-heads",
+                     "1",
+                     "--epochs",
+                     "2",
+                     "--kernel-size",
+                     "3",
+                     "--space",
+                     path("space.toml"),
+                     "--threads",
+                     "1",
+                     "--validation-records",
+                     "903",
+                     "--output",
+                     path(name),
+                     "--quiet"};
+  };
+  expect_success(ekgine(search("alone")));
+  expect_success(mpirun(2, Arguments{EKGINE_PROGRAM} + search("shared")));
+  EXPECT_EQ(content_of(path("shared")), content_of(path("alone")));
+  for (const std::string& name : content_of(path("alone"))) {
+    if (!name.ends_with("result.json")) continue;
+    Json shared = parse_json(read("shared/" + name)), alone = parse_json(read("alone/" + name));
+    for (Json* result : {&shared, &alone}) {
+      result->erase("seconds");
+    }
+    EXPECT_EQ(shared.dump(), alone.dump()) << name;
+  }
+}
+
 #else
 
 TEST_F(RanksOfTheProgram, ABuildWithoutMpiRefuses) {

@@ -1,4 +1,10 @@
 // ekgine devices in a build with CUDA, on a GPU or the emulated device.
+#include <cuda_runtime_api.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "engine/device.h"
 #include "tests/apps/program.h"
 #include "tests/support/cuda_case.h"
 
@@ -32,6 +38,28 @@ TEST(CudaDevices, AsJson) {
   EXPECT_GT(gpu.at("memory_gb").get<double>(), 0);
   EXPECT_LE(gpu.at("free_gb").get<double>(), gpu.at("memory_gb").get<double>());
 }
+
+#if EKGINE_CUDA_EMULATED
+// Processes side by side take the GPUs of a machine in turns, but for a choice that names one.
+TEST(CudaDevices, AreTakenInTurns) {
+  const auto taken = [](int process, DeviceChoice choice) {
+    set_process_number(process);
+    const Device device = Device::open(choice, PrecisionChoice::f32, [](const std::string&) {});
+    int ordinal = -1;
+    static_cast<void>(cudaGetDevice(&ordinal));
+    set_process_number(0);
+    return ordinal;
+  };
+  ::setenv("EKGINE_EMULATED_DEVICES", "2", 1);
+  EXPECT_EQ(taken(0, DeviceChoice::cuda), 0);
+  EXPECT_EQ(taken(1, DeviceChoice::cuda), 1);
+  EXPECT_EQ(taken(3, DeviceChoice::automatic), 1);
+  EXPECT_EQ(taken(2, DeviceChoice::cuda), 0);
+  EXPECT_EQ(taken(0, DeviceChoice::cuda_1), 1);
+  EXPECT_EQ(taken(1, DeviceChoice::cuda_0), 0);
+  ::unsetenv("EKGINE_EMULATED_DEVICES");
+}
+#endif
 
 }  // namespace
 }  // namespace ekgine::testing

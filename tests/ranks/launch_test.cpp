@@ -40,6 +40,15 @@ TEST(Launch, NotInAShell) {
       << "the shell of salloc, as a step";
 }
 
+TEST(Launch, LocalRanks) {
+  EXPECT_EQ(local_rank_of({}), 0);
+  EXPECT_EQ(local_rank_of({{"OMPI_COMM_WORLD_LOCAL_RANK", "3"}, {"SLURM_LOCALID", "0"}}), 3);
+  EXPECT_EQ(local_rank_of({{"MPI_LOCALRANKID", "2"}}), 2);
+  EXPECT_EQ(local_rank_of({{"PALS_LOCAL_RANKID", "2"}}), 2);
+  EXPECT_EQ(local_rank_of({{"SLURM_LOCALID", "1"}}), 1);
+  EXPECT_EQ(local_rank_of({{"SLURM_LOCALID", "x"}}), 0);
+}
+
 TEST(Launch, ByMpirun) {
   const Variables third = {{"OMPI_COMM_WORLD_RANK", "2"}, {"OMPI_COMM_WORLD_SIZE", "4"}};
   const auto two_of_four = std::pair(2, 4);
