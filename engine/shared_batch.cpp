@@ -7,6 +7,7 @@
 #include "engine/check.h"
 #include "kernels/convert.h"
 #if EKGINE_HAS_CUDA
+#include "kernels/runtime/cuda.h"
 #include "kernels/runtime/cuda_communicator.h"
 #endif
 

@@ -43,6 +43,7 @@ std::vector<float> draw(std::int64_t count, std::uint64_t seed) {
 template <class T>
 std::vector<T> convert(const std::vector<float>& values) {
   std::vector<T> converted;
+  converted.reserve(values.size());
   for (const float v : values) converted.push_back(T(v));
   return converted;
 }
@@ -169,7 +170,7 @@ TEST_F(CudaLibrariesTest, TransformsThereAndBack) {
   libraries.fft(cuda(), "test", n, batch, x.data(), spectrum.data());
   synchronise();
   double sum = 0;
-  for (int t = 0; t < n; ++t) sum += signals[static_cast<std::size_t>(n + t)];
+  for (std::size_t t = 0; t < std::size_t{n}; ++t) sum += signals[std::size_t{n} + t];
   EXPECT_NEAR(spectrum.values()[frequencies].x, sum, 1e-5);
   libraries.inverse_fft(cuda(), "test", n, batch, spectrum.data(), back.data());
   synchronise();
