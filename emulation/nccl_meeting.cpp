@@ -252,6 +252,7 @@ class Host {
       }
     }
     std::vector<Message> brought;
+    brought.reserve(here.size());
     for (Guest* guest : here) brought.push_back(std::move(*guest->brought));
     since_.reset();
     const std::vector<char> result = result_of(brought);

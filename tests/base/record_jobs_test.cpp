@@ -65,6 +65,7 @@ TEST(RecordJobs, TellOneAtATime) {
   RecordJobs jobs([&](const RecordStatus& record) { EXPECT_EQ(record.ended, ++last); }, true);
   jobs.expect(400);
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 100; ++i) {

@@ -75,6 +75,7 @@ std::vector<After> on_devices(const Case& c, const std::vector<SharedData>& batc
     return to_bytes(after_steps(device, c.model, batches, count == 0 ? nullptr : &ranks));
   });
   std::vector<After> found;
+  found.reserve(texts.size());
   for (const std::string& text : texts) found.push_back(from_bytes(text));
   return found;
 }
