@@ -67,8 +67,10 @@ TEST(Program, SuggestsWhatMayHaveBeenMeant) {
   expect_one_line(ekgine({"train", "--epoch=3"}), 2, "--epoch; did you mean --epochs?");
   expect_one_line(ekgine({"evaluate", "--weigths", "w", "--data", "d"}), 2,
                   "not expected: --weigths; did you mean --weights?");
-  expect_one_line(ekgine({"devices", "--device", "cuad"}), 2,
-                  "--device: 'cuad' is none of auto, cpu, cuda; did you mean cuda?");
+  expect_one_line(
+      ekgine({"devices", "--device", "cuad"}), 2,
+      "--device: 'cuad' is none of auto, cpu, cuda, cuda:0, cuda:1, cuda:2, cuda:3, cuda:4, "
+      "cuda:5, cuda:6, cuda:7; did you mean cuda?");
   expect_one_line(ekgine({"train", "--data", "d", "--model", "Main_Modl"}), 2,
                   "did you mean Main_Model?");
   expect_one_line(ekgine({"train", "--data", "d", "--train-records", "1", "--shuffle", "steam"}), 2,
