@@ -235,16 +235,16 @@ TfRecordSummary merge_exported(const Store& store, const TfRecordOptions& option
   const RecordParts parts = parts_of(options);
   TfRecordSummary summary{std::ssize(records), 0};
   auto lock = parts.lock();
-  std::vector<std::string> missing;
+  std::vector<std::string> names;
+  names.reserve(records.size());
+  for (const StoreRecord& record : records) names.push_back(record.name);
+  parts.all_done(names, [&](const std::string& name) {
+    const StoreRecord record = store.find({name}).front();
+    return parts.done(name, inputs_of(store, options, record), file_of(options, name));
+  });
   for (const StoreRecord& record : records) {
-    const std::string inputs = inputs_of(store, options, record);
-    if (parts.done(record.name, inputs, file_of(options, record.name)).is_null()) {
-      missing.push_back(record.name);
-      continue;
-    }
     summary.sequences += sequences_of(record, options.sequence_length);
   }
-  if (!missing.empty()) fail_missing(parts.folder(), missing, records.size());
   for (const StoreRecord& record : records) parts.begin(record.name);
   parts.remove_folder(std::move(lock));
   return summary;

@@ -85,7 +85,6 @@ void NoOthers::all_to_all(const std::byte* mine, std::span<const std::size_t> se
 
 template void Ranks::gather_rows(std::int64_t, std::int64_t, const float*, float*);
 template void Ranks::gather_rows(std::int64_t, std::int64_t, const std::byte*, std::byte*);
-template void Ranks::gather_rows(std::int64_t, std::int64_t, const double*, double*);
 template void Ranks::sum_slice(std::int64_t, std::int64_t, const float*, float*);
 template void Ranks::sum_slice(std::int64_t, std::int64_t, const double*, double*);
 template void Ranks::sum(std::int64_t, float*);

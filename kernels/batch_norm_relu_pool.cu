@@ -244,59 +244,104 @@ Grid all_cells(int width, BatchNormReluPoolShape s, std::int64_t most) {
   return cell_grid(width, s.c, s.n * ((s.h + 1) / 2), (s.w + 1) / 2, most);
 }
 
-template <class T>
-Partial max_sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace, BatchNormReluPoolShape s,
-                          const T* x, const float* mean, const float* rstd, const float* weight,
-                          const float* bias, const T* dy) {
-  const auto of_width = [&](auto width) {
-    const Grid grid = all_cells(width, s, most_parts);
-    const Partial partial(workspace, grid.blocks.x, s.c);
-    launch(cuda, "batch_norm_relu_max_pool2d_backward_sums", max_sums<T, width>, grid, s, x, mean,
-           rstd, weight, bias, dy, partial.data);
-    return partial;
-  };
-  return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
+// What the two kinds of pooling differ in, as far as backward is concerned.
+struct MaxPool {
+  static constexpr const char* totals = "batch_norm_relu_max_pool2d_backward_totals";
+
+  template <class T>
+  static Partial sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace,
+                               BatchNormReluPoolShape s, const T* x, const float* mean,
+                               const float* rstd, const float* weight, const float* bias,
+                               const T* dy) {
+    const auto of_width = [&](auto width) {
+      const Grid grid = all_cells(width, s, most_parts);
+      const Partial partial(workspace, grid.blocks.x, s.c);
+      launch(cuda, "batch_norm_relu_max_pool2d_backward_sums", max_sums<T, width>, grid, s, x, mean,
+             rstd, weight, bias, dy, partial.data);
+      return partial;
+    };
+    return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
+  }
+
+  template <class T>
+  static void correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                      const float* rstd, const float* weight, const float* bias,
+                      const float* coefficients, const T* dy, Gradient<T> dx) {
+    with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
+      launch(cuda, "batch_norm_relu_max_pool2d_backward", max_gradient<T, width>,
+             all_cells(width, s, most_blocks), s, x, mean, rstd, weight, bias, coefficients, dy,
+             dx);
+    });
+  }
+};
+
+struct AveragePool {
+  static constexpr const char* totals = "batch_norm_relu_global_avg_pool_backward_totals";
+
+  template <class T>
+  static Partial sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace,
+                               BatchNormReluPoolShape s, const T* x, const float* mean,
+                               const float* rstd, const float* weight, const float* bias,
+                               const T* dy) {
+    const std::int64_t positions = s.h * s.w;
+    const auto of_width = [&](auto width) {
+      const Slices slices = image_slices(width, s.c, s.n, positions);
+      Grid grid = slices.grid;
+      grid.blocks.x = std::min(grid.blocks.x, static_cast<unsigned>(most_parts));
+      const Partial partial(workspace, grid.blocks.x, s.c);
+      launch(cuda, "batch_norm_relu_global_avg_pool_backward_sums", average_sums<T, width>, grid,
+             s.n, slices.per_image, positions, s.c, x, mean, rstd, weight, bias, dy, partial.data);
+      return partial;
+    };
+    return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
+  }
+
+  template <class T>
+  static void correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                      const float* rstd, const float* weight, const float* bias,
+                      const float* coefficients, const T* dy, Gradient<T> dx) {
+    const std::int64_t positions = s.h * s.w;
+    with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
+      const Slices slices = image_slices(width, s.c, s.n, positions);
+      launch(cuda, "batch_norm_relu_global_avg_pool_backward", average_gradient<T, width>,
+             slices.grid, slices.per_image, positions, s.c, x, mean, rstd, weight, bias,
+             coefficients, dy, dx);
+    });
+  }
+};
+
+template <class Pool, class T>
+void pool_backward(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                   const float* rstd, const float* weight, const float* bias, const T* dy,
+                   Gradient<T> dx, Gradient<float> dweight, Gradient<float> dbias) {
+  const std::int64_t pixels = s.n * s.h * s.w;
+  if (pixels * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const Partial sums = Pool::sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  float* coefficients = workspace.take<float>(static_cast<std::size_t>(2 * s.c));
+  launch(cuda, Pool::totals, finish_sums, totals_grid(s.c), s.c, pixels, sums.parts, sums.data,
+         rstd, dweight, dbias, coefficients);
+  if (dx) Pool::correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
 }
 
-template <class T>
-void max_correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
-                 const float* rstd, const float* weight, const float* bias,
-                 const float* coefficients, const T* dy, Gradient<T> dx) {
-  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
-    launch(cuda, "batch_norm_relu_max_pool2d_backward", max_gradient<T, width>,
-           all_cells(width, s, most_blocks), s, x, mean, rstd, weight, bias, coefficients, dy, dx);
-  });
+template <class Pool, class T>
+void pool_backward_sums(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
+                        const float* rstd, const float* weight, const float* bias, const T* dy,
+                        float* sums) {
+  if (s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const Partial of = Pool::sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
+  launch(cuda, Pool::totals, total_sums, totals_grid(s.c), s.c, of.parts, of.data, rstd, sums);
 }
 
-template <class T>
-Partial average_sums_of_parts(const Cuda& cuda, Workspace::Scope& workspace,
-                              BatchNormReluPoolShape s, const T* x, const float* mean,
-                              const float* rstd, const float* weight, const float* bias,
-                              const T* dy) {
-  const std::int64_t positions = s.h * s.w;
-  const auto of_width = [&](auto width) {
-    const Slices slices = image_slices(width, s.c, s.n, positions);
-    Grid grid = slices.grid;
-    grid.blocks.x = std::min(grid.blocks.x, static_cast<unsigned>(most_parts));
-    const Partial partial(workspace, grid.blocks.x, s.c);
-    launch(cuda, "batch_norm_relu_global_avg_pool_backward_sums", average_sums<T, width>, grid, s.n,
-           slices.per_image, positions, s.c, x, mean, rstd, weight, bias, dy, partial.data);
-    return partial;
-  };
-  return with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy), of_width);
-}
-
-template <class T>
-void average_correct(const Cuda& cuda, BatchNormReluPoolShape s, const T* x, const float* mean,
-                     const float* rstd, const float* weight, const float* bias,
-                     const float* coefficients, const T* dy, Gradient<T> dx) {
-  const std::int64_t positions = s.h * s.w;
-  with_width<T>(vectorised<T>(s.c, x, mean, rstd, weight, bias, dy, dx.data), [&](auto width) {
-    const Slices slices = image_slices(width, s.c, s.n, positions);
-    launch(cuda, "batch_norm_relu_global_avg_pool_backward", average_gradient<T, width>,
-           slices.grid, slices.per_image, positions, s.c, x, mean, rstd, weight, bias, coefficients,
-           dy, dx);
-  });
+template <class Pool, class T>
+void pool_backward_dx(const Cuda& cuda, BatchNormReluPoolShape s, std::int64_t images, const T* x,
+                      const float* mean, const float* rstd, const float* weight, const float* bias,
+                      const T* dy, const float* sums, Gradient<T> dx) {
+  if (!dx || s.n * s.h * s.w * s.c == 0) return;
+  Workspace::Scope workspace(cuda.workspace);
+  const float* coefficients = coefficients_of(cuda, workspace, s.c, images * s.h * s.w, rstd, sums);
+  Pool::correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
 }
 
 }  // namespace
@@ -318,14 +363,7 @@ void batch_norm_relu_max_pool2d_backward(const Cuda& cuda, BatchNormReluPoolShap
                                          const float* mean, const float* rstd, const float* weight,
                                          const float* bias, const T* dy, Gradient<T> dx,
                                          Gradient<float> dweight, Gradient<float> dbias) {
-  const std::int64_t pixels = s.n * s.h * s.w;
-  if (pixels * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const Partial sums = max_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
-  float* coefficients = workspace.take<float>(static_cast<std::size_t>(2 * s.c));
-  launch(cuda, "batch_norm_relu_max_pool2d_backward_totals", finish_sums, totals_grid(s.c), s.c,
-         pixels, sums.parts, sums.data, rstd, dweight, dbias, coefficients);
-  if (dx) max_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+  pool_backward<MaxPool>(cuda, s, x, mean, rstd, weight, bias, dy, dx, dweight, dbias);
 }
 
 template <class T>
@@ -333,11 +371,7 @@ void batch_norm_relu_max_pool2d_backward_sums(const Cuda& cuda, BatchNormReluPoo
                                               const T* x, const float* mean, const float* rstd,
                                               const float* weight, const float* bias, const T* dy,
                                               float* sums) {
-  if (s.n * s.h * s.w * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const Partial of = max_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
-  launch(cuda, "batch_norm_relu_max_pool2d_backward_totals", total_sums, totals_grid(s.c), s.c,
-         of.parts, of.data, rstd, sums);
+  pool_backward_sums<MaxPool>(cuda, s, x, mean, rstd, weight, bias, dy, sums);
 }
 
 template <class T>
@@ -346,10 +380,7 @@ void batch_norm_relu_max_pool2d_backward_dx(const Cuda& cuda, BatchNormReluPoolS
                                             const float* rstd, const float* weight,
                                             const float* bias, const T* dy, const float* sums,
                                             Gradient<T> dx) {
-  if (!dx || s.n * s.h * s.w * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const float* coefficients = coefficients_of(cuda, workspace, s.c, images * s.h * s.w, rstd, sums);
-  max_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+  pool_backward_dx<MaxPool>(cuda, s, images, x, mean, rstd, weight, bias, dy, sums, dx);
 }
 
 template <class T>
@@ -372,14 +403,7 @@ void batch_norm_relu_global_avg_pool_backward(const Cuda& cuda, BatchNormReluPoo
                                               const float* weight, const float* bias, const T* dy,
                                               Gradient<T> dx, Gradient<float> dweight,
                                               Gradient<float> dbias) {
-  const std::int64_t pixels = s.n * s.h * s.w;
-  if (pixels * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const Partial sums = average_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
-  float* coefficients = workspace.take<float>(static_cast<std::size_t>(2 * s.c));
-  launch(cuda, "batch_norm_relu_global_avg_pool_backward_totals", finish_sums, totals_grid(s.c),
-         s.c, pixels, sums.parts, sums.data, rstd, dweight, dbias, coefficients);
-  if (dx) average_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+  pool_backward<AveragePool>(cuda, s, x, mean, rstd, weight, bias, dy, dx, dweight, dbias);
 }
 
 template <class T>
@@ -387,11 +411,7 @@ void batch_norm_relu_global_avg_pool_backward_sums(const Cuda& cuda, BatchNormRe
                                                    const T* x, const float* mean, const float* rstd,
                                                    const float* weight, const float* bias,
                                                    const T* dy, float* sums) {
-  if (s.n * s.h * s.w * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const Partial of = average_sums_of_parts(cuda, workspace, s, x, mean, rstd, weight, bias, dy);
-  launch(cuda, "batch_norm_relu_global_avg_pool_backward_totals", total_sums, totals_grid(s.c), s.c,
-         of.parts, of.data, rstd, sums);
+  pool_backward_sums<AveragePool>(cuda, s, x, mean, rstd, weight, bias, dy, sums);
 }
 
 template <class T>
@@ -400,10 +420,7 @@ void batch_norm_relu_global_avg_pool_backward_dx(const Cuda& cuda, BatchNormRelu
                                                  const float* rstd, const float* weight,
                                                  const float* bias, const T* dy, const float* sums,
                                                  Gradient<T> dx) {
-  if (!dx || s.n * s.h * s.w * s.c == 0) return;
-  Workspace::Scope workspace(cuda.workspace);
-  const float* coefficients = coefficients_of(cuda, workspace, s.c, images * s.h * s.w, rstd, sums);
-  average_correct(cuda, s, x, mean, rstd, weight, bias, coefficients, dy, dx);
+  pool_backward_dx<AveragePool>(cuda, s, images, x, mean, rstd, weight, bias, dy, sums, dx);
 }
 
 #define EKGINE_INSTANTIATE(T)                                                                     \

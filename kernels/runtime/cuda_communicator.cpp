@@ -7,8 +7,11 @@
 #include <fmt/format.h>
 #include <nccl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
+#include <string>
 #include <thread>
 
 #include "kernels/runtime/cuda.h"
@@ -17,15 +20,18 @@ namespace ekgine {
 
 namespace {
 
+std::string reason(ncclResult_t result, ncclComm_t communicator) {
+  std::string text = ncclGetErrorString(result);
+  const std::string detail = ncclGetLastError(communicator);
+  if (!detail.empty()) text += ": " + detail;
+  std::ranges::replace(text, '\n', ' ');  // an error is one line
+  return text;
+}
+
 void check_nccl(ncclResult_t result, ncclComm_t communicator, const char* call, const char* file,
                 int line) {
   if (result == ncclSuccess) return;
-  std::string detail = ncclGetLastError(communicator);
-  for (char& c : detail) {
-    if (c == '\n') c = ' ';  // an error is one line
-  }
-  fail("{}:{}: {}: {}{}{}", file, line, call, ncclGetErrorString(result),
-       detail.empty() ? "" : ": ", detail);
+  fail("{}:{}: {}: {}", file, line, call, reason(result, communicator));
 }
 
 }  // namespace
@@ -73,7 +79,14 @@ CudaCommunicator::CudaCommunicator(cudaStream_t stream, const Id& id, int rank, 
 }
 
 CudaCommunicator::~CudaCommunicator() {
-  // A rank that ends early must not wait for the others.
+  // A rank that ends for an error must not wait for the others.
+  if (std::uncaught_exceptions() == 0 && state_->handle != nullptr) {
+    try {
+      wait([this] { return cudaStreamQuery(state_->stream); });
+    } catch (const Error&) {
+      state_->abort();
+    }
+  }
   if (state_->handle != nullptr && cudaStreamQuery(state_->stream) == cudaSuccess) {
     static_cast<void>(ncclCommDestroy(state_->handle));
   } else {
@@ -132,18 +145,15 @@ void CudaCommunicator::wait(const std::function<cudaError_t()>& done) {
   for (;;) {
     const cudaError_t result = done();
     if (result == cudaSuccess) return;
-    if (result != cudaErrorNotReady) EKGINE_CUDA(result);
+    if (result != cudaErrorNotReady) {
+      check_cuda(result, "waiting for the device", __FILE__, __LINE__);
+    }
     ncclResult_t error = ncclSuccess;
     EKGINE_NCCL(ncclCommGetAsyncError(state_->open(), &error));
     if (error != ncclSuccess) {
-      const std::string reason = ncclGetErrorString(error);
-      std::string detail = ncclGetLastError(state_->handle);
-      for (char& c : detail) {
-        if (c == '\n') c = ' ';
-      }
+      const std::string text = reason(error, state_->handle);
       state_->abort();
-      fail("NCCL, while the device was at work: {}{}{}", reason, detail.empty() ? "" : ": ",
-           detail);
+      fail("NCCL, while the device was at work: {}", text);
     }
     const auto waited = steady_clock::now() - start;
     if (waited > state_->patience) {

@@ -37,7 +37,8 @@ class CudaCommunicator {
                    std::chrono::milliseconds patience);
   CudaCommunicator(const CudaCommunicator&) = delete;
   CudaCommunicator& operator=(const CudaCommunicator&) = delete;
-  // The graphs that it was captured into are gone. What is still to be done is given up.
+  // The graphs that it was captured into are gone. Waits for what is queued; while an exception
+  // passes by it is given up instead.
   ~CudaCommunicator();
 
   // values (n): the sum over the ranks, in place.

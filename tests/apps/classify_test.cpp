@@ -277,22 +277,10 @@ TEST_F(Classify, PartsMakeTheWhole) {
     write_bytes(path(left), "");
   }
   for (const bool again : {false, true}) {
-    std::vector<std::unique_ptr<Process>> parts;
-    for (const char* part : {"1/3", "2/3", "3/3"}) {
-      parts.push_back(std::make_unique<Process>(
-          EKGINE_PROGRAM,
-          all + Arguments{"--output", path("parts"), "--shard", part, "--json-lines"}));
-    }
     std::vector<std::string> records;
-    for (const auto& part : parts) {
-      const ProcessResult result = part->wait();
-      expect_success(result);
-      std::istringstream lines(result.out);
-      for (std::string line; std::getline(lines, line);) {
-        const auto status = parse_json(line);
-        records.push_back(status.at("record").text());
-        EXPECT_EQ(status.at("status"), again ? "skipped" : "done") << line;
-      }
+    for (const Json& line : lines_of_parts(all + Arguments{"--output", path("parts")}, 3)) {
+      records.push_back(line.at("record").text());
+      EXPECT_EQ(line.at("status"), again ? "skipped" : "done") << line.dump();
     }
     EXPECT_THAT(records, UnorderedElementsAre("a", "b", "p1/e", "c", "d"));
     EXPECT_EQ(content_of(path("parts")), content_of(path("out")));

@@ -533,20 +533,10 @@ TEST_F(EvaluateParts, MakeTheWhole) {
     const ProcessResult whole = ekgine(making("whole", source + Arguments{"--json"}));
     expect_success(whole);
     for (const char* status : {"done", "skipped"}) {
-      std::vector<std::unique_ptr<Process>> parts;
-      for (const char* part : {"1/2", "2/2"}) {
-        parts.push_back(std::make_unique<Process>(
-            EKGINE_PROGRAM, making("parts", source + Arguments{"--shard", part, "--json-lines"})));
-      }
       std::vector<std::string> records;
-      for (const auto& part : parts) {
-        const ProcessResult result = part->wait();
-        expect_success(result);
-        EXPECT_EQ(result.err, "");
-        for (const Json& line : lines_of(result.out)) {
-          EXPECT_EQ(line.at("status"), status);
-          records.push_back(line.at("record").text());
-        }
+      for (const Json& line : lines_of_parts(making("parts", source), 2)) {
+        EXPECT_EQ(line.at("status"), status);
+        records.push_back(line.at("record").text());
       }
       EXPECT_THAT(records, ::testing::UnorderedElementsAre("901", "902", "903"));
     }
@@ -672,16 +662,7 @@ TEST_F(EvaluateParts, GoOnAfterARecordThatIsNone) {
 TEST_F(EvaluateParts, AreOneProcessesEach) {
   const Arguments part = making("parts", stored_ + Arguments{"--shard", "1/1"});
   const Arguments merge = making("parts", stored_ + Arguments{"--merge"});
-  expect_success(ekgine(part));
-  {
-    LockHolder other(path("parts.parts"), DirectoryLock::Kind::shared);
-    expect_success(ekgine(part));
-    expect_one_line(ekgine(merge), 1, "parts.parts: another process is at work there");
-  }
-  {
-    LockHolder other(path("parts.parts"));
-    expect_one_line(ekgine(part), 1, "parts.parts: another process is at work there");
-  }
+  expect_merged_alone(part, merge, path("parts.parts"));
   {
     const AtomicFile other(path("parts.parts/901%part.json"));
     expect_one_line(ekgine(part), 1, "901%part.json: another process is at work there");

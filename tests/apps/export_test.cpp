@@ -164,21 +164,11 @@ TEST_F(Export, PartsMakeTheWhole) {
   expect_success(ekgine(sequences() + Arguments{"--tfrecord", path("whole"), "--quiet"}));
   const Arguments all = sequences() + Arguments{"--threads", "1", "--quiet"};
   for (const char* status : {"done", "skipped"}) {
-    std::vector<std::unique_ptr<Process>> parts;
-    for (const char* part : {"1/2", "2/2"}) {
-      parts.push_back(std::make_unique<Process>(EKGINE_PROGRAM,
-                                                all + Arguments{"--shard", part, "--json-lines"}));
-    }
     std::map<std::string, int> sequences;
-    for (const auto& part : parts) {
-      const ProcessResult result = part->wait();
-      expect_success(result);
-      EXPECT_EQ(result.err, "");
-      for (const Json& line : lines_of(result.out)) {
-        EXPECT_EQ(line.at("status"), status);
-        EXPECT_GT(line.at("seconds").get<double>(), 0);
-        sequences[line.at("record").text()] = line.at("sequences").get<int>();
-      }
+    for (const Json& line : lines_of_parts(all, 2)) {
+      EXPECT_EQ(line.at("status"), status);
+      EXPECT_GT(line.at("seconds").get<double>(), 0);
+      sequences[line.at("record").text()] = line.at("sequences").get<int>();
     }
     EXPECT_EQ(sequences, (std::map<std::string, int>{{"901", 20}, {"902", 16}, {"903", 12}}));
   }

@@ -390,16 +390,7 @@ TEST_F(Parts, SurviveKills) {
 
 TEST_F(Parts, AreOneProcessesEach) {
   const Arguments part = making("parts", {"--shard", "1/1"}), merge = making("parts", {"--merge"});
-  expect_success(ekgine(part));
-  {
-    LockHolder other(path("parts.parts"), DirectoryLock::Kind::shared);
-    expect_success(ekgine(part));
-    expect_one_line(ekgine(merge), 1, "parts.parts: another process is at work there");
-  }
-  {
-    LockHolder other(path("parts.parts"));
-    expect_one_line(ekgine(part), 1, "parts.parts: another process is at work there");
-  }
+  expect_merged_alone(part, merge, path("parts.parts"));
   {
     LockHolder other(path("parts.parts/901%record"));
     expect_one_line(ekgine(part), 1, "901%record: another process is at work there");

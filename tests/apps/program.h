@@ -8,15 +8,18 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "model/safetensors.h"
 #include "tests/cases/random.h"
+#include "tests/support/lock_holder.h"
 #include "tests/support/process.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/wfdb_writer.h"
@@ -84,6 +87,40 @@ inline std::vector<Json> lines_of(const std::string& out) {
   std::vector<Json> lines;
   for (std::string line; std::getline(text, line);) lines.push_back(parse_json(line));
   return lines;
+}
+
+// What the parts of this command, all done at once, tell of their records.
+inline std::vector<Json> lines_of_parts(const Arguments& arguments, int count) {
+  std::vector<std::unique_ptr<Process>> parts;
+  for (int part = 1; part <= count; ++part) {
+    const std::string shard = std::to_string(part) + "/" + std::to_string(count);
+    parts.push_back(std::make_unique<Process>(
+        EKGINE_PROGRAM, arguments + Arguments{"--shard", shard, "--json-lines"}));
+  }
+  std::vector<Json> lines;
+  for (const auto& part : parts) {
+    const ProcessResult result = part->wait();
+    expect_success(result);
+    EXPECT_EQ(result.err, "");
+    for (Json& line : lines_of(result.out)) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+// That parts are done by several at once, but merged, from `folder`, by one alone.
+inline void expect_merged_alone(const Arguments& part, const Arguments& merge,
+                                const std::filesystem::path& folder) {
+  const std::string in_use = folder.filename().string() + ": another process is at work there";
+  expect_success(ekgine(part));
+  {
+    LockHolder other(folder, DirectoryLock::Kind::shared);
+    expect_success(ekgine(part));
+    expect_one_line(ekgine(merge), 1, in_use);
+  }
+  {
+    LockHolder other(folder);
+    expect_one_line(ekgine(part), 1, in_use);
+  }
 }
 
 // Kills the program at random moments, seeded, again and again until it has ended undisturbed:

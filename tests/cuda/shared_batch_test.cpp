@@ -102,6 +102,9 @@ class CudaSharedBatch : public ::testing::TestWithParam<Case> {
     ::setenv("EKGINE_EMULATED_DEVICES", std::to_string(most_ranks).c_str(), 1);
 #endif
   }
+  static void TearDownTestSuite() {
+    ::unsetenv("EKGINE_EMULATED_DEVICES");
+  }
   void SetUp() override {
     // Asked in a child: a process that has used CUDA has no children that do.
     const std::string devices =
