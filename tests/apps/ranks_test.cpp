@@ -223,6 +223,7 @@ TEST_F(RanksOfTheProgram, SaveAndStopTogetherAndGoOn) {
     const ProcessResult result = stopped.wait(std::chrono::seconds(60));
     ASSERT_EQ(result.status, 130) << result.err;
     EXPECT_EQ(lines_with(result.err, "ekgine: interrupted after step "), 1) << result.err;
+    EXPECT_THAT(result.err, Not(HasSubstr("MPI_ABORT")));  // all have stopped
   }
   std::filesystem::copy(path("stopped"), path("other"), std::filesystem::copy_options::recursive);
   expect_success(mpirun(2, {EKGINE_PROGRAM, "train", "--resume", path("stopped"), "--quiet"}));
