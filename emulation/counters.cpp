@@ -49,6 +49,7 @@ struct Site {
 
 bool enabled = false;
 std::map<std::string, KernelCounters> all_counters;
+std::map<std::string, std::uint64_t> library_bytes;
 KernelCounters* counters = nullptr;  // of the running kernel
 std::uint32_t launch = 0;
 
@@ -180,12 +181,20 @@ void counters_end_interval(unsigned threads) {
   }
 }
 
+void count_range(const std::string& call, std::size_t bytes) {
+  library_bytes[call] += bytes;
+}
+
 void count_accesses(bool on) {
   enabled = on;
 }
 
 std::map<std::string, KernelCounters> take_counters() {
   return std::exchange(all_counters, {});
+}
+
+std::map<std::string, std::uint64_t> take_library_bytes() {
+  return std::exchange(library_bytes, {});
 }
 
 }  // namespace ekgine::emulation

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace ekgine::emulation {
 
@@ -18,5 +19,8 @@ void count_access(unsigned thread, std::size_t offset, unsigned size, bool write
                   std::uint32_t site);
 // The block's threads have come to a barrier or to their end.
 void counters_end_interval(unsigned threads);
+
+// The running library call reads or writes so many bytes.
+void count_range(const std::string& call, std::size_t bytes);
 
 }  // namespace ekgine::emulation

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "emulation/checker.h"
+#include "emulation/counters.h"
 #include "emulation/emulation.h"
 #include "emulation/faults.h"
 #include "emulation/memory.h"
@@ -22,6 +23,11 @@ bool check_range(const void* address, std::size_t bytes, const char* argument, c
          verb + " " + std::to_string(bytes) + " bytes at " + argument + ", " +
          describe_address(address));
   return false;
+}
+
+void count(std::size_t bytes) {
+  const Operation* operation = Operations::get().running();
+  if (counting() && operation != nullptr) count_range(operation->name, bytes);
 }
 
 }  // namespace
@@ -46,12 +52,19 @@ bool is_device_memory(const void* address, std::size_t bytes) {
 
 bool device_reads(const void* address, std::size_t bytes, const char* argument) {
   if (!check_range(address, bytes, argument, "reads")) return false;
+  count(bytes);
   // Kernels that are not compiled for the checker leave no trace of what they wrote.
   if (bytes > 0) checker_read_range(address, bytes, checks_accesses());
   return true;
 }
 
 bool device_writes(void* address, std::size_t bytes, const char* argument) {
+  if (!device_scribbles(address, bytes, argument)) return false;
+  count(bytes);
+  return true;
+}
+
+bool device_scribbles(void* address, std::size_t bytes, const char* argument) {
   if (!check_range(address, bytes, argument, "writes")) return false;
   if (bytes > 0) checker_write_range(address, bytes);
   return true;

@@ -20,6 +20,8 @@ cudaError_t enqueue_library_call(cudaStream_t stream, std::string name, std::fun
 // all.
 bool device_reads(const void* address, std::size_t bytes, const char* argument);
 bool device_writes(void* address, std::size_t bytes, const char* argument);
+// A write of what nobody reads afterwards, such as a workspace's: is not counted as traffic.
+bool device_scribbles(void* address, std::size_t bytes, const char* argument);
 
 // Whether the range lies in one live device allocation. Reports nothing.
 bool is_device_memory(const void* address, std::size_t bytes);

@@ -80,5 +80,8 @@ struct KernelCounters {
 void count_accesses(bool on);
 // What has been counted since the last call, by kernel name.
 std::map<std::string, KernelCounters> take_counters();
+// The bytes that calls of the libraries' stand-ins have read and written meanwhile, by their name:
+// every argument of a call once, however often a real library may read it, and no workspace.
+std::map<std::string, std::uint64_t> take_library_bytes();
 
 }  // namespace ekgine::emulation

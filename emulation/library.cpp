@@ -98,7 +98,7 @@ bool write_array(void* to, Storage storage, std::size_t count, const double* fro
 
 bool scribble(void* to, std::size_t bytes, const char* argument) {
   if (bytes == 0) return true;
-  if (!device_writes(to, bytes, argument)) return false;
+  if (!device_scribbles(to, bytes, argument)) return false;
   std::memset(to, 0xFF, bytes);
   return true;
 }

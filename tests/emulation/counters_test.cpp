@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "emulation/device_access.h"
 #include "emulation/device_memory.h"
 #include "emulation/emulation.h"
 #include "tests/emulation/probe_kernels.h"
@@ -124,6 +125,21 @@ TEST_F(Counters, BankConflicts) {
     EXPECT_EQ(c.shared_conflicts, e.conflicts);
     EXPECT_EQ(c.worst_bank_conflict, e.worst);
   }
+}
+
+TEST_F(Counters, AddUpTheArgumentsOfLibraryCalls) {
+  const auto call = [&] {
+    EXPECT_TRUE(device_reads(in_.data(), 40, "in"));
+    EXPECT_TRUE(device_writes(out_.data(), 24, "out"));
+    EXPECT_TRUE(device_scribbles(out_.data() + 100, 400, "workspace"));
+  };
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_EQ(enqueue_library_call(nullptr, "call", call, nullptr), cudaSuccess);
+  }
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  EXPECT_THAT(take_library_bytes(), ::testing::ElementsAre(::testing::Pair("call", 128U)));
+  EXPECT_THAT(take_library_bytes(), ::testing::IsEmpty());
+  EXPECT_THAT(take_counters(), ::testing::IsEmpty());
 }
 
 TEST_F(Counters, CountNothingWhenOff) {
