@@ -103,6 +103,7 @@ struct Collective {
   const char* function;
   const void* caller;
   Together what;
+  bool doubles;       // and not floats
   int root;           // −1: none
   std::string text;   // function, count, type, operation, root
   const char* send;   // null: this rank gives nothing
@@ -146,6 +147,7 @@ class Run {
                         .text = fmt::format("call {}, {}, {}", of.calls, call.text,
                                             captured_ ? "captured" : "queued"),
                         .place = source_line(call.caller),
+                        .doubles = call.doubles,
                         .bytes = {}};
     if (call.send != nullptr && device_reads(call.send, call.bytes, "sendbuff")) {
       brought.bytes.assign(call.send, call.send + call.bytes);
@@ -220,8 +222,9 @@ ncclResult_t collective(const LibraryCall& call, const Arguments& a) {
   const Type type = type_of(a.type);
   const Reduction reduction =
       a.operation == nullptr ? Reduction{"", Together::broadcast} : reduction_of(*a.operation);
-  if (type.bytes == 0 || (a.operation != nullptr &&
-                          (reduction.what == Together::broadcast || a.type != ncclFloat32))) {
+  if (type.bytes == 0 ||
+      (a.operation != nullptr && (reduction.what == Together::broadcast ||
+                                  (a.type != ncclFloat32 && a.type != ncclFloat64)))) {
     return refuse(call, ncclInvalidArgument,
                   fmt::format("{} of {} is not emulated", reduction.name, type.name));
   }
@@ -240,6 +243,7 @@ ncclResult_t collective(const LibraryCall& call, const Arguments& a) {
                   .function = call.function(),
                   .caller = call.caller(),
                   .what = reduction.what,
+                  .doubles = a.type == ncclFloat64,
                   .root = a.root,
                   .text = fmt::format("{} of {} {}{}{}{}", call.function(), a.count, type.name,
                                       a.operation == nullptr ? "" : ", ", reduction.name,

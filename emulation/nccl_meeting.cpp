@@ -39,6 +39,7 @@ struct Header {
   Kind kind = Kind::leave;
   Together what = Together::broadcast;
   std::int32_t rank = 0, count = 0, root = -1;
+  std::uint32_t doubles = 0;
   std::uint32_t text = 0, place = 0;
   std::uint64_t bytes = 0;
 };
@@ -129,7 +130,8 @@ std::uint64_t mixed(std::uint64_t x) {
   return x;
 }
 
-float combine(Together what, float a, float b) {
+template <class T>
+T combine(Together what, T a, T b) {
   switch (what) {
     case Together::largest:
       return std::max(a, b);
@@ -273,20 +275,26 @@ class Host {
     if (header.what == Together::broadcast) {
       return brought[static_cast<std::size_t>(header.root)].bytes;
     }
-    const std::size_t ranks = brought.size(), n = brought.front().bytes.size() / sizeof(float);
-    std::vector<char> result(n * sizeof(float));
+    return header.doubles != 0 ? combined<double>(brought) : combined<float>(brought);
+  }
+
+  template <class T>
+  static std::vector<char> combined(const std::vector<Message>& brought) {
+    const Together what = brought.front().header.what;
+    const std::size_t ranks = brought.size(), n = brought.front().bytes.size() / sizeof(T);
+    std::vector<char> result(n * sizeof(T));
     constexpr std::size_t block = 64;
     const std::uint64_t seed = operation_order();
     for (std::size_t i = 0; i < n; ++i) {
       const std::size_t first = seed == 0 ? 0 : mixed(seed + i / block) % ranks;
-      float sum = 0;
+      T sum = 0;
       for (std::size_t k = 0; k < ranks; ++k) {
-        float value = 0;
+        T value = 0;
         std::memcpy(&value, brought[(first + k) % ranks].bytes.data() + i * sizeof value,
                     sizeof value);
-        sum = k == 0 ? value : combine(header.what, sum, value);
+        sum = k == 0 ? value : combine(what, sum, value);
       }
-      if (header.what == Together::average) sum /= static_cast<float>(ranks);
+      if (what == Together::average) sum /= static_cast<T>(ranks);
       std::memcpy(result.data() + i * sizeof sum, &sum, sizeof sum);
     }
     return result;
@@ -354,7 +362,10 @@ Meeting::~Meeting() {
 }
 
 std::vector<char> Meeting::bring(const MeetingCall& call) {
-  return ask(socket_, {.header = {.kind = Kind::call, .what = call.what, .root = call.root},
+  return ask(socket_, {.header = {.kind = Kind::call,
+                                  .what = call.what,
+                                  .root = call.root,
+                                  .doubles = call.doubles},
                        .text = call.text,
                        .place = call.place,
                        .bytes = call.bytes});

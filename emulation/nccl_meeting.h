@@ -15,7 +15,7 @@
 
 namespace ekgine::emulation {
 
-// What ranks do together to arrays of bytes or floats.
+// What ranks do together to arrays of bytes, floats or doubles.
 enum class Together : std::uint32_t { broadcast, sum, average, largest, smallest };
 
 struct MeetingCall {
@@ -23,7 +23,8 @@ struct MeetingCall {
   std::int32_t root = -1;   // who gets the result of all, or has it; −1: all get it
   std::string text;         // the same on all ranks, or they do not agree
   std::string place;        // in the code
-  std::vector<char> bytes;  // of floats, but for a broadcast: the root's
+  bool doubles = false;     // and not floats
+  std::vector<char> bytes;  // of a broadcast: the root's
 };
 
 // Opens one in this process, for as long as it lives; its name, of at most 100 characters.

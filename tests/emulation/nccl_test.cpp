@@ -140,6 +140,24 @@ TEST(Nccl, ComputesWhatItsNamesSay) {
   }
 }
 
+// A float would not tell these ranks' sums apart.
+TEST(Nccl, AddsUpDoubles) {
+  const auto found = in_processes(2, [&](Ranks& ranks) {
+    Rank r(ranks);
+    make(r, r.rank);
+    join(r);
+    const double mine = r.rank == 0 ? 1 : 0x1p-40;
+    double sum = 0;
+    static_cast<void>(cudaMemcpy(r.in, &mine, sizeof mine, cudaMemcpyHostToDevice));
+    r.expect(ncclAllReduce(r.in, r.in, 1, ncclFloat64, ncclSum, r.communicator, r.stream));
+    static_cast<void>(cudaStreamSynchronize(r.stream));
+    static_cast<void>(cudaMemcpy(&sum, r.in, sizeof sum, cudaMemcpyDeviceToHost));
+    r.expect(ncclCommDestroy(r.communicator));
+    return fmt::format("{:a}", sum) + r.said;
+  });
+  EXPECT_THAT(found, Each(fmt::format("{:a}", 1 + 0x1p-40)));
+}
+
 // Sums are in the order of a ring that begins with another rank in each block: not always that of
 // the ranks, but always the same.
 TEST(Nccl, SumsInAnOrderThatTheSeedDraws) {
