@@ -50,14 +50,6 @@ using AnyBackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEn
 using AnyBackEnd = std::variant<CpuBackEnd<float>, CpuBackEnd<double>, CpuBackEnd<float, bfloat16>>;
 #endif
 
-// A kernel that has no overloads but the CPU's, for run(): it is never run on anything else.
-template <class Kernel>
-auto on_host(const Kernel& kernel) {
-  return [&kernel]<class B>(B& b) {
-    if constexpr (!B::is_cuda) kernel(b);
-  };
-}
-
 // The one that a device has.
 struct BackEnd {
   AnyBackEnd any;

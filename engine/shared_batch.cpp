@@ -41,11 +41,13 @@ std::vector<std::int64_t> slice_sizes(const Ranks& ranks, std::int64_t rows, std
 template <class B>
 void sum(B& b, Ranks& ranks, const Tensor& values) {
   if (ranks.count() == 1) return;
-  if constexpr (B::is_cuda) {
-    b.context.communicator->sum(values.size(), values.data<float>());
-  } else {
-    with_type(values, [&](auto* data) { ranks.sum(values.size(), data); });
-  }
+  with_type(values, [&](auto* data) {
+    if constexpr (B::is_cuda) {
+      b.context.communicator->sum(values.size(), data);
+    } else {
+      ranks.sum(values.size(), data);
+    }
+  });
 }
 
 // all (rows, width) of the slices of its rows, of any type. `device` is that of `b`.

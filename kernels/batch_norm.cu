@@ -7,11 +7,10 @@
 //                 an elementwise pass that reads x and dy again
 #include "kernels/batch_norm.h"
 
-#include <cfloat>
-
 #include "kernels/device/batch_norm.cuh"
 #include "kernels/device/channels.cuh"
 #include "kernels/device/gradient.cuh"
+#include "kernels/device/norm_statistics.cuh"
 #include "kernels/runtime/launch.cuh"
 
 namespace ekgine::kernels {
@@ -116,33 +115,16 @@ __device__ __forceinline__ Moments<1> merge_parts(BatchNormShape s, std::int64_t
   return moments;
 }
 
-// What becomes of a channel's mean and variance. How much the running ones keep depends on the
-// step, which is read when the kernel runs.
-struct Finish {
-  float epsilon, momentum;
-  const Step* step;
-  float *mean, *rstd, *running_mean, *running_variance;
-
-  __device__ __forceinline__ void operator()(std::int64_t c, float batch_mean,
-                                             float batch_variance) const {
-    const float kept = kept_of(momentum, *step);
-    mean[c] = batch_mean;
-    rstd[c] = 1 / sqrtf(batch_variance + epsilon);
-    if (!(fabsf(batch_mean) <= FLT_MAX && batch_variance <= FLT_MAX)) return;  // nor is a NaN
-    running_mean[c] = kept * running_mean[c] + (1 - kept) * batch_mean;
-    running_variance[c] = kept * running_variance[c] + (1 - kept) * batch_variance;
-  }
-};
-
 template <class T>
 __global__ void __launch_bounds__(channel_threads)
     finish_moments(BatchNormShape s, std::int64_t parts, const T* x, const float* partial,
-                   Finish finish) {
+                   NormStatistics statistics) {
   SIMT_SHARED(float[Moments<1>::size * lane_scratch], scratch);
   const std::int64_t c = totals_channel();
   const Moments<1> moments = merge_parts(s, parts, partial, c, scratch);
   if (c >= s.channels || threadIdx.y != 0) return;
-  finish(c, to_float(x[c]) + moments.values[0], moments.values[1] / static_cast<float>(s.rows));
+  statistics.put(c, to_float(x[c]) + moments.values[0],
+                 moments.values[1] / static_cast<float>(s.rows));
 }
 
 template <class T>
@@ -160,7 +142,8 @@ __global__ void __launch_bounds__(channel_threads)
 
 // A thread takes a channel: there are as many parts as ranks.
 __global__ void __launch_bounds__(channel_threads)
-    merge_moments(std::int64_t channels, std::int64_t parts, const float* moments, Finish finish) {
+    merge_moments(std::int64_t channels, std::int64_t parts, const float* moments,
+                  NormStatistics statistics) {
   const std::int64_t c = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (c >= channels) return;
   Moments<1> total;
@@ -168,7 +151,7 @@ __global__ void __launch_bounds__(channel_threads)
     Moments<1>::merge(total.values, {moments[c], moments[channels + c], moments[2 * channels]});
     moments += batch_norm_moments_size(channels);
   }
-  finish(c, total.values[0], total.values[1] / total.values[2]);
+  statistics.put(c, total.values[0], total.values[1] / total.values[2]);
 }
 
 __global__ void __launch_bounds__(channel_threads)
@@ -310,7 +293,7 @@ void batch_norm_statistics(const Cuda& cuda, BatchNormShape s, float epsilon, fl
   const Partial partial = moments_of_parts(cuda, scratch, s, x);
   launch(cuda, "batch_norm_statistics_total", finish_moments<T>, totals_grid(s.channels), s,
          partial.parts, x, partial.data,
-         Finish{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
+         NormStatistics{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
 }
 
 template <class T>
@@ -327,7 +310,7 @@ void batch_norm_merge(const Cuda& cuda, std::int64_t channels, std::int64_t part
                       float* running_mean, float* running_variance) {
   if (channels == 0) return;
   launch(cuda, "batch_norm_merge", merge_moments, thread_grid(channels), channels, parts, moments,
-         Finish{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
+         NormStatistics{epsilon, momentum, cuda.step, mean, rstd, running_mean, running_variance});
 }
 
 void batch_norm_rstd(const Cuda& cuda, std::int64_t channels, float epsilon, const float* variance,

@@ -1,6 +1,6 @@
 // The stem of a network of images: 3×3 convolution of one channel, batch normalisation, rectifier
-// and 2×2 max pooling, whose convolution is never in memory. On the CPU only: on CUDA there is no
-// such kernel, and the op of this name is the composition conv2d → batch_norm_relu_max_pool2d.
+// and 2×2 max pooling, whose convolution is never in memory: the composition conv2d →
+// batch_norm_relu_max_pool2d.
 //
 // The convolution of a single channel is little arithmetic (nine products) and the largest array of
 // the model. It is computed anew wherever it is needed: in the forward pass, and in the backward
@@ -38,8 +38,9 @@
 // added up before statistics are made of them. Backward needs nothing of others but those: the
 // ranks' gradients are its parts, and add up.
 //
-// y is assigned; each gradient is assigned or accumulated as it says. Deterministic at a given
-// thread count. With images in bfloat16 the kernel is rounded to it, too; u never is.
+// y is assigned; each gradient is assigned or accumulated as it says. Deterministic: on the CPU at
+// a given thread count, on CUDA always. With images in bfloat16 the kernel is rounded to it, too; u
+// never is.
 #pragma once
 
 #include "kernels/runtime/cpu.h"
@@ -75,25 +76,45 @@ template <class I, class T>
 void stem_statistics(const Cpu& cpu, StemShape s, T epsilon, T momentum, const I* x,
                      const T* kernel, T* patch_mean, T* patch_covariance, T* mean, T* rstd,
                      T* running_mean, T* running_variance);
+template <class T>
+void stem_statistics(const Cuda& cuda, StemShape s, float epsilon, float momentum, const T* x,
+                     const float* kernel, float* patch_mean, float* patch_covariance, float* mean,
+                     float* rstd, float* running_mean, float* running_variance);
 
 // In parts. sums (10, 9), assigned: Σ p and Σ p·pᵀ over the images.
 inline constexpr std::int64_t stem_sums = 90;
 template <class I>
 void stem_patch_sums(const Cpu& cpu, StemShape s, const I* x, double* sums);
-// From those over `images` images, what stem_statistics makes of all. I: what images are stored as.
+template <class T>
+void stem_patch_sums(const Cuda& cuda, StemShape s, const T* x, double* sums);
+// From those over `images` images, what stem_statistics makes of all. I, T on CUDA: what images are
+// stored as.
 template <class I, class T>
 void stem_statistics_of(const Cpu& cpu, StemShape s, std::int64_t images, T epsilon, T momentum,
                         const double* sums, const T* kernel, T* patch_mean, T* patch_covariance,
                         T* mean, T* rstd, T* running_mean, T* running_variance);
+template <class T>
+void stem_statistics_of(const Cuda& cuda, StemShape s, std::int64_t images, float epsilon,
+                        float momentum, const double* sums, const float* kernel, float* patch_mean,
+                        float* patch_covariance, float* mean, float* rstd, float* running_mean,
+                        float* running_variance);
 
 template <class I, class T>
 void stem_forward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, const T* mean,
                   const T* rstd, const T* weight, const T* bias, I* y);
+template <class T>
+void stem_forward(const Cuda& cuda, StemShape s, const T* x, const float* kernel, const float* mean,
+                  const float* rstd, const float* weight, const float* bias, T* y);
 
 template <class I, class T>
 void stem_backward(const Cpu& cpu, StemShape s, const I* x, const T* kernel, const T* patch_mean,
                    const T* patch_covariance, const T* mean, const T* rstd, const T* weight,
                    const T* bias, const I* dy, Gradient<T> dkernel, Gradient<T> dweight,
                    Gradient<T> dbias);
+template <class T>
+void stem_backward(const Cuda& cuda, StemShape s, const T* x, const float* kernel,
+                   const float* patch_mean, const float* patch_covariance, const float* mean,
+                   const float* rstd, const float* weight, const float* bias, const T* dy,
+                   Gradient<float> dkernel, Gradient<float> dweight, Gradient<float> dbias);
 
 }  // namespace ekgine::kernels

@@ -124,7 +124,6 @@ Timeable cuda_timeable(bool tiny, const std::shared_ptr<CudnnOps>& cudnn,
   };
   Timeable all;
   for (const OpCases& op : testing::all_ops()) {
-    if (op.composed_on_cuda) continue;
     std::ranges::transform(tiny ? op.tiny : op.model, std::back_inserter(all.cases), complete);
     for (ShapedOp shaped : op.shaped) {
       shaped.at = [at = shaped.at, complete](Extents e) { return complete(at(e)); };

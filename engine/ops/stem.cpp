@@ -22,7 +22,7 @@ void shared_patch_statistics(Tape& tape, const Op& op, const kernels::StemShape&
   const auto add_up = [&](auto& b) {
     kernels::stem_patch_sums(b.context, s, b.image(x), sums.data<double>());
   };
-  tape.run(op, on_host(add_up));
+  tape.run(op, add_up);
   sum_over_ranks(tape, sums);
   const auto finish = [&]<class B>(B& b) {
     kernels::stem_statistics_of<typename B::Image>(
@@ -31,7 +31,7 @@ void shared_patch_statistics(Tape& tape, const Op& op, const kernels::StemShape&
         b.real(found.patch_covariance), b.real(found.mean), b.real(found.rstd),
         b.real(norm.running_mean), b.real(norm.running_variance));
   };
-  tape.run(op, on_host(finish));
+  tape.run(op, finish);
 }
 
 // All are assigned, but for the running ones, which are updated.
@@ -47,7 +47,7 @@ void patch_statistics(Tape& tape, const kernels::StemShape& s, const Tensor& x,
                              b.real(found.patch_covariance), b.real(found.mean), b.real(found.rstd),
                              b.real(norm.running_mean), b.real(norm.running_variance));
   };
-  tape.run(op, on_host(run));
+  tape.run(op, run);
 }
 
 }  // namespace
@@ -61,9 +61,6 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
   const std::int64_t channels = kernel.shape()[3];
   check_norm("stem", {channels}, norm, "kernel is (3,3,1,C)=" + kernel.shape().text());
   if (x.id() >= 0) fail("stem: x is data and gets no gradient, but one is wanted");
-  if (!tape.device().on_host()) {
-    return batch_norm_relu_max_pool2d(tape, conv2d(tape, x, kernel), norm);
-  }
 
   const kernels::StemShape s{x.shape()[0], x.shape()[1], x.shape()[2], channels};
   const Tensor weight = norm.weight, bias = norm.bias;
@@ -83,7 +80,7 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
     kernels::stem_forward(b.context, s, b.image(x), b.real(kernel), b.real(of.mean),
                           b.real(of.rstd), b.real(weight), b.real(bias), b.image(y));
   };
-  tape.run({"stem", kernels::stem_forward_cost(s, y.element_bytes())}, on_host(forward));
+  tape.run({"stem", kernels::stem_forward_cost(s, y.element_bytes())}, forward);
   return tape.record(y, {kernel, weight, bias}, [s, x, kernel, weight, bias, of](Backward& node) {
     const GradientPlace dkernel = node.gradient(0), dweight = node.gradient(1),
                         dbias = node.gradient(2);
@@ -94,8 +91,7 @@ Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& 
                              b.real_gradient(dkernel), b.real_gradient(dweight),
                              b.real_gradient(dbias));
     };
-    node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())},
-             on_host(backward));
+    node.run({"stem", kernels::stem_backward_cost(s, node.dy().element_bytes())}, backward);
   });
 }
 

@@ -52,6 +52,13 @@ struct CudaCommunicator::State {
     if (handle == nullptr) fail("NCCL: used after it was given up");
     return handle;
   }
+  template <class T>
+  void sum(std::int64_t n, T* values, ncclDataType_t type) {
+    if (n == 0) return;
+    check_nccl(
+        ncclAllReduce(values, values, static_cast<std::size_t>(n), type, ncclSum, open(), stream),
+        handle, "ncclAllReduce", __FILE__, __LINE__);
+  }
 };
 
 CudaCommunicator::Id CudaCommunicator::new_id() {
@@ -95,9 +102,11 @@ CudaCommunicator::~CudaCommunicator() {
 }
 
 void CudaCommunicator::sum(std::int64_t n, float* values) {
-  if (n == 0) return;
-  EKGINE_NCCL(ncclAllReduce(values, values, static_cast<std::size_t>(n), ncclFloat32, ncclSum,
-                            state_->open(), state_->stream));
+  state_->sum(n, values, ncclFloat32);
+}
+
+void CudaCommunicator::sum(std::int64_t n, double* values) {
+  state_->sum(n, values, ncclFloat64);
 }
 
 void CudaCommunicator::gather(std::span<const std::int64_t> bytes, const void* mine, void* all) {
@@ -195,6 +204,9 @@ CudaCommunicator::CudaCommunicator(cudaStream_t, const Id&, int, int, std::chron
 }
 CudaCommunicator::~CudaCommunicator() = default;
 void CudaCommunicator::sum(std::int64_t, float*) {
+  fail_without();
+}
+void CudaCommunicator::sum(std::int64_t, double*) {
   fail_without();
 }
 void CudaCommunicator::gather(std::span<const std::int64_t>, const void*, void*) {

@@ -43,6 +43,7 @@ class CudaCommunicator {
 
   // values (n): the sum over the ranks, in place.
   void sum(std::int64_t n, float* values);
+  void sum(std::int64_t n, double* values);
   // `all`, assigned: what the ranks have, in their order, bytes[r] of rank r. `mine` may lie in its
   // place there.
   void gather(std::span<const std::int64_t> bytes, const void* mine, void* all);

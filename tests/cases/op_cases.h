@@ -45,10 +45,6 @@ struct OpCases {
   std::vector<KernelCase> counted = {};
   // Timed at a shape that is asked for, all else as in `model`: one for every op in there.
   std::vector<ShapedOp> shaped = {};
-
-  // On CUDA a composition of other ops: checked there in float alone, as bfloat16 rounds what is
-  // between them, and not timed.
-  bool composed_on_cuda = false;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const OpCases& op) {

@@ -51,7 +51,6 @@ std::vector<Suite> suites() {
   std::vector<Suite> all;
   for (const OpCases& op : all_ops()) {
     for (const DType type : {DType::f32, DType::bf16}) {
-      if (type == DType::bf16 && op.composed_on_cuda) continue;
       const std::string ending = std::string("_") + name_of(type);
       all.push_back({op.name + ending, op.tests, type});
       if (!op.cuda_tests.empty()) all.push_back({op.name + "_more" + ending, op.cuda_tests, type});

@@ -23,6 +23,11 @@ inline Tensor stem_of(Tape& tape, std::span<const Tensor> in) {
   return stem(tape, in[0], in[1], batch_norm_of(in.subspan(1)));
 }
 
+// The specification.
+inline Tensor composed_stem(Tape& tape, std::span<const Tensor> in) {
+  return batch_norm_relu_max_pool2d(tape, conv2d(tape, in[0], in[1]), batch_norm_of(in.subspan(1)));
+}
+
 inline KernelCase stem_case(kernels::StemShape s, double offset = 0) {
   return {
       .name = "stem " + Shape{s.n, s.h, s.w, 1}.text() + " to " + std::to_string(s.c) +
@@ -30,19 +35,25 @@ inline KernelCase stem_case(kernels::StemShape s, double offset = 0) {
       .inputs = stem_inputs(s, offset),
       .op = stem_of,
       .float_tolerance = offset != 0 ? 1e-3 : 4e-6,
+      .rivals = {{"composition: conv2d, batch_norm_relu_max_pool2d", composed_stem}},
   };
 }
 
 inline OpCases stem_cases() {
   OpCases op{
+      // More than a tile of windows both ways, than a block's channels, than two parts of the sums.
+      .cuda_tests = {stem_case({3, 19, 150, 5}), stem_case({1, 4, 70, 70}),
+                     stem_case({40, 12, 9, 3}),
+                     // Without a window, but with statistics.
+                     stem_case({3, 1, 6, 4}), stem_case({3, 6, 1, 4})},
       .model = {stem_case({384, 32, 187, 32})},
       .tiny = {stem_case({2, 4, 6, 8})},
+      .counted = {stem_case({8, 32, 187, 32})},
       .shaped = {{"stem",
                   {"images", "height", "width", "filters"},
                   [](Extents e) {
                     return stem_case({e[0], e[1], e[2], e[3]});
                   }}},
-      .composed_on_cuda = true,
   };
   for (const std::int64_t c : {1, 2, 31, 32, 33}) op.tests.push_back(stem_case({2, 4, 6, c}));
   // Odd heights and widths: the last row or column is in no window, but in the statistics.
