@@ -56,7 +56,8 @@ Tensor batch_norm(Tape& tape, const Tensor& x, const BatchNorm& norm);
 Tensor batch_norm_relu_max_pool2d(Tape& tape, const Tensor& x, const BatchNorm& norm);
 // global_avg_pool(relu(batch_norm(x))): x (N,H,W,C) -> (N,C); backward overwrites x when it can
 Tensor batch_norm_relu_global_avg_pool(Tape& tape, const Tensor& x, const BatchNorm& norm);
-// batch_norm_relu_max_pool2d(conv2d(x, kernel)), without the convolution in memory: x (N,H,W,1), kernel (3,3,1,C) -> (N,H/2,W/2,C). x is data: it gets no gradient.
+// batch_norm_relu_max_pool2d(conv2d(x, kernel)), without the convolution in memory: x (N,H,W,1),
+// kernel (3,3,1,C) -> (N,H/2,W/2,C). x is data: it gets no gradient.
 Tensor stem(Tape& tape, const Tensor& x, const Tensor& kernel, const BatchNorm& norm);
 
 // 2×2 windows, stride 2, valid: x (N,H,W,C) -> (N,H/2,W/2,C)

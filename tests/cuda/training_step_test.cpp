@@ -1,7 +1,8 @@
-// bench/step_launches.md: what a training step launches, counted on the emulated device.
+// bench/training_step.md: what a training step launches and moves, counted on the emulated device.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <numeric>
@@ -20,9 +21,14 @@ namespace {
 
 using Launches = std::map<std::string, std::uint64_t>;
 
+struct Counted {
+  Launches launches;
+  std::map<std::string, double> bytes;  // that cross global memory, by kernel or library call
+};
+
 // Of a step of Main_Model, with the defaults but for a batch of few beats, once it is a graph.
-Launches launches_of_step(DType activations) {
-  constexpr std::int64_t beats = 6, sequences = 4;
+Counted count_step(DType activations, std::int64_t beats) {
+  constexpr std::int64_t sequences = 4;
   Device device = Device::cuda(0, activations);
   const ModelConfig config;
   Model model(config, device, ParameterSet::Use::training, 1);
@@ -40,44 +46,99 @@ Launches launches_of_step(DType activations) {
                      .sequences = sequences,
                      .beats = beats,
                      .resident_beats = resident});
-  std::vector<std::int32_t> numbers(beats), index;
+  std::vector<std::int32_t> numbers(static_cast<std::size_t>(beats)), index;
   std::iota(numbers.begin(), numbers.end(), 0);
-  for (std::int32_t i = 0; i < sequences * config.sequence_length; ++i) index.push_back(i % 6);
+  for (std::int32_t i = 0; i < sequences * config.sequence_length; ++i) {
+    index.push_back(i % static_cast<std::int32_t>(beats));
+  }
   const std::vector<std::int32_t> labels = {0, 1, 2, 3};
   for (int i = 1; i <= 2; ++i) step.run({{}, numbers, index, labels}, i, 1e-3);
-  return emulation::launched_graph();
+  device.wait();
+  emulation::count_accesses(true);
+  step.run({{}, numbers, index, labels}, 3, 1e-3);
+  device.wait();
+  emulation::count_accesses(false);
+  Counted counted{.launches = emulation::launched_graph(), .bytes = {}};
+  for (const auto& [name, of] : emulation::take_counters()) {
+    counted.bytes[name] += static_cast<double>(of.loads.bytes + of.stores.bytes);
+  }
+  for (const auto& [name, bytes] : emulation::take_library_bytes()) {
+    counted.bytes[name] += static_cast<double>(bytes);
+  }
+  return counted;
 }
 
-std::uint64_t sum_of(const Launches& launches) {
-  return std::accumulate(launches.begin(), launches.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const auto& of) { return sum + of.second; });
+template <class Count>
+Count sum_of(const std::map<std::string, Count>& counts) {
+  return std::accumulate(counts.begin(), counts.end(), Count{0},
+                         [](Count sum, const auto& of) { return sum + of.second; });
 }
 
-// The table of the file, from its heading on.
-std::string table(const Launches& in_float, const Launches& in_bfloat16) {
+// A table of a count in float and in bfloat16 by name, and of their sums.
+template <class Counts, class Format>
+std::string table(const char* heading, const Counts& in_float, const Counts& in_bfloat16,
+                  const Format& format) {
   std::set<std::string> names;
-  for (const Launches* of : {&in_float, &in_bfloat16}) {
+  for (const Counts* of : {&in_float, &in_bfloat16}) {
     for (const auto& [name, count] : *of) names.insert(name);
   }
-  const auto count = [](const Launches& of, const std::string& name) {
+  const auto count = [](const Counts& of, const std::string& name) {
     const auto found = of.find(name);
     return found == of.end() ? 0 : found->second;
   };
-  std::string text = "| launch | float | bfloat16 |\n| --- | --- | --- |\n";
-  text += fmt::format("| **all** | **{}** | **{}** |\n", sum_of(in_float), sum_of(in_bfloat16));
+  std::string text = fmt::format("| {} | float | bfloat16 |\n| --- | --: | --: |\n", heading);
+  text += fmt::format("| **all** | **{}** | **{}** |\n", format(sum_of(in_float)),
+                      format(sum_of(in_bfloat16)));
   for (const std::string& name : names) {
-    text +=
-        fmt::format("| `{}` | {} | {} |\n", name, count(in_float, name), count(in_bfloat16, name));
+    const std::string left = format(count(in_float, name)),
+                      right = format(count(in_bfloat16, name));
+    if (left != format(0) || right != format(0)) {
+      text += fmt::format("| `{}` | {} | {} |\n", name, left, right);
+    }
   }
   return text;
 }
 
-TEST(StepLaunches, AreThoseOfTheTable) {
-  const std::string expected = table(launches_of_step(DType::f32), launches_of_step(DType::bf16));
-  const std::string file = read_file(EKGINE_SOURCE_DIR "/bench/step_launches.md");
-  const std::size_t begin = file.find("| launch |");
-  const std::string found = begin == std::string::npos ? "" : file.substr(begin);
-  EXPECT_TRUE(found == expected) << "bench/step_launches.md should have:\n" << expected;
+// The table of the file that begins with this heading.
+std::string table_of_file(const std::string& heading) {
+  const std::string file = read_file(EKGINE_SOURCE_DIR "/bench/training_step.md");
+  const std::size_t begin = file.find("| " + heading + " |");
+  if (begin == std::string::npos) return "";
+  const std::size_t end = file.find("\n\n", begin);
+  return end == std::string::npos ? file.substr(begin) : file.substr(begin, end + 1 - begin);
+}
+
+void expect_table(const std::string& heading, const std::string& expected) {
+  EXPECT_TRUE(table_of_file(heading) == expected) << "bench/training_step.md should have:\n"
+                                                  << expected;
+}
+
+// What one more beat moves, in thousands of elements of an image. Of weights and of sequences
+// nothing is left in the difference.
+std::map<std::string, double> elements_of_a_beat(const Counted& less, const Counted& more,
+                                                 DType type) {
+  std::map<std::string, double> elements;
+  for (const auto& [name, bytes] : more.bytes) {
+    const auto before = less.bytes.find(name);
+    const double difference = bytes - (before == less.bytes.end() ? 0 : before->second);
+    elements[name] = difference / static_cast<double>(size_of(type)) / 1000;
+  }
+  return elements;
+}
+
+TEST(TrainingStep, LaunchesAndMovesWhatItsTablesSay) {
+  Counted of_one[2], of_two[2];
+  std::map<std::string, double> moved[2];
+  for (const int i : {0, 1}) {
+    const DType type = i == 0 ? DType::f32 : DType::bf16;
+    of_one[i] = count_step(type, 1);
+    of_two[i] = count_step(type, 2);
+    moved[i] = elements_of_a_beat(of_one[i], of_two[i], type);
+  }
+  const auto whole = [](std::uint64_t count) { return fmt::format("{}", count); };
+  const auto rounded = [](double count) { return fmt::format("{:.0f}", std::max(count, 0.0)); };
+  expect_table("launch", table("launch", of_two[0].launches, of_two[1].launches, whole));
+  expect_table("moved by", table("moved by", moved[0], moved[1], rounded));
 }
 
 }  // namespace

@@ -54,9 +54,8 @@ TEST_P(Ops, StateWhatTheyCost) {
 // The traffic of a kernel of ours is counted.
 TEST_P(Ops, AreCountedWhereTheyAreOurs) {
   const OpCases& op = GetParam();
-  const bool ours = std::ranges::any_of(op.model, [](const KernelCase& c) {
-    return c.cuda_by.find("ekgine") != std::string::npos;
-  });
+  const bool ours = std::ranges::any_of(
+      op.model, [](const KernelCase& c) { return c.cuda_by.find("ekgine") != std::string::npos; });
   EXPECT_EQ(op.counted.empty(), !ours);
 }
 
