@@ -256,24 +256,37 @@ struct Shared {
 };
 
 // Copies Rows positions from `first` on of a head, (T, D) with rows `stride` apart, to a tile;
-// zeros beyond T and D. The whole block calls.
+// zeros beyond T and D. The whole block calls. A thread has many loads in flight before it stages
+// what the first of them brings: the tile is waited for by all.
 template <class Tiles, int Rows, class T>
 __device__ __forceinline__ void load_tile(typename Tiles::Element* tile, const Problem& p,
                                           const T* head, std::int64_t stride, int first) {
   const auto thread = static_cast<int>(threadIdx.x);
   if (p.vectors) {
+    using Packet = device::Packet<T>;
     constexpr int width = device::vector_width<T>, packs = Tiles::width / width;
-    for (int item = thread; item < Rows * packs; item += Tiles::threads) {
-      const int r = item / packs, d = item % packs * width;
-      auto* to = tile + r * Tiles::stride + d;
-      if (first + r < p.positions && d < p.width) {
-        Tiles::stage(to, head + (first + r) * stride + d);
-      } else {
+    constexpr int items = Rows * packs, share = (items + Tiles::threads - 1) / Tiles::threads;
+    constexpr int at_once = share < 8 ? share : 8;
 #pragma unroll
-        for (int e = 0; e < width; ++e) to[e] = Tiles::element(0.0F);
+    for (int begin = 0; begin < share; begin += at_once) {
+      Packet loaded[at_once];
+#pragma unroll
+      for (int k = 0; k < at_once; ++k) {
+        const int item = (begin + k) * Tiles::threads + thread;
+        const int r = item / packs, d = item % packs * width;
+        const bool exists = r < Rows && first + r < p.positions && d < p.width;
+        const T* from = head + (first + r) * stride + d;
+        loaded[k] = exists ? *reinterpret_cast<const Packet*>(from) : Packet{};
+      }
+#pragma unroll
+      for (int k = 0; k < at_once; ++k) {
+        const int item = (begin + k) * Tiles::threads + thread;
+        const int r = item / packs, d = item % packs * width;
+        if (r < Rows) Tiles::stage(tile + r * Tiles::stride + d, loaded[k]);
       }
     }
   } else {
+#pragma unroll 4
     for (int item = thread; item < Rows * Tiles::width; item += Tiles::threads) {
       const int r = item / Tiles::width, d = item % Tiles::width;
       const bool exists = first + r < p.positions && d < p.width;

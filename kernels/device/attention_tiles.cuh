@@ -41,15 +41,14 @@ struct FmaTiles {
   static __device__ float row_max(float value) { return warp_max<lanes>(value); }
   static __device__ float row_sum(float value) { return warp_sum<lanes>(value); }
 
-  // 16 bytes of global memory to shared memory; one element; zeros.
-  static __device__ void stage(float* to, const float* from) {
-    *reinterpret_cast<float4*>(to) = *reinterpret_cast<const float4*>(from);
+  // 16 bytes that were loaded, or one element, as they lie in shared memory.
+  static __device__ void stage(float* to, float4 loaded) {
+    *reinterpret_cast<float4*>(to) = loaded;
   }
-  static __device__ void stage(float* to, const bfloat16* from) {
+  static __device__ void stage(float* to, uint4 loaded) {
     float values[8];
-    load(values, from);
-    *reinterpret_cast<float4*>(to) = make_float4(values[0], values[1], values[2], values[3]);
-    *reinterpret_cast<float4*>(to + 4) = make_float4(values[4], values[5], values[6], values[7]);
+    unpack(values, loaded);
+    store(to, values);
   }
   static __device__ float element(float value) { return value; }
 
@@ -121,9 +120,9 @@ struct FmaTiles {
 // transposition. But nothing says in which order an mma's eight columns are taken: two mma's have
 // the even and the odd ones of 16 channels, so that one load of two neighbours serves both, and a
 // lane ends with four neighbouring channels, 4·t to 4·t + 3.
-template <int Width, int Warps, int Columns>
+template <int Width, int Columns>
 struct MmaLayout {
-  static constexpr int width = Width, threads = 32 * Warps, rows = 16 * Warps, columns = Columns;
+  static constexpr int width = Width, threads = 128, rows = 64, columns = Columns;
   static constexpr int thread_rows = 2, scores = Columns / 4, sums = Width / 4, run = 4;
   static constexpr int weights = 0;
 
@@ -155,14 +154,14 @@ struct MmaLayout {
 };
 
 template <int Width, int Columns>
-struct Bfloat16Tiles : MmaLayout<Width, 4, Columns> {
-  using Layout = MmaLayout<Width, 4, Columns>;
+struct Bfloat16Tiles : MmaLayout<Width, Columns> {
+  using Layout = MmaLayout<Width, Columns>;
   using Layout::g, Layout::t, Layout::row, Layout::thread_rows, Layout::scores, Layout::sums;
   using Element = bfloat16;
   static constexpr int stride = Width + 8;
 
-  static __device__ void stage(bfloat16* to, const bfloat16* from) {
-    *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from);
+  static __device__ void stage(bfloat16* to, uint4 loaded) {
+    *reinterpret_cast<uint4*>(to) = loaded;
   }
   static __device__ void mma(float (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
@@ -218,29 +217,22 @@ struct Bfloat16Tiles : MmaLayout<Width, 4, Columns> {
 // Floats rounded to TF32, when they are staged. An mma's eight columns of p are taken in the order
 // 0, 2, 4, 6, 1, 3, 5, 7, as the lanes have them.
 template <int Width>
-struct Tf32Tiles : MmaLayout<Width, 2, 32> {
-  using Layout = MmaLayout<Width, 2, 32>;
+struct Tf32Tiles : MmaLayout<Width, 32> {
+  using Layout = MmaLayout<Width, 32>;
   using Layout::g, Layout::t, Layout::row, Layout::thread_rows, Layout::scores, Layout::sums;
   using Element = float;
   static constexpr int stride = Width + 4;
 
-  static __device__ void stage(float* to, const float* from) {
-    float values[4];
-    load(values, from);
-#pragma unroll
-    for (int e = 0; e < 4; ++e) values[e] = element(values[e]);
-    store(to, values);
+  static __device__ void stage(float* to, float4 loaded) {
+    *reinterpret_cast<float4*>(to) =
+        make_float4(element(loaded.x), element(loaded.y), element(loaded.z), element(loaded.w));
   }
   static __device__ void mma(float (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
     simt::mma_tf32(d, a, b);
   }
-  static __device__ float element(float value) {
-    return __uint_as_float(simt::to_tf32(value));
-  }
-  static __device__ std::uint32_t bits(const float* from) {
-    return __float_as_uint(*from);
-  }
+  static __device__ float element(float value) { return __uint_as_float(simt::to_tf32(value)); }
+  static __device__ std::uint32_t bits(const float* from) { return __float_as_uint(*from); }
 
   static __device__ void products(float (&p)[thread_rows][scores], const float* a, const float* b) {
 #pragma unroll

@@ -10,6 +10,7 @@
 #include <simt.cuh>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/runtime/bfloat16.h"
 
@@ -57,12 +58,18 @@ __device__ __forceinline__ void unpack(float& low, float& high, std::uint32_t wo
   high = __uint_as_float(word & 0xFFFF0000U);
 }
 
-__device__ __forceinline__ void load(float (&x)[8], const bfloat16* from) {
-  const uint4 v = *reinterpret_cast<const uint4*>(from);
+// 16 bytes as they are loaded: 4 floats or 8 bfloat16.
+template <class T>
+using Packet = std::conditional_t<std::is_same_v<T, float>, float4, uint4>;
+
+__device__ __forceinline__ void unpack(float (&x)[8], uint4 v) {
   unpack(x[0], x[1], v.x);
   unpack(x[2], x[3], v.y);
   unpack(x[4], x[5], v.z);
   unpack(x[6], x[7], v.w);
+}
+__device__ __forceinline__ void load(float (&x)[8], const bfloat16* from) {
+  unpack(x, *reinterpret_cast<const uint4*>(from));
 }
 __device__ __forceinline__ void store(bfloat16* to, const float (&x)[8]) {
   *reinterpret_cast<uint4*>(to) =

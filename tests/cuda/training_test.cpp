@@ -140,6 +140,9 @@ class OnCuda : public ::testing::Test {
 };
 
 class CudaTraining : public OnCuda, public ::testing::WithParamInterface<const char*> {};
+#if EKGINE_CUDA_EMULATED
+class CudaTrainingAnywhere : public CudaTraining {};
+#endif
 class CudaEnsemble : public OnCuda {};
 
 constexpr int steps = 10;
@@ -200,6 +203,30 @@ TEST_P(CudaTraining, GivesTheSameBitsAgain) {
   EXPECT_EQ(replayed.losses, queued.losses);
   EXPECT_EQ(replayed.probabilities, queued.probabilities);
 }
+
+#if EKGINE_CUDA_EMULATED
+// Work is divided by shapes: a GeForce, an H100 in a card's and in a server's size train the same
+// weights, wherever the libraries do.
+TEST_P(CudaTrainingAnywhere, GivesTheSameBitsOnAnyNumberOfMultiprocessors) {
+  const ModelConfig config = tiny(GetParam());
+  for (const DType type : {DType::f32, DType::bf16}) {
+    std::vector<Trained> trained;
+    for (const int multiprocessors : {132, 114, 20}) {
+      emulation::set_multiprocessors(multiprocessors);
+      Device device = Device::cuda(0, type);
+      trained.push_back(train(device, config, 1));
+    }
+    emulation::set_multiprocessors(4);
+    for (const Trained& other : trained) {
+      for (const auto& [name, array] : trained.front().state) {
+        EXPECT_EQ(array.values, other.state.at(name).values) << name << " in " << name_of(type);
+      }
+      EXPECT_EQ(trained.front().losses, other.losses);
+      EXPECT_EQ(trained.front().probabilities, other.probabilities);
+    }
+  }
+}
+#endif
 
 TEST_P(CudaTraining, LearnsTheSameInTf32) {
   const ModelConfig config = tiny(GetParam());
@@ -341,6 +368,11 @@ TEST_P(CudaTraining, WaitsOnceForARecording) {
 }
 #endif
 
+#if EKGINE_CUDA_EMULATED
+INSTANTIATE_TEST_SUITE_P(Models, CudaTrainingAnywhere,
+                         ::testing::Values("Main_Model", "CNNLSTM_Model", with_scalograms),
+                         [](const auto& test) { return std::string(test.param); });
+#endif
 INSTANTIATE_TEST_SUITE_P(Models, CudaTraining,
                          ::testing::Values("Main_Model", "AttentionOnly", "CNNLSTM_Model",
                                            "Baseline_Model", "Rhythm_Model", with_scalograms),
