@@ -6,10 +6,10 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include "base/error.h"
+#include "bench/kernel_resources/kernel_table.h"
 
 namespace ekgine {
 
@@ -49,11 +49,8 @@ cudaOccDeviceProp device_properties(const Multiprocessor& m) {
   return p;
 }
 
-std::string place(const std::string& file, const std::string& kernel) {
-  return fmt::format("{}: {}", file, kernel);
-}
 std::string place(const KernelResources& k) {
-  return fmt::format("{}: sm_{}", place(k.file, k.kernel), k.architecture);
+  return place_of({k.file, k.kernel}, k.architecture);
 }
 
 constexpr std::string_view made_by = "Assembled by ptxas, ";
@@ -72,72 +69,14 @@ and looks at the difference: more registers or a lower occupancy need a reason.
 - **sm_NN**: registers per thread, and the theoretical occupancy: the share of a multiprocessor's warps that can be resident, by `cuda_occupancy.h`. Dynamic shared memory is chosen at launch and not counted: kernels that use it (in `attention`) may have less.
 )";
 
-using Key = std::pair<std::string, std::string>;  // file, kernel
+const std::vector<std::string> common_columns = {"threads", "shared"};
 
-struct Budget {
-  int threads = 0, shared = 0;
-  std::map<int, int> registers;  // of an architecture
-};
-
-struct Table {
-  std::string assembler;
-  std::map<Key, Budget> budgets;
-};
-
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  for (std::size_t at = 1; at < line.size();) {
-    const std::size_t end = std::min(line.find('|', at), line.size());
-    const std::size_t first = std::min(line.find_first_not_of(' ', at), end);
-    const std::size_t last = line.find_last_not_of(' ', end - 1);
-    cells.push_back(line.substr(first, last < first ? 0 : last + 1 - first));
-    at = end + 1;
-  }
-  return cells;
-}
-
-Table parse(const std::string& text, const std::string& name) {
-  Table table;
-  std::istringstream lines(text);
-  std::string line, file;
-  std::vector<int> columns;
-  for (int number = 1; std::getline(lines, line); ++number) {
-    const auto integer = [&](const std::string& word) {
-      std::size_t used = 0;
-      int value = 0;
-      try {
-        value = std::stoi(word, &used);
-      } catch (const std::exception&) {
-      }
-      if (used == 0) fail("{}:{}: expected a number, found \"{}\"", name, number, word);
-      return value;
-    };
-    if (line.starts_with(made_by)) {
-      table.assembler = line.substr(made_by.size());
-      table.assembler.resize(table.assembler.size() - 1);  // the full stop
-    } else if (line.starts_with("## ")) {
-      file = line.substr(3);
-    } else if (line.starts_with("| kernel ")) {
-      columns.clear();
-      const std::vector<std::string> cells = cells_of(line);
-      for (std::size_t i = 3; i < cells.size(); ++i) {
-        columns.push_back(integer(cells[i].substr(std::min<std::size_t>(3, cells[i].size()))));
-      }
-    } else if (line.starts_with("| `")) {
-      const std::vector<std::string> cells = cells_of(line);
-      if (file.empty() || columns.empty() || cells.size() != 3 + columns.size()) {
-        fail("{}:{}: a row of {} cells, expected {} under a heading", name, number, cells.size(),
-             3 + columns.size());
-      }
-      Budget budget{integer(cells[1]), integer(cells[2]), {}};
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (cells[3 + i] != "–") budget.registers[columns[i]] = integer(cells[3 + i]);
-      }
-      table.budgets[{file, cells[0].substr(1, cells[0].size() - 2)}] = budget;
-    }
-  }
-  if (table.budgets.empty()) fail("{}: no table of kernels in it", name);
-  return table;
+// The assembler that a table says it was made with.
+std::string assembler_of(const std::string& table) {
+  const std::size_t at = table.find(made_by);
+  if (at == std::string::npos) return "";
+  const std::string line = table.substr(at + made_by.size());
+  return line.substr(0, line.find(".\n"));
 }
 
 }  // namespace
@@ -170,46 +109,35 @@ double theoretical_occupancy(const KernelResources& kernel) {
 }
 
 std::string resource_table(std::span<const KernelResources> kernels) {
-  std::set<int> architectures;
-  std::map<std::string, std::map<std::string, std::map<int, const KernelResources*>>> files;
+  struct Common {
+    int threads = 0, shared = 0;
+  };
+  KernelRows rows;
+  std::map<KernelKey, Common> common;
   for (const KernelResources& k : kernels) {
-    architectures.insert(k.architecture);
-    if (!files[k.file][k.kernel].emplace(k.architecture, &k).second) {
+    const KernelKey key{k.file, k.kernel};
+    const std::string cell =
+        fmt::format("{} · {:.0f} %", k.registers, std::floor(100 * theoretical_occupancy(k)));
+    if (!rows[key].of.emplace(k.architecture, cell).second) {
       fail("{}: there are two kernels of this name", place(k));
     }
+    Common& of_all = common[key];
+    of_all.threads = std::max(of_all.threads, k.threads_per_block);
+    of_all.shared = std::max(of_all.shared, k.shared);
+  }
+  for (auto& [key, row] : rows) {
+    row.common = {std::to_string(common[key].threads), std::to_string(common[key].shared)};
   }
   std::string text(introduction);
   if (!kernels.empty()) text += fmt::format("\n{}{}.\n", made_by, kernels.front().assembler);
-  for (const auto& [file, rows] : files) {
-    text += fmt::format("\n## {}\n\n| kernel | threads | shared |", file);
-    for (const int architecture : architectures) text += fmt::format(" sm_{} |", architecture);
-    text += "\n| --- | ---: | ---: |";
-    for (std::size_t i = 0; i < architectures.size(); ++i) text += " ---: |";
-    for (const auto& [kernel, row] : rows) {
-      int threads = 0, shared = 0;
-      for (const auto& [architecture, k] : row) {
-        threads = std::max(threads, k->threads_per_block);
-        shared = std::max(shared, k->shared);
-      }
-      text += fmt::format("\n| `{}` | {} | {} |", kernel, threads, shared);
-      for (const int architecture : architectures) {
-        const auto found = row.find(architecture);
-        text += found == row.end()
-                    ? " – |"
-                    : fmt::format(" {} · {:.0f} % |", found->second->registers,
-                                  std::floor(100 * theoretical_occupancy(*found->second)));
-      }
-    }
-    text += "\n";
-  }
-  return text;
+  return text + "\n" + kernel_table(common_columns, rows);
 }
 
 std::vector<std::string> resource_offences(std::span<const KernelResources> kernels,
                                            const std::string& text, const std::string& name) {
-  const Table table = parse(text, name);
+  const KernelRows table = read_kernel_table(text, name, common_columns.size());
   std::vector<std::string> offences;
-  std::set<Key> seen;
+  std::set<KernelKey> seen;
   for (const KernelResources& k : kernels) {
     const auto report = [&]<class... A>(fmt::format_string<A...> what, A&&... arguments) {
       offences.push_back(
@@ -218,32 +146,34 @@ std::vector<std::string> resource_offences(std::span<const KernelResources> kern
     seen.insert({k.file, k.kernel});
     if (k.stack != 0) report("{} bytes of stack, none is allowed", k.stack);
     if (k.threads_per_block == 0) report("no __launch_bounds__");
-    const auto found = table.budgets.find({k.file, k.kernel});
-    if (found == table.budgets.end() || !found->second.registers.contains(k.architecture)) {
+    const auto found = table.find({k.file, k.kernel});
+    if (found == table.end() || !found->second.of.contains(k.architecture)) {
       report("not in {}", name);
       continue;
     }
-    const Budget& budget = found->second;
-    const int registers = budget.registers.at(k.architecture);
+    const KernelRow& budget = found->second;
+    const int registers = numbers_of(budget.of.at(k.architecture)).front();
+    const int threads = numbers_of(budget.common[0]).front();
+    const int shared = numbers_of(budget.common[1]).front();
     if (k.registers > registers) {
       report("{} registers, the budget is {}", k.registers, registers);
     }
-    if (k.shared > budget.shared) {
-      report("{} bytes of shared memory, the budget is {}", k.shared, budget.shared);
+    if (k.shared > shared) {
+      report("{} bytes of shared memory, the budget is {}", k.shared, shared);
     }
-    if (k.threads_per_block != 0 && k.threads_per_block != budget.threads) {
-      report("{} threads per block, {} states {}", k.threads_per_block, name, budget.threads);
+    if (k.threads_per_block != 0 && k.threads_per_block != threads) {
+      report("{} threads per block, {} states {}", k.threads_per_block, name, threads);
     }
   }
-  for (const auto& [key, budget] : table.budgets) {
+  for (const auto& [key, budget] : table) {
     if (!seen.contains(key)) {
-      offences.push_back(
-          fmt::format("{}: in {}, but in no object file", place(key.first, key.second), name));
+      offences.push_back(fmt::format("{}: in {}, but in no object file", place_of(key), name));
     }
   }
-  if (!offences.empty() && !kernels.empty() && kernels.front().assembler != table.assembler) {
+  if (const std::string assembler = assembler_of(text);
+      !offences.empty() && !kernels.empty() && kernels.front().assembler != assembler) {
     offences.push_back(fmt::format("{}: made with another ptxas ({}; these objects: {})", name,
-                                   table.assembler, kernels.front().assembler));
+                                   assembler, kernels.front().assembler));
   }
   return offences;
 }
