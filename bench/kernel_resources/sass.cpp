@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -114,6 +115,15 @@ std::vector<Registers> registers_of(const Instruction& i) {
     found.push_back({number, rest.starts_with(".64") ? 2 : width_of(i)});
   }
   return found;
+}
+
+// What a load writes. One of 32 bytes names two registers and writes four from each on.
+std::vector<Registers> brought_by(const Instruction& i, const std::vector<Registers>& named) {
+  if (i.name() == "LDGSTS" || named.empty()) return {};  // to shared memory
+  if (!i.has(".256")) return {{named[0].first, width_of(i)}};
+  std::vector<Registers> brought = {{named[0].first, 4}};
+  if (named.size() > 1) brought.push_back({named[1].first, 4});
+  return brought;
 }
 
 struct Block {
@@ -229,30 +239,36 @@ std::vector<Loop> loops_of(const std::vector<Block>& blocks, const std::vector<S
   return all;
 }
 
+// Whether it waits for loads, whatever registers they bring: copies to shared memory have none, and
+// what a called function reads is not told.
+bool waits_for_all(const Instruction& i) {
+  return i.name() == "CALL" || i.name() == "DEPBAR";
+}
+
 // The most loads on their way at once in the instructions from block `first` on, for as long as the
-// blocks follow each other and nobody jumps to between them.
+// blocks follow each other within `loop` (anywhere, if null) and nobody jumps to between them.
 int most_in_flight(const std::vector<Instruction>& code, const std::vector<Block>& blocks,
-                   std::size_t first) {
+                   std::size_t first, const Loop* loop) {
   int most = 0, count = 0;
   std::vector<Registers> awaited;
   for (std::size_t b = first;; ++b) {
     for (std::size_t at = blocks[b].begin; at < blocks[b].end; ++at) {
       const Instruction& i = code[at];
       const std::vector<Registers> named = registers_of(i);
-      const bool waits = std::ranges::any_of(named, [&](const Registers& r) {
-        return std::ranges::any_of(awaited, [&](const Registers& a) { return a.meets(r); });
-      });
+      const bool waits =
+          waits_for_all(i) || std::ranges::any_of(named, [&](const Registers& r) {
+            return std::ranges::any_of(awaited, [&](const Registers& a) { return a.meets(r); });
+          });
       if (waits) {
         awaited.clear();
         count = 0;
       }
       if (!loads_globally(i)) continue;
       most = std::max(most, ++count);
-      if (i.name() != "LDGSTS" && !named.empty()) {
-        awaited.push_back({named.front().first, width_of(i)});
-      }
+      std::ranges::copy(brought_by(i, named), std::back_inserter(awaited));
     }
     if (!blocks[b].falls_through || blocks[b + 1].before.size() != 1) return most;
+    if (loop != nullptr && !loop->body[b + 1]) return most;
   }
 }
 
@@ -269,13 +285,12 @@ void examine(const std::vector<Instruction>& code, KernelLoads& found) {
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const int loads = loads_in(blocks[b]);
     if (dominators[b].empty() || loads == 0) continue;
-    const int in_flight = most_in_flight(code, blocks, b);
     anywhere += loads;
-    anywhere_in_flight = std::max(anywhere_in_flight, in_flight);
+    anywhere_in_flight = std::max(anywhere_in_flight, most_in_flight(code, blocks, b, nullptr));
     const auto innermost = std::ranges::find_if(loops, [&](const Loop& l) { return l.body[b]; });
     if (innermost == loops.end()) continue;
     found.loads += loads;
-    found.in_flight = std::max(found.in_flight, in_flight);
+    found.in_flight = std::max(found.in_flight, most_in_flight(code, blocks, b, &*innermost));
     const bool always =
         std::ranges::all_of(innermost->ends, [&](std::size_t end) { return dominators[end][b]; });
     if (!always) found.passed_by += loads;

@@ -20,9 +20,9 @@ struct KernelLoads {
 
   int loads = 0;  // instructions that load from global memory, within loops; of all where there is
                   // no such loop
-  // The most of them that are on their way at once: issued one after another, without a jump to or
-  // from anywhere else between them, before the first instruction that needs what one of them
-  // brings.
+  // The most of them that are on their way at once: issued one after another in one loop, without a
+  // jump to or from anywhere else between them, before the first instruction that needs what one of
+  // them brings, or may: a call.
   int in_flight = 0;
   // Those within loops that a turn of their innermost loop can go without: a branch leads around
   // them, and the code behind it cannot be mixed with theirs.

@@ -83,6 +83,10 @@ TEST(KernelLoads, KnowHowWideOperandsAre) {
   EXPECT_EQ(in_flight_before("LDG.E.128 R4, [R2.64]", "FADD R8, R7, R8"), 1);
   EXPECT_EQ(in_flight_before("LDG.E.128 R4, [R2.64]", "FADD R8, R3, R8"), 2);
   EXPECT_EQ(in_flight_before("LDG.E.64 R4, [R2.64]", "FADD R8, R6, R8"), 2);
+  // Four registers from R12 on, and four from R4 on.
+  EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R7, R16"), 1);
+  EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R15, R16"), 1);
+  EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R8, R16"), 2);
   EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "DADD R8, R4, R8"), 1);
   EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "FADD R8, R4, R8"), 2);
   EXPECT_EQ(in_flight_before("LDG.E R7, [R2.64]", "HMMA.1688.F32.TF32 R8, R4, R12, R8"), 1);
@@ -125,6 +129,27 @@ TEST(KernelLoads, OfALoopThatIsLeftInTheMiddleAreNotPassedBy) {
                       "@P1 BRA 0x0", "EXIT"})
                 .passed_by,
             1);
+}
+
+// What stands behind a loop is no merit of it.
+TEST(KernelLoads, OfALoopEndWithIt) {
+  const KernelLoads found =
+      loads_of({"LDG.E R4, [R2.64]", "FADD R5, R4, R5", "@P1 BRA 0x0", "LDG.E R6, [R2.64]",
+                "LDG.E R7, [R2.64]", "FADD R8, R6, R7", "EXIT"});
+  EXPECT_EQ(found.loads, 1);
+  EXPECT_EQ(found.in_flight, 1);
+}
+
+TEST(KernelLoads, AreWaitedForWithoutNamingARegister) {
+  // Copies to shared memory.
+  EXPECT_EQ(loads_of({"LDGSTS.E.128 [R4], [R2.64]", "LDGDEPBAR", "DEPBAR.LE SB0, 0x0",
+                      "LDGSTS.E.128 [R4], [R2.64]", "EXIT"})
+                .in_flight,
+            1);
+  // The function may read R4.
+  EXPECT_EQ(
+      loads_of({"LDG.E R4, [R2.64]", "CALL.REL.NOINC 0x30", "LDG.E R5, [R2.64]", "EXIT"}).in_flight,
+      1);
 }
 
 TEST(KernelLoads, AreCountedTogetherWhereNobodyJumpsBetween) {
