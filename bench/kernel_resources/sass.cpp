@@ -99,20 +99,34 @@ int width_of(const Instruction& i) {
   return 1;
 }
 
+// Of what a register within brackets begins: an address of global memory, extended to 64 bits, or
+// an offset. How much is there has no part in it.
+int width_of_address(const Instruction& i, std::string_view behind_register) {
+  if (behind_register.starts_with(".U32")) return 1;
+  const bool extended = i.opcode.ends_with(".E") || i.has(".E.");
+  return extended || behind_register.starts_with(".64") ? 2 : 1;
+}
+
 // The registers that its operands name, the first of them first. Wide operands begin there, and may
 // be taken for wider than they are.
 std::vector<Registers> registers_of(const Instruction& i) {
   std::vector<Registers> found;
   const std::string_view text = i.operands;
   const auto part_of_name = [](char c) { return c == '_' || std::isalnum(c) != 0; };
+  bool address = false;
   for (std::size_t at = 0; at + 1 < text.size(); ++at) {
+    if (text[at] == '[' || text[at] == ']') address = text[at] == '[';
     if (text[at] != 'R' || (at > 0 && part_of_name(text[at - 1]))) continue;
     int number = 0;
     const auto [end, error] =
         std::from_chars(text.data() + at + 1, text.data() + text.size(), number);
     if (error != std::errc()) continue;  // RZ
     const std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
-    found.push_back({number, rest.starts_with(".64") ? 2 : width_of(i)});
+    if (address) {
+      found.push_back({number, width_of_address(i, rest)});
+    } else {
+      found.push_back({number, rest.starts_with(".64") ? 2 : width_of(i)});
+    }
   }
   return found;
 }

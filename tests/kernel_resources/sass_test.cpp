@@ -87,6 +87,12 @@ TEST(KernelLoads, KnowHowWideOperandsAre) {
   EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R7, R16"), 1);
   EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R15, R16"), 1);
   EXPECT_EQ(in_flight_before("LDG.E.ENL2.256 R12, R4, [R2.64]", "FADD R16, R8, R16"), 2);
+  // Addresses have their own width: of global memory two registers, of shared memory one.
+  EXPECT_EQ(in_flight_before("LDG.E R6, [R2.64]", "STS.128 [R4], R8"), 2);
+  EXPECT_EQ(in_flight_before("LDG.E R4, [R2.64]", "STS.128 [R4], R8"), 1);
+  EXPECT_EQ(in_flight_before("LDG.E R6, [R2.64]", "LDG.E.128.SYS R8, [R4]"), 3);
+  EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "LDG.E.SYS R8, [R4]"), 2);
+  EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "LDG.E R8, [R4.U32+UR4]"), 3);
   EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "DADD R8, R4, R8"), 1);
   EXPECT_EQ(in_flight_before("LDG.E R5, [R2.64]", "FADD R8, R4, R8"), 2);
   EXPECT_EQ(in_flight_before("LDG.E R7, [R2.64]", "HMMA.1688.F32.TF32 R8, R4, R12, R8"), 1);
