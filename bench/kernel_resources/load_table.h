@@ -15,7 +15,8 @@ std::string load_table(std::span<const KernelLoads> kernels);
 
 // Why `kernels` break the rules, one line each, for kernels that
 // - have fewer loads in flight than `table` (the text of the file `table_name`) states for their
-//   architecture, or more that a branch leads around;
+//   architecture, in the best loop, the second best and so on, as far as both have that many, or
+//   more that a branch leads around;
 // - use local memory;
 // - are not in the table, or only there.
 // Empty when all is well. The kernels may be of some of the table's architectures only. Errors: not

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -296,6 +297,7 @@ void examine(const std::vector<Instruction>& code, KernelLoads& found) {
                                           loads_globally));
   };
   int anywhere = 0, anywhere_in_flight = 0;
+  std::map<const Loop*, int> in_flight;
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const int loads = loads_in(blocks[b]);
     if (dominators[b].empty() || loads == 0) continue;
@@ -304,14 +306,19 @@ void examine(const std::vector<Instruction>& code, KernelLoads& found) {
     const auto innermost = std::ranges::find_if(loops, [&](const Loop& l) { return l.body[b]; });
     if (innermost == loops.end()) continue;
     found.loads += loads;
-    found.in_flight = std::max(found.in_flight, most_in_flight(code, blocks, b, &*innermost));
+    int& most = in_flight[&*innermost];
+    most = std::max(most, most_in_flight(code, blocks, b, &*innermost));
     const bool always =
         std::ranges::all_of(innermost->ends, [&](std::size_t end) { return dominators[end][b]; });
     if (!always) found.passed_by += loads;
   }
   if (found.loads == 0) {
     found.loads = anywhere;
-    found.in_flight = anywhere_in_flight;
+    found.in_flight = {anywhere_in_flight};
+  } else {
+    found.in_flight.clear();
+    for (const auto& [loop, most] : in_flight) found.in_flight.push_back(most);
+    std::ranges::sort(found.in_flight, std::ranges::greater());
   }
   found.local = static_cast<int>(std::ranges::count_if(code, is_local));
 }

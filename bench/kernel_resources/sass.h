@@ -20,10 +20,11 @@ struct KernelLoads {
 
   int loads = 0;  // instructions that load from global memory, within loops; of all where there is
                   // no such loop
-  // The most of them that are on their way at once: issued one after another in one loop, without a
-  // jump to or from anywhere else between them, before the first instruction that needs what one of
-  // them brings, or may: a call.
-  int in_flight = 0;
+  // Of each loop with loads of its own, not only in loops within it, from the best to the worst
+  // (one figure, of all the code, where there is no such loop): the most of its loads that are on
+  // their way at once, issued one after another, without a jump to or from anywhere else between
+  // them, before the first instruction that needs what one of them brings, or may: a call.
+  std::vector<int> in_flight = {0};
   // Those within loops that a turn of their innermost loop can go without: a branch leads around
   // them, and the code behind it cannot be mixed with theirs.
   int passed_by = 0;
