@@ -39,13 +39,28 @@ inline KernelCase stem_case(kernels::StemShape s, double offset = 0) {
   };
 }
 
+// Equal maxima: the first takes the gradient. Most weights are zeros, so that patches which differ
+// give the same sum, and which of them was taken shows in the kernel's gradient.
+inline KernelCase stem_ties_case(kernels::StemShape s) {
+  KernelCase c = stem_case(s);
+  c.name += " with ties";
+  c.inputs[0].draw = [](Random& random) { return random.uniform(0, 1) < 0.5 ? 0.0 : 1.0; };
+  c.inputs[1].draw = [](Random& random) {
+    const bool zero = random.uniform(0, 1) < 0.7;
+    const double weight = random.normal();
+    return zero ? 0 : weight;
+  };
+  return c;
+}
+
 inline OpCases stem_cases() {
   OpCases op{
       // More than a tile of windows both ways, than a block's channels, than two parts of the sums.
       .cuda_tests = {stem_case({3, 19, 150, 5}), stem_case({1, 4, 70, 70}),
                      stem_case({40, 12, 9, 3}),
                      // Without a window, but with statistics.
-                     stem_case({3, 1, 6, 4}), stem_case({3, 6, 1, 4})},
+                     stem_case({3, 1, 6, 4}), stem_case({3, 6, 1, 4}),
+                     stem_ties_case({2, 8, 12, 33})},
       .model = {stem_case({384, 32, 187, 32})},
       .tiny = {stem_case({2, 4, 6, 8})},
       .counted = {stem_case({8, 32, 187, 32})},
