@@ -1,9 +1,13 @@
-"""Main_Model in PyTorch: trains some steps, then classifies a record; prints what it measured.
+"""Main_Model in PyTorch: trains some steps, then classifies a record; prints what it measured. With
+--losses it repeats ekgine's steps instead.
 
 Variants: "as-installed" is the model as one writes it first; "tuned" keeps images channels last,
 sets the number of threads, updates by the fused AdamW, and is started by the runner with an
-allocator that keeps memory; on a GPU it lets cuDNN try its algorithms and waits for no step."""
+allocator that keeps memory; on a GPU it lets cuDNN try its algorithms and waits for no step.
+"graph" is that as one CUDA graph a step, "compiled" has torch.compile(mode="max-autotune") make its
+kernels, on a GPU replayed as a graph, too: the whole step is."""
 
+import json
 import os
 
 import numpy as np
@@ -89,7 +93,7 @@ class SelfAttention(nn.Module):
             heads(self.query(x + self.position)),
             heads(self.key(x)),
             heads(self.value(x)),
-            dropout_p=w.DROPOUT if self.training else 0.0,
+            dropout_p=self.dropout.p if self.training else 0.0,
         )
         return self.dropout(self.output(y.transpose(1, 2).flatten(2)))
 
@@ -149,6 +153,17 @@ class MainModel(nn.Module):
         features = self.encode(sequences.flatten(0, 1))
         return self.classify(features.unflatten(0, (-1, w.SEQUENCE_LENGTH)))
 
+    def classify_stretches(self, beats):  # (S, n, 187), consecutive ones → (S·(n − 2), 5)
+        features = self.encode(beats.flatten(0, 1)).unflatten(0, beats.shape[:2])
+        windows = features.unfold(1, w.SEQUENCE_LENGTH, 1)  # (S, n − 2, D, 3)
+        return self.classify(windows.flatten(0, 1).transpose(1, 2))
+
+    def without_dropout(self):
+        for module in self.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+        return self
+
     def load(self, weights):
         """ekgine's weights: modules bear its names, matrices are (in, out) there."""
         state = self.state_dict()
@@ -171,11 +186,113 @@ class MainModel(nn.Module):
             state[target].copy_(torch.from_numpy(np.ascontiguousarray(value)).reshape(shape))
 
 
+class Step:
+    """A training step of `logits_of(inputs)`, in one of the ways that the variants name. Inputs and
+    labels have the same shapes in every step."""
+
+    GRAPH_WARM_UP = 3  # steps before a capture, which allocates nothing afterwards
+
+    def __init__(self, arguments, model, logits_of):
+        self.on_gpu = arguments.device == "cuda"
+        self.waits = not (self.on_gpu and arguments.variant != "as-installed")
+        self.captures = self.on_gpu and arguments.variant in ("graph", "compiled")
+        self.graph, self.steps = None, 0
+        self.half = dict(
+            device_type=arguments.device,
+            dtype=torch.bfloat16,
+            enabled=arguments.precision == "bf16",
+            cache_enabled=not self.captures,
+        )
+
+        def loss_of(inputs, labels):
+            with torch.autocast(**self.half):
+                return F.cross_entropy(logits_of(inputs), labels)
+
+        self.loss_of = loss_of
+        if arguments.variant == "compiled":
+            mode = "max-autotune-no-cudagraphs" if self.captures else "max-autotune"
+            self.loss_of = torch.compile(loss_of, mode=mode, dynamic=False)
+        self.optimiser = torch.optim.AdamW(
+            model.parameters(),
+            lr=w.LEARNING_RATE,
+            eps=w.ADAM_EPSILON,
+            weight_decay=w.WEIGHT_DECAY,
+            fused=arguments.variant != "as-installed",
+            capturable=self.captures,
+        )
+
+    def run(self, inputs, labels):
+        loss = self.loss_of(inputs, labels)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()
+
+    def __call__(self, inputs, labels):
+        """The loss, on the device."""
+        self.steps += 1
+        if not self.captures:
+            loss = self.run(inputs, labels)
+            if self.waits:
+                loss.item()  # for a line of progress; waits for the device
+            return loss
+        if self.graph is None and self.steps <= self.GRAPH_WARM_UP:
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                loss = self.run(inputs, labels)
+            torch.cuda.current_stream().wait_stream(stream)
+            return loss
+        if self.graph is None:
+            self.inputs, self.labels = inputs.clone(), labels.clone()
+            self.optimiser.zero_grad()  # the graph's gradients lie in its own memory
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.loss = self.run(self.inputs, self.labels)
+        else:
+            self.inputs.copy_(inputs)
+            self.labels.copy_(labels)
+        self.graph.replay()
+        return self.loss
+
+
+def batches(arguments, beats, labels, device):
+    """Inputs and labels of one step after another, on the device. The inputs are sequences
+    (128, 3, 187), or with --shared the beats of eight stretches (8, 18, 187)."""
+    random = np.random.default_rng(42)
+    if not arguments.shared:
+        sequences = beats.unfold(0, w.SEQUENCE_LENGTH, 1).transpose(1, 2).contiguous()
+        of_sequences = labels[w.SEQUENCE_LENGTH - 1 :]
+        while True:
+            for batch in torch.from_numpy(random.permutation(len(sequences))).split(w.BATCH_SIZE):
+                if len(batch) == w.BATCH_SIZE:
+                    batch = batch.to(device)
+                    yield sequences[batch], of_sequences[batch]
+    while True:
+        numbers = torch.from_numpy(w.stretches(len(beats), random)).to(device)
+        yield beats[numbers], labels[numbers[:, w.SEQUENCE_LENGTH - 1 :]].flatten()
+
+
+def check_losses(arguments, make_model, beats, labels):
+    """Steps of all sequences, which share their beats, from ekgine's weights."""
+    model = make_model(w.read_weights(arguments.initial)).without_dropout().train()
+    step = Step(arguments, model, model.classify_stretches)
+    with open(arguments.losses) as file:
+        steps = len(json.load(file))
+    of_sequences = labels[w.SEQUENCE_LENGTH - 1 :]
+    losses = [step(beats[None], of_sequences).clone() for _ in range(steps)]
+    return w.check_losses(arguments, [float(loss) for loss in losses])
+
+
 def main():
-    arguments = w.parse_arguments(__doc__, ["as-installed", "tuned"])
-    tuned = arguments.variant == "tuned"
-    if arguments.device == "cuda" and not torch.cuda.is_available():
+    variants = ["as-installed", "tuned", "graph", "compiled"]
+    arguments = w.parse_arguments(__doc__, variants)
+    tuned = arguments.variant != "as-installed"
+    on_gpu = arguments.device == "cuda"
+    if on_gpu and not torch.cuda.is_available():
         raise SystemExit("PyTorch finds no CUDA device")
+    if arguments.variant == "graph" and not on_gpu:
+        raise SystemExit("there are no CUDA graphs on the CPU")
     if arguments.threads or tuned:
         torch.set_num_threads(arguments.threads or len(os.sched_getaffinity(0)))
     torch.manual_seed(42)
@@ -183,43 +300,31 @@ def main():
     torch.backends.cudnn.allow_tf32 = arguments.precision == "tf32"
     torch.backends.cuda.matmul.allow_tf32 = arguments.precision == "tf32"
     torch.backends.cudnn.benchmark = tuned
-    half = torch.autocast(arguments.device, torch.bfloat16, enabled=arguments.precision == "bf16")
 
-    beats, _ = w.read_beats(arguments.data, arguments.record)
-    sequences, labels = w.read_sequences(arguments.data, arguments.record)
+    raw, raw_labels = w.read_beats(arguments.data, arguments.record)
     matrix = w.wavelet_matrix()
-    model = MainModel(Scalogram(matrix, *w.normalisation(beats, matrix))).to(device)
-    w.check_parameters(sum(p.numel() for p in model.parameters()))
-    if tuned:
-        model = model.to(memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=w.LEARNING_RATE,
-        eps=w.ADAM_EPSILON,
-        weight_decay=w.WEIGHT_DECAY,
-        fused=tuned,
-    )
-    sequences, labels = torch.from_numpy(sequences).to(device), torch.from_numpy(labels).to(device)
+    scalogram = Scalogram(matrix, *w.normalisation(raw, matrix))
+    beats = torch.from_numpy(raw).to(device)
+    labels = torch.from_numpy(raw_labels).to(device)
 
-    on_gpu = arguments.device == "cuda"
+    def make_model(weights=None):
+        model = MainModel(scalogram)
+        if weights is not None:
+            model.load(weights)
+        model = model.to(device)
+        return model.to(memory_format=torch.channels_last) if tuned else model
+
+    if arguments.losses:  # and nothing else: what it takes is in no figure
+        return w.report(check_losses(arguments, make_model, beats, labels))
+    model = make_model()
+    w.check_parameters(sum(p.numel() for p in model.parameters()))
+    step = Step(arguments, model, model.classify_stretches if arguments.shared else model)
     clock = w.TrainingClock(arguments, torch.cuda.synchronize if on_gpu else lambda: None)
     model.train()
-    done = False
-    while not done:
-        for batch in torch.randperm(len(sequences)).split(w.BATCH_SIZE):
-            if len(batch) < w.BATCH_SIZE:
-                break
-            batch = batch.to(device)
-            with half:
-                loss = F.cross_entropy(model(sequences[batch]), labels[batch])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            if not (tuned and on_gpu):
-                loss.item()  # for a line of progress; waits for the device
-            done = clock.step_done()
-            if done:
-                break
+    for inputs, of_inputs in batches(arguments, beats, labels, device):
+        step(inputs, of_inputs)
+        if clock.step_done():
+            break
     results = clock.results()
 
     model.eval()
@@ -227,16 +332,22 @@ def main():
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if arguments.weights:
         model.load(w.read_weights(arguments.weights))
+    encode, classify = model.encode, model.classify
+    if arguments.variant == "compiled":  # whose graphs reuse what they return
+        encode, classify = (
+            lambda x, f=torch.compile(f, mode="max-autotune"): f(x).clone()
+            for f in (encode, classify)
+        )
 
     @torch.inference_mode()
-    def predict(beats):
-        chunks = torch.from_numpy(beats).to(device).split(w.ENCODE_CHUNK)
-        features = torch.cat([model.encode(chunk) for chunk in chunks])
+    def predict(raw):
+        chunks = torch.from_numpy(raw).to(device).split(w.ENCODE_CHUNK)
+        features = torch.cat([encode(chunk) for chunk in chunks])
         windows = features.unfold(0, w.SEQUENCE_LENGTH, 1).transpose(1, 2)
-        logits = torch.cat([model.classify(chunk) for chunk in windows.split(w.CLASSIFY_CHUNK)])
+        logits = torch.cat([classify(chunk) for chunk in windows.split(w.CLASSIFY_CHUNK)])
         return logits.softmax(dim=1).cpu().numpy()
 
-    results |= w.measure_inference(arguments, predict, beats)
+    results |= w.measure_inference(arguments, predict, raw)
     results["version"] = w.version_of("torch")
     results["threads"] = torch.get_num_threads()
     w.report(results)

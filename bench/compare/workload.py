@@ -32,12 +32,18 @@ LEARNING_RATE = 5e-4
 WEIGHT_DECAY = 0.004
 ADAM_EPSILON = 1e-7
 
+STRETCH = 16  # consecutive sequences, which share their beats, of ekgine's default batches
+
 ENCODE_CHUNK = 256  # beats at a time in inference
 CLASSIFY_CHUNK = 512  # sequences
 
 # Float sums of another order and oneDNN's choice of algorithms differ by less than this; another
 # constant, activation or layout differs by more.
 PROBABILITY_TOLERANCE = 1e-3
+# Of the loss of a step, relative. As installed PyTorch agrees to seven digits in the first step;
+# with images channels last on a CPU its batch norm sums millions of floats, and is 3e-4 off. What
+# rounding there is grows with the steps.
+LOSS_TOLERANCE = {"f32": 1e-2, "tf32": 2e-2, "bf16": 5e-2}
 
 
 def parse_arguments(description, variants):
@@ -49,9 +55,14 @@ def parse_arguments(description, variants):
     parser.add_argument("--precision", default="f32", choices=["f32", "tf32", "bf16"])
     parser.add_argument("--threads", type=int, default=0, help="0: the variant's own choice")
     parser.add_argument("--warm-up", type=int, required=True, help="steps before the clock runs")
-    parser.add_argument("--steps", type=int, required=True, help="steps that are timed")
+    parser.add_argument("--steps", type=int, required=True, help="steps that are timed at least")
     parser.add_argument("--seconds", type=float, required=True, help="time no step after this many")
+    parser.add_argument("--at-least", type=float, default=0, help="and for so many seconds at least")
+    parser.add_argument("--shared", action="store_true", help="encode a beat once for its sequences")
+    parser.add_argument("--initial", help="ekgine's weights before training, for --losses")
+    parser.add_argument("--losses", help="ekgine's losses of steps of all sequences, from there on")
     parser.add_argument("--weights", help="ekgine's, for inference")
+    parser.add_argument("--model", help="the same as ONNX")
     parser.add_argument("--predictions", help="ekgine's answers with these weights")
     return parser.parse_args()
 
@@ -67,6 +78,13 @@ def read_sequences(store, record):
     beats, labels = read_beats(store, record)
     windows = np.lib.stride_tricks.sliding_window_view(beats, SEQUENCE_LENGTH, axis=0)
     return np.ascontiguousarray(windows.transpose(0, 2, 1)), labels[SEQUENCE_LENGTH - 1 :]
+
+
+def stretches(beats, random):
+    """A batch of sequences that share beats: numbers (8, 18) of the beats of eight stretches of 16
+    sequences each."""
+    starts = random.integers(0, beats - STRETCH - SEQUENCE_LENGTH + 2, BATCH_SIZE // STRETCH)
+    return starts[:, None] + np.arange(STRETCH + SEQUENCE_LENGTH - 1)
 
 
 def wavelet_matrix():
@@ -116,12 +134,14 @@ class TrainingClock:
     def __init__(self, arguments, synchronise=lambda: None):
         self.arguments = arguments
         self.synchronise = synchronise
+        self.made = time.perf_counter()
         self.steps = 0
+        self.look = arguments.warm_up + arguments.steps  # the step after which to look at the clock
 
     def step_done(self):
         """True when enough has been measured."""
         self.steps += 1
-        if self.steps in (1, self.arguments.warm_up, self.arguments.warm_up + self.arguments.steps):
+        if self.steps in (1, self.arguments.warm_up, self.look):
             self.synchronise()
         if self.steps == 1:
             print("first step", flush=True)
@@ -130,8 +150,12 @@ class TrainingClock:
             return False
         self.seconds = time.perf_counter() - self.start
         self.cpu_seconds = time.process_time() - self.cpu_start
-        timed = self.steps - self.arguments.warm_up
-        return timed >= self.arguments.steps or self.seconds >= self.arguments.seconds
+        if self.seconds >= self.arguments.seconds:
+            return True
+        if self.steps < self.look:
+            return False
+        self.look += self.arguments.steps
+        return self.seconds >= self.arguments.at_least
 
     def results(self):
         sequences = (self.steps - self.arguments.warm_up) * BATCH_SIZE
@@ -139,8 +163,24 @@ class TrainingClock:
             "sequences_per_second": sequences / self.seconds,
             "sequences_per_cpu_second": sequences / self.cpu_seconds,
             "peak_rss_mb": peak_rss_mb(),
+            "prepare_seconds": self.start - self.made,  # compiling, capturing, warming up
             "steps": self.steps,
         }
+
+
+def check_losses(arguments, losses):
+    """Of steps of all sequences, without dropout, from the same weights: ekgine's are the same."""
+    with open(arguments.losses) as file:
+        expected = json.load(file)
+    differences = [abs(a - b) / b for a, b in zip(losses, expected, strict=True)]
+    largest = max(differences)
+    if not largest <= LOSS_TOLERANCE[arguments.precision]:
+        step = differences.index(largest) + 1
+        sys.exit(
+            f"not the same training: the loss of step {step} is {losses[step - 1]:.5f}, "
+            f"ekgine's {expected[step - 1]:.5f}"
+        )
+    return {"largest_loss_difference": largest}
 
 
 def measure_inference(arguments, predict, beats):
