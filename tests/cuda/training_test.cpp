@@ -62,9 +62,9 @@ ModelConfig tiny(const std::string& name) {
                                               : FeatureSet::rhythm_shape};
 }
 
-void normalise(Model& model) {
+void normalise(Model& model, double nudge = 0) {
   const auto width = static_cast<std::size_t>(row_width(model.config().input()));
-  model.set_normalisation(std::vector<double>(width, 0.9), std::vector<double>(width, 0.7));
+  model.set_normalisation(std::vector<double>(width, 0.9 + nudge), std::vector<double>(width, 0.7));
 }
 
 struct Trained {
@@ -75,10 +75,11 @@ struct Trained {
   std::int64_t graphs = 0;
 };
 
+// `nudge` moves the mean that inputs are normalised with.
 Trained train(Device& device, const ModelConfig& config, int steps, double learning_rate = 1e-3,
-              bool after_steps = false) {
+              bool after_steps = false, double nudge = 0) {
   Model model(config, device, ParameterSet::Use::training, 1);
-  normalise(model);
+  normalise(model, nudge);
   const Batch batch(config);
   TrainingStep::Settings settings{.class_weights = {0.5F, 2, 1, 4, 1},
                                   .seed = 23,
@@ -167,19 +168,34 @@ TEST_F(CudaEnsemble, FollowsTheCpuAndGivesTheSameBitsAgain) {
 // The same Philox bits on both devices, so dropout is no difference. Rounding is: AdamW divides a
 // gradient by its own size, so one that is rounding noise moves its weight by the learning rate in
 // either direction. How much that comes to, the CPU's float shows against its double.
+//
+// And of a window's two largest values, a rounding apart, either may be the maximum, and takes the
+// gradient: one of the million windows of some steps, and the states part by a hundred times what
+// they did before. So for three steps CUDA has to be as near as the CPU is, and after ten as near
+// as the CPU comes where its inputs are moved by some units of rounding.
 TEST_P(CudaTraining, FollowsTheCpuInFloat) {
   const ModelConfig config = tiny(GetParam());
   Device exact_device = Device::cpu(DType::f64), float_device = Device::cpu(DType::f32);
   Device cuda_device = Device::cuda(0, DType::f32);
+#if EKGINE_CUDA_EMULATED
+  const StateDict soon = train(exact_device, config, 3).state;
+  EXPECT_LE(distance(train(cuda_device, config, 3).state, soon),
+            4 * distance(train(float_device, config, 3).state, soon) + 1e-7);
+#endif
   const Trained exact = train(exact_device, config, steps, 1e-3, true);
-  const Trained on_cpu = train(float_device, config, steps, 1e-3, true);
   const Trained on_cuda = train(cuda_device, config, steps, 1e-3, true);
-  EXPECT_LE(distance(on_cuda.state, exact.state), 4 * distance(on_cpu.state, exact.state) + 1e-7);
+  double state = 0, probabilities = 0;
+  for (int i = 0; i <= 12; ++i) {
+    const Trained on_cpu = train(float_device, config, steps, 1e-3, true, i * 1e-7);
+    state = std::max(state, distance(on_cpu.state, exact.state));
+    probabilities = std::max(probabilities, mean_difference(on_cpu, exact));
+  }
+  EXPECT_LE(distance(on_cuda.state, exact.state), 4 * state + 1e-7);
   for (int i = 0; i < steps; ++i) {
     const auto at = static_cast<std::size_t>(i);
     EXPECT_NEAR(on_cuda.losses[at], exact.losses[at], 1e-5 * (i + 1)) << "step " << i + 1;
   }
-  EXPECT_LE(mean_difference(on_cuda, exact), 4 * mean_difference(on_cpu, exact) + 1e-6);
+  EXPECT_LE(mean_difference(on_cuda, exact), 4 * probabilities + 1e-6);
   // From the second step on, a graph was replayed.
   EXPECT_EQ(on_cuda.graphs, 1);
   // And the steps did something.
