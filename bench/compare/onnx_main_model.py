@@ -1,8 +1,8 @@
-"""Main_Model as ekgine writes it to ONNX, by other programs: classifies a record; prints what it
-measured. They train nothing.
+"""Main_Model as ekgine writes it to ONNX, by other programs on the CPU: classifies a record; prints
+what it measured. They train nothing.
 
-Variants: "onnxruntime" with its graph optimisations, "openvino" on its CPU or GPU plugin, latency as
-its hint: one request at a time, as the others."""
+Variants: "onnxruntime" with its graph optimisations, "openvino" with latency as its hint: one request
+at a time, as the others."""
 
 import os
 
@@ -11,31 +11,26 @@ import numpy as np
 import workload as w
 
 
-def onnxruntime_classifier(arguments, threads):
+def onnxruntime_classifier(model, threads):
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    wanted = "CUDAExecutionProvider" if arguments.device == "cuda" else "CPUExecutionProvider"
-    if wanted not in onnxruntime.get_available_providers():
-        raise SystemExit(f"this ONNX Runtime has no {wanted}")
-    session = onnxruntime.InferenceSession(arguments.model, options, providers=[wanted])
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda sequences: session.run(None, {name: sequences})[0]
 
 
-def openvino_classifier(arguments, threads):
+def openvino_classifier(model, threads):
     import openvino
 
-    device = "GPU" if arguments.device == "cuda" else "CPU"
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    if device == "CPU":
-        settings["INFERENCE_NUM_THREADS"] = threads
-    try:
-        model = openvino.Core().compile_model(arguments.model, device, settings)
-    except RuntimeError as error:
-        raise SystemExit(f"OpenVINO: {str(error).strip().splitlines()[-1]}") from None
-    return lambda sequences: model(sequences)[0]
+    settings = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+    }
+    compiled = openvino.Core().compile_model(model, "CPU", settings)
+    return lambda sequences: compiled(sequences)[0]
 
 
 def main():
@@ -44,7 +39,7 @@ def main():
     if not arguments.model:
         raise SystemExit("ekgine's model as ONNX is missing: ekgine has to be among the contenders")
     threads = arguments.threads or len(os.sched_getaffinity(0))
-    classify = classifiers[arguments.variant](arguments, threads)
+    classify = classifiers[arguments.variant](arguments.model, threads)
     beats, _ = w.read_beats(arguments.data, arguments.record)
 
     def predict(beats):

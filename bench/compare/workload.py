@@ -40,10 +40,10 @@ CLASSIFY_CHUNK = 512  # sequences
 # Float sums of another order and oneDNN's choice of algorithms differ by less than this; another
 # constant, activation or layout differs by more.
 PROBABILITY_TOLERANCE = 1e-3
-# Of the loss of a step, relative. As installed PyTorch agrees to seven digits in the first step;
-# with images channels last on a CPU its batch norm sums millions of floats, and is 3e-4 off. What
-# rounding there is grows with the steps.
-LOSS_TOLERANCE = {"f32": 1e-2, "tf32": 2e-2, "bf16": 5e-2}
+# Of the losses of steps, relative to the first: later ones are small. As installed PyTorch agrees to
+# seven digits in the first step; with images channels last on a CPU its batch norm sums millions of
+# floats, and is 3e-4 off. What rounding there is grows with the steps.
+LOSS_TOLERANCE = {"f32": 5e-3, "tf32": 1e-2, "bf16": 5e-2}
 
 
 def parse_arguments(description, variants):
@@ -57,7 +57,7 @@ def parse_arguments(description, variants):
     parser.add_argument("--warm-up", type=int, required=True, help="steps before the clock runs")
     parser.add_argument("--steps", type=int, required=True, help="steps that are timed at least")
     parser.add_argument("--seconds", type=float, required=True, help="time no step after this many")
-    parser.add_argument("--at-least", type=float, default=0, help="and for so many seconds at least")
+    parser.add_argument("--at-least", type=float, default=0, help="for so many seconds at least, then whatever --seconds says")
     parser.add_argument("--shared", action="store_true", help="encode a beat once for its sequences")
     parser.add_argument("--initial", help="ekgine's weights before training, for --losses")
     parser.add_argument("--losses", help="ekgine's losses of steps of all sequences, from there on")
@@ -150,7 +150,7 @@ class TrainingClock:
             return False
         self.seconds = time.perf_counter() - self.start
         self.cpu_seconds = time.process_time() - self.cpu_start
-        if self.seconds >= self.arguments.seconds:
+        if not self.arguments.at_least and self.seconds >= self.arguments.seconds:
             return True
         if self.steps < self.look:
             return False
@@ -172,7 +172,7 @@ def check_losses(arguments, losses):
     """Of steps of all sequences, without dropout, from the same weights: ekgine's are the same."""
     with open(arguments.losses) as file:
         expected = json.load(file)
-    differences = [abs(a - b) / b for a, b in zip(losses, expected, strict=True)]
+    differences = [abs(a - b) / expected[0] for a, b in zip(losses, expected, strict=True)]
     largest = max(differences)
     if not largest <= LOSS_TOLERANCE[arguments.precision]:
         step = differences.index(largest) + 1
